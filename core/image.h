@@ -1,0 +1,29 @@
+// 8-bit images: reading, writing, and resampling exactly as PIL does.
+//
+// Images are cv::Mat of type CV_8UC1, CV_8UC3 or CV_8UC4 with channels in RGB(A) order, rows × cols;
+// the file functions convert from and to OpenCV's BGR.
+#pragma once
+
+#include <filesystem>
+#include <opencv2/core/mat.hpp>
+
+namespace parallax {
+
+// Reads an image file as RGB or RGBA (grey becomes RGB, 16-bit is scaled to 8-bit; EXIF orientation
+// is applied). Throws Error naming the file when it is missing, truncated or not an image.
+cv::Mat read_image(const std::filesystem::path& path);  // [rows, cols, 3 or 4] uint8
+
+// Writes PNG or JPEG (by extension), atomically. Throws Error naming the file.
+void write_image(const std::filesystem::path& path, const cv::Mat& image);
+
+enum class ResampleFilter { kBicubic, kLanczos };
+
+// Antialiased separable resampling, equal to PIL's Image.resize bit for bit: the horizontal pass is
+// rounded to 8 bits before the vertical one; RGBA is resampled premultiplied and converted back.
+cv::Mat resize_image(const cv::Mat& image, int height, int width, ResampleFilter filter);
+
+// Composites RGBA on a background colour (RGB, 0–255) as PIL's Image.paste with the alpha channel
+// as mask does; RGB is returned unchanged.
+cv::Mat composite_on(const cv::Mat& image, cv::Vec3b background);  // [rows, cols, 3] uint8
+
+}  // namespace parallax

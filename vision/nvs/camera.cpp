@@ -1,0 +1,2 @@
+// Pose arithmetic.
+#include "vision/nvs/camera.h"
