@@ -31,7 +31,7 @@ SceneFamily simple_family() {
   family.kind_weights = {0.3, 0.4, 0.2, 0.1, 0, 0, 0};
   family.rounding_probability = 0.3;
   family.tilt_probability = 0.3;
-  family.object_radius = {0.72, 0.92};
+  family.object_radius = {0.86, 1.04};
   family.camera_radius = {2.7, 2.7};
   family.elevation = {0, 60};
   return family;
@@ -49,9 +49,9 @@ SceneFamily mixed_family() {
   family.cut_probability = 0.25;
   family.tilt_probability = 0.6;
   family.shadow_strength = 0.8;
-  family.object_radius = {0.8, 0.95};
+  family.object_radius = {0.85, 0.93};
   family.camera_radius = {2.2, 3.2};
-  family.elevation = {-10, 75};
+  family.elevation = {-10, 70};
   return family;
 }
 

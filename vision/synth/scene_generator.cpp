@@ -123,21 +123,30 @@ Primitive draw_primitive(Random& random, const SceneFamily& family, double size)
   return primitive;
 }
 
-// Puts a part against one that stands already, so that the two touch or overlap.
+// Puts a part against one that stands already, so that the two touch or overlap. The most central of
+// a few tries is taken: scenes are clusters, not chains that would look small in the picture.
 cv::Vec3f place(Random& random, const std::vector<ScenePart>& parts, const ScenePart& part) {
+  cv::Vec3f best;
   if (parts.empty()) {
-    return {};
+    return best;
   }
-  const ScenePart& other = parts[random.integer(0, static_cast<int>(parts.size()) - 1)];
-  const cv::Vec3f direction = cv::Vec3f(random.direction());
-  const float reach = extent(other.primitive, other.rotation.t() * direction) +
-                      extent(part.primitive, part.rotation.t() * direction);
-  return other.position + direction * (reach * draw(random, 0.6, 1.0));
+  constexpr int kTries = 3;
+  for (int i = 0; i < kTries; ++i) {
+    const ScenePart& other = parts[random.integer(0, static_cast<int>(parts.size()) - 1)];
+    const cv::Vec3f direction = cv::Vec3f(random.direction());
+    const float reach = extent(other.primitive, other.rotation.t() * direction) +
+                        extent(part.primitive, part.rotation.t() * direction);
+    const cv::Vec3f position = other.position + direction * (reach * draw(random, 0.5, 0.95));
+    if (i == 0 || position.dot(position) < best.dot(best)) {
+      best = position;
+    }
+  }
+  return best;
 }
 
 Lighting draw_lighting(Random& random, const SceneFamily& family) {
   Lighting lighting;
-  const float ambient = draw(random, 0.5, 0.62);
+  const float ambient = draw(random, 0.6, 0.72);
   lighting.sky = cv::Vec3f::all(ambient * 1.06F);
   lighting.ground = cv::Vec3f::all(ambient * 0.92F);
   lighting.shadow_strength = static_cast<float>(family.shadow_strength);
@@ -146,7 +155,7 @@ Lighting draw_lighting(Random& random, const SceneFamily& family) {
   if (key.direction[2] < -0.1F) {
     key.direction = -key.direction;
   }
-  key.intensity = cv::Vec3f::all(draw(random, 0.4, 0.52));
+  key.intensity = cv::Vec3f::all(draw(random, 0.42, 0.54));
   key.angular_radius = draw(random, 0.05, 0.25);
   lighting.lamps.push_back(key);
   if (random.chance(0.4 * family.texture_detail)) {

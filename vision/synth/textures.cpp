@@ -59,9 +59,9 @@ cv::Vec3f wood(const Texture& texture, const cv::Vec3f& q) {
 cv::Vec3f random_color(Random& random) {
   // Hue, saturation, value. Pale bright colours are left out: they would vanish on white.
   const double hue = random.uniform(0, 6);
-  const double saturation =
-      random.uniform(0, 1) < 0.12 ? random.uniform(0, 0.1) : random.uniform(0.3, 0.95);
-  const double value = saturation < 0.15 ? random.uniform(0.12, 0.7) : random.uniform(0.4, 1.0);
+  const bool grey = random.chance(0.12);
+  const double saturation = grey ? random.uniform(0, 0.1) : random.uniform(0.25, 0.9);
+  const double value = grey ? random.uniform(0.15, 0.75) : random.uniform(0.45, 1.0);
   cv::Vec3f rgb;
   for (int channel = 0; channel < 3; ++channel) {
     double k = 5 - 2 * channel + hue;
@@ -140,7 +140,7 @@ Texture random_texture(Random& random, double detail) {
   }
   // Half of the patterns vary one colour only, as most printed and natural things do.
   if (random.chance(0.5)) {
-    const float factor = static_cast<float>(random.uniform(0.35, 0.7));
+    const float factor = static_cast<float>(random.uniform(0.45, 0.75));
     texture.colors[1] = texture.colors[0] * factor;
     texture.colors[2] = mix(texture.colors[0], cv::Vec3f::all(1), 0.5F);
   }
