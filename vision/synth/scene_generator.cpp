@@ -123,8 +123,8 @@ Primitive draw_primitive(Random& random, const SceneFamily& family, double size)
   return primitive;
 }
 
-// Puts a part against one that stands already, so that the two touch or overlap. The most central of
-// a few tries is taken: scenes are clusters, not chains that would look small in the picture.
+// Puts a part against one that stands already, so that the two touch or overlap. The most central
+// of a few tries is taken: scenes are clusters, not chains that would look small in the picture.
 cv::Vec3f place(Random& random, const std::vector<ScenePart>& parts, const ScenePart& part) {
   cv::Vec3f best;
   if (parts.empty()) {
