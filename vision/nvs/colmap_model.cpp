@@ -1,0 +1,421 @@
+// Reading COLMAP's cameras and images files.
+#include "vision/nvs/colmap_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/input_file.h"
+#include "vision/nvs/scene_files.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Lens {
+  kOpenCv,       // the distortion parameters are the first ones of OpenCV's order
+  kFieldOfView,  // a pinhole camera only where its one parameter is zero
+  kFisheye,      // equidistant: no pinhole camera even where all parameters are zero
+};
+
+struct Model {
+  const char* name;
+  int id;
+  int parameters;
+  int focals;  // 1: f, 2: fx fy; then cx cy, then the distortion
+  Lens lens;
+};
+
+// COLMAP's src/colmap/sensor/models.h, the models up to version 3.11.
+constexpr std::array kModels = {
+    Model{"SIMPLE_PINHOLE", 0, 3, 1, Lens::kOpenCv},
+    Model{"PINHOLE", 1, 4, 2, Lens::kOpenCv},
+    Model{"SIMPLE_RADIAL", 2, 4, 1, Lens::kOpenCv},
+    Model{"RADIAL", 3, 5, 1, Lens::kOpenCv},
+    Model{"OPENCV", 4, 8, 2, Lens::kOpenCv},
+    Model{"OPENCV_FISHEYE", 5, 8, 2, Lens::kFisheye},
+    Model{"FULL_OPENCV", 6, 12, 2, Lens::kOpenCv},
+    Model{"FOV", 7, 5, 2, Lens::kFieldOfView},
+    Model{"SIMPLE_RADIAL_FISHEYE", 8, 4, 1, Lens::kFisheye},
+    Model{"RADIAL_FISHEYE", 9, 5, 1, Lens::kFisheye},
+    Model{"THIN_PRISM_FISHEYE", 10, 12, 2, Lens::kFisheye},
+};
+
+template <typename Matches>
+const Model& find_model(Matches matches, const std::string& shown, const std::string& where) {
+  const auto* found = std::find_if(kModels.begin(), kModels.end(), matches);
+  if (found == kModels.end()) {
+    throw unsupported_camera_model(shown, where + ", field 'model'");
+  }
+  return *found;
+}
+
+int checked_side(std::uint64_t side, const char* field, const std::string& where) {
+  if (side < 1 || side > kMaxImageSide) {
+    throw Error(ErrorParts{.what = "the image size is not usable",
+                           .where = fmt::format("{}, field '{}'", where, field),
+                           .expected = fmt::format("1 to {} pixels", kMaxImageSide),
+                           .got = fmt::format("{}", side)});
+  }
+  return static_cast<int>(side);
+}
+
+ColmapCamera make_camera(const Model& model,
+                         std::uint64_t width,
+                         std::uint64_t height,
+                         const std::vector<double>& parameters,
+                         const std::string& where) {
+  ColmapCamera camera;
+  camera.intrinsics.width = checked_side(width, "width", where);
+  camera.intrinsics.height = checked_side(height, "height", where);
+  camera.intrinsics.fx = parameters[0];
+  camera.intrinsics.fy = parameters[model.focals - 1];
+  camera.intrinsics.cx = parameters[model.focals];
+  camera.intrinsics.cy = parameters[model.focals + 1];
+  validate_camera(camera.intrinsics, where);
+  camera.distortion.assign(parameters.begin() + model.focals + 2, parameters.end());
+  for (const double value : camera.distortion) {
+    if (!std::isfinite(value)) {
+      throw Error(ErrorParts{.what = "a distortion parameter is not finite",
+                             .where = where + ", field 'params'",
+                             .got = fmt::format("{}", value)});
+    }
+  }
+  camera.distortion = tidy_distortion(camera.distortion);
+  if (model.lens == Lens::kFisheye ||
+      (model.lens == Lens::kFieldOfView && !camera.distortion.empty())) {
+    throw unsupported_camera_model(model.name, where + ", field 'model'");
+  }
+  return camera;
+}
+
+// COLMAP stores world-to-camera as a quaternion w x y z and a translation.
+cv::Matx44d make_w2c(const std::array<double, 7>& pose, const std::string& where) {
+  double norm = 0;
+  for (int i = 0; i < 4; ++i) {
+    norm += pose[i] * pose[i];
+  }
+  norm = std::sqrt(norm);
+  const bool finite =
+      std::all_of(pose.begin(), pose.end(), [](double v) { return std::isfinite(v); });
+  if (!finite || norm < 1e-6 || !std::isfinite(norm)) {
+    throw Error(
+        ErrorParts{.what = "the pose is not usable",
+                   .where = where + (finite ? ", field 'qvec'" : ", fields 'qvec' and 'tvec'"),
+                   .expected = "finite numbers and a quaternion of length 1",
+                   .got = fmt::format("({:g} {:g} {:g} {:g}), ({:g} {:g} {:g})",
+                                      pose[0],
+                                      pose[1],
+                                      pose[2],
+                                      pose[3],
+                                      pose[4],
+                                      pose[5],
+                                      pose[6])});
+  }
+  const double w = pose[0] / norm;
+  const double x = pose[1] / norm;
+  const double y = pose[2] / norm;
+  const double z = pose[3] / norm;
+  return {1 - 2 * (y * y + z * z),
+          2 * (x * y - w * z),
+          2 * (x * z + w * y),
+          pose[4],
+          2 * (x * y + w * z),
+          1 - 2 * (x * x + z * z),
+          2 * (y * z - w * x),
+          pose[5],
+          2 * (x * z - w * y),
+          2 * (y * z + w * x),
+          1 - 2 * (x * x + y * y),
+          pose[6],
+          0,
+          0,
+          0,
+          1};
+}
+
+std::string image_place(const fs::path& file, size_t index, std::string_view name) {
+  return fmt::format("{}, view {} ('{}')", file.string(), index, name);
+}
+
+void add_camera(ColmapCameras& cameras,
+                std::uint32_t id,
+                ColmapCamera camera,
+                const std::string& where) {
+  if (!cameras.emplace(id, std::move(camera)).second) {
+    throw Error(ErrorParts{.what = "the camera id occurs twice", .where = where});
+  }
+}
+
+// ---- Binary files
+// --------------------------------------------------------------------------------
+
+// Reads little-endian values one after another, never beyond the file's end.
+class BinaryReader {
+ public:
+  explicit BinaryReader(const fs::path& path) : file_(path) {}
+
+  template <typename T>
+  T read(const std::string& where) {
+    T value;
+    require(sizeof(T), 1, where);
+    file_.read(offset_, &value, sizeof(T));
+    offset_ += sizeof(T);
+    return value;
+  }
+
+  void skip(std::uint64_t count, std::uint64_t bytes_each, const std::string& where) {
+    require(count, bytes_each, where);
+    offset_ += count * bytes_each;
+  }
+
+  // Up to and without the terminating zero.
+  std::string read_name(const std::string& where) {
+    constexpr std::uint64_t kLongestName = 4096;
+    const std::uint64_t available = std::min(kLongestName, file_.size() - offset_);
+    const std::string bytes = file_.read(offset_, available);
+    const size_t end = bytes.find('\0');
+    if (end == std::string::npos) {
+      throw Error(ErrorParts{.what = "the image's name has no end",
+                             .where = where + ", field 'name'",
+                             .expected = fmt::format("at most {} bytes", kLongestName)});
+    }
+    offset_ += end + 1;
+    return bytes.substr(0, end);
+  }
+
+ private:
+  void require(std::uint64_t count, std::uint64_t bytes_each, const std::string& where) const {
+    const std::uint64_t left = file_.size() - offset_;
+    if (count > left / bytes_each) {
+      throw Error(ErrorParts{
+          .what = "the file ends too early",
+          .where = where,
+          .expected = fmt::format("{} × {} bytes at offset {}", count, bytes_each, offset_),
+          .got = fmt::format("{} bytes", left),
+          .remedy = "It may have been cut off while it was written or copied."});
+    }
+  }
+
+  InputFile file_;
+  std::uint64_t offset_ = 0;
+};
+
+ColmapCameras read_binary_cameras(const fs::path& path) {
+  BinaryReader reader(path);
+  const auto count = reader.read<std::uint64_t>(path.string());
+  ColmapCameras cameras;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string record = fmt::format("{}, camera record {}", path.string(), i);
+    const auto id = reader.read<std::uint32_t>(record);
+    const std::string where = fmt::format("{}, camera {}", path.string(), id);
+    const auto model_id = reader.read<std::int32_t>(where);
+    const Model& model = find_model([&](const Model& m) { return m.id == model_id; },
+                                    fmt::format("number {}", model_id),
+                                    where);
+    const auto width = reader.read<std::uint64_t>(where);
+    const auto height = reader.read<std::uint64_t>(where);
+    std::vector<double> parameters(model.parameters);
+    for (double& value : parameters) {
+      value = reader.read<double>(where + ", field 'params'");
+    }
+    add_camera(cameras, id, make_camera(model, width, height, parameters, where), where);
+  }
+  return cameras;
+}
+
+std::vector<ColmapImage> read_binary_images(const fs::path& path) {
+  BinaryReader reader(path);
+  const auto count = reader.read<std::uint64_t>(path.string());
+  std::vector<ColmapImage> images;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string record = fmt::format("{}, view {}", path.string(), i);
+    ColmapImage image;
+    reader.read<std::uint32_t>(record);  // the image's id
+    const auto pose = reader.read<std::array<double, 7>>(record);
+    image.camera_id = reader.read<std::uint32_t>(record);
+    image.name = reader.read_name(record);
+    image.where = image_place(path, i, image.name);
+    image.w2c = make_w2c(pose, image.where);
+    const auto points = reader.read<std::uint64_t>(image.where);
+    constexpr std::uint64_t kBytesPerPoint = 24;  // x, y, the 3-D point's id
+    reader.skip(points, kBytesPerPoint, image.where + ", field 'points2D'");
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+// ---- Text files
+// ----------------------------------------------------------------------------------
+
+struct TextLine {
+  int number = 0;  // from 1
+  std::string_view text;
+};
+
+// The lines without line ends, comments left out; empty lines stay, as in images.txt they count.
+std::vector<TextLine> split_lines(std::string_view text) {
+  std::vector<TextLine> lines;
+  for (int number = 1; !text.empty(); ++number) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!line.empty() && line.back() == '\r') {
+      line.remove_suffix(1);
+    }
+    if (line.empty() || line.front() != '#') {
+      lines.push_back({number, line});
+    }
+  }
+  return lines;
+}
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t") == text.npos; }
+
+// Takes fields off the front of one line.
+class LineReader {
+ public:
+  LineReader(std::string_view line, std::string where) : rest_(line), where_(std::move(where)) {}
+
+  std::string_view word(const char* field) {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size()));
+    const size_t end = std::min(rest_.find_first_of(" \t"), rest_.size());
+    const std::string_view taken = rest_.substr(0, end);
+    rest_.remove_prefix(end);
+    if (taken.empty()) {
+      throw Error(ErrorParts{.what = "the field is missing",
+                             .where = fmt::format("{}, field '{}'", where_, field)});
+    }
+    return taken;
+  }
+
+  template <typename T>
+  T number(const char* field) {
+    const std::string_view taken = word(field);
+    T value{};
+    const auto [end, error] = std::from_chars(taken.data(), taken.data() + taken.size(), value);
+    if (error != std::errc() || end != taken.data() + taken.size()) {
+      throw Error(ErrorParts{.what = "the value is not a number",
+                             .where = fmt::format("{}, field '{}'", where_, field),
+                             .got = fmt::format("'{}'", taken.substr(0, 60))});
+    }
+    return value;
+  }
+
+  // All that is left, without blanks around it: image names may hold spaces.
+  std::string_view remainder(const char* field) {
+    const std::string_view first = word(field);
+    std::string_view all(first.data(), first.size() + rest_.size());
+    rest_ = {};
+    return all.substr(0, all.find_last_not_of(" \t") + 1);
+  }
+
+  bool at_end() const { return is_blank(rest_); }
+
+ private:
+  std::string_view rest_;
+  std::string where_;
+};
+
+std::string read_text(const fs::path& path) {
+  const InputFile file(path);
+  constexpr std::uint64_t kMaxBytes = 4ULL << 30;
+  if (file.size() > kMaxBytes) {
+    throw Error(ErrorParts{.what = "the file is too large to be read as text",
+                           .where = path.string(),
+                           .expected = fmt::format("at most {} bytes", kMaxBytes),
+                           .got = fmt::format("{}", file.size()),
+                           .remedy = "Export the model in COLMAP's binary form."});
+  }
+  return file.read(0, file.size());
+}
+
+ColmapCameras read_text_cameras(const fs::path& path) {
+  const std::string text = read_text(path);
+  ColmapCameras cameras;
+  for (const TextLine& line : split_lines(text)) {
+    if (is_blank(line.text)) {
+      continue;
+    }
+    std::string where = fmt::format("{}, line {}", path.string(), line.number);
+    const auto id = LineReader(line.text, where).number<std::uint32_t>("camera_id");
+    where += fmt::format(", camera {}", id);
+    LineReader reader(line.text, where);
+    reader.word("camera_id");
+    const std::string name(reader.word("model"));
+    const Model& model = find_model([&](const Model& m) { return m.name == name; }, name, where);
+    const auto width = reader.number<std::uint64_t>("width");
+    const auto height = reader.number<std::uint64_t>("height");
+    std::vector<double> parameters(model.parameters);
+    for (double& value : parameters) {
+      value = reader.number<double>("params");
+    }
+    if (!reader.at_end()) {
+      throw Error(ErrorParts{.what = "there are more parameters than the camera model has",
+                             .where = where + ", field 'params'",
+                             .expected = fmt::format("{} for {}", model.parameters, name)});
+    }
+    add_camera(cameras, id, make_camera(model, width, height, parameters, where), where);
+  }
+  return cameras;
+}
+
+std::vector<ColmapImage> read_text_images(const fs::path& path) {
+  const std::string text = read_text(path);
+  const std::vector<TextLine> lines = split_lines(text);
+  std::vector<ColmapImage> images;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (is_blank(lines[i].text)) {
+      continue;
+    }
+    const std::string where =
+        fmt::format("{}, view {} (line {})", path.string(), images.size(), lines[i].number);
+    LineReader reader(lines[i].text, where);
+    reader.number<std::uint32_t>("image_id");
+    std::array<double, 7> pose{};
+    for (int k = 0; k < 7; ++k) {
+      pose[k] = reader.number<double>(k < 4 ? "qvec" : "tvec");
+    }
+    ColmapImage image;
+    image.camera_id = reader.number<std::uint32_t>("camera_id");
+    image.name = reader.remainder("name");
+    image.where = image_place(path, images.size(), image.name);
+    image.w2c = make_w2c(pose, image.where);
+    images.push_back(std::move(image));
+    ++i;  // the line of the image's points, which may be empty
+  }
+  return images;
+}
+
+}  // namespace
+
+fs::path colmap_file(const fs::path& model_folder, const char* stem) {
+  for (const char* extension : {".bin", ".txt"}) {
+    const fs::path file = model_folder / (std::string(stem) + extension);
+    std::error_code error;
+    if (fs::is_regular_file(file, error)) {
+      return file;
+    }
+  }
+  return {};
+}
+
+ColmapCameras read_colmap_cameras(const fs::path& model_folder) {
+  const fs::path file = colmap_file(model_folder, "cameras");
+  return file.extension() == ".bin" ? read_binary_cameras(file) : read_text_cameras(file);
+}
+
+std::vector<ColmapImage> read_colmap_images(const fs::path& model_folder) {
+  const fs::path file = colmap_file(model_folder, "images");
+  return file.extension() == ".bin" ? read_binary_images(file) : read_text_images(file);
+}
+
+}  // namespace parallax
