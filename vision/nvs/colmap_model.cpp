@@ -6,141 +6,16 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
-#include <cstring>
-#include <optional>
 #include <string_view>
 
 #include "core/error.h"
 #include "core/input_file.h"
-#include "vision/nvs/scene_files.h"
+#include "vision/nvs/colmap_lens.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
-
-enum class Lens {
-  kOpenCv,       // the distortion parameters are the first ones of OpenCV's order
-  kFieldOfView,  // a pinhole camera only where its one parameter is zero
-  kFisheye,      // equidistant: no pinhole camera even where all parameters are zero
-};
-
-struct Model {
-  const char* name;
-  int id;
-  int parameters;
-  int focals;  // 1: f, 2: fx fy; then cx cy, then the distortion
-  Lens lens;
-};
-
-// COLMAP's src/colmap/sensor/models.h, the models up to version 3.11.
-constexpr std::array kModels = {
-    Model{"SIMPLE_PINHOLE", 0, 3, 1, Lens::kOpenCv},
-    Model{"PINHOLE", 1, 4, 2, Lens::kOpenCv},
-    Model{"SIMPLE_RADIAL", 2, 4, 1, Lens::kOpenCv},
-    Model{"RADIAL", 3, 5, 1, Lens::kOpenCv},
-    Model{"OPENCV", 4, 8, 2, Lens::kOpenCv},
-    Model{"OPENCV_FISHEYE", 5, 8, 2, Lens::kFisheye},
-    Model{"FULL_OPENCV", 6, 12, 2, Lens::kOpenCv},
-    Model{"FOV", 7, 5, 2, Lens::kFieldOfView},
-    Model{"SIMPLE_RADIAL_FISHEYE", 8, 4, 1, Lens::kFisheye},
-    Model{"RADIAL_FISHEYE", 9, 5, 1, Lens::kFisheye},
-    Model{"THIN_PRISM_FISHEYE", 10, 12, 2, Lens::kFisheye},
-};
-
-template <typename Matches>
-const Model& find_model(Matches matches, const std::string& shown, const std::string& where) {
-  const auto* found = std::find_if(kModels.begin(), kModels.end(), matches);
-  if (found == kModels.end()) {
-    throw unsupported_camera_model(shown, where + ", field 'model'");
-  }
-  return *found;
-}
-
-int checked_side(std::uint64_t side, const char* field, const std::string& where) {
-  if (side < 1 || side > kMaxImageSide) {
-    throw Error(ErrorParts{.what = "the image size is not usable",
-                           .where = fmt::format("{}, field '{}'", where, field),
-                           .expected = fmt::format("1 to {} pixels", kMaxImageSide),
-                           .got = fmt::format("{}", side)});
-  }
-  return static_cast<int>(side);
-}
-
-ColmapCamera make_camera(const Model& model,
-                         std::uint64_t width,
-                         std::uint64_t height,
-                         const std::vector<double>& parameters,
-                         const std::string& where) {
-  ColmapCamera camera;
-  camera.intrinsics.width = checked_side(width, "width", where);
-  camera.intrinsics.height = checked_side(height, "height", where);
-  camera.intrinsics.fx = parameters[0];
-  camera.intrinsics.fy = parameters[model.focals - 1];
-  camera.intrinsics.cx = parameters[model.focals];
-  camera.intrinsics.cy = parameters[model.focals + 1];
-  validate_camera(camera.intrinsics, where);
-  camera.distortion.assign(parameters.begin() + model.focals + 2, parameters.end());
-  for (const double value : camera.distortion) {
-    if (!std::isfinite(value)) {
-      throw Error(ErrorParts{.what = "a distortion parameter is not finite",
-                             .where = where + ", field 'params'",
-                             .got = fmt::format("{}", value)});
-    }
-  }
-  camera.distortion = tidy_distortion(camera.distortion);
-  if (model.lens == Lens::kFisheye ||
-      (model.lens == Lens::kFieldOfView && !camera.distortion.empty())) {
-    throw unsupported_camera_model(model.name, where + ", field 'model'");
-  }
-  return camera;
-}
-
-// COLMAP stores world-to-camera as a quaternion w x y z and a translation.
-cv::Matx44d make_w2c(const std::array<double, 7>& pose, const std::string& where) {
-  double norm = 0;
-  for (int i = 0; i < 4; ++i) {
-    norm += pose[i] * pose[i];
-  }
-  norm = std::sqrt(norm);
-  const bool finite =
-      std::all_of(pose.begin(), pose.end(), [](double v) { return std::isfinite(v); });
-  if (!finite || norm < 1e-6 || !std::isfinite(norm)) {
-    throw Error(
-        ErrorParts{.what = "the pose is not usable",
-                   .where = where + (finite ? ", field 'qvec'" : ", fields 'qvec' and 'tvec'"),
-                   .expected = "finite numbers and a quaternion of length 1",
-                   .got = fmt::format("({:g} {:g} {:g} {:g}), ({:g} {:g} {:g})",
-                                      pose[0],
-                                      pose[1],
-                                      pose[2],
-                                      pose[3],
-                                      pose[4],
-                                      pose[5],
-                                      pose[6])});
-  }
-  const double w = pose[0] / norm;
-  const double x = pose[1] / norm;
-  const double y = pose[2] / norm;
-  const double z = pose[3] / norm;
-  return {1 - 2 * (y * y + z * z),
-          2 * (x * y - w * z),
-          2 * (x * z + w * y),
-          pose[4],
-          2 * (x * y + w * z),
-          1 - 2 * (x * x + z * z),
-          2 * (y * z - w * x),
-          pose[5],
-          2 * (x * z - w * y),
-          2 * (y * z + w * x),
-          1 - 2 * (x * x + y * y),
-          pose[6],
-          0,
-          0,
-          0,
-          1};
-}
 
 std::string image_place(const fs::path& file, size_t index, std::string_view name) {
   return fmt::format("{}, view {} ('{}')", file.string(), index, name);
@@ -218,16 +93,14 @@ ColmapCameras read_binary_cameras(const fs::path& path) {
     const auto id = reader.read<std::uint32_t>(record);
     const std::string where = fmt::format("{}, camera {}", path.string(), id);
     const auto model_id = reader.read<std::int32_t>(where);
-    const Model& model = find_model([&](const Model& m) { return m.id == model_id; },
-                                    fmt::format("number {}", model_id),
-                                    where);
+    const ColmapLens& model = find_colmap_lens(model_id, where);
     const auto width = reader.read<std::uint64_t>(where);
     const auto height = reader.read<std::uint64_t>(where);
     std::vector<double> parameters(model.parameters);
     for (double& value : parameters) {
       value = reader.read<double>(where + ", field 'params'");
     }
-    add_camera(cameras, id, make_camera(model, width, height, parameters, where), where);
+    add_camera(cameras, id, make_colmap_camera(model, width, height, parameters, where), where);
   }
   return cameras;
 }
@@ -244,7 +117,7 @@ std::vector<ColmapImage> read_binary_images(const fs::path& path) {
     image.camera_id = reader.read<std::uint32_t>(record);
     image.name = reader.read_name(record);
     image.where = image_place(path, i, image.name);
-    image.w2c = make_w2c(pose, image.where);
+    image.w2c = make_colmap_pose(pose, image.where);
     const auto points = reader.read<std::uint64_t>(image.where);
     constexpr std::uint64_t kBytesPerPoint = 24;  // x, y, the 3-D point's id
     reader.skip(points, kBytesPerPoint, image.where + ", field 'points2D'");
@@ -350,8 +223,8 @@ ColmapCameras read_text_cameras(const fs::path& path) {
     where += fmt::format(", camera {}", id);
     LineReader reader(line.text, where);
     reader.word("camera_id");
-    const std::string name(reader.word("model"));
-    const Model& model = find_model([&](const Model& m) { return m.name == name; }, name, where);
+    const std::string_view name = reader.word("model");
+    const ColmapLens& model = find_colmap_lens(name, where);
     const auto width = reader.number<std::uint64_t>("width");
     const auto height = reader.number<std::uint64_t>("height");
     std::vector<double> parameters(model.parameters);
@@ -363,7 +236,7 @@ ColmapCameras read_text_cameras(const fs::path& path) {
                              .where = where + ", field 'params'",
                              .expected = fmt::format("{} for {}", model.parameters, name)});
     }
-    add_camera(cameras, id, make_camera(model, width, height, parameters, where), where);
+    add_camera(cameras, id, make_colmap_camera(model, width, height, parameters, where), where);
   }
   return cameras;
 }
@@ -388,7 +261,7 @@ std::vector<ColmapImage> read_text_images(const fs::path& path) {
     image.camera_id = reader.number<std::uint32_t>("camera_id");
     image.name = reader.remainder("name");
     image.where = image_place(path, images.size(), image.name);
-    image.w2c = make_w2c(pose, image.where);
+    image.w2c = make_colmap_pose(pose, image.where);
     images.push_back(std::move(image));
     ++i;  // the line of the image's points, which may be empty
   }
