@@ -13,8 +13,9 @@ namespace parallax {
 using TensorMap = std::map<std::string, Tensor>;
 
 struct Checkpoint {
-  TensorMap tensors;                            // contiguous, on the CPU, in the file's dtype
-  std::map<std::string, std::string> metadata;  // safetensors' __metadata__, or scalars found in a .pt
+  TensorMap tensors;  // contiguous, on the CPU, in the file's dtype
+  std::map<std::string, std::string>
+      metadata;  // safetensors' __metadata__, or scalars found in a .pt
 };
 
 // Reads either format, told apart by content, not by extension. From a PyTorch file the state dict
