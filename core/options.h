@@ -71,22 +71,23 @@ nlohmann::json options_to_json(const Options& options) {
 // Throws Error naming `where` and the field if a number is outside its declared range.
 template <class Options>
 void check_option_ranges(const Options& options, const std::string& where) {
-  Options::visit(options, [&](const char* name, const auto& value, const char*, const Range& r = {}) {
-    using T = std::decay_t<decltype(value)>;
-    if constexpr (std::is_arithmetic_v<T>) {
-      if (!(static_cast<double>(value) >= r.min && static_cast<double>(value) <= r.max)) {
-        throw Error(ErrorParts{
-            .what = "the value is out of range",
-            .where = where + ", field '" + name + "'",
-            .expected = nlohmann::json(r.min).dump() + " to " + nlohmann::json(r.max).dump(),
-            .got = nlohmann::json(value).dump()});
-      }
-    }
-  });
+  Options::visit(
+      options, [&](const char* name, const auto& value, const char*, const Range& r = {}) {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_arithmetic_v<T>) {
+          if (!(static_cast<double>(value) >= r.min && static_cast<double>(value) <= r.max)) {
+            throw Error(ErrorParts{
+                .what = "the value is out of range",
+                .where = where + ", field '" + name + "'",
+                .expected = nlohmann::json(r.min).dump() + " to " + nlohmann::json(r.max).dump(),
+                .got = nlohmann::json(value).dump()});
+          }
+        }
+      });
 }
 
-// Fields that the JSON lacks keep their value. Throws Error on unknown fields, wrong types and values
-// out of range.
+// Fields that the JSON lacks keep their value. Throws Error on unknown fields, wrong types and
+// values out of range.
 template <class Options>
 void options_from_json(const nlohmann::json& json, const std::string& where, Options& options) {
   if (!json.is_object()) {

@@ -28,7 +28,8 @@ const std::vector<QuinticCoefficients>& language_model_coefficients() {
 }
 
 Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options) {
-  const bool transposed = gradient.size(-2) > gradient.size(-1);
+  const int64_t excess_rows = gradient.size(-2) - gradient.size(-1);
+  const bool transposed = excess_rows > 0 || (excess_rows == 0 && options.transpose_square);
   Tensor x = options.precision == NewtonSchulzPrecision::kBfloat16 ? gradient.to(torch::kBFloat16)
                                                                    : gradient;
   if (transposed) {

@@ -39,12 +39,14 @@ Tensor Projection::forward(const Tensor& x) const { return torch::linear(x, weig
 
 ViewAttention::ViewAttention(const LactNvsOptions& options)
     : head_dim_(options.attention_head_dim),
-      to_qkv_(register_module("to_qkv",
-                              std::make_shared<Projection>(options.dim, 3 * options.dim))),
+      to_qkv_(
+          register_module("to_qkv", std::make_shared<Projection>(options.dim, 3 * options.dim))),
       c_proj_(register_module("c_proj", std::make_shared<Projection>(options.dim, options.dim))) {
   if (options.use_qk_norm) {
-    q_norm_ = register_module("q_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kQueryKeyNormEps));
-    k_norm_ = register_module("k_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kQueryKeyNormEps));
+    q_norm_ =
+        register_module("q_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kQueryKeyNormEps));
+    k_norm_ =
+        register_module("k_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kQueryKeyNormEps));
   }
 }
 
@@ -67,8 +69,9 @@ Tensor ViewAttention::forward(const Tensor& x, int64_t tokens_per_view) const {
 GeluMlp::GeluMlp(const LactNvsOptions& options)
     : c_fc_(register_module("c_fc",
                             std::make_shared<Projection>(options.dim, options.mlp_hidden_dim()))),
-      c_proj_(register_module(
-          "c_proj", std::make_shared<Projection>(options.mlp_hidden_dim(), options.dim))) {}
+      c_proj_(
+          register_module("c_proj",
+                          std::make_shared<Projection>(options.mlp_hidden_dim(), options.dim))) {}
 
 Tensor GeluMlp::forward(const Tensor& x) const {
   return c_proj_->forward(torch::gelu(c_fc_->forward(x)));
@@ -86,8 +89,8 @@ LactLayer::LactLayer(const LactNvsOptions& options)
   w2_ = register_parameter("w2", torch::zeros({num_heads_, head_dim_, hidden}));
   // Where the key is the query, the published layer has no query projection.
   const int64_t parts = rule_.switches.query == QuerySource::kKey ? 2 : 3;
-  to_qkv_ = register_module("to_qkv",
-                            std::make_shared<Projection>(options.dim, parts * options.dim));
+  to_qkv_ =
+      register_module("to_qkv", std::make_shared<Projection>(options.dim, parts * options.dim));
   c_proj_ = register_module("c_proj", std::make_shared<Projection>(options.dim, options.dim));
   lr_fc_ = register_module("lr_fc", torch::nn::Linear(options.dim, 3 * num_heads_));
   o_norm_ = register_module("o_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kOutputNormEps));
@@ -119,7 +122,8 @@ TttInputs LactLayer::project(const Tensor& x) const {
   inputs.k = to_unit_norm(qkv.select(0, parts - 2));
   inputs.v = qkv.select(0, parts - 1);
   // Rates keep their own precision: they are small and multiply whole gradients.
-  const Tensor raw = torch::linear(x.to(lr_fc_->weight.scalar_type()), lr_fc_->weight, lr_fc_->bias);
+  const Tensor raw =
+      torch::linear(x.to(lr_fc_->weight.scalar_type()), lr_fc_->weight, lr_fc_->bias);
   const Tensor rates = split(torch::softplus(raw + base_rate_offset_), 3, 1);
   inputs.lr0 = rates.select(0, 0);
   inputs.lr1 = rates.select(0, 1);
@@ -135,11 +139,13 @@ LactLayerResult LactLayer::forward(const Tensor& x,
                                    const LactPass& pass,
                                    const InnerState* start) const {
   const TttInputs inputs = project(x);
-  const InnerState state = start != nullptr ? *start : start_state(rule_, initial_weights(x.size(0)));
+  const InnerState state =
+      start != nullptr ? *start : start_state(rule_, initial_weights(x.size(0)));
   TttResult result =
       pass.form == Form::kParallel
           ? run_parallel(rule_, state, inputs, pass.schedule)
-          : run_recurrent(rule_, state, inputs, pass.schedule, {.token_block = pass.tokens_per_view});
+          : run_recurrent(
+                rule_, state, inputs, pass.schedule, {.token_block = pass.tokens_per_view});
   const Tensor merged = o_norm_->forward(result.output.to(x.scalar_type()))
                             .view({x.size(0), num_heads_, result.output.size(1), head_dim_})
                             .transpose(1, 2)

@@ -44,7 +44,7 @@ class Projection : public torch::nn::Module {
 class ViewAttention : public torch::nn::Module {
  public:
   explicit ViewAttention(const LactNvsOptions& options);
-  Tensor forward(const Tensor& x,                // [B, V·T, dim]
+  Tensor forward(const Tensor& x,                 // [B, V·T, dim]
                  int64_t tokens_per_view) const;  // T
 
  private:
@@ -77,7 +77,8 @@ struct LactLayerResult {
   InnerState state;  // [B·heads, …]
 };
 
-// The LaCT layer: projections, per-token rates, the fast-weight operator, RMSNorm, output projection.
+// The LaCT layer: projections, per-token rates, the fast-weight operator, RMSNorm, output
+// projection.
 class LactLayer : public torch::nn::Module {
  public:
   explicit LactLayer(const LactNvsOptions& options);

@@ -45,7 +45,7 @@ Rays compute_rays(const CameraBatch& cameras) {
   const auto intrinsic = [&](int64_t i) { return cameras.fxfycxcy.select(2, i).unsqueeze(-1); };
   const Tensor x = (columns - intrinsic(2)) / intrinsic(0);  // [B, V, W]
   const Tensor y = (rows - intrinsic(3)) / intrinsic(1);     // [B, V, H]
-  const at::IntArrayRef grid = {batch, views, height, width};
+  const std::vector<int64_t> grid = {batch, views, height, width};
   const Tensor local = torch::stack({x.unsqueeze(2).expand(grid),
                                      y.unsqueeze(3).expand(grid),
                                      torch::ones({1, 1, 1, 1}, options).expand(grid)},
@@ -53,10 +53,8 @@ Rays compute_rays(const CameraBatch& cameras) {
   const Tensor rotation = cameras.c2w.slice(2, 0, 3).slice(3, 0, 3);
   Tensor direction = rotation.matmul(local.flatten(3));
   direction = (direction / direction.norm(2, {2}, true)).view_as(local);
-  const Tensor origin = cameras.c2w.slice(2, 0, 3)
-                            .select(3, 3)
-                            .view({batch, views, 3, 1, 1})
-                            .expand_as(direction);
+  const Tensor origin =
+      cameras.c2w.slice(2, 0, 3).select(3, 3).view({batch, views, 3, 1, 1}).expand_as(direction);
   return {origin, direction, torch::cross(origin, direction, 2)};
 }
 
@@ -64,10 +62,11 @@ Tensor patchify(const Tensor& images, int64_t patch_size) {
   const int64_t rows = images.size(3) / patch_size;
   const int64_t columns = images.size(4) / patch_size;
   return images
-      .reshape({images.size(0), images.size(1), images.size(2), rows, patch_size, columns,
-                patch_size})
+      .reshape(
+          {images.size(0), images.size(1), images.size(2), rows, patch_size, columns, patch_size})
       .permute({0, 1, 3, 5, 4, 6, 2})
-      .reshape({images.size(0), images.size(1) * rows * columns,
+      .reshape({images.size(0),
+                images.size(1) * rows * columns,
                 patch_size * patch_size * images.size(2)});
 }
 
@@ -78,8 +77,13 @@ Tensor unpatchify(const Tensor& patches,
                   int64_t patch_size) {
   const int64_t channels = patches.size(2) / (patch_size * patch_size);
   return patches
-      .reshape({patches.size(0), views, height / patch_size, width / patch_size, patch_size,
-                patch_size, channels})
+      .reshape({patches.size(0),
+                views,
+                height / patch_size,
+                width / patch_size,
+                patch_size,
+                patch_size,
+                channels})
       .permute({0, 1, 6, 2, 4, 3, 5})
       .reshape({patches.size(0), views, channels, height, width});
 }

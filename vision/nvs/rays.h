@@ -32,7 +32,8 @@ struct Rays {
 // Rays through pixel centres (+0.5).
 Rays compute_rays(const CameraBatch& cameras);
 
-// [B, V, C, H, W] → [B, V·(H/p)·(W/p), p·p·C], rows in order (row in patch, column in patch, channel).
+// [B, V, C, H, W] → [B, V·(H/p)·(W/p), p·p·C], rows in order (row in patch, column in patch,
+// channel).
 Tensor patchify(const Tensor& images, int64_t patch_size);
 
 // The inverse of patchify.
