@@ -5,7 +5,7 @@
 //     int layers = 6;
 //     template <class Self, class Visitor>
 //     static void visit(Self& self, Visitor&& visitor) {
-//       visitor("layers", self.layers, "number of blocks", Range{1, 1000});
+//       visitor("layers", self.layers, "number of blocks", OptionRange{1, 1000});
 //     }
 //   };
 #pragma once
@@ -20,7 +20,7 @@
 
 namespace parallax {
 
-struct Range {
+struct OptionRange {
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
 };
@@ -62,9 +62,10 @@ const char* json_type_name() {
 template <class Options>
 nlohmann::json options_to_json(const Options& options) {
   nlohmann::json json = nlohmann::json::object();
-  Options::visit(options, [&](const char* name, const auto& value, const char*, const Range& = {}) {
-    json[name] = value;
-  });
+  Options::visit(options,
+                 [&](const char* name, const auto& value, const char*, const OptionRange& = {}) {
+                   json[name] = value;
+                 });
   return json;
 }
 
@@ -72,7 +73,7 @@ nlohmann::json options_to_json(const Options& options) {
 template <class Options>
 void check_option_ranges(const Options& options, const std::string& where) {
   Options::visit(
-      options, [&](const char* name, const auto& value, const char*, const Range& r = {}) {
+      options, [&](const char* name, const auto& value, const char*, const OptionRange& r = {}) {
         using T = std::decay_t<decltype(value)>;
         if constexpr (std::is_arithmetic_v<T>) {
           if (!(static_cast<double>(value) >= r.min && static_cast<double>(value) <= r.max)) {
@@ -94,7 +95,7 @@ void options_from_json(const nlohmann::json& json, const std::string& where, Opt
     throw Error(ErrorParts{.what = "the options are not a JSON object", .where = where});
   }
   std::set<std::string> known;
-  Options::visit(options, [&](const char* name, auto& value, const char*, const Range& = {}) {
+  Options::visit(options, [&](const char* name, auto& value, const char*, const OptionRange& = {}) {
     using T = std::decay_t<decltype(value)>;
     known.insert(name);
     if (!json.contains(name)) {

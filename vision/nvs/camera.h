@@ -1,10 +1,16 @@
 // Pinhole cameras in the OpenCV convention (x right, y down, z forward) and the arithmetic on their
-// poses: mean-pose normalisation, farthest-point selection, turntables.
+// poses: soundness, farthest-point selection, mean-pose normalisation. Paths for new cameras are in
+// camera_path.h.
 #pragma once
 
 #include <opencv2/core/matx.hpp>
+#include <string>
+#include <vector>
 
 namespace parallax {
+
+// The longest image side that a camera may declare; beyond it a file is taken to be damaged.
+inline constexpr int kMaxImageSide = 65536;
 
 // One pinhole camera. Intrinsics are in pixels of an image of `height` × `width`, with pixel
 // centres at +0.5; `c2w` takes camera coordinates to world coordinates.
@@ -18,6 +24,51 @@ struct Camera {
   cv::Matx44d c2w = cv::Matx44d::eye();
 
   cv::Vec3d position() const { return {c2w(0, 3), c2w(1, 3), c2w(2, 3)}; }
+  cv::Vec3d right() const { return {c2w(0, 0), c2w(1, 0), c2w(2, 0)}; }
+  cv::Vec3d down() const { return {c2w(0, 1), c2w(1, 1), c2w(2, 1)}; }
+  cv::Vec3d forward() const { return {c2w(0, 2), c2w(1, 2), c2w(2, 2)}; }
 };
+
+// A camera-to-world matrix from its axes (OpenCV convention) and its position.
+cv::Matx44d make_pose(const cv::Vec3d& right,
+                      const cv::Vec3d& down,
+                      const cv::Vec3d& forward,
+                      const cv::Vec3d& position);
+
+// Throws Error, beginning with `where`, unless the matrix is a rigid motion: finite, bottom row
+// 0 0 0 1, rotation orthonormal within 1e-3 with determinant +1.
+void validate_pose(const cv::Matx44d& pose, const std::string& where);
+
+// Throws Error, beginning with `where`, unless size and intrinsics are usable and c2w is rigid.
+void validate_camera(const Camera& camera, const std::string& where);
+
+// `count` indices, each the camera farthest (by position) from all chosen before it, starting with
+// `first`; ties go to the lowest index, so that the choice is the same everywhere.
+std::vector<int> farthest_point_sample(const std::vector<Camera>& cameras,
+                                       int count,
+                                       int first = 0);
+
+// What normalisation does to every pose: a rigid motion, then positions divided by `scale`.
+struct PoseTransform {
+  cv::Matx44d rigid = cv::Matx44d::eye();  // world → mean pose
+  double scale = 1;                        // world units per normalised unit, > 0
+
+  Camera apply(const Camera& camera) const;
+  Camera invert(const Camera& camera) const;
+};
+
+struct NormalisedPoses {
+  std::vector<Camera> cameras;
+  PoseTransform transform;
+};
+
+// LaCT's scene normalisation: the world is moved to the mean pose of the reference cameras and
+// scaled so that the largest absolute component of their positions is 1. Only the reference
+// cameras (the input views) decide, so a target view changes nothing of what the model sees; the
+// transform maps later cameras in the same way. Where the mean has no direction (cameras all around
+// on a circle) the first reference camera's axes stand in; where all reference cameras coincide the
+// scale is 1.
+NormalisedPoses normalise_poses(const std::vector<Camera>& cameras,
+                                const std::vector<int>& reference_indices);
 
 }  // namespace parallax

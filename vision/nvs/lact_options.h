@@ -26,19 +26,28 @@ struct LactNvsOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor("patch_size", self.patch_size, "side of a square patch in pixels", Range{1, 128});
-    visitor("dim", self.dim, "width of a token", Range{1, 65536});
-    visitor("layers", self.layers, "number of blocks", Range{1, 1024});
+    visitor("patch_size", self.patch_size, "side of a square patch in pixels", OptionRange{1, 128});
+    visitor("dim", self.dim, "width of a token", OptionRange{1, 65536});
+    visitor("layers", self.layers, "number of blocks", OptionRange{1, 1024});
+    visitor("attention_head_dim",
+            self.attention_head_dim,
+            "head width of attention",
+            OptionRange{1, 65536});
     visitor(
-        "attention_head_dim", self.attention_head_dim, "head width of attention", Range{1, 65536});
-    visitor("use_qk_norm", self.use_qk_norm, "RMSNorm on attention's queries and keys", Range{});
-    visitor("ttt_head_dim", self.ttt_head_dim, "head width D of the TTT layer", Range{1, 65536});
-    visitor("inter_multi", self.inter_multi, "Dh / D of the inner net", Range{0.01, 64});
-    visitor("base_lr", self.base_lr, "learning rate where lr_fc gives 0", Range{1e-9, 1e3});
-    visitor("muon_update_steps", self.muon_update_steps, "Newton-Schulz iterations", Range{0, 100});
+        "use_qk_norm", self.use_qk_norm, "RMSNorm on attention's queries and keys", OptionRange{});
     visitor(
-        "mlp_inter_multi", self.mlp_inter_multi, "hidden width of the MLP / dim", Range{0.01, 64});
-    visitor("variant", self.variant, "row of the variant table", Range{});
+        "ttt_head_dim", self.ttt_head_dim, "head width D of the TTT layer", OptionRange{1, 65536});
+    visitor("inter_multi", self.inter_multi, "Dh / D of the inner net", OptionRange{0.01, 64});
+    visitor("base_lr", self.base_lr, "learning rate where lr_fc gives 0", OptionRange{1e-9, 1e3});
+    visitor("muon_update_steps",
+            self.muon_update_steps,
+            "Newton-Schulz iterations",
+            OptionRange{0, 100});
+    visitor("mlp_inter_multi",
+            self.mlp_inter_multi,
+            "hidden width of the MLP / dim",
+            OptionRange{0.01, 64});
+    visitor("variant", self.variant, "row of the variant table", OptionRange{});
   }
 };
 
