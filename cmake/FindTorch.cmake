@@ -32,9 +32,21 @@ find_package_handle_standard_args(Torch
     REASON_FAILURE_MESSAGE "run scripts/setup.sh, which downloads and unpacks LibTorch")
 
 if(Torch_FOUND AND NOT TARGET Torch::cpu)
+  # The wheel carries its own {fmt}, newer than the system's and without its library; an include path
+  # with everything but that keeps the program on one version.
+  set(Torch_LINKED_INCLUDE_DIR "${PROJECT_BINARY_DIR}/torch_include")
+  file(MAKE_DIRECTORY "${Torch_LINKED_INCLUDE_DIR}")
+  file(GLOB Torch_HEADER_ENTRIES "${Torch_INCLUDE_DIR}/*")
+  foreach(entry IN LISTS Torch_HEADER_ENTRIES)
+    get_filename_component(name "${entry}" NAME)
+    if(NOT name STREQUAL "fmt")
+      file(CREATE_LINK "${entry}" "${Torch_LINKED_INCLUDE_DIR}/${name}" SYMBOLIC)
+    endif()
+  endforeach()
+
   add_library(Torch::cpu INTERFACE IMPORTED)
   target_include_directories(Torch::cpu SYSTEM INTERFACE
-      "${Torch_INCLUDE_DIR}" "${Torch_INCLUDE_DIR}/torch/csrc/api/include")
+      "${Torch_LINKED_INCLUDE_DIR}" "${Torch_LINKED_INCLUDE_DIR}/torch/csrc/api/include")
   # The OpenMP runtime that LibTorch brings is the one to use: two in one process oversubscribe.
   target_link_libraries(Torch::cpu INTERFACE "${Torch_CPU_LIBRARY}" "${Torch_C10_LIBRARY}")
   target_link_options(Torch::cpu INTERFACE

@@ -1,7 +1,7 @@
 // 8-bit images: reading, writing, and resampling exactly as PIL does.
 //
-// Images are cv::Mat of type CV_8UC1, CV_8UC3 or CV_8UC4 with channels in RGB(A) order, rows × cols;
-// the file functions convert from and to OpenCV's BGR.
+// Images are cv::Mat of type CV_8UC1, CV_8UC3 or CV_8UC4 with channels in RGB(A) order, rows ×
+// cols; the file functions convert from and to OpenCV's BGR.
 #pragma once
 
 #include <filesystem>

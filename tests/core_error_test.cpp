@@ -12,9 +12,10 @@ TEST(Error, ComposesOneSentenceFromItsParts) {
                                .expected = "a positive number",
                                .got = "-4",
                                .remedy = "Export the cameras again."});
-  EXPECT_STREQ(error.what(),
-               "scene.json, view 3, field 'fx': the focal length is not usable (expected a positive "
-               "number, got -4). Export the cameras again.");
+  EXPECT_STREQ(
+      error.what(),
+      "scene.json, view 3, field 'fx': the focal length is not usable (expected a positive "
+      "number, got -4). Export the cameras again.");
 }
 
 TEST(Error, LeavesOutEmptyParts) {

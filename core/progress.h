@@ -1,0 +1,34 @@
+// Progress on stderr: a bar with rate and ETA on a terminal, else a line now and then.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace parallax {
+
+class Progress {
+ public:
+  // `total` 0: unknown. `quiet` prints nothing.
+  Progress(std::string title, int64_t total, bool quiet);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void advance(int64_t count = 1);
+  void finish();  // prints the closing line once
+
+ private:
+  void print(bool last);
+
+  std::string title_;
+  int64_t total_;
+  int64_t done_ = 0;
+  bool quiet_;
+  bool terminal_;
+  bool finished_ = false;
+  std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point printed_;
+};
+
+}  // namespace parallax

@@ -1,0 +1,229 @@
+// The inner step of LaCT in LibTorch operations: differentiable, on any device and dtype.
+#include "core/ttt/inner_update.h"
+
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+
+namespace parallax {
+namespace {
+
+constexpr double kWeightNormEps = 1e-5;
+
+std::string shape_text(const Tensor& tensor) {
+  return tensor.defined() ? fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")) : "nothing";
+}
+
+void require_shape(const Tensor& tensor, const char* name, at::IntArrayRef expected) {
+  if (!tensor.defined() || tensor.sizes() != expected) {
+    throw Error(ErrorParts{.what = fmt::format("{} does not fit the layer", name),
+                           .expected = fmt::format("[{}]", fmt::join(expected, ", ")),
+                           .got = shape_text(tensor)});
+  }
+}
+
+Tensor column_norms(const Tensor& w) {  // [..., rows, cols] → [..., 1, cols]
+  return w.norm(2, {-2}, true);
+}
+
+// silu'(x)
+Tensor silu_derivative(const Tensor& x) {
+  const Tensor sigma = x.sigmoid();
+  return sigma * (1 + x * (1 - sigma));
+}
+
+Tensor slice(const Tensor& tensor, int64_t start, int64_t end) {
+  return tensor.slice(1, start, end);
+}
+
+Tensor weigh(const Tensor& tokens, const Tensor& rate, int64_t start, int64_t end) {
+  return rate.defined() ? tokens * slice(rate, start, end).to(tokens.scalar_type()) : tokens;
+}
+
+void update_matrix(const UpdateRule& rule,
+                   const Tensor& gradient,
+                   const Tensor& momentum,
+                   const Tensor& norms,
+                   Tensor& weight,
+                   Tensor& main,
+                   Tensor& velocity) {
+  if (!gradient.defined()) {
+    return;
+  }
+  Tensor step = gradient;
+  if (momentum.defined()) {
+    if (velocity.defined()) {
+      step = step + momentum.to(step.scalar_type()) * velocity;
+    }
+    velocity = step;
+  }
+  if (rule.switches.normalise_gradient) {
+    step = orthogonalise(step, rule.newton_schulz);
+  }
+  main = rule.switches.direction == Direction::kDescent ? main + step : main - step;
+  weight = main;
+  if (rule.switches.weight_norm != WeightNorm::kNone) {
+    weight = normalise_columns(main, norms);
+  }
+  if (rule.switches.weight_norm != WeightNorm::kPre) {
+    main = weight;
+  }
+}
+
+}  // namespace
+
+Tensor column_scale(const Tensor& w, const Tensor& norms) {
+  return norms / (column_norms(w) + kWeightNormEps);
+}
+
+Tensor normalise_columns(const Tensor& w, const Tensor& norms) {
+  return w / (column_norms(w) + kWeightNormEps) * norms;
+}
+
+void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttInputs& inputs) {
+  const VariantSwitches& switches = rule.switches;
+  if (!weights.w1.defined() || weights.w1.dim() != 3) {
+    throw Error(ErrorParts{.what = "the fast weight w1 does not fit the layer",
+                           .expected = "[batch, Dh, D]",
+                           .got = shape_text(weights.w1)});
+  }
+  const int64_t batch = weights.w1.size(0);
+  const int64_t hidden = weights.w1.size(1);
+  const int64_t width = weights.w1.size(2);
+  if (!inputs.k.defined() || inputs.k.dim() != 3) {
+    throw Error(ErrorParts{.what = "the keys do not fit the layer",
+                           .expected = fmt::format("[{}, L, {}]", batch, width),
+                           .got = shape_text(inputs.k)});
+  }
+  const int64_t tokens = inputs.k.size(1);
+  require_shape(inputs.k, "k", {batch, tokens, width});
+  require_shape(inputs.v, "v", {batch, tokens, width});
+  if (switches.query == QuerySource::kQuery) {
+    require_shape(inputs.q, "q", {batch, tokens, width});
+  }
+  if (switches.kernel == FastKernel::kSwiGlu) {
+    require_shape(weights.w0, "the fast weight w0", {batch, width, hidden});
+    require_shape(weights.w2, "the fast weight w2", {batch, width, hidden});
+  } else if (hidden != width) {
+    throw Error(ErrorParts{.what = "the identity kernel needs a square fast weight w1",
+                           .got = shape_text(weights.w1)});
+  }
+  if (switches.per_token_rate) {
+    require_shape(inputs.lr1, "lr1", {batch, tokens, 1});
+    if (updates_kernel(switches)) {
+      require_shape(inputs.lr0, "lr0", {batch, tokens, 1});
+      require_shape(inputs.lr2, "lr2", {batch, tokens, 1});
+    }
+  }
+  if (inputs.momentum.defined()) {
+    require_shape(inputs.momentum, "momentum", {batch, tokens, 1});
+  }
+  if (switches.inner_steps < 1) {
+    throw Error(ErrorParts{.what = "the number of inner steps is not usable",
+                           .expected = "1 or more",
+                           .got = std::to_string(switches.inner_steps)});
+  }
+}
+
+InnerState start_state(const UpdateRule& rule, const FastWeights& weights) {
+  InnerState state{.weights = weights, .main = weights};
+  if (rule.switches.weight_norm != WeightNorm::kNone) {
+    state.reference_norms.w1 = column_norms(weights.w1);
+    if (updates_kernel(rule.switches)) {
+      state.reference_norms.w0 = column_norms(weights.w0);
+      state.reference_norms.w2 = column_norms(weights.w2);
+    }
+  }
+  return state;
+}
+
+Tensor feature_map(const VariantSwitches& rule, const Tensor& x, const FastWeights& weights) {
+  if (rule.kernel == FastKernel::kIdentity) {
+    return x;
+  }
+  const auto dtype = x.scalar_type();
+  return torch::silu(x.matmul(weights.w0.to(dtype))) * x.matmul(weights.w2.to(dtype));
+}
+
+Tensor apply_fast_weights(const VariantSwitches& rule,
+                          const Tensor& x,
+                          const FastWeights& weights) {
+  return feature_map(rule, x, weights).matmul(weights.w1.to(x.scalar_type()));
+}
+
+Tensor query_range(const VariantSwitches& rule,
+                   const TttInputs& inputs,
+                   int64_t start,
+                   int64_t end) {
+  return slice(rule.query == QuerySource::kKey ? inputs.k : inputs.q, start, end);
+}
+
+Tensor effective_values(const VariantSwitches& rule,
+                        const Tensor& k,
+                        const Tensor& v,
+                        const FastWeights& weights) {
+  return rule.loss == InnerLoss::kMse ? v - apply_fast_weights(rule, k, weights) : v;
+}
+
+FastWeights range_gradient(const UpdateRule& rule,
+                           const FastWeights& weights,
+                           const TttInputs& inputs,
+                           int64_t start,
+                           int64_t end) {
+  const VariantSwitches& switches = rule.switches;
+  const Tensor k = slice(inputs.k, start, end);
+  const Tensor v = slice(inputs.v, start, end);
+  const auto state_dtype = weights.w1.scalar_type();
+  const auto rate = [&](const Tensor& lr) { return switches.per_token_rate ? lr : Tensor(); };
+
+  FastWeights gradient;
+  if (!updates_kernel(switches)) {
+    const Tensor hidden = feature_map(switches, k, weights);
+    const Tensor target = effective_values(switches, k, v, weights);
+    gradient.w1 = weigh(hidden, rate(inputs.lr1), start, end).transpose(1, 2).matmul(target);
+    gradient.w1 = gradient.w1.to(state_dtype);
+    return gradient;
+  }
+  const auto dtype = k.scalar_type();
+  const Tensor w1 = weights.w1.to(dtype);
+  const Tensor gate = k.matmul(weights.w0.to(dtype));   // a = K W0, [batch, L, Dh]
+  const Tensor value = k.matmul(weights.w2.to(dtype));  // m = K W2
+  const Tensor silu_gate = torch::silu(gate);
+  const Tensor hidden = silu_gate * value;
+  const Tensor target = switches.loss == InnerLoss::kMse ? v - hidden.matmul(w1) : v;
+  const Tensor d_hidden = target.matmul(w1.transpose(1, 2));
+  const Tensor d_value = d_hidden * silu_gate;
+  const Tensor d_gate = d_hidden * value * silu_derivative(gate);
+  gradient.w1 = weigh(hidden, rate(inputs.lr1), start, end).transpose(1, 2).matmul(target);
+  gradient.w0 = weigh(k, rate(inputs.lr0), start, end).transpose(1, 2).matmul(d_gate);
+  gradient.w2 = weigh(k, rate(inputs.lr2), start, end).transpose(1, 2).matmul(d_value);
+  for (Tensor* matrix : {&gradient.w0, &gradient.w1, &gradient.w2}) {
+    *matrix = matrix->to(state_dtype);
+  }
+  return gradient;
+}
+
+Tensor momentum_of_range(const VariantSwitches& rule,
+                         const TttInputs& inputs,
+                         int64_t start,
+                         int64_t end) {
+  if (!rule.momentum || !inputs.momentum.defined()) {
+    return {};
+  }
+  return slice(inputs.momentum, start, end).mean(1, true);
+}
+
+void close_step(const UpdateRule& rule,
+                const FastWeights& gradient,
+                const Tensor& momentum,
+                InnerState& state) {
+  FastWeights& weights = state.weights;
+  FastWeights& main = state.main;
+  FastWeights& velocity = state.velocity;
+  const FastWeights& norms = state.reference_norms;
+  update_matrix(rule, gradient.w0, momentum, norms.w0, weights.w0, main.w0, velocity.w0);
+  update_matrix(rule, gradient.w1, momentum, norms.w1, weights.w1, main.w1, velocity.w1);
+  update_matrix(rule, gradient.w2, momentum, norms.w2, weights.w2, main.w2, velocity.w2);
+}
+
+}  // namespace parallax

@@ -1,0 +1,92 @@
+// One gradient step of the inner loop (SPEC §2; LaCT §3): the pieces that both forms are made of.
+#pragma once
+
+#include "core/torch.h"
+#include "core/ttt/newton_schulz.h"
+#include "core/ttt/variant.h"
+
+namespace parallax {
+
+// The inner net of one layer, f(x) = φ(x) W1. `batch` is batch × heads.
+struct FastWeights {
+  Tensor w0;  // [batch, D, Dh]; undefined where the kernel is the identity
+  Tensor w1;  // [batch, Dh, D]
+  Tensor w2;  // [batch, D, Dh]; undefined where the kernel is the identity
+};
+
+// A rule: the table's switches and what the model adds to them.
+struct UpdateRule {
+  VariantSwitches switches;
+  NewtonSchulzOptions newton_schulz;
+};
+
+// What the layer reads. Rates may be undefined where the rule has no per-token rate.
+struct TttInputs {
+  Tensor q;         // [batch, L, D]; unused where the rule takes the key as query
+  Tensor k;         // [batch, L, D]
+  Tensor v;         // [batch, L, D]
+  Tensor lr0;       // [batch, L, 1]
+  Tensor lr1;       // [batch, L, 1]
+  Tensor lr2;       // [batch, L, 1]
+  Tensor momentum;  // [batch, L, 1] gate, averaged over each updating range; undefined: none
+};
+
+// The inner loop's memory between ranges.
+struct InnerState {
+  FastWeights weights;          // what queries are put through
+  FastWeights main;             // pre-norm: the un-normalised copy that accumulates, else `weights`
+  FastWeights velocity;         // momentum: the previous step, undefined before the first
+  FastWeights reference_norms;  // [batch, 1, cols] column norms at the sequence's start
+};
+
+// Throws Error unless the shapes fit each other and the rule.
+void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttInputs& inputs);
+
+// The state before the first token. With the weights of `rule`'s dtype and device.
+InnerState start_state(const UpdateRule& rule, const FastWeights& weights);
+
+// φ(x): [batch, L, D] → [batch, L, Dh].
+Tensor feature_map(const VariantSwitches& rule, const Tensor& x, const FastWeights& weights);
+
+// The inner net: [batch, L, D] → [batch, L, D].
+Tensor apply_fast_weights(const VariantSwitches& rule, const Tensor& x, const FastWeights& weights);
+
+// The queries of tokens [start, end): q, or k where the rule says so.
+Tensor query_range(const VariantSwitches& rule,
+                   const TttInputs& inputs,
+                   int64_t start,
+                   int64_t end);
+
+// What the update binds keys to: v, or under the MSE loss the residual v − f(k).
+Tensor effective_values(const VariantSwitches& rule,
+                        const Tensor& k,
+                        const Tensor& v,
+                        const FastWeights& weights);  // [batch, L, D]
+
+// The sum over tokens [start, end) of the negative loss gradient with respect to each updated
+// matrix, at the given weights; members that are not updated stay undefined.
+FastWeights range_gradient(const UpdateRule& rule,
+                           const FastWeights& weights,
+                           const TttInputs& inputs,
+                           int64_t start,
+                           int64_t end);
+
+// The momentum coefficient of tokens [start, end), [batch, 1, 1]; undefined without momentum.
+Tensor momentum_of_range(const VariantSwitches& rule,
+                         const TttInputs& inputs,
+                         int64_t start,
+                         int64_t end);
+
+// Closes a step: momentum, orthogonalisation, addition, weight normalisation.
+void close_step(const UpdateRule& rule,
+                const FastWeights& gradient,
+                const Tensor& momentum,  // [batch, 1, 1] or undefined
+                InnerState& state);
+
+// norms / (‖w‖ + 1e-5), over the rows of each column: what weight norm multiplies a column by.
+Tensor column_scale(const Tensor& w, const Tensor& norms);  // [..., rows, cols] → [..., 1, cols]
+
+// w / (‖w‖ + 1e-5) · norms.
+Tensor normalise_columns(const Tensor& w, const Tensor& norms);  // [..., rows, cols]
+
+}  // namespace parallax

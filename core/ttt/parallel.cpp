@@ -1,0 +1,294 @@
+// Linear attention over chunks: batched products around a prefix scan.
+#include "core/ttt/parallel.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace parallax {
+namespace {
+
+struct TokenRange {
+  int64_t start = 0;
+  int64_t end = 0;
+  int64_t updates_before = 0;  // for an applying range: how many steps its weights have taken
+  int64_t length() const { return end - start; }
+};
+
+struct Ranges {
+  std::vector<TokenRange> updating;
+  std::vector<TokenRange> applying;
+};
+
+Ranges split_schedule(const Schedule& schedule) {
+  Ranges ranges;
+  for (const ScheduleStep& step : schedule) {
+    if (step.update) {
+      ranges.updating.push_back({step.start, step.end});
+    }
+    if (step.apply) {
+      const auto updates = static_cast<int64_t>(ranges.updating.size());
+      ranges.applying.push_back({step.start, step.end, updates});
+    }
+  }
+  return ranges;
+}
+
+// True where the ranges are equal chunks one after the other, but for a shorter last one.
+bool are_uniform(const std::vector<TokenRange>& ranges) {
+  const int64_t chunk = ranges.front().length();
+  for (size_t i = 1; i < ranges.size(); ++i) {
+    const bool last = i + 1 == ranges.size();
+    if (ranges[i].start != ranges[i - 1].end ||
+        (last ? ranges[i].length() > chunk : ranges[i].length() != chunk)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Tensor pad_tokens(const Tensor& tokens, int64_t length) {  // [batch, L, D] → [batch, length, D]
+  return tokens.size(1) == length
+             ? tokens
+             : torch::constant_pad_nd(tokens, {0, 0, 0, length - tokens.size(1)});
+}
+
+// Tokens by range, [batch, L, D] → [batch, N, C, D], shorter ranges padded with zeros. A zero token
+// adds nothing to any sum over tokens.
+Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges) {
+  int64_t longest = 0;
+  for (const TokenRange& range : ranges) {
+    longest = std::max(longest, range.length());
+  }
+  const auto count = static_cast<int64_t>(ranges.size());
+  if (are_uniform(ranges)) {
+    const Tensor span = tokens.slice(1, ranges.front().start, ranges.back().end);
+    return pad_tokens(span, count * longest)
+        .reshape({tokens.size(0), count, longest, tokens.size(2)});
+  }
+  std::vector<Tensor> padded;
+  padded.reserve(ranges.size());
+  for (const TokenRange& range : ranges) {
+    padded.push_back(pad_tokens(tokens.slice(1, range.start, range.end), longest));
+  }
+  return torch::stack(padded, 1);
+}
+
+// The inverse: [batch, N, C, D] → [batch, sum of lengths, D].
+Tensor concatenate_ranges(const Tensor& chunks, const std::vector<TokenRange>& ranges) {
+  if (are_uniform(ranges)) {
+    const int64_t total = ranges.back().end - ranges.front().start;
+    return chunks.flatten(1, 2).slice(1, 0, total);
+  }
+  std::vector<Tensor> parts;
+  parts.reserve(ranges.size());
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    parts.push_back(chunks.select(1, static_cast<int64_t>(i)).slice(1, 0, ranges[i].length()));
+  }
+  return torch::cat(parts, 1);
+}
+
+// The linear recurrence M_i = G_i + α_i M_{i−1}, by doubling: log₂ N batched steps.
+Tensor momentum_scan(Tensor gradients,  // [batch, N, Dh, D]
+                     Tensor factors) {  // [batch, N, 1, 1]
+  const int64_t count = gradients.size(1);
+  for (int64_t shift = 1; shift < count; shift *= 2) {
+    const Tensor head = gradients.slice(1, 0, shift);
+    const Tensor tail =
+        gradients.slice(1, shift) + factors.slice(1, shift) * gradients.slice(1, 0, count - shift);
+    const Tensor factor_tail = factors.slice(1, shift) * factors.slice(1, 0, count - shift);
+    gradients = torch::cat({head, tail}, 1);
+    factors = torch::cat({factors.slice(1, 0, shift), factor_tail}, 1);
+  }
+  return gradients;
+}
+
+// Momentum coefficients of the updating ranges, [batch, N, 1, 1]; undefined without momentum.
+Tensor range_momentum(const UpdateRule& rule,
+                      const TttInputs& inputs,
+                      const std::vector<TokenRange>& ranges) {
+  std::vector<Tensor> factors;
+  for (const TokenRange& range : ranges) {
+    const Tensor factor = momentum_of_range(rule.switches, inputs, range.start, range.end);
+    if (!factor.defined()) {
+      return {};
+    }
+    factors.push_back(factor);
+  }
+  return factors.empty() ? Tensor() : torch::stack(factors, 1);
+}
+
+// Ṽ: the values weighted by the per-token rate.
+Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs) {
+  return rule.switches.per_token_rate ? inputs.v * inputs.lr1.to(inputs.v.scalar_type()) : inputs.v;
+}
+
+struct Prefix {
+  Tensor main;      // [batch, N + 1, Dh, D]: W1 before the first and after each updating range
+  Tensor velocity;  // [batch, Dh, D] or undefined
+};
+
+// The states after every updating range at once.
+Prefix scan_states(const UpdateRule& rule,
+                   const InnerState& start,
+                   const TttInputs& inputs,
+                   const std::vector<TokenRange>& ranges) {
+  const VariantSwitches& switches = rule.switches;
+  const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights), ranges);
+  const Tensor values = gather_ranges(rated_values(rule, inputs), ranges);
+  Tensor steps = keys.transpose(2, 3).matmul(values).to(start.main.w1.scalar_type());
+
+  Prefix prefix;
+  Tensor factors = range_momentum(rule, inputs, ranges);
+  const int64_t repeats = switches.inner_steps;
+  if (factors.defined()) {
+    // Every inner step of a range sees the same gradient, as φ and the loss do not depend on W1.
+    steps = steps.repeat_interleave(repeats, 1);
+    factors = factors.to(steps.scalar_type()).repeat_interleave(repeats, 1);
+    if (start.velocity.w1.defined()) {
+      const Tensor carried = factors.slice(1, 0, 1) * start.velocity.w1.unsqueeze(1);
+      steps = torch::cat({steps.slice(1, 0, 1) + carried, steps.slice(1, 1)}, 1);
+    }
+    steps = momentum_scan(steps, factors);
+    prefix.velocity = steps.select(1, steps.size(1) - 1);
+  }
+  if (switches.normalise_gradient) {
+    steps = orthogonalise(steps, rule.newton_schulz);
+  }
+  if (switches.direction == Direction::kAscent) {
+    steps = -steps;
+  }
+  Tensor sums = steps.cumsum(1);
+  if (factors.defined()) {
+    sums = sums.slice(1, repeats - 1, c10::nullopt, repeats);
+  } else if (repeats > 1) {
+    sums = sums * static_cast<double>(repeats);
+  }
+  const Tensor w1 = start.main.w1.unsqueeze(1);
+  prefix.main = torch::cat({w1, w1 + sums}, 1);
+  return prefix;
+}
+
+Tensor apply_ranges(const UpdateRule& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    const Tensor& states,  // [batch, N + 1, Dh, D]
+                    const std::vector<TokenRange>& ranges) {
+  const Tensor& source = rule.switches.query == QuerySource::kKey ? inputs.k : inputs.q;
+  const Tensor chunks = gather_ranges(feature_map(rule.switches, source, start.weights), ranges);
+  std::vector<int64_t> indices;
+  indices.reserve(ranges.size());
+  for (const TokenRange& range : ranges) {
+    indices.push_back(range.updates_before);
+  }
+  const Tensor index = torch::tensor(indices, torch::kInt64).to(states.device());
+  const Tensor weights = states.index_select(1, index).to(chunks.scalar_type());
+  return concatenate_ranges(chunks.matmul(weights), ranges);
+}
+
+void require_parallel_form(const UpdateRule& rule, const Schedule& schedule) {
+  if (const auto reason = why_no_parallel_form(rule.switches, schedule)) {
+    throw UsageError(
+        ErrorParts{.what = "there is no parallel form over several update ranges: " + *reason,
+                   .remedy = "Use the recurrent form, or one update range."});
+  }
+}
+
+// A_ij of SPEC §5 with the ranges' momentum: how much of range j's product the state after range i
+// holds, [batch, N + 1, N] (row 0: before any update).
+Tensor update_matrix_of_ranges(const UpdateRule& rule,
+                               const TttInputs& inputs,
+                               const std::vector<TokenRange>& ranges) {
+  const auto count = static_cast<int64_t>(ranges.size());
+  const Tensor factors = range_momentum(rule, inputs, ranges);
+  std::vector<Tensor> rows = {torch::zeros({inputs.k.size(0), count}, inputs.k.options())};
+  Tensor velocity = rows.front();
+  for (int64_t i = 0; i < count; ++i) {
+    const Tensor unit = torch::one_hot(torch::tensor(i), count).to(inputs.k.options());
+    Tensor sum = rows.back();
+    for (int step = 0; step < rule.switches.inner_steps; ++step) {
+      velocity = factors.defined() ? unit + factors.select(1, i).squeeze(-1) * velocity
+                                   : unit.expand_as(velocity);
+      sum = sum + velocity;
+    }
+    rows.push_back(sum);
+  }
+  const Tensor matrix = torch::stack(rows, 1);
+  return rule.switches.direction == Direction::kAscent ? -matrix : matrix;
+}
+
+}  // namespace
+
+TttResult run_parallel(const UpdateRule& rule,
+                       const InnerState& start,
+                       const TttInputs& inputs,
+                       const Schedule& schedule) {
+  require_parallel_form(rule, schedule);
+  if (count_updates(schedule) <= 1) {
+    return run_recurrent(rule, start, inputs, schedule);  // whole ranges: one product each
+  }
+  check_inputs(rule, start.weights, inputs);
+  validate_schedule(schedule, inputs.k.size(1));
+  const Ranges ranges = split_schedule(schedule);
+  const Prefix prefix = scan_states(rule, start, inputs, ranges.updating);
+  Tensor states = prefix.main;
+  if (rule.switches.weight_norm == WeightNorm::kPre) {
+    const Tensor normalised =
+        normalise_columns(states.slice(1, 1), start.reference_norms.w1.unsqueeze(1));
+    states = torch::cat({start.weights.w1.unsqueeze(1), normalised}, 1);
+  }
+  TttResult result{.state = start};
+  if (!ranges.applying.empty()) {
+    result.output = apply_ranges(rule, start, inputs, states, ranges.applying);
+  }
+  const int64_t last = states.size(1) - 1;
+  result.state.weights.w1 = states.select(1, last);
+  result.state.main.w1 = prefix.main.select(1, last);
+  if (prefix.velocity.defined()) {
+    result.state.velocity.w1 = prefix.velocity;
+  }
+  return result;
+}
+
+TttResult run_parallel(const UpdateRule& rule,
+                       const FastWeights& weights,
+                       const TttInputs& inputs,
+                       const Schedule& schedule) {
+  check_inputs(rule, weights, inputs);
+  return run_parallel(rule, start_state(rule, weights), inputs, schedule);
+}
+
+Tensor run_masked_quadratic(const UpdateRule& rule,
+                            const FastWeights& weights,
+                            const TttInputs& inputs,
+                            const Schedule& schedule) {
+  check_inputs(rule, weights, inputs);
+  validate_schedule(schedule, inputs.k.size(1));
+  const VariantSwitches& switches = rule.switches;
+  if (switches.normalise_gradient || switches.weight_norm != WeightNorm::kNone ||
+      why_no_parallel_form(switches)) {
+    throw UsageError(ErrorParts{
+        .what = "there is no quadratic form: the step is not linear in the keys' products",
+        .expected = "a rule that updates W1 alone, without orthogonalisation or weight norm"});
+  }
+  const Ranges ranges = split_schedule(schedule);
+  const Tensor keys = feature_map(switches, inputs.k, weights);
+  const Tensor values = rated_values(rule, inputs);
+  const Tensor mixing = update_matrix_of_ranges(rule, inputs, ranges.updating);
+  std::vector<Tensor> outputs;
+  for (const TokenRange& range : ranges.applying) {
+    const Tensor queries =
+        feature_map(switches, query_range(switches, inputs, range.start, range.end), weights);
+    Tensor output = queries.matmul(weights.w1.to(queries.scalar_type()));
+    for (size_t j = 0; j < ranges.updating.size(); ++j) {
+      const TokenRange& seen = ranges.updating[j];
+      const Tensor scores = queries.matmul(keys.slice(1, seen.start, seen.end).transpose(1, 2)) *
+                            mixing.select(1, range.updates_before).slice(1, j, j + 1).unsqueeze(-1);
+      output = output + scores.matmul(values.slice(1, seen.start, seen.end));
+    }
+    outputs.push_back(output);
+  }
+  return torch::cat(outputs, 1);
+}
+
+}  // namespace parallax

@@ -1,0 +1,30 @@
+// The parallel form: the same rule as linear attention (SPEC §5; the paper's Appendix I).
+#pragma once
+
+#include "core/ttt/recurrent.h"
+
+namespace parallax {
+
+// Chunk-wise form: one batched product for all updating ranges, a prefix scan over them, one
+// batched product for all applying ranges. Linear in the tokens. Over a single updating range it is
+// one product over all of its tokens, for every rule. Throws UsageError naming the switch that
+// breaks associativity where there is no such form.
+TttResult run_parallel(const UpdateRule& rule,
+                       const InnerState& start,
+                       const TttInputs& inputs,
+                       const Schedule& schedule);
+
+TttResult run_parallel(const UpdateRule& rule,
+                       const FastWeights& weights,
+                       const TttInputs& inputs,
+                       const Schedule& schedule);
+
+// Masked quadratic form, O = Φ(Q) W1 + [(Φ(Q) Φ(K)ᵀ) ⊙ A] Ṽ: a check of the other two, quadratic in
+// the tokens. Exists where the step is linear in the gradient (no orthogonalisation, no weight
+// norm); throws UsageError otherwise.
+Tensor run_masked_quadratic(const UpdateRule& rule,
+                            const FastWeights& weights,
+                            const TttInputs& inputs,
+                            const Schedule& schedule);  // [batch, applied tokens, D]
+
+}  // namespace parallax

@@ -1,0 +1,37 @@
+// Schedules: which token ranges update the fast weights and which are put through them, in order.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace parallax {
+
+// Tokens [start, end). Where a range both updates and applies, it updates first.
+struct ScheduleStep {
+  int64_t start = 0;
+  int64_t end = 0;
+  bool update = false;
+  bool apply = false;
+};
+
+using Schedule = std::vector<ScheduleStep>;
+
+// Update on the first `num_updating` tokens, then apply to all: how NVS models are trained.
+Schedule update_then_apply_all(int64_t num_updating, int64_t num_tokens);
+
+// Chunk by chunk, update and then apply; the last chunk may be shorter.
+Schedule update_then_apply_chunks(int64_t num_tokens, int64_t chunk);
+
+// Chunk by chunk, apply and then update ("shifted": no token sees its own chunk).
+Schedule apply_then_update_chunks(int64_t num_tokens, int64_t chunk);
+
+// The language model's order: apply then update, and the last chunk (1 … chunk tokens) only
+// applies.
+Schedule language_model_chunks(int64_t num_tokens, int64_t chunk);
+
+// Throws Error unless every range is non-empty and inside [0, num_tokens).
+void validate_schedule(const Schedule& schedule, int64_t num_tokens);
+
+int64_t count_updates(const Schedule& schedule);
+
+}  // namespace parallax

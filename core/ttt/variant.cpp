@@ -1,0 +1,44 @@
+// Look-ups in the variant table, and what its switches imply.
+#include "core/ttt/variant.h"
+
+#include "core/error.h"
+
+namespace parallax {
+
+std::string variant_names() {
+  std::string names;
+  for (const Variant& variant : kVariants) {
+    names += (names.empty() ? "" : ", ") + std::string(variant.name);
+  }
+  return names;
+}
+
+const Variant& find_variant(std::string_view name) {
+  for (const Variant& variant : kVariants) {
+    if (variant.name == name) {
+      return variant;
+    }
+  }
+  throw UsageError(ErrorParts{.what = "there is no variant '" + std::string(name) + "'",
+                              .expected = "one of " + variant_names()});
+}
+
+std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule) {
+  if (updates_kernel(rule)) {
+    return "W0 and W2 are updated, so the kernel φ of later tokens depends on earlier ones";
+  }
+  if (rule.loss == InnerLoss::kMse) {
+    return "the MSE residual depends on the fast weights that earlier tokens left";
+  }
+  if (rule.weight_norm == WeightNorm::kPost) {
+    return "weight normalisation after each update is not associative";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule,
+                                                const Schedule& schedule) {
+  return count_updates(schedule) <= 1 ? std::nullopt : why_no_parallel_form(rule);
+}
+
+}  // namespace parallax

@@ -1,0 +1,146 @@
+// The variant table: every ablation of the paper's Table 2 as one row of orthogonal switches.
+// Command line, benchmarks, reports and tests iterate the table; adding a variant is adding a row.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/ttt/schedule.h"
+
+namespace parallax {
+
+enum class FastKernel { kSwiGlu, kIdentity };  // φ(x) = silu(x W0) ⊙ (x W2), or x
+enum class UpdatedWeights { kAll, kLast };     // W0, W1, W2, or only the last layer W1
+enum class WeightNorm { kNone, kPost, kPre };  // pre: an un-normalised main copy accumulates
+enum class InnerLoss { kDotProduct, kMse };    // −⟨f(k), v⟩, or ½‖f(k) − v‖²
+enum class Direction { kDescent, kAscent };    // add the step, or subtract it
+enum class QuerySource { kQuery, kKey };       // apply the trained net to q, or to k
+
+// What the inner loop does. Each switch is independent of the others.
+struct VariantSwitches {
+  FastKernel kernel = FastKernel::kSwiGlu;
+  UpdatedWeights updated = UpdatedWeights::kAll;
+  bool per_token_rate = true;
+  bool momentum = true;            // has an effect only where the model supplies a momentum gate
+  bool normalise_gradient = true;  // LaCT: Newton–Schulz; ViT³: division by the norm + 1
+  WeightNorm weight_norm = WeightNorm::kPost;
+  InnerLoss loss = InnerLoss::kDotProduct;
+  Direction direction = Direction::kDescent;
+  int inner_steps = 1;
+  QuerySource query = QuerySource::kQuery;
+};
+
+struct Variant {
+  int number;             // 0…6 as in the paper; −1 for the ablations beside the chain
+  std::string_view name;  // for the command line: "0" … "6", "ascent", "mse", "key-as-query"
+  std::string_view reference_name;  // the authors' name for it
+  std::string_view summary;         // one sentence
+  VariantSwitches switches;
+};
+
+namespace variant_rows {
+
+// Each row of the chain is the one before with one switch more; a function a step says which.
+constexpr VariantSwitches only_last(VariantSwitches s) {
+  s.updated = UpdatedWeights::kLast;
+  return s;
+}
+constexpr VariantSwitches without_weight_norm(VariantSwitches s) {
+  s.weight_norm = WeightNorm::kNone;
+  return s;
+}
+constexpr VariantSwitches with_identity_kernel(VariantSwitches s) {
+  s.kernel = FastKernel::kIdentity;
+  return s;
+}
+constexpr VariantSwitches without_rate(VariantSwitches s) {
+  s.per_token_rate = false;
+  return s;
+}
+constexpr VariantSwitches without_momentum(VariantSwitches s) {
+  s.momentum = false;
+  return s;
+}
+constexpr VariantSwitches with_raw_gradient(VariantSwitches s) {
+  s.normalise_gradient = false;
+  return s;
+}
+constexpr VariantSwitches with_ascent(VariantSwitches s) {
+  s.direction = Direction::kAscent;
+  return s;
+}
+constexpr VariantSwitches with_mse(VariantSwitches s) {
+  s.loss = InnerLoss::kMse;
+  return s;
+}
+constexpr VariantSwitches with_key_as_query(VariantSwitches s) {
+  s.query = QuerySource::kKey;
+  return s;
+}
+
+inline constexpr VariantSwitches kRow0{};
+inline constexpr VariantSwitches kRow1 = only_last(kRow0);
+inline constexpr VariantSwitches kRow2 = without_weight_norm(kRow1);
+inline constexpr VariantSwitches kRow3 = with_identity_kernel(kRow2);
+inline constexpr VariantSwitches kRow4 = without_rate(kRow3);
+inline constexpr VariantSwitches kRow5 = without_momentum(kRow4);
+inline constexpr VariantSwitches kRow6 = with_raw_gradient(kRow5);
+
+}  // namespace variant_rows
+
+inline constexpr std::array<Variant, 10> kVariants{{
+    {0, "0", "baseline", "the TTT layer as published", variant_rows::kRow0},
+    {1, "1", "only_w1", "only the last layer W1 is updated", variant_rows::kRow1},
+    {2, "2", "only_w1_no_wn", "and no weight normalisation", variant_rows::kRow2},
+    {3, "3", "only_w1_straight_qk_no_wn", "and one linear layer, φ(x) = x", variant_rows::kRow3},
+    {4,
+     "4",
+     "only_w1_straight_qk_no_lr1_no_wn",
+     "and no per-token learning rate",
+     variant_rows::kRow4},
+    {5, "5", "only_w1_straight_qk_no_lr1_no_wn", "and no momentum", variant_rows::kRow5},
+    {6,
+     "6",
+     "only_w1_straight_qk_no_lr1_no_wn_muon",
+     "and no orthogonalisation: linear attention",
+     variant_rows::kRow6},
+    {-1,
+     "ascent",
+     "ga",
+     "the baseline with gradient ascent",
+     variant_rows::with_ascent(variant_rows::kRow0)},
+    {-1,
+     "mse",
+     "mse",
+     "the baseline with the MSE inner loss",
+     variant_rows::with_mse(variant_rows::kRow0)},
+    {-1,
+     "key-as-query",
+     "no_query",
+     "the baseline with the query replaced by the key",
+     variant_rows::with_key_as_query(variant_rows::kRow0)},
+}};
+
+// The row of that name. Throws UsageError listing the names there are.
+const Variant& find_variant(std::string_view name);
+
+// "0, 1, …, key-as-query", for help texts and errors.
+std::string variant_names();
+
+// Why the rule has no parallel form over this schedule, naming the switch that breaks
+// associativity; nothing where it has one. Over one update range every rule has one; over several
+// the update must not depend on the state (paper, Appendix I).
+std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule,
+                                                const Schedule& schedule);
+
+// The same, for any schedule with several update ranges.
+std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule);
+
+// True where an update changes φ, so that k̂ and q̂ depend on what was read before.
+constexpr bool updates_kernel(const VariantSwitches& rule) {
+  return rule.kernel == FastKernel::kSwiGlu && rule.updated == UpdatedWeights::kAll;
+}
+
+}  // namespace parallax

@@ -1,0 +1,18 @@
+// Moving tensors between checkpoints and modules whose parameter names are the official ones.
+#pragma once
+
+#include <string>
+
+#include "core/checkpoint.h"
+#include "core/torch.h"
+
+namespace parallax {
+
+// Copies every tensor into the parameter or buffer of its name, converting the dtype. Throws one
+// Error naming `where` and listing everything missing, surplus and mis-shaped.
+void load_weights(torch::nn::Module& module, const TensorMap& tensors, const std::string& where);
+
+// All parameters and buffers by name, on the CPU, in `dtype` where they are floating point.
+TensorMap collect_weights(const torch::nn::Module& module, torch::Dtype dtype);
+
+}  // namespace parallax

@@ -1,0 +1,156 @@
+// Sub-layers in LibTorch operations; the fast-weight operator is core/ttt's.
+#include "vision/nvs/lact_layer.h"
+
+#include <cmath>
+
+namespace parallax {
+namespace {
+
+constexpr double kLayerNormEps = 1e-5;
+constexpr double kQueryKeyNormEps = 1.1920929e-07;  // RMSNorm's default: float32's epsilon
+constexpr double kOutputNormEps = 1e-5;
+constexpr double kUnitNormEps = 1e-5;
+
+double inverse_softplus(double y) { return y + std::log(-std::expm1(-y)); }
+
+// x / (‖x‖ + eps) over the last dimension.
+Tensor to_unit_norm(const Tensor& x) { return x / (x.norm(2, {-1}, true) + kUnitNormEps); }
+
+}  // namespace
+
+ScaleLayerNorm::ScaleLayerNorm(int64_t dim)
+    : weight_(register_parameter("weight", torch::ones({dim}))) {}
+
+Tensor ScaleLayerNorm::forward(const Tensor& x) const {
+  return torch::layer_norm(x, weight_.sizes(), weight_, {}, kLayerNormEps);
+}
+
+ScaleRmsNorm::ScaleRmsNorm(int64_t dim, double eps)
+    : weight_(register_parameter("weight", torch::ones({dim}))), eps_(eps) {}
+
+Tensor ScaleRmsNorm::forward(const Tensor& x) const {
+  return at::rms_norm(x, weight_.sizes(), weight_, eps_);
+}
+
+Projection::Projection(int64_t in, int64_t out)
+    : weight_(register_parameter("weight", torch::zeros({out, in}))) {}
+
+Tensor Projection::forward(const Tensor& x) const { return torch::linear(x, weight_); }
+
+ViewAttention::ViewAttention(const LactNvsOptions& options)
+    : head_dim_(options.attention_head_dim),
+      to_qkv_(
+          register_module("to_qkv", std::make_shared<Projection>(options.dim, 3 * options.dim))),
+      c_proj_(register_module("c_proj", std::make_shared<Projection>(options.dim, options.dim))) {
+  if (options.use_qk_norm) {
+    q_norm_ =
+        register_module("q_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kQueryKeyNormEps));
+    k_norm_ =
+        register_module("k_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kQueryKeyNormEps));
+  }
+}
+
+Tensor ViewAttention::forward(const Tensor& x, int64_t tokens_per_view) const {
+  const int64_t dim = x.size(2);
+  const int64_t views = x.size(0) * x.size(1) / tokens_per_view;
+  const Tensor qkv = to_qkv_->forward(x)
+                         .view({views, tokens_per_view, 3, dim / head_dim_, head_dim_})
+                         .permute({2, 0, 3, 1, 4});  // [3, B·V, heads, T, D]
+  Tensor q = qkv.select(0, 0);
+  Tensor k = qkv.select(0, 1);
+  if (q_norm_) {
+    q = q_norm_->forward(q);
+    k = k_norm_->forward(k);
+  }
+  const Tensor attended = at::scaled_dot_product_attention(q, k, qkv.select(0, 2));
+  return c_proj_->forward(attended.transpose(1, 2).reshape(x.sizes()));
+}
+
+GeluMlp::GeluMlp(const LactNvsOptions& options)
+    : c_fc_(register_module("c_fc",
+                            std::make_shared<Projection>(options.dim, options.mlp_hidden_dim()))),
+      c_proj_(
+          register_module("c_proj",
+                          std::make_shared<Projection>(options.mlp_hidden_dim(), options.dim))) {}
+
+Tensor GeluMlp::forward(const Tensor& x) const {
+  return c_proj_->forward(torch::gelu(c_fc_->forward(x)));
+}
+
+LactLayer::LactLayer(const LactNvsOptions& options)
+    : num_heads_(options.num_ttt_heads()),
+      head_dim_(options.ttt_head_dim),
+      base_rate_offset_(inverse_softplus(options.base_lr)),
+      rule_{.switches = find_variant(options.variant).switches} {
+  rule_.newton_schulz.steps = options.muon_update_steps;
+  const int64_t hidden = options.ttt_hidden_dim();
+  w0_ = register_parameter("w0", torch::zeros({num_heads_, head_dim_, hidden}));
+  w1_ = register_parameter("w1", torch::zeros({num_heads_, hidden, head_dim_}));
+  w2_ = register_parameter("w2", torch::zeros({num_heads_, head_dim_, hidden}));
+  // Where the key is the query, the published layer has no query projection.
+  const int64_t parts = rule_.switches.query == QuerySource::kKey ? 2 : 3;
+  to_qkv_ =
+      register_module("to_qkv", std::make_shared<Projection>(options.dim, parts * options.dim));
+  c_proj_ = register_module("c_proj", std::make_shared<Projection>(options.dim, options.dim));
+  lr_fc_ = register_module("lr_fc", torch::nn::Linear(options.dim, 3 * num_heads_));
+  o_norm_ = register_module("o_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kOutputNormEps));
+}
+
+void LactLayer::initialise() {
+  const torch::NoGradGuard no_grad;
+  const double gain = std::sqrt(2.0);
+  w0_.normal_(0, gain / std::sqrt(static_cast<double>(w0_.size(1))));
+  w1_.normal_(0, gain / std::sqrt(static_cast<double>(w1_.size(1))));
+  w2_.normal_(0, gain / std::sqrt(static_cast<double>(w2_.size(1))));
+}
+
+TttInputs LactLayer::project(const Tensor& x) const {
+  const int64_t batch = x.size(0);
+  const int64_t tokens = x.size(1);
+  const auto split = [&](const Tensor& packed, int64_t parts, int64_t width) {
+    return packed.view({batch, tokens, parts, num_heads_, width})
+        .permute({2, 0, 3, 1, 4})
+        .reshape({parts, batch * num_heads_, tokens, width});
+  };
+  TttInputs inputs;
+  const bool has_query = rule_.switches.query == QuerySource::kQuery;
+  const int64_t parts = has_query ? 3 : 2;
+  const Tensor qkv = split(torch::silu(to_qkv_->forward(x)), parts, head_dim_);
+  if (has_query) {
+    inputs.q = to_unit_norm(qkv.select(0, 0));
+  }
+  inputs.k = to_unit_norm(qkv.select(0, parts - 2));
+  inputs.v = qkv.select(0, parts - 1);
+  // Rates keep their own precision: they are small and multiply whole gradients.
+  const Tensor raw =
+      torch::linear(x.to(lr_fc_->weight.scalar_type()), lr_fc_->weight, lr_fc_->bias);
+  const Tensor rates = split(torch::softplus(raw + base_rate_offset_), 3, 1);
+  inputs.lr0 = rates.select(0, 0);
+  inputs.lr1 = rates.select(0, 1);
+  inputs.lr2 = rates.select(0, 2);
+  return inputs;
+}
+
+FastWeights LactLayer::initial_weights(int64_t batch) const {
+  return {w0_.repeat({batch, 1, 1}), w1_.repeat({batch, 1, 1}), w2_.repeat({batch, 1, 1})};
+}
+
+LactLayerResult LactLayer::forward(const Tensor& x,
+                                   const LactPass& pass,
+                                   const InnerState* start) const {
+  const TttInputs inputs = project(x);
+  const InnerState state =
+      start != nullptr ? *start : start_state(rule_, initial_weights(x.size(0)));
+  TttResult result =
+      pass.form == Form::kParallel
+          ? run_parallel(rule_, state, inputs, pass.schedule)
+          : run_recurrent(
+                rule_, state, inputs, pass.schedule, {.token_block = pass.tokens_per_view});
+  const Tensor merged = o_norm_->forward(result.output.to(x.scalar_type()))
+                            .view({x.size(0), num_heads_, result.output.size(1), head_dim_})
+                            .transpose(1, 2)
+                            .reshape({x.size(0), result.output.size(1), num_heads_ * head_dim_});
+  return {c_proj_->forward(merged), std::move(result.state)};
+}
+
+}  // namespace parallax

@@ -1,0 +1,117 @@
+// The sub-layers of a LaCT-NVS block, with the published code's parameter names (SPEC §2).
+#pragma once
+
+#include "core/torch.h"
+#include "core/ttt/form.h"
+#include "core/ttt/parallel.h"
+#include "vision/nvs/lact_options.h"
+
+namespace parallax {
+
+// LayerNorm with a scale and no shift, eps 1e-5.
+class ScaleLayerNorm : public torch::nn::Module {
+ public:
+  explicit ScaleLayerNorm(int64_t dim);
+  Tensor forward(const Tensor& x) const;  // [..., dim]
+
+ private:
+  Tensor weight_;
+};
+
+// RMSNorm with a scale.
+class ScaleRmsNorm : public torch::nn::Module {
+ public:
+  ScaleRmsNorm(int64_t dim, double eps);
+  Tensor forward(const Tensor& x) const;  // [..., dim]
+
+ private:
+  Tensor weight_;
+  double eps_;
+};
+
+// A linear layer without bias.
+class Projection : public torch::nn::Module {
+ public:
+  Projection(int64_t in, int64_t out);
+  Tensor forward(const Tensor& x) const;  // [..., in] → [..., out]
+  Tensor& weight() { return weight_; }
+
+ private:
+  Tensor weight_;  // [out, in]
+};
+
+// Self-attention within each view.
+class ViewAttention : public torch::nn::Module {
+ public:
+  explicit ViewAttention(const LactNvsOptions& options);
+  Tensor forward(const Tensor& x,                 // [B, V·T, dim]
+                 int64_t tokens_per_view) const;  // T
+
+ private:
+  int64_t head_dim_;
+  std::shared_ptr<Projection> to_qkv_;
+  std::shared_ptr<Projection> c_proj_;
+  std::shared_ptr<ScaleRmsNorm> q_norm_;
+  std::shared_ptr<ScaleRmsNorm> k_norm_;
+};
+
+class GeluMlp : public torch::nn::Module {
+ public:
+  explicit GeluMlp(const LactNvsOptions& options);
+  Tensor forward(const Tensor& x) const;  // [B, L, dim]
+
+ private:
+  std::shared_ptr<Projection> c_fc_;
+  std::shared_ptr<Projection> c_proj_;
+};
+
+// How one pass runs the TTT layers.
+struct LactPass {
+  Schedule schedule;
+  Form form = Form::kRecurrent;
+  int64_t tokens_per_view = 0;  // the recurrent form reads one view at a time
+};
+
+struct LactLayerResult {
+  Tensor output;     // [B, applied tokens, dim]
+  InnerState state;  // [B·heads, …]
+};
+
+// The LaCT layer: projections, per-token rates, the fast-weight operator, RMSNorm, output
+// projection.
+class LactLayer : public torch::nn::Module {
+ public:
+  explicit LactLayer(const LactNvsOptions& options);
+
+  // `start` continues from an earlier state; null starts from the layer's own weights.
+  LactLayerResult forward(const Tensor& x,  // [B, L, dim]
+                          const LactPass& pass,
+                          const InnerState* start = nullptr) const;
+
+  // q, k, v and rates of the tokens, split into heads.
+  TttInputs project(const Tensor& x) const;
+
+  // The slow weights as fast weights, repeated for a batch: [B·heads, …].
+  FastWeights initial_weights(int64_t batch) const;
+
+  UpdateRule& rule() { return rule_; }
+  const UpdateRule& rule() const { return rule_; }
+
+  // Draws the weights as the published code does.
+  void initialise();
+
+ private:
+  int64_t num_heads_;
+  int64_t head_dim_;
+  double base_rate_offset_;  // softplus⁻¹(base_lr)
+  UpdateRule rule_;
+  Tensor w0_;  // [heads, D, Dh]
+  Tensor w1_;  // [heads, Dh, D]
+  Tensor w2_;  // [heads, D, Dh]
+  std::shared_ptr<Projection> to_qkv_;
+  std::shared_ptr<Projection> c_proj_;
+  torch::nn::Linear lr_fc_{nullptr};
+  std::shared_ptr<ScaleRmsNorm> o_norm_;
+};
+
+}  // namespace parallax

@@ -1,0 +1,62 @@
+// A scene made ready for a model: views chosen, images loaded and sized, poses normalised.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "vision/nvs/model_store.h"
+#include "vision/nvs/rays.h"
+#include "vision/nvs/view_loader.h"
+#include "vision/nvs/view_selection.h"
+
+namespace parallax {
+
+enum class PoseNormalisation {
+  kAuto,    // opencv_cameras.json as it is; else by what the model was trained on
+  kNone,    // poses as the scene has them
+  kScene,   // LaCT's: mean pose at the origin, largest coordinate 1
+  kObject,  // the point looked at moves to the origin, up to z, mean distance to the model's radius
+};
+
+// "auto", "none", "scene" or "object". Throws UsageError.
+PoseNormalisation parse_pose_normalisation(const std::string& name);
+
+struct PrepareOptions {
+  int height = 0;  // 0: the model's own size
+  int width = 0;
+  std::string input_views = "8";
+  std::string target_views = "all";
+  cv::Vec3b background = {255, 255, 255};
+  PoseNormalisation normalisation = PoseNormalisation::kAuto;
+};
+
+struct ViewSet {
+  std::vector<int> indices;
+  std::vector<std::string> names;
+  std::vector<Camera> cameras;  // as the model sees them
+  CameraBatch batch;            // the same, [1, V, …]
+  Tensor images;                // [1, V, 3, H, W] in [0, 1]
+  Tensor alpha;                 // [1, V, 1, H, W]; undefined unless every image has alpha
+};
+
+struct PreparedScene {
+  std::string name;
+  std::string format;
+  int height = 0;
+  int width = 0;
+  ViewSet inputs;
+  ViewSet targets;  // may be empty
+  bool surrounds_object = false;
+  std::vector<std::string> notes;  // sentences for the user
+};
+
+// Only input views decide the pose normalisation. Throws Error naming what does not fit; before any
+// image is read if the work cannot fit into memory.
+PreparedScene prepare_scene(const Scene& scene,
+                            const NvsModel& model,
+                            const PrepareOptions& options);
+
+// `count` new cameras: a turntable where the inputs surround an object, else a path through them.
+std::vector<Camera> new_camera_path(const PreparedScene& scene, int count);
+
+}  // namespace parallax
