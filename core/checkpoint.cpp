@@ -1,12 +1,15 @@
 // Tells checkpoint formats apart by their first bytes and names the unsupported ones.
 #include "core/checkpoint.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
 #include "core/error.h"
 #include "core/input_file.h"
 #include "core/safetensors.h"
+#include "core/torch_zip.h"
+#include "core/zip_archive.h"
 
 namespace parallax {
 namespace {
@@ -56,6 +59,9 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   const std::string start = file.read(0, std::min<std::uint64_t>(file.size(), kLongestStart));
   if (looks_like_safetensors(file)) {
     return load_safetensors(file);
+  }
+  if (looks_like_zip(file)) {
+    return load_torch_zip(file);
   }
   refuse(file, start);
 }

@@ -13,7 +13,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
-#include "core/tensor_shape.h"
+#include "core/tensor_checks.h"
 
 namespace parallax {
 namespace {
@@ -294,6 +294,7 @@ Checkpoint load_safetensors(const InputFile& file) {
   for (const Entry& entry : entries) {
     Tensor tensor = torch::empty(entry.shape, torch::TensorOptions().dtype(entry.dtype));
     file.read(data_start + entry.begin, tensor.data_ptr(), entry.end - entry.begin);
+    check_bools(tensor, c10::str(file.name(), ", tensor '", entry.name, "'"));
     checkpoint.tensors.emplace(entry.name, std::move(tensor));
   }
   return checkpoint;

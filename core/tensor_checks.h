@@ -1,4 +1,5 @@
-// Checked arithmetic on the shapes that a file claims, before anything is allocated for them.
+// Checks of what a file claims about its tensors: shapes before anything is allocated for them, and
+// the few values that C++ cannot hold.
 #pragma once
 
 #include <cstdint>
@@ -20,5 +21,9 @@ std::uint64_t checked_elements(const std::vector<std::int64_t>& shape, const std
 std::uint64_t checked_bytes(const std::vector<std::int64_t>& shape,
                             at::ScalarType dtype,
                             const std::string& where);
+
+// Throws Error when a bool tensor holds bytes other than 0 and 1, which would be undefined
+// behaviour to read; any other dtype passes.
+void check_bools(const Tensor& tensor, const std::string& where);  // any shape, contiguous
 
 }  // namespace parallax

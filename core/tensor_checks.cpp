@@ -1,5 +1,5 @@
-// Overflow-safe products of extents.
-#include "core/tensor_shape.h"
+// Overflow-safe products of extents, and the check of bools.
+#include "core/tensor_checks.h"
 
 #include <c10/util/StringUtil.h>
 
@@ -62,6 +62,20 @@ std::uint64_t checked_bytes(const std::vector<std::int64_t>& shape,
     fail(shape, where);
   }
   return bytes;
+}
+
+void check_bools(const Tensor& tensor, const std::string& where) {
+  if (tensor.scalar_type() != at::kBool) {
+    return;
+  }
+  const auto* bytes = static_cast<const unsigned char*>(tensor.data_ptr());
+  const auto bad =
+      std::find_if(bytes, bytes + tensor.numel(), [](unsigned char value) { return value > 1; });
+  if (bad != bytes + tensor.numel()) {
+    throw Error({.what = "a boolean tensor holds a byte that is neither 0 nor 1",
+                 .where = where,
+                 .got = std::to_string(*bad)});
+  }
 }
 
 }  // namespace parallax
