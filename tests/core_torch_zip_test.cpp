@@ -24,8 +24,8 @@ using testing::ScratchFolder;
 using std::string_literals::operator""s;
 
 Checkpoint load_bytes(const std::string& bytes) {
-  const ScratchFolder folder;
-  return load_checkpoint(folder.write("model.pt", bytes));
+  static const ScratchFolder kFolder;
+  return load_checkpoint(kFolder.write("model.pt", bytes));
 }
 
 // The message of the Error that loading ends in.
