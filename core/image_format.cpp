@@ -16,7 +16,8 @@ using std::string_view_literals::operator""sv;
 
 constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n"sv;
 constexpr std::uint32_t kMostBmpCompression = 3;  // none, two run-length kinds, bit fields
-constexpr std::size_t kPngChunkFrame = 12;        // length, type, checksum
+constexpr std::size_t kBmpHeaderBytes = 14 + 40;
+constexpr std::size_t kPngChunkFrame = 12;  // length, type, checksum
 constexpr std::size_t kPngHeaderBytes = 13;
 // Deflate cannot expand a byte to more than 1032.
 constexpr std::uint64_t kLargestDeflateRatio = 1032;
@@ -34,10 +35,10 @@ constexpr std::array<std::uint32_t, 256> make_crc_table() {
 }
 
 std::uint32_t crc32(std::string_view bytes) {
-  static constexpr auto kTable = make_crc_table();
+  static constexpr auto table = make_crc_table();
   std::uint32_t crc = 0xffffffffU;
   for (const char c : bytes) {
-    crc = kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
+    crc = table[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
   }
   return ~crc;
 }
@@ -139,8 +140,7 @@ void check_webp(std::string_view file, const std::string& where) {
 }
 
 void check_bmp(std::string_view file, const std::string& where) {
-  constexpr std::size_t kHeaders = 14 + 40;
-  if (file.size() < kHeaders) {
+  if (file.size() < kBmpHeaderBytes) {
     fail_truncated(where);
   }
   const std::uint64_t start = read_unsigned(file, 10, 4, ByteOrder::kLittle);

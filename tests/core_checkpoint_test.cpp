@@ -23,9 +23,9 @@ std::string file_of(const std::string& header, std::size_t data_bytes) {
 }
 
 std::string error_of(const std::string& bytes) {
-  static const ScratchFolder kFolder;
+  static const ScratchFolder folder;
   try {
-    load_checkpoint(kFolder.write("model.safetensors", bytes));
+    load_checkpoint(folder.write("model.safetensors", bytes));
   } catch (const Error& error) {
     return error.what();
   }

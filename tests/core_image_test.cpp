@@ -36,8 +36,8 @@ std::string encoded(const std::string& extension, const cv::Mat& bgr) {
 }
 
 cv::Mat read_bytes(const std::string& bytes) {
-  static const ScratchFolder kFolder;
-  return read_image(kFolder.write("image", bytes));
+  static const ScratchFolder folder;
+  return read_image(folder.write("image", bytes));
 }
 
 std::string error_of(const std::string& bytes) {
@@ -175,15 +175,15 @@ TEST(Image, AppliesEveryExifOrientation) {
   cv::resize(noise(2, 3, CV_8UC3), bgr, {24, 16}, 0, 0, cv::INTER_NEAREST);
   const std::string jpeg = encoded(".jpg", bgr);
   const std::string png = encoded(".png", bgr);
-  constexpr std::size_t kPngHeaderEnd = 8 + 25;
+  constexpr std::size_t png_header_end = 8 + 25;
   for (char orientation = 1; orientation <= 8; ++orientation) {
     const std::string exif = "Exif\0\0"s + exif_block(orientation);
     const std::string with_segment =
         jpeg.substr(0, 2) + "\xff\xe1" +
         big_endian(static_cast<std::uint32_t>(exif.size() + 2)).substr(2) + exif + jpeg.substr(2);
-    const std::string with_chunk = png.substr(0, kPngHeaderEnd) +
+    const std::string with_chunk = png.substr(0, png_header_end) +
                                    png_chunk("eXIf" + exif_block(orientation)) +
-                                   png.substr(kPngHeaderEnd);
+                                   png.substr(png_header_end);
     for (const std::string& bytes : {with_segment, with_chunk}) {
       const cv::Mat decoded =
           cv::imdecode(std::vector<unsigned char>(bytes.begin(), bytes.end()), cv::IMREAD_COLOR);

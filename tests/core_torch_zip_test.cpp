@@ -24,8 +24,8 @@ using testing::ScratchFolder;
 using std::string_literals::operator""s;
 
 Checkpoint load_bytes(const std::string& bytes) {
-  static const ScratchFolder kFolder;
-  return load_checkpoint(kFolder.write("model.pt", bytes));
+  static const ScratchFolder folder;
+  return load_checkpoint(folder.write("model.pt", bytes));
 }
 
 // The message of the Error that loading ends in.
@@ -116,15 +116,15 @@ TEST(TorchZip, ReadsEveryStorageType) {
 }
 
 TEST(TorchZip, RefusesTensorsThatDoNotFitTheirStorage) {
-  constexpr std::int64_t kHuge = std::int64_t{1} << 61;
+  constexpr std::int64_t huge = std::int64_t{1} << 61;
   EXPECT_THAT(error_of(file_of({.storage_elements = 7})), ::testing::HasSubstr("too short"));
-  EXPECT_THAT(error_of(file_of({.storage_elements = kHuge})), ::testing::HasSubstr("too"));
+  EXPECT_THAT(error_of(file_of({.storage_elements = huge})), ::testing::HasSubstr("too"));
   EXPECT_THAT(error_of(file_of({.key = "1"})), ::testing::HasSubstr("no entry"));
   EXPECT_THAT(error_of(file_of({.offset = 1})), ::testing::HasSubstr("beyond its storage"));
   EXPECT_THAT(error_of(file_of({.offset = -1})), ::testing::HasSubstr("storage offset"));
   EXPECT_THAT(error_of(file_of({.shape = {-2, 3}})), ::testing::HasSubstr("extents"));
-  EXPECT_THAT(error_of(file_of({.shape = {kHuge, 8}})), ::testing::HasSubstr("too large"));
-  EXPECT_THAT(error_of(file_of({.strides = {kHuge, kHuge}})), ::testing::HasSubstr("beyond"));
+  EXPECT_THAT(error_of(file_of({.shape = {huge, 8}})), ::testing::HasSubstr("too large"));
+  EXPECT_THAT(error_of(file_of({.strides = {huge, huge}})), ::testing::HasSubstr("beyond"));
   EXPECT_THAT(error_of(file_of({.strides = {-3, 1}})), ::testing::HasSubstr("strides"));
   EXPECT_THAT(error_of(file_of({.strides = {1}})), ::testing::HasSubstr("differ in length"));
   EXPECT_THAT(error_of(file_of({.shape = {1 << 20, 1}, .strides = {0, 0}})),
