@@ -2,7 +2,6 @@
 #include "tests/scene_fixture.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <cmath>
 #include <fstream>
@@ -42,19 +41,6 @@ std::vector<double> colmap_pose(const Camera& camera) {
 std::string colmap_name(const View& view) { return fs::path(view.name).filename().string(); }
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "parallax_test_XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) {
-    throw Error("cannot create a temporary folder");
-  }
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code error;
-  fs::remove_all(path_, error);
-}
 
 void write_text(const fs::path& path, std::string_view text) {
   fs::create_directories(path.parent_path());

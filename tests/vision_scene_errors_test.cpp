@@ -24,7 +24,7 @@ struct Damage {
 
 class BrokenScenes : public ::testing::Test {
  protected:
-  testing::TemporaryFolder folder_;
+  testing::ScratchFolder folder_;
   Scene scene_ = testing::make_small_scene(folder_.path());
 
   void expect_failure(const std::vector<const char*>& expected) const {

@@ -43,7 +43,7 @@ void expect_same_cameras(const Scene& got, const Scene& expected) {
 
 class SceneLoading : public ::testing::Test {
  protected:
-  testing::TemporaryFolder folder_;
+  testing::ScratchFolder folder_;
   Scene scene_ = testing::make_small_scene(folder_.path());
 
   fs::path file(const char* name) const { return folder_.path() / name; }

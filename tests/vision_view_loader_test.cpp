@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 
 class ViewLoading : public ::testing::Test {
  protected:
-  testing::TemporaryFolder folder_;
+  testing::ScratchFolder folder_;
   Scene scene_ = testing::make_small_scene(folder_.path());
 
   void replace_image(int index, const cv::Mat& image) const {
