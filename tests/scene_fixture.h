@@ -7,24 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/scratch_folder.h"
 #include "vision/nvs/scene.h"
 
 namespace parallax::testing {
 
-// A new folder, removed with all it holds.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
+// Creates or replaces a file, with the folders it needs.
 void write_text(const std::filesystem::path& path, std::string_view text);
 
 // Three cameras on an arc, 24 × 32 pixels, with images images/view_0.png … (RGB noise) in `folder`.
