@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <assimp/Importer.hpp>
 #include <cmath>
+#include <fstream>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -35,6 +36,19 @@ std::string extension_of(const std::filesystem::path& path) {
     return static_cast<char>(std::tolower(c));
   });
   return extension;
+}
+
+// assimp 5.2 reads a PLY file whose header does not end for ever; such a file is refused before.
+void check_ply_header(const std::filesystem::path& path) {
+  constexpr std::size_t kMaxHeader = 1U << 20;
+  std::string head(kMaxHeader, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(file.gcount()));
+  const std::size_t end = head.find("end_header");
+  if (end == std::string::npos || head.find('\n', end) == std::string::npos) {
+    throw broken(path, "a PLY header without its end");
+  }
 }
 
 // One file on its way in.
@@ -69,6 +83,9 @@ class MeshReader {
       // STL's normals are those of single faces and would keep vertices from being shared.
       flags |= aiProcess_RemoveComponent;
       importer_.SetPropertyInteger(AI_CONFIG_PP_RVC_FLAGS, aiComponent_NORMALS);
+    }
+    if (extension_ == ".ply") {
+      check_ply_header(path_);
     }
     try {
       source_ = importer_.ReadFile(path_.string(), flags);
