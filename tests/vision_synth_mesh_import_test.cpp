@@ -118,6 +118,43 @@ TEST_F(SynthMeshImport, PlyWithVertexColors) {
   EXPECT_EQ(imported.scene.parts[0].texture.colors[0], cv::Vec3f::all(1));
 }
 
+TEST_F(SynthMeshImport, BinaryPlyOfBothByteOrders) {
+  for (const bool big : {false, true}) {
+    std::string ply = std::string("ply\nformat binary_") + (big ? "big" : "little") +
+                      "_endian 1.0\ncomment a square\nelement extra 1\nproperty list uchar short "
+                      "numbers\nelement vertex 4\nproperty double x\nproperty float y\nproperty "
+                      "float z\nelement face 1\nproperty list uchar uint "
+                      "vertex_index\nend_header\n";
+    const auto append = [&](auto value) {
+      std::string bytes(sizeof(value), '\0');
+      std::memcpy(bytes.data(), &value, sizeof(value));
+      ply.append(big ? std::string(bytes.rbegin(), bytes.rend()) : bytes);
+    };
+    append(std::uint8_t{2});
+    append(std::int16_t{-1});
+    append(std::int16_t{7});
+    for (int i = 0; i < 4; ++i) {
+      append(i == 1 || i == 2 ? 1.0 : 0.0);
+      append(i >= 2 ? 1.0F : 0.0F);
+      append(0.0F);
+    }
+    append(std::uint8_t{4});
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      append(i);
+    }
+    const ImportedMesh imported = import_mesh(write("square.ply", ply), {.radius = 1});
+    const TriangleMesh& mesh = imported.scene.parts.at(0).mesh;
+    ASSERT_EQ(mesh.faces.size(), 2U);
+    for (const cv::Vec3f& p : mesh.vertices) {
+      EXPECT_NEAR(cv::norm(p), 1, 1e-6);
+    }
+    EXPECT_EQ(mesh.corner_normals[0], cv::Vec3f(0, 0, 1));
+    for (std::size_t length = 0; length < ply.size(); length += 3) {
+      expect_broken(write("cut.ply", ply.substr(0, length)));
+    }
+  }
+}
+
 TEST_F(SynthMeshImport, StlSharesItsVertices) {
   std::string stl = "solid tetra\n";
   const std::vector<std::array<const char*, 3>> faces = {{"0 0 0", "0 1 0", "1 0 0"},
@@ -184,7 +221,13 @@ TEST_F(SynthMeshImport, BrokenFilesAreNamed) {
   stl[80] = 5;  // binary STL that announces five triangles and ends
   expect_broken(write("short.stl", stl));
   expect_broken(write("header.ply", "ply\nformat ascii 1.0\nelement vertex 3\n"));
-  expect_broken(write("what.xyz123", kCubeObj));
+  expect_broken(write("range.ply",
+                      "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nelement face "
+                      "1\nproperty list uchar int vertex_indices\nend_header\n0\n3 0 0 1\n"));
+  expect_broken(write("huge.ply",
+                      "ply\nformat ascii 1.0\nelement vertex 4000000000000\nproperty float "
+                      "x\nend_header\n0\n"));
+  expect_broken(write("cube.xyz123", kCubeObj));
 }
 
 }  // namespace

@@ -6,14 +6,15 @@
 #include <assimp/scene.h>
 
 #include <algorithm>
+#include <array>
 #include <assimp/Importer.hpp>
 #include <cmath>
-#include <fstream>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "core/error.h"
 #include "core/image.h"
+#include "vision/synth/ply_reader.h"
 
 namespace parallax {
 
@@ -38,19 +39,6 @@ std::string extension_of(const std::filesystem::path& path) {
   return extension;
 }
 
-// assimp 5.2 reads a PLY file whose header does not end for ever; such a file is refused before.
-void check_ply_header(const std::filesystem::path& path) {
-  constexpr std::size_t kMaxHeader = 1U << 20;
-  std::string head(kMaxHeader, '\0');
-  std::ifstream file(path, std::ios::binary);
-  file.read(head.data(), static_cast<std::streamsize>(head.size()));
-  head.resize(static_cast<std::size_t>(file.gcount()));
-  const std::size_t end = head.find("end_header");
-  if (end == std::string::npos || head.find('\n', end) == std::string::npos) {
-    throw broken(path, "a PLY header without its end");
-  }
-}
-
 // One file on its way in.
 class MeshReader {
  public:
@@ -62,6 +50,10 @@ class MeshReader {
   }
 
   ImportedMesh read() {
+    if (extension_ == ".ply") {
+      add_ply();
+      return std::move(result_);
+    }
     load();
     for (unsigned i = 0; i < source_->mNumMeshes; ++i) {
       add_part(*source_->mMeshes[i]);
@@ -83,9 +75,6 @@ class MeshReader {
       // STL's normals are those of single faces and would keep vertices from being shared.
       flags |= aiProcess_RemoveComponent;
       importer_.SetPropertyInteger(AI_CONFIG_PP_RVC_FLAGS, aiComponent_NORMALS);
-    }
-    if (extension_ == ".ply") {
-      check_ply_header(path_);
     }
     try {
       source_ = importer_.ReadFile(path_.string(), flags);
@@ -113,6 +102,18 @@ class MeshReader {
       }
     }
     return rgb;
+  }
+
+  void add_ply() {
+    RenderPart part;
+    part.mesh = read_ply(path_);
+    for (std::vector<cv::Vec3f>* vectors : {&part.mesh.vertices, &part.mesh.corner_normals}) {
+      for (cv::Vec3f& v : *vectors) {
+        v = to_z_up({v[0], v[1], v[2]});
+      }
+    }
+    part.texture.colors[0] = cv::Vec3f::all(part.mesh.vertex_colors.empty() ? 0.8F : 1.0F);
+    result_.scene.parts.push_back(std::move(part));
   }
 
   void add_part(const aiMesh& source) {
@@ -276,6 +277,11 @@ ImportedMesh import_mesh(const std::filesystem::path& path, const MeshImportOpti
   if (!std::filesystem::is_regular_file(path)) {
     throw broken(path,
                  std::filesystem::exists(path) ? "something that is no file" : "no such file");
+  }
+  // assimp would try forty more formats, with loaders of which some crash on damaged files.
+  constexpr std::array<const char*, 5> kExtensions = {".gltf", ".glb", ".obj", ".ply", ".stl"};
+  if (std::find(kExtensions.begin(), kExtensions.end(), extension_of(path)) == kExtensions.end()) {
+    throw broken(path, "a file named '" + path.extension().string() + "'");
   }
   ImportedMesh imported = MeshReader(path, options).read();
   imported.scene.lighting = studio_lighting();

@@ -1,4 +1,4 @@
-// Users' own meshes (glTF, OBJ, PLY, STL) as scenes, through assimp.
+// Users' own meshes (glTF, OBJ, PLY, STL) as scenes, mostly through assimp.
 #pragma once
 
 #include <filesystem>
