@@ -181,6 +181,7 @@ void write_image(const std::filesystem::path& path, const cv::Mat& image) {
   write_file_atomically(path, {reinterpret_cast<const char*>(encoded.data()), encoded.size()});
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): three bytes
 cv::Mat composite_on(const cv::Mat& image, cv::Vec3b background) {
   if (image.type() == CV_8UC3) {
     return image;

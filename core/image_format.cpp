@@ -15,6 +15,8 @@ namespace {
 using std::string_view_literals::operator""sv;
 
 constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n"sv;
+constexpr std::uint32_t kMostBmpCompression = 3;  // none, two run-length kinds, bit fields
+constexpr std::size_t kBmpHeaderBytes = 14 + 40;
 constexpr std::size_t kPngChunkFrame = 12;  // length, type, checksum
 constexpr std::size_t kPngHeaderBytes = 13;
 // Deflate cannot expand a byte to more than 1032.
@@ -33,10 +35,10 @@ constexpr std::array<std::uint32_t, 256> make_crc_table() {
 }
 
 std::uint32_t crc32(std::string_view bytes) {
-  static constexpr auto kTable = make_crc_table();
+  static constexpr auto table = make_crc_table();
   std::uint32_t crc = 0xffffffffU;
   for (const char c : bytes) {
-    crc = kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
+    crc = table[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
   }
   return ~crc;
 }
@@ -71,6 +73,9 @@ void check_png(std::string_view file, const std::string& where) {
   const std::uint64_t width = read_unsigned(chunks[0].data, 0, 4, ByteOrder::kBig);
   const std::uint64_t height = read_unsigned(chunks[0].data, 4, 4, ByteOrder::kBig);
   const std::uint64_t bits = read_unsigned(chunks[0].data, 8, 1, ByteOrder::kBig);
+  if (width == 0 || height == 0) {
+    fail(where, "the image has no pixels");
+  }
   // At least one channel; both factors are below 2^32 and bits below 2^8, so rows are exact.
   const std::uint64_t row_bytes = (width * bits + 7) / 8 + 1;
   if (height > compressed * kLargestDeflateRatio / row_bytes) {
@@ -135,8 +140,7 @@ void check_webp(std::string_view file, const std::string& where) {
 }
 
 void check_bmp(std::string_view file, const std::string& where) {
-  constexpr std::size_t kHeaders = 14 + 40;
-  if (file.size() < kHeaders) {
+  if (file.size() < kBmpHeaderBytes) {
     fail_truncated(where);
   }
   const std::uint64_t start = read_unsigned(file, 10, 4, ByteOrder::kLittle);
@@ -147,6 +151,9 @@ void check_bmp(std::string_view file, const std::string& where) {
   const auto columns = static_cast<std::uint64_t>(std::abs(std::int64_t{width}));
   const auto rows = static_cast<std::uint64_t>(std::abs(std::int64_t{height}));
   const std::uint64_t row_bytes = (columns * bits + 31) / 32 * 4;
+  if (compression > kMostBmpCompression || columns == 0 || rows == 0) {
+    fail(where, "the BMP image's header is damaged or of an unsupported kind");
+  }
   const bool run_length = compression == 1 || compression == 2;
   if (start > file.size() ||
       (!run_length && row_bytes != 0 && rows > (file.size() - start) / row_bytes)) {

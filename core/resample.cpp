@@ -61,8 +61,10 @@ std::vector<Taps> make_taps(int input_size, int output_size, const Kernel& kerne
   std::vector<double> weights;
   for (int i = 0; i < output_size; ++i) {
     const double centre = (i + 0.5) * scale;
+    // PIL truncates, also where that is not rounding. NOLINTBEGIN(bugprone-incorrect-roundings)
     const int first = std::max(static_cast<int>(centre - support + 0.5), 0);
     const int last = std::min(static_cast<int>(centre + support + 0.5), input_size);
+    // NOLINTEND(bugprone-incorrect-roundings)
     weights.clear();
     double sum = 0;
     for (int j = first; j < last; ++j) {

@@ -28,14 +28,21 @@ void check_nvs_run(const testing::GoldenCase& golden,
   const std::string id = run.at("id");
   const std::vector<double> in = run.at("fxfycxcy_in");
   const std::vector<int> target = run.at("target_h_w");
-  const CroppedImage result = resize_and_crop(
-      {.image = image, .fx = in[0], .fy = in[1], .cx = in[2], .cy = in[3]}, target[0], target[1]);
+  const Camera camera{.height = image.rows,
+                      .width = image.cols,
+                      .fx = in[0],
+                      .fy = in[1],
+                      .cx = in[2],
+                      .cy = in[3]};
+  const PreprocessedView result = resize_and_crop(image, camera, target[0], target[1]);
+  EXPECT_EQ(result.camera.height, target[0]);
+  EXPECT_EQ(result.camera.width, target[1]);
   if (image.channels() == 4) {
     expect_same_pixels(result.image, golden.tensor(id + ".rgba_u8"));
   }
   expect_same_pixels(composite_on(result.image, {255, 255, 255}), golden.tensor(id + ".rgb_u8"));
-  const Tensor intrinsics =
-      torch::tensor({result.fx, result.fy, result.cx, result.cy}, torch::kFloat64);
+  const Camera& got = result.camera;
+  const Tensor intrinsics = torch::tensor({got.fx, got.fy, got.cx, got.cy}, torch::kFloat64);
   // The same few float64 operations: only their last bits may differ.
   EXPECT_TRUE(torch::allclose(intrinsics, golden.tensor(id + ".fxfycxcy"), 1e-14, 0));
 }

@@ -11,27 +11,33 @@
 
 namespace parallax {
 
-CroppedImage resize_and_crop(const CroppedImage& view, int height, int width) {
-  if (view.image.empty() || height < 1 || width < 1) {
-    throw Error(
-        {.what = "cannot crop an image to this size",
-         .expected = "pixels, and a positive size",
-         .got = c10::str(view.image.rows, " × ", view.image.cols, " to ", height, " × ", width)});
+PreprocessedView resize_and_crop(const cv::Mat& image,
+                                 const Camera& camera,
+                                 int height,
+                                 int width) {
+  if (image.empty() || height < 1 || width < 1) {
+    throw Error({.what = "cannot crop an image to this size",
+                 .expected = "pixels, and a positive size",
+                 .got = c10::str(image.rows, " × ", image.cols, " to ", height, " × ", width)});
   }
-  const double scale = std::max(static_cast<double>(width) / view.image.cols,
-                                static_cast<double>(height) / view.image.rows);
+  const double scale =
+      std::max(static_cast<double>(width) / image.cols, static_cast<double>(height) / image.rows);
   // Python's round() takes halves to even, as nearbyint does.
-  const int resized_width = static_cast<int>(std::nearbyint(view.image.cols * scale));
-  const int resized_height = static_cast<int>(std::nearbyint(view.image.rows * scale));
+  const int resized_width = static_cast<int>(std::nearbyint(image.cols * scale));
+  const int resized_height = static_cast<int>(std::nearbyint(image.rows * scale));
   const int left = (resized_width - width) / 2;
   const int top = (resized_height - height) / 2;
   const cv::Mat resized =
-      resize_image(view.image, resized_height, resized_width, ResampleFilter::kLanczos);
-  return {.image = resized(cv::Rect(left, top, width, height)).clone(),
-          .fx = view.fx * scale,
-          .fy = view.fy * scale,
-          .cx = view.cx * scale - left,
-          .cy = view.cy * scale - top};
+      resize_image(image, resized_height, resized_width, ResampleFilter::kLanczos);
+  PreprocessedView result{.image = resized(cv::Rect(left, top, width, height)).clone(),
+                          .camera = camera};
+  result.camera.height = height;
+  result.camera.width = width;
+  result.camera.fx = camera.fx * scale;
+  result.camera.fy = camera.fy * scale;
+  result.camera.cx = camera.cx * scale - left;
+  result.camera.cy = camera.cy * scale - top;
+  return result;
 }
 
 }  // namespace parallax

@@ -4,20 +4,19 @@
 
 #include <opencv2/core/mat.hpp>
 
+#include "vision/nvs/camera.h"
+
 namespace parallax {
 
-// Pixels and the intrinsics, in pixels, that belong to them.
-struct CroppedImage {
-  cv::Mat image;  // [rows, cols, C] uint8
-  double fx = 0;
-  double fy = 0;
-  double cx = 0;
-  double cy = 0;
+struct PreprocessedView {
+  cv::Mat image;  // [height, width, C] uint8
+  Camera camera;
 };
 
 // Resizes with Lanczos by the one factor that makes the image cover height × width, then cuts out
-// the centre; a half pixel of surplus goes to the right and bottom. Throws Error for an empty image
-// or a size that is not positive.
-CroppedImage resize_and_crop(const CroppedImage& view, int height, int width);
+// the centre; an odd pixel of surplus goes from the right and bottom. The camera's intrinsics
+// belong to `image` ([rows, cols, C] uint8), whatever size the camera names. Throws Error for an
+// empty image or a size that is not positive.
+PreprocessedView resize_and_crop(const cv::Mat& image, const Camera& camera, int height, int width);
 
 }  // namespace parallax

@@ -1,0 +1,27 @@
+// A temporary folder that a test fills and that disappears with it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace parallax::testing {
+
+class ScratchFolder {
+ public:
+  ScratchFolder();
+  ~ScratchFolder();
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  // Creates or replaces a file here.
+  std::filesystem::path write(const std::string& name, std::string_view content) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string read_bytes(const std::filesystem::path& path);
+
+}  // namespace parallax::testing
