@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <opencv2/core.hpp>
 
 #include "core/error.h"
 #include "vision/nvs/colmap_model.h"

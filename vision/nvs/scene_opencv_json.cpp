@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <opencv2/core.hpp>
+
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "vision/nvs/json_fields.h"
