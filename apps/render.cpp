@@ -104,7 +104,7 @@ void append_metrics(std::ofstream& file, const PreparedScene& scene, const FormE
 // The gain that makes the largest of the shown differences visible, a power of ten.
 double choose_gain(double largest) {
   double gain = 1;
-  while (largest > 0 && largest * gain < 0.1 && gain < 1e9) {
+  while (largest > 0 && largest * gain < 0.5 && gain < 1e9) {
     gain *= 10;
   }
   return gain;

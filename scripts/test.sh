@@ -12,6 +12,8 @@ if [ "${1:-}" = "--sanitize" ]; then
 fi
 scripts/setup.sh "$preset" parallax parallax_tests
 
+# The tests' matrices are small: a second thread would mostly wait for the first.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 report=build/$preset/tests.json
 status=0
 build/"$preset"/parallax_tests --gtest_brief=1 --gtest_output=json:"$report" "$@" || status=$?
