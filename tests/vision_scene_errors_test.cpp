@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <opencv2/core.hpp>
+
 #include <cstring>
 #include <functional>
 #include <opencv2/core.hpp>

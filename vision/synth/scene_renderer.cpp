@@ -1,0 +1,418 @@
+// Tracing and shading in packets of 4 × 4 neighbouring samples.
+#include "vision/synth/scene_renderer.h"
+
+#include <embree3/rtcore.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+
+namespace parallax {
+
+namespace {
+
+constexpr int kLanes = 16;
+constexpr int kBlock = 4;  // samples along each side of a packet
+constexpr float kFar = std::numeric_limits<float>::infinity();
+
+// Rays start this far off the surface, in units of the scene, so that it does not shadow itself.
+constexpr float kSurfaceOffset = 2e-3F;
+
+cv::Vec3f unit(const cv::Vec3f& v) { return v * (1 / std::sqrt(std::max(v.dot(v), 1e-30F))); }
+
+// Where the samples of one pixel lie, in pixels: one in each cell of an n × n grid, shifted so that
+// all columns and rows of an n² × n² grid are used once (a rotated grid for n = 2). Edges near the
+// axes then get as many grades of coverage as there are samples.
+std::vector<cv::Vec2f> pixel_pattern(int n) {
+  std::vector<cv::Vec2f> pattern;
+  const float cell = 1 / static_cast<float>(n);
+  for (int j = 0; j < n; ++j) {
+    for (int i = 0; i < n; ++i) {
+      pattern.emplace_back(
+          (static_cast<float>(i) + (static_cast<float>(j) + 0.5F) * cell) * cell,
+          (static_cast<float>(j) + (static_cast<float>(n - 1 - i) + 0.5F) * cell) * cell);
+    }
+  }
+  return pattern;
+}
+
+// One point of the unit disc for each sample. They are the same in every pixel: the samples' hard
+// shadows add up to a soft one without noise that would differ from view to view.
+std::vector<cv::Vec2f> lamp_pattern(int n) {
+  std::vector<cv::Vec2f> pattern;
+  const float golden_angle = 2.39996323F;
+  for (int k = 0; k < n * n; ++k) {
+    const float radius = std::sqrt((static_cast<float>(k) + 0.5F) / static_cast<float>(n * n));
+    const float angle = golden_angle * static_cast<float>(k);
+    pattern.emplace_back(radius * std::cos(angle), radius * std::sin(angle));
+  }
+  return pattern;
+}
+
+// Bilinear look-up, repeating; v grows upwards.
+cv::Vec3f look_up(const cv::Mat& image, const cv::Vec2f& uv) {
+  const float x = (uv[0] - std::floor(uv[0])) * static_cast<float>(image.cols) - 0.5F;
+  const float y = (1 - (uv[1] - std::floor(uv[1]))) * static_cast<float>(image.rows) - 0.5F;
+  const int x0 = static_cast<int>(std::floor(x));
+  const int y0 = static_cast<int>(std::floor(y));
+  const float fx = x - static_cast<float>(x0);
+  const float fy = y - static_cast<float>(y0);
+  cv::Vec3f sum;
+  for (int dy = 0; dy < 2; ++dy) {
+    const auto* row = image.ptr<cv::Vec3b>((y0 + dy + image.rows) % image.rows);
+    for (int dx = 0; dx < 2; ++dx) {
+      const float weight = (dx == 0 ? 1 - fx : fx) * (dy == 0 ? 1 - fy : fy);
+      const cv::Vec3b& texel = row[(x0 + dx + image.cols) % image.cols];
+      sum += cv::Vec3f(texel[0], texel[1], texel[2]) * (weight / 255);
+    }
+  }
+  return sum;
+}
+
+struct Lamps {
+  cv::Vec3f direction, side, up, intensity;  // side and up span the lamp's disc
+};
+
+std::vector<Lamps> oriented(const Lighting& lighting) {
+  std::vector<Lamps> lamps;
+  for (const Lamp& lamp : lighting.lamps) {
+    const cv::Vec3f helper =
+        std::abs(lamp.direction[2]) < 0.9F ? cv::Vec3f(0, 0, 1) : cv::Vec3f(1, 0, 0);
+    const cv::Vec3f side = unit(lamp.direction.cross(helper));
+    const cv::Vec3f up = side.cross(lamp.direction);
+    lamps.push_back(
+        {lamp.direction, side * lamp.angular_radius, up * lamp.angular_radius, lamp.intensity});
+  }
+  return lamps;
+}
+
+}  // namespace
+
+// What is the same for all packets of a picture.
+struct SceneRenderer::View {
+  int samples;
+  int width, height;  // of the raster of samples
+  cv::Vec3f origin;
+  cv::Vec3f right, down, forward;  // a ray's direction is forward + x·right + y·down, x and y in px
+  std::vector<cv::Vec2f> pixel_pattern;
+  std::vector<cv::Vec2f> lamp_pattern;
+  std::vector<Lamps> lamps;
+};
+
+// Sixteen samples on their way.
+struct SceneRenderer::Packet {
+  alignas(64) RTCRayHit16 rays;
+  alignas(64) std::array<int, kLanes> valid;
+  RTCIntersectContext context;
+  std::array<int, kLanes> pattern_index;
+  std::array<bool, kLanes> hit;
+  std::array<cv::Vec3f, kLanes> point, normal, albedo, light;
+};
+
+void SceneRenderer::DeviceDeleter::operator()(RTCDeviceTy* device) const {
+  rtcReleaseDevice(device);
+}
+
+void SceneRenderer::SceneDeleter::operator()(RTCSceneTy* scene) const { rtcReleaseScene(scene); }
+
+SceneRenderer::SceneRenderer(RenderScene scene) : scene_(std::move(scene)) {
+  flatten();
+  if (faces_.empty()) {
+    throw Error("the scene has no triangles: there is nothing to render");
+  }
+  commit();
+}
+
+void SceneRenderer::flatten() {
+  for (std::size_t i = 0; i < scene_.parts.size(); ++i) {
+    const TriangleMesh& mesh = scene_.parts[i].mesh;
+    const int first_vertex = static_cast<int>(vertices_.size());
+    first_face_.push_back(static_cast<int>(faces_.size()));
+    vertices_.insert(vertices_.end(), mesh.vertices.begin(), mesh.vertices.end());
+    normals_.insert(normals_.end(), mesh.corner_normals.begin(), mesh.corner_normals.end());
+    for (const cv::Vec3i& face : mesh.faces) {
+      faces_.push_back(face + cv::Vec3i::all(first_vertex));
+    }
+    face_part_.resize(faces_.size(), static_cast<int>(i));
+  }
+  bounds_ = bounds_of(vertices_);
+}
+
+void SceneRenderer::commit() {
+  // One thread and no affinity: parallelism is the caller's, who renders many scenes at once.
+  device_.reset(rtcNewDevice("threads=1,set_affinity=0"));
+  if (device_ == nullptr) {
+    throw Error("Embree could not be started on this processor");
+  }
+  embree_scene_.reset(rtcNewScene(device_.get()));
+  // Robust: no ray slips through between two triangles that share an edge.
+  rtcSetSceneFlags(embree_scene_.get(), RTC_SCENE_FLAG_ROBUST);
+  RTCGeometry geometry = rtcNewGeometry(device_.get(), RTC_GEOMETRY_TYPE_TRIANGLE);
+  void* vertices = rtcSetNewGeometryBuffer(
+      geometry, RTC_BUFFER_TYPE_VERTEX, 0, RTC_FORMAT_FLOAT3, sizeof(cv::Vec3f), vertices_.size());
+  void* indices = rtcSetNewGeometryBuffer(
+      geometry, RTC_BUFFER_TYPE_INDEX, 0, RTC_FORMAT_UINT3, sizeof(cv::Vec3i), faces_.size());
+  if (vertices != nullptr && indices != nullptr) {
+    std::copy(vertices_.begin(), vertices_.end(), static_cast<cv::Vec3f*>(vertices));
+    std::copy(faces_.begin(), faces_.end(), static_cast<cv::Vec3i*>(indices));
+    rtcCommitGeometry(geometry);
+    rtcAttachGeometry(embree_scene_.get(), geometry);
+    rtcCommitScene(embree_scene_.get());
+  }
+  rtcReleaseGeometry(geometry);
+  const RTCError error = rtcGetDeviceError(device_.get());
+  if (error != RTC_ERROR_NONE) {
+    throw Error(ErrorParts{.what = "Embree could not build the scene",
+                           .got = "its error " + std::to_string(error) + " for " +
+                                  std::to_string(faces_.size()) + " triangles"});
+  }
+}
+
+// The part of the raster of samples that the scene's bounding box can cover.
+cv::Rect SceneRenderer::covered_raster(const Camera& camera, int samples) const {
+  const cv::Rect whole(0, 0, camera.width * samples, camera.height * samples);
+  double left = 1e9;
+  double right = -1e9;
+  double top = 1e9;
+  double bottom = -1e9;
+  for (int corner = 0; corner < 8; ++corner) {
+    cv::Vec3d d;
+    for (int i = 0; i < 3; ++i) {
+      d[i] = ((corner >> i & 1) != 0 ? bounds_.high : bounds_.low)[i] - camera.c2w(i, 3);
+    }
+    cv::Vec3d p;
+    for (int i = 0; i < 3; ++i) {
+      p[i] = camera.c2w(0, i) * d[0] + camera.c2w(1, i) * d[1] + camera.c2w(2, i) * d[2];
+    }
+    if (p[2] < 1e-3) {
+      return whole;  // beside or behind the camera: the projection bounds nothing
+    }
+    const double x = std::clamp(camera.fx * p[0] / p[2] + camera.cx, -1e6, 1e6);
+    const double y = std::clamp(camera.fy * p[1] / p[2] + camera.cy, -1e6, 1e6);
+    left = std::min(left, x);
+    right = std::max(right, x);
+    top = std::min(top, y);
+    bottom = std::max(bottom, y);
+  }
+  const auto first = [samples](double x) {
+    return static_cast<int>(std::floor(x - 0.01)) * samples;
+  };
+  const auto last = [samples](double x) { return static_cast<int>(std::ceil(x + 0.01)) * samples; };
+  return cv::Rect(cv::Point(first(left), first(top)), cv::Point(last(right), last(bottom))) & whole;
+}
+
+cv::Mat SceneRenderer::render(const Camera& camera, int samples) const {
+  if (samples < 1 || samples > 16 || camera.height < 1 || camera.width < 1) {
+    throw Error(ErrorParts{.what = "this picture cannot be rendered",
+                           .expected = "1 to 16 samples along each side of a pixel, and pixels",
+                           .got = std::to_string(samples) + " samples, " +
+                                  std::to_string(camera.height) + "x" +
+                                  std::to_string(camera.width)});
+  }
+  View view;
+  view.samples = samples;
+  view.width = camera.width * samples;
+  view.height = camera.height * samples;
+  view.pixel_pattern = pixel_pattern(samples);
+  view.lamp_pattern = lamp_pattern(samples);
+  view.lamps = oriented(scene_.lighting);
+  const cv::Matx44d& m = camera.c2w;
+  for (int i = 0; i < 3; ++i) {
+    view.origin[i] = static_cast<float>(m(i, 3));
+    view.right[i] = static_cast<float>(m(i, 0) / camera.fx);
+    view.down[i] = static_cast<float>(m(i, 1) / camera.fy);
+    view.forward[i] = static_cast<float>(m(i, 2) - m(i, 0) * camera.cx / camera.fx -
+                                         m(i, 1) * camera.cy / camera.fy);
+  }
+  cv::Mat sum(camera.height, camera.width, CV_32FC4, cv::Scalar::all(0));
+  const cv::Rect area = covered_raster(camera, samples);
+  for (int y = area.y; y < area.y + area.height; y += kBlock) {
+    for (int x = area.x; x < area.x + area.width; x += kBlock) {
+      trace_block(view, x, y, &sum);
+    }
+  }
+  sum.convertTo(sum, -1, 1.0 / (samples * samples));
+  return sum;
+}
+
+void SceneRenderer::trace_block(const View& view, int x, int y, cv::Mat* sum) const {
+  Packet packet;
+  RTCRay16& ray = packet.rays.ray;
+  const int n = view.samples;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const int sx = x + lane % kBlock;
+    const int sy = y + lane / kBlock;
+    const int index = sy % n * n + sx % n;
+    const cv::Vec2f& p = view.pixel_pattern[index];
+    const cv::Vec3f d = view.forward + view.right * (static_cast<float>(sx / n) + p[0]) +
+                        view.down * (static_cast<float>(sy / n) + p[1]);
+    packet.pattern_index[lane] = index;
+    packet.valid[lane] = sx < view.width && sy < view.height ? -1 : 0;
+    ray.org_x[lane] = view.origin[0];
+    ray.org_y[lane] = view.origin[1];
+    ray.org_z[lane] = view.origin[2];
+    ray.dir_x[lane] = d[0];
+    ray.dir_y[lane] = d[1];
+    ray.dir_z[lane] = d[2];
+    ray.tnear[lane] = 0;
+    ray.tfar[lane] = kFar;
+    ray.time[lane] = 0;
+    ray.mask[lane] = ~0U;
+    ray.id[lane] = 0;
+    ray.flags[lane] = 0;
+    packet.rays.hit.geomID[lane] = RTC_INVALID_GEOMETRY_ID;
+    packet.rays.hit.instID[0][lane] = RTC_INVALID_GEOMETRY_ID;
+  }
+  rtcInitIntersectContext(&packet.context);
+  packet.context.flags = RTC_INTERSECT_CONTEXT_FLAG_COHERENT;
+  rtcIntersect16(packet.valid.data(), embree_scene_.get(), &packet.context, &packet.rays);
+  find_surfaces(&packet);
+  if (std::find(packet.hit.begin(), packet.hit.end(), true) == packet.hit.end()) {
+    return;
+  }
+  add_lamps(view, &packet);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (packet.hit[lane]) {
+      cv::Vec4f& pixel = sum->at<cv::Vec4f>((y + lane / kBlock) / n, (x + lane % kBlock) / n);
+      for (int c = 0; c < 3; ++c) {
+        pixel[c] += std::min(packet.albedo[lane][c] * packet.light[lane][c], 1.0F);
+      }
+      pixel[3] += 1;
+    }
+  }
+}
+
+// Position, normal, colour and ambient light where the rays met something.
+void SceneRenderer::find_surfaces(Packet* packet) const {
+  const RTCHit16& hits = packet->rays.hit;
+  const RTCRay16& ray = packet->rays.ray;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    packet->hit[lane] = packet->valid[lane] != 0 && hits.geomID[lane] != RTC_INVALID_GEOMETRY_ID;
+    if (!packet->hit[lane]) {
+      continue;
+    }
+    const int face = static_cast<int>(hits.primID[lane]);
+    const cv::Vec3f weights = {1 - hits.u[lane] - hits.v[lane], hits.u[lane], hits.v[lane]};
+    const cv::Vec3f* normals = &normals_[3 * static_cast<std::size_t>(face)];
+    const cv::Vec3f direction = {ray.dir_x[lane], ray.dir_y[lane], ray.dir_z[lane]};
+    cv::Vec3f n = unit(normals[0] * weights[0] + normals[1] * weights[1] + normals[2] * weights[2]);
+    cv::Vec3f flat = unit({hits.Ng_x[lane], hits.Ng_y[lane], hits.Ng_z[lane]});
+    // Imported surfaces may be open or wound either way: both sides are lit as they face the
+    // viewer.
+    if (flat.dot(direction) > 0) {
+      flat = -flat;
+    }
+    if (flat.dot(n) < 0) {
+      n = -n;
+    }
+    const cv::Vec3f point = {ray.org_x[lane] + direction[0] * ray.tfar[lane],
+                             ray.org_y[lane] + direction[1] * ray.tfar[lane],
+                             ray.org_z[lane] + direction[2] * ray.tfar[lane]};
+    packet->albedo[lane] = albedo(scene_.parts[face_part_[face]], face, weights, point);
+    packet->point[lane] = point + flat * kSurfaceOffset;
+    packet->normal[lane] = n;
+    const Lighting& lighting = scene_.lighting;
+    packet->light[lane] = lighting.ground + (lighting.sky - lighting.ground) * (0.5F + 0.5F * n[2]);
+  }
+}
+
+void SceneRenderer::add_lamps(const View& view, Packet* packet) const {
+  const float strength = scene_.lighting.shadow_strength;
+  for (const Lamps& lamp : view.lamps) {
+    alignas(64) std::array<int, kLanes> valid{};
+    alignas(64) RTCRay16 ray;
+    std::array<float, kLanes> cosine{};
+    for (int lane = 0; lane < kLanes; ++lane) {
+      cosine[lane] = packet->hit[lane] ? packet->normal[lane].dot(lamp.direction) : 0;
+      valid[lane] = cosine[lane] > 0 ? -1 : 0;
+      const cv::Vec2f& disc = view.lamp_pattern[packet->pattern_index[lane]];
+      const cv::Vec3f d = lamp.direction + lamp.side * disc[0] + lamp.up * disc[1];
+      ray.org_x[lane] = packet->point[lane][0];
+      ray.org_y[lane] = packet->point[lane][1];
+      ray.org_z[lane] = packet->point[lane][2];
+      ray.dir_x[lane] = d[0];
+      ray.dir_y[lane] = d[1];
+      ray.dir_z[lane] = d[2];
+      ray.tnear[lane] = 0;
+      ray.tfar[lane] = kFar;
+      ray.time[lane] = 0;
+      ray.mask[lane] = ~0U;
+      ray.id[lane] = 0;
+      ray.flags[lane] = 0;
+    }
+    if (strength > 0) {
+      rtcOccluded16(valid.data(), embree_scene_.get(), &packet->context, &ray);
+    }
+    for (int lane = 0; lane < kLanes; ++lane) {
+      if (valid[lane] != 0) {
+        // Embree marks a blocked ray by a negative length.
+        const float arrives = ray.tfar[lane] < 0 ? 1 - strength : 1;
+        packet->light[lane] += lamp.intensity * (cosine[lane] * arrives);
+      }
+    }
+  }
+}
+
+cv::Vec3f SceneRenderer::albedo(const RenderPart& part,
+                                int face,
+                                const cv::Vec3f& weights,
+                                const cv::Vec3f& point) const {
+  cv::Vec3f color =
+      part.texture.kind == TextureKind::kSolid
+          ? part.texture.colors[0]
+          : evaluate_texture(part.texture, part.object_from_world * point + part.object_offset);
+  const TriangleMesh& mesh = part.mesh;
+  if (mesh.vertex_colors.empty() && part.image.empty()) {
+    return color;
+  }
+  const cv::Vec3i& corners = mesh.faces[face - first_face_[face_part_[face]]];
+  if (!mesh.vertex_colors.empty()) {
+    color = color.mul(mesh.vertex_colors[corners[0]] * weights[0] +
+                      mesh.vertex_colors[corners[1]] * weights[1] +
+                      mesh.vertex_colors[corners[2]] * weights[2]);
+  }
+  if (!part.image.empty() && !mesh.uvs.empty()) {
+    color =
+        color.mul(look_up(part.image,
+                          mesh.uvs[corners[0]] * weights[0] + mesh.uvs[corners[1]] * weights[1] +
+                              mesh.uvs[corners[2]] * weights[2]));
+  }
+  return color;
+}
+
+cv::Mat to_rgba8(const cv::Mat& premultiplied) {
+  cv::Mat straight(premultiplied.rows, premultiplied.cols, CV_8UC4);
+  for (int y = 0; y < premultiplied.rows; ++y) {
+    for (int x = 0; x < premultiplied.cols; ++x) {
+      const cv::Vec4f& p = premultiplied.at<cv::Vec4f>(y, x);
+      const float scale = p[3] > 0 ? 255 / p[3] : 0;
+      straight.at<cv::Vec4b>(y, x) = {cv::saturate_cast<uchar>(p[0] * scale),
+                                      cv::saturate_cast<uchar>(p[1] * scale),
+                                      cv::saturate_cast<uchar>(p[2] * scale),
+                                      cv::saturate_cast<uchar>(p[3] * 255)};
+    }
+  }
+  return straight;
+}
+
+std::vector<cv::Mat> render_scene(const RenderScene& scene,
+                                  const std::vector<Camera>& cameras,
+                                  int samples) {
+  const SceneRenderer renderer(scene);
+  std::vector<cv::Mat> views;
+  for (const Camera& camera : cameras) {
+    views.push_back(to_rgba8(renderer.render(camera, samples)));
+  }
+  return views;
+}
+
+std::vector<cv::Mat> render_scene(const SceneDescription& description,
+                                  const std::vector<Camera>& cameras,
+                                  int samples) {
+  return render_scene(build_scene(description), cameras, samples);
+}
+
+}  // namespace parallax

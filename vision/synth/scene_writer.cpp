@@ -1,0 +1,59 @@
+// Rendering to files.
+#include "vision/synth/scene_writer.h"
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+#include "core/error.h"
+#include "core/image.h"
+#include "vision/nvs/scene_opencv_json.h"
+#include "vision/synth/scene_renderer.h"
+
+namespace parallax {
+
+void write_scene(const RenderScene& scene,
+                 const SceneWriteOptions& options,
+                 const std::filesystem::path& folder) {
+  if (options.num_views < 1) {
+    throw Error(ErrorParts{.what = "a scene needs views",
+                           .where = folder.string(),
+                           .expected = "at least one",
+                           .got = std::to_string(options.num_views)});
+  }
+  const SceneRenderer renderer(scene);
+  std::error_code failure;
+  std::filesystem::create_directories(folder / "renderings", failure);
+  if (failure) {
+    throw Error(ErrorParts{.what = "the scene's folder cannot be made",
+                           .where = folder.string(),
+                           .got = failure.message()});
+  }
+  // A description left from an earlier scene would speak of pictures that are being replaced.
+  std::filesystem::remove(folder / "opencv_cameras.json", failure);
+  Scene written;
+  written.name = folder.filename().string();
+  written.format = "opencv-json";
+  written.root = folder;
+  for (const Camera& camera : sample_cameras(
+           options.family, options.seed, options.num_views, options.height, options.width)) {
+    View view;
+    view.name = fmt::format("renderings/{:08d}_rgba.png", written.views.size());
+    view.image_path = folder / view.name;
+    view.camera = camera;
+    write_image(view.image_path, to_rgba8(renderer.render(camera, options.samples)));
+    written.views.push_back(std::move(view));
+    if (options.on_view) {
+      options.on_view(static_cast<int>(written.views.size()));
+    }
+  }
+  save_opencv_json(written, folder / "opencv_cameras.json");
+}
+
+void write_scene(const SceneDescription& description,
+                 const SceneWriteOptions& options,
+                 const std::filesystem::path& folder) {
+  write_scene(build_scene(description), options, folder);
+}
+
+}  // namespace parallax
