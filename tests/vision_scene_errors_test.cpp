@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <functional>
+#include <opencv2/core.hpp>
 
 #include "core/error.h"
 #include "tests/scene_fixture.h"

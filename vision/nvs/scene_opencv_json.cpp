@@ -77,6 +77,7 @@ std::optional<Scene> load_opencv_json(const fs::path& path, const SceneOptions&)
     return std::nullopt;
   }
   Scene scene;
+  scene.file = file;
   scene.root = file.parent_path();
   scene.name = scene.root.filename().string();
   scene.format = "opencv-json";
