@@ -1,3 +1,66 @@
 // The program's entry: subcommands, and the one place where an error becomes a sentence on stderr
 // and an exit code.
-int main() { return 0; }
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "apps/cli.h"
+#include "core/error.h"
+#include "core/torch.h"
+
+namespace parallax {
+namespace {
+
+int report(const std::string& message, int code) {
+  fmt::print(stderr, "parallax: {}\n", message);
+  return code;
+}
+
+int run_command(const std::vector<Command>& commands) {
+  for (const Command& command : commands) {
+    if (command.app->parsed()) {
+      try {
+        return command.run();
+      } catch (const UsageError& error) {
+        return report(error.what(), kExitUsage);
+      } catch (const Error& error) {
+        return report(error.what(), kExitFailed);
+      } catch (const c10::OutOfMemoryError&) {
+        return report("the device's memory is full. Use a smaller --size or fewer views.",
+                      kExitFailed);
+      } catch (const c10::Error& error) {
+        return report(std::string("a tensor operation failed: ") + error.what_without_backtrace(),
+                      kExitFailed);
+      } catch (const std::bad_alloc&) {
+        return report("out of memory. Use a smaller --size or fewer views.", kExitFailed);
+      } catch (const std::exception& error) {
+        return report(error.what(), kExitFailed);
+      }
+    }
+  }
+  return kExitUsage;
+}
+
+int run(int argc, char** argv) {
+  CLI::App program{
+      "Parallax: test-time-training layers as recurrent networks and as linear attention.\n"
+      "Renders novel views from posed photos and compares the layer's forms and variants."};
+  program.name("parallax");
+  program.set_version_flag("--version", PARALLAX_VERSION);
+  program.require_subcommand(1);
+  program.failure_message(CLI::FailureMessage::simple);
+  const std::vector<Command> commands = {
+      add_render_command(program), add_compare_command(program), add_info_command(program)};
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = program.exit(error);
+    return code == 0 ? kExitDone : kExitUsage;
+  }
+  return run_command(commands);
+}
+
+}  // namespace
+}  // namespace parallax
+
+int main(int argc, char** argv) { return parallax::run(argc, argv); }

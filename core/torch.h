@@ -1,7 +1,14 @@
-// LibTorch's headers, precompiled, with the one name of it that is used everywhere.
+// The parts of LibTorch that are used, precompiled, with the one name of it that is used everywhere.
+// All of <torch/torch.h> would make the precompiled header a third larger.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+#include <torch/version.h>
 
 namespace parallax {
 using torch::Tensor;

@@ -72,9 +72,13 @@ void check_vision_run(const GoldenCase& golden,
   const Schedule schedule = schedule_of(run);
   const TttInputs inputs = inputs_of(golden, dtype);
   const FastWeights weights = weights_of(golden, dtype);
-  std::vector<TttResult> results = {run_recurrent(rule, weights, inputs, schedule),
-                                    run_recurrent(rule, weights, inputs, schedule, {5})};
-  if (!why_no_parallel_form(rule.switches, schedule)) {
+  std::vector<TttResult> results = {run_recurrent(rule, weights, inputs, schedule)};
+  if (!bfloat16) {
+    // Bfloat16 amplifies the last bit of a sum, so only the same order of summation can be
+    // compared.
+    results.push_back(run_recurrent(rule, weights, inputs, schedule, {5}));
+  }
+  if (!bfloat16 && !why_no_parallel_form(rule.switches, schedule)) {
     results.push_back(run_parallel(rule, weights, inputs, schedule));
   }
   for (const TttResult& result : results) {

@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <opencv2/core.hpp>
+
 #include <cstring>
 #include <functional>
+#include <opencv2/core.hpp>
 
 #include "core/error.h"
 #include "tests/scene_fixture.h"

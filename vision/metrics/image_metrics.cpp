@@ -9,8 +9,6 @@
 namespace parallax {
 namespace {
 
-namespace nn = torch::nn::functional;
-
 constexpr int64_t kWindow = 11;
 constexpr double kSigma = 1.5;
 constexpr double kC1 = 0.01 * 0.01;
@@ -46,7 +44,7 @@ Tensor gaussian_column(const Tensor& like) {
 
 // [N, 1, H, W] → [N, 1, H − 10, W − 10]
 Tensor blur(const Tensor& image, const Tensor& column) {
-  return nn::conv2d(nn::conv2d(image, column), column.transpose(2, 3));
+  return torch::conv2d(torch::conv2d(image, column), column.transpose(2, 3));
 }
 
 }  // namespace

@@ -30,8 +30,9 @@ constexpr std::array kLenses = {
 template <typename Matches>
 const ColmapLens& find(Matches matches, const std::string& shown, const std::string& where) {
   const auto* found = std::find_if(kLenses.begin(), kLenses.end(), matches);
-  if (found == kLenses.end()) {
-    throw unsupported_camera_model(shown, where + ", field 'model'");
+  if (found == kLenses.end() || found->kind == LensKind::kFisheye) {
+    throw unsupported_camera_model(found == kLenses.end() ? shown : found->name,
+                                   where + ", field 'model'");
   }
   return *found;
 }
@@ -79,8 +80,7 @@ ColmapCamera make_colmap_camera(const ColmapLens& model,
     }
   }
   camera.distortion = tidy_distortion(camera.distortion);
-  if (model.kind == LensKind::kFisheye ||
-      (model.kind == LensKind::kFieldOfView && !camera.distortion.empty())) {
+  if (model.kind == LensKind::kFieldOfView && !camera.distortion.empty()) {
     throw unsupported_camera_model(model.name, where + ", field 'model'");
   }
   return camera;

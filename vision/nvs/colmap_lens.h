@@ -25,12 +25,13 @@ struct ColmapLens {
   LensKind kind;
 };
 
-// Each throws unsupported_camera_model, beginning with `where`, for a model that is not known.
+// Each throws unsupported_camera_model, beginning with `where`, for a model that is not known or is
+// a fisheye.
 const ColmapLens& find_colmap_lens(std::string_view name, const std::string& where);
 const ColmapLens& find_colmap_lens(std::int32_t id, const std::string& where);
 
-// Throws Error for sizes and parameters that are not usable, and for lenses that OpenCV's
-// distortion model cannot turn into a pinhole camera. `parameters` has `model.parameters` entries.
+// Throws Error for sizes and parameters that are not usable, and for a field-of-view lens with
+// distortion. `parameters` has `model.parameters` entries.
 ColmapCamera make_colmap_camera(const ColmapLens& model,
                                 std::uint64_t width,
                                 std::uint64_t height,

@@ -41,7 +41,7 @@ class BinaryReader {
   template <typename T>
   T read(const std::string& where) {
     T value;
-    require(sizeof(T), 1, where);
+    require(1, sizeof(T), where);
     file_.read(offset_, &value, sizeof(T));
     offset_ += sizeof(T);
     return value;
@@ -74,7 +74,10 @@ class BinaryReader {
       throw Error(ErrorParts{
           .what = "the file ends too early",
           .where = where,
-          .expected = fmt::format("{} × {} bytes at offset {}", count, bytes_each, offset_),
+          .expected = fmt::format("{} at offset {}",
+                                  count == 1 ? fmt::format("{} bytes", bytes_each)
+                                             : fmt::format("{} × {} bytes", count, bytes_each),
+                                  offset_),
           .got = fmt::format("{} bytes", left),
           .remedy = "It may have been cut off while it was written or copied."});
     }

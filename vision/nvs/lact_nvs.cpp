@@ -28,8 +28,13 @@ void check_lact_options(const LactNvsOptions& options, const std::string& where)
   check_option_ranges(options, where);
   require_divisible(options.dim, options.attention_head_dim, "attention_head_dim", where);
   require_divisible(options.dim, options.ttt_head_dim, "ttt_head_dim", where);
-  const Variant& variant = find_variant(options.variant);
-  if (variant.switches.kernel == FastKernel::kIdentity &&
+  const VariantSwitches* switches = nullptr;
+  try {
+    switches = &find_variant(options.variant).switches;
+  } catch (const UsageError& error) {
+    throw Error(ErrorParts{.what = error.what(), .where = where + ", field 'variant'"});
+  }
+  if (switches->kernel == FastKernel::kIdentity &&
       options.ttt_hidden_dim() != options.ttt_head_dim) {
     throw Error(
         ErrorParts{.what = fmt::format("variant {} has one square fast weight", options.variant),

@@ -51,7 +51,7 @@ Scene load_scene(const fs::path& path, const SceneOptions& options) {
       continue;
     }
     if (scene->views.empty()) {
-      throw Error(ErrorParts{.what = "the scene holds no views", .where = path.string()});
+      throw Error(ErrorParts{.what = "the scene holds no views", .where = scene->file.string()});
     }
     return *std::move(scene);
   }

@@ -22,6 +22,7 @@ struct Scene {
   std::string name;
   std::string format;              // "opencv-json", "transforms" or "colmap"
   std::filesystem::path root;      // the folder that image paths are relative to
+  std::filesystem::path file;      // the file that lists the views
   std::vector<View> views;         // never empty after load_scene
   std::vector<std::string> notes;  // what the user may want to know, a sentence each
 };

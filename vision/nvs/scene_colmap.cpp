@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <opencv2/core.hpp>
 
 #include "core/error.h"
 #include "vision/nvs/colmap_model.h"
@@ -22,7 +23,7 @@ fs::path find_model_folder(const fs::path& path) {
     const bool known = stem == "cameras" || stem == "images" || stem == "points3D";
     return model_file && known ? path.parent_path() : fs::path();
   }
-  for (const char* inside : {"sparse/0", "sparse", "colmap/sparse/0", ""}) {
+  for (const char* inside : {"sparse/0", "sparse", "colmap/sparse/0", "0", ""}) {
     const fs::path folder = *inside == '\0' ? path : path / inside;
     if (!colmap_file(folder, "cameras").empty() || !colmap_file(folder, "images").empty()) {
       return folder;
@@ -49,10 +50,13 @@ fs::path find_image_folder(const fs::path& model_folder, const SceneOptions& opt
   return model_folder;
 }
 
-View make_view(const ColmapImage& image, const ColmapCameras& cameras, const fs::path& folder) {
+View make_view(const ColmapImage& image,
+               const ColmapCameras& cameras,
+               const std::string& cameras_name,
+               const fs::path& folder) {
   const auto camera = cameras.find(image.camera_id);
   if (camera == cameras.end()) {
-    throw Error(ErrorParts{.what = "the view's camera is not in the cameras file",
+    throw Error(ErrorParts{.what = "the view's camera is not in " + cameras_name,
                            .where = image.where + ", field 'camera_id'",
                            .got = std::to_string(image.camera_id)});
   }
@@ -88,11 +92,13 @@ std::optional<Scene> load_colmap(const fs::path& path, const SceneOptions& optio
   });
   Scene scene;
   const fs::path image_folder = find_image_folder(model_folder, options);
+  scene.file = colmap_file(model_folder, "images");
   scene.root = image_folder == model_folder ? model_folder : image_folder.parent_path();
   scene.name = scene.root.filename().string();
   scene.format = "colmap";
+  const std::string cameras_name = colmap_file(model_folder, "cameras").filename().string();
   for (const ColmapImage& image : images) {
-    scene.views.push_back(make_view(image, cameras, image_folder));
+    scene.views.push_back(make_view(image, cameras, cameras_name, image_folder));
   }
   note_distortion(scene);
   return scene;

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <opencv2/core.hpp>
+
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "vision/nvs/json_fields.h"
@@ -75,6 +77,7 @@ std::optional<Scene> load_opencv_json(const fs::path& path, const SceneOptions&)
     return std::nullopt;
   }
   Scene scene;
+  scene.file = file;
   scene.root = file.parent_path();
   scene.name = scene.root.filename().string();
   scene.format = "opencv-json";

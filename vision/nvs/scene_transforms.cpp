@@ -178,6 +178,7 @@ std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions&) 
   }
   const JsonFields global(document, file.string());
   const json& frames = global.list("frames");
+  scene.file = file;
   scene.root = file.parent_path();
   scene.name = scene.root.filename().string();
   scene.format = "transforms";

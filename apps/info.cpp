@@ -1,0 +1,338 @@
+// `parallax info`: what a checkpoint, a scene or a folder holds, and whether it is sound.
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <set>
+
+#include "apps/cli.h"
+#include "apps/report/results.h"
+#include "core/checkpoint.h"
+#include "core/device.h"
+#include "core/image.h"
+#include "core/paths.h"
+#include "vision/nvs/model_store.h"
+#include "vision/nvs/scene.h"
+#include "vision/nvs/view_loader.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kListedTensors = 12;
+
+struct InfoOptions {
+  std::vector<std::string> paths;
+  std::string json;
+  bool tensors = false;
+  bool check_images = false;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("json", self.json, "write what was found here; - is stdout");
+    visitor("tensors", self.tensors, "list every tensor of a checkpoint");
+    visitor("check_images", self.check_images, "read every image of a scene or folder");
+  }
+};
+
+struct Finding {
+  std::string text;  // for people
+  nlohmann::json json;
+  bool sound = true;
+};
+
+bool has_extension(const fs::path& path, const std::set<std::string>& extensions) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
+    return std::tolower(c);
+  });
+  return extensions.count(extension) != 0;
+}
+
+bool is_checkpoint(const fs::path& path) {
+  return has_extension(path, {".safetensors", ".pt", ".pth"});
+}
+
+bool is_image(const fs::path& path) {
+  return has_extension(path,
+                       {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"});
+}
+
+void describe_model(const fs::path& path, const Checkpoint& checkpoint, Finding& finding) {
+  if (checkpoint.tensors.count("input_linear.weight") == 0) {
+    return;
+  }
+  const NvsModelCard card = read_model_card(path, checkpoint);
+  const LactNvsOptions& options = card.options;
+  finding.json["model"] = options_to_json(options);
+  finding.json["has_model_card"] = card.has_card;
+  finding.text += fmt::format(
+      "  LaCT-NVS model, variant {} ({}), {} layers x {}, patch {}, TTT heads of {} (inner width "
+      "x{})\n",
+      options.variant,
+      find_variant(options.variant).summary,
+      options.layers,
+      options.dim,
+      options.patch_size,
+      options.ttt_head_dim,
+      options.inter_multi);
+  finding.text += card.has_card
+                      ? fmt::format("  trained at {}x{}\n", card.height, card.width)
+                      : std::string(
+                            "  no model card: configuration read off the tensors; base_lr and "
+                            "Newton-Schulz steps as in the official ones\n");
+  if (card.json.contains("results")) {
+    finding.json["results"] = card.json.at("results");
+    finding.text += fmt::format("  results: {}\n", card.json.at("results").dump());
+  }
+  finding.json["loads"] = true;
+  load_nvs_model(path.string());  // every tensor has its place and shape
+}
+
+Finding describe_checkpoint(const fs::path& path, const InfoOptions& options) {
+  const Checkpoint checkpoint = load_checkpoint(path);
+  int64_t parameters = 0;
+  int64_t bytes = 0;
+  std::set<std::string> dtypes;
+  std::string not_finite;
+  nlohmann::json listed = nlohmann::json::object();
+  std::string lines;
+  size_t count = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    parameters += tensor.numel();
+    bytes += static_cast<int64_t>(tensor.nbytes());
+    dtypes.insert(std::string(torch::toString(tensor.scalar_type())));
+    if (tensor.is_floating_point() && !tensor.isfinite().all().item<bool>()) {
+      not_finite += (not_finite.empty() ? "" : ", ") + name;
+    }
+    if (options.tensors || count++ < kListedTensors) {
+      lines += fmt::format("  {} [{}] {}\n",
+                           name,
+                           fmt::join(tensor.sizes(), ", "),
+                           torch::toString(tensor.scalar_type()));
+    }
+    listed[name] = tensor.sizes().vec();
+  }
+  if (!options.tensors && checkpoint.tensors.size() > kListedTensors) {
+    lines += fmt::format("  and {} more (--tensors lists all)\n",
+                         checkpoint.tensors.size() - kListedTensors);
+  }
+  Finding finding{.text = fmt::format("{}: checkpoint, {} tensors, {} numbers, {}, {}\n",
+                                      path.string(),
+                                      checkpoint.tensors.size(),
+                                      parameters,
+                                      format_bytes(bytes),
+                                      fmt::join(dtypes, " "))};
+  finding.json = {{"file", path.string()},
+                  {"kind", "checkpoint"},
+                  {"tensors", listed},
+                  {"numbers", parameters},
+                  {"metadata", checkpoint.metadata}};
+  describe_model(path, checkpoint, finding);
+  finding.text += lines;
+  if (!not_finite.empty()) {
+    finding.sound = false;
+    finding.text += fmt::format("  not sound: NaN or infinity in {}\n", not_finite);
+  }
+  finding.json["sound"] = finding.sound;
+  return finding;
+}
+
+Finding describe_scene(const fs::path& path, const InfoOptions& options) {
+  const Scene scene = load_scene(path);
+  const Camera& first = scene.views.front().camera;
+  bool distorted = false;
+  for (const View& view : scene.views) {
+    distorted = distorted || !view.distortion.empty();
+  }
+  Finding finding{.text = fmt::format("{}: {} scene '{}', {} views, first {}x{}, fx {:.1f}{}\n",
+                                      path.string(),
+                                      scene.format,
+                                      scene.name,
+                                      scene.views.size(),
+                                      first.height,
+                                      first.width,
+                                      first.fx,
+                                      distorted ? ", with lens distortion" : "")};
+  for (const std::string& note : scene.notes) {
+    finding.text += "  " + note + "\n";
+  }
+  std::vector<std::string> broken;
+  for (size_t i = 0; options.check_images && i < scene.views.size(); ++i) {
+    try {
+      load_view(scene.views[i], {});
+    } catch (const Error& error) {
+      broken.push_back(fmt::format("view {}: {}", i, error.what()));
+    }
+  }
+  for (const std::string& line : broken) {
+    finding.text += "  not sound: " + line + "\n";
+  }
+  finding.sound = broken.empty();
+  finding.json = {{"file", path.string()},
+                  {"kind", "scene"},
+                  {"format", scene.format},
+                  {"name", scene.name},
+                  {"views", scene.views.size()},
+                  {"broken", broken},
+                  {"sound", finding.sound}};
+  return finding;
+}
+
+Finding describe_image(const fs::path& path) {
+  const cv::Mat image = read_image(path);
+  return {.text = fmt::format("{}: image, {}x{}, {} channels\n",
+                              path.string(),
+                              image.rows,
+                              image.cols,
+                              image.channels()),
+          .json = {{"file", path.string()},
+                   {"kind", "image"},
+                   {"height", image.rows},
+                   {"width", image.cols},
+                   {"channels", image.channels()},
+                   {"sound", true}}};
+}
+
+bool looks_like_scene(const fs::path& folder) {
+  std::error_code ignored;
+  for (const char* name : {"opencv_cameras.json",
+                           "transforms.json",
+                           "transforms_train.json",
+                           "sparse",
+                           "cameras.bin",
+                           "cameras.txt"}) {
+    if (fs::exists(folder / name, ignored)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A folder of images, checkpoints or scenes: what is in it, one level deep.
+Finding describe_folder(const fs::path& path, const InfoOptions& options) {
+  if (looks_like_scene(path)) {
+    return describe_scene(path, options);
+  }
+  size_t images = 0;
+  std::vector<std::string> broken;
+  std::vector<fs::path> inside;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    if (entry.is_directory() ? looks_like_scene(entry.path()) : is_checkpoint(entry.path())) {
+      inside.push_back(entry.path());
+    }
+  }
+  for (const auto& entry :
+       fs::recursive_directory_iterator(path, fs::directory_options::skip_permission_denied)) {
+    if (!entry.is_regular_file() || !is_image(entry.path())) {
+      continue;
+    }
+    ++images;
+    try {
+      if (options.check_images) {
+        read_image(entry.path());
+      }
+    } catch (const Error& error) {
+      broken.emplace_back(error.what());
+    }
+  }
+  std::sort(inside.begin(), inside.end());
+  Finding finding{.text = fmt::format("{}: folder, {} images, {} scenes and checkpoints\n",
+                                      path.string(),
+                                      images,
+                                      inside.size())};
+  for (const fs::path& child : inside) {
+    finding.text += "  " + child.filename().string() + "\n";
+  }
+  for (const std::string& line : broken) {
+    finding.text += "  not sound: " + line + "\n";
+  }
+  finding.sound = broken.empty();
+  finding.json = {{"file", path.string()},
+                  {"kind", "folder"},
+                  {"images", images},
+                  {"broken", broken},
+                  {"sound", finding.sound}};
+  return finding;
+}
+
+Finding describe(const fs::path& path, const InfoOptions& options) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    return describe_folder(path, options);
+  }
+  if (!fs::exists(path, ignored)) {
+    throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
+  }
+  if (is_checkpoint(path)) {
+    return describe_checkpoint(path, options);
+  }
+  return is_image(path) ? describe_image(path) : describe_scene(path, options);
+}
+
+int describe_bundled() {
+  fmt::print("bundled in {}:\n", assets_folder().string());
+  for (const ModelListing& listing : list_nvs_models()) {
+    fmt::print("  {}: LaCT-NVS, variant {} ({}), {}x{}\n",
+               listing.name,
+               listing.card.options.variant,
+               find_variant(listing.card.options.variant).summary,
+               listing.card.height,
+               listing.card.width);
+  }
+  fmt::print("variants:\n");
+  for (const Variant& variant : kVariants) {
+    const auto reason = why_no_parallel_form(variant.switches);
+    fmt::print("  {:12} {}; over several ranges {}\n",
+               variant.name,
+               variant.summary,
+               reason ? "recurrent only" : "recurrent and parallel");
+  }
+  return kExitDone;
+}
+
+int run_info(const InfoOptions& options) {
+  if (options.paths.empty()) {
+    return describe_bundled();
+  }
+  nlohmann::json all = nlohmann::json::array();
+  size_t failed = 0;
+  for (const std::string& path : options.paths) {
+    Finding finding;
+    try {
+      finding = describe(path, options);
+    } catch (const Error& error) {
+      fmt::print(stderr, "parallax: {}\n", error.what());
+      finding.json = {{"file", path}, {"sound", false}, {"error", error.what()}};
+      finding.sound = false;
+    }
+    failed += finding.sound ? 0 : 1;
+    if (options.json != "-") {
+      fmt::print("{}", finding.text);
+    }
+    all.push_back(std::move(finding.json));
+  }
+  if (!options.json.empty()) {
+    write_json(options.json, all);
+  }
+  if (failed == 0) {
+    return kExitDone;
+  }
+  return failed == options.paths.size() ? kExitFailed : kExitSomeFailed;
+}
+
+}  // namespace
+
+Command add_info_command(CLI::App& program) {
+  auto options = std::make_shared<InfoOptions>();
+  CLI::App* app = program.add_subcommand(
+      "info", "Say what a checkpoint, scene or folder holds, and if it is sound");
+  app->add_option(
+      "FILE", options->paths, "checkpoints, scenes, images or folders; none: what is bundled");
+  add_options(*app, *options);
+  app->footer(
+      "Example:\n  parallax info assets/models/nvs-v2.safetensors assets/scenes/procedural_a");
+  return {app, [options] { return run_info(*options); }};
+}
+
+}  // namespace parallax

@@ -1,0 +1,104 @@
+// Texts of the command line turned into values.
+#include "apps/nvs_options.h"
+
+#include <cstdio>
+
+#include "core/device.h"
+#include "core/error.h"
+
+namespace parallax {
+namespace {
+
+constexpr int kMaxSide = 16384;
+
+void parse_size(const std::string& text, PrepareOptions& out) {
+  if (text.empty()) {
+    return;
+  }
+  int height = 0;
+  int width = 0;
+  char rest = 0;
+  if (std::sscanf(text.c_str(), "%6dx%6d%c", &height, &width, &rest) != 2 || height < 1 ||
+      width < 1 || height > kMaxSide || width > kMaxSide) {
+    throw UsageError(ErrorParts{.what = "the image size cannot be read",
+                                .where = "--size",
+                                .expected = "HxW, such as 64x64, sides up to 16384",
+                                .got = "'" + text + "'"});
+  }
+  out.height = height;
+  out.width = width;
+}
+
+cv::Vec3b parse_colour(const std::string& text) {
+  if (text == "white") {
+    return {255, 255, 255};
+  }
+  if (text == "black") {
+    return {0, 0, 0};
+  }
+  if (text == "grey" || text == "gray") {
+    return {128, 128, 128};
+  }
+  unsigned value = 0;
+  char rest = 0;
+  if (text.size() != 7 ||
+      text.find_first_not_of("0123456789abcdefABCDEF", 1) != std::string::npos ||
+      std::sscanf(text.c_str(), "#%6x%c", &value, &rest) != 1) {
+    throw UsageError(ErrorParts{.what = "the colour cannot be read",
+                                .where = "--background",
+                                .expected = "white, black, grey or #rrggbb",
+                                .got = "'" + text + "'"});
+  }
+  return {static_cast<uchar>(value >> 16 & 255),
+          static_cast<uchar>(value >> 8 & 255),
+          static_cast<uchar>(value & 255)};
+}
+
+}  // namespace
+
+std::vector<Form> parse_forms(const std::string& text) {
+  if (text == "both") {
+    return {Form::kRecurrent, Form::kParallel};
+  }
+  for (const Form form : {Form::kRecurrent, Form::kParallel}) {
+    if (text == form_name(form)) {
+      return {form};
+    }
+  }
+  throw UsageError(ErrorParts{.what = "there is no such form",
+                              .where = "--form",
+                              .expected = "recurrent, parallel or both",
+                              .got = "'" + text + "'"});
+}
+
+PrepareOptions prepare_options(const NvsRunOptions& options) {
+  PrepareOptions prepare{.input_views = options.input_views,
+                         .target_views = options.target_views,
+                         .background = parse_colour(options.background),
+                         .normalisation = parse_pose_normalisation(options.normalise_poses)};
+  parse_size(options.size, prepare);
+  return prepare;
+}
+
+void configure_model(const NvsRunOptions& options, NvsModel& model) {
+  UpdateRule rule = model.module->rule();
+  if (options.newton_schulz_steps >= 0) {
+    rule.newton_schulz.steps = options.newton_schulz_steps;
+  }
+  if (options.bfloat16_newton_schulz) {
+    rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16;
+  }
+  model.module->set_rule(rule);
+  if (parse_dtype(options.dtype) == torch::kBFloat16) {
+    model.module->use_bfloat16();
+  }
+  model.module->to(parse_device(options.device));
+}
+
+void configure_threads(const CommonOptions& options) {
+  if (options.threads > 0) {
+    at::set_num_threads(options.threads);
+  }
+}
+
+}  // namespace parallax

@@ -1,0 +1,278 @@
+// Small HTML and SVG writers.
+#include "apps/report/html.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+namespace parallax::html {
+namespace {
+
+constexpr const char* kColours[] = {"#4063d8",
+                                    "#cb3c33",
+                                    "#389826",
+                                    "#9558b2",
+                                    "#d68a00",
+                                    "#118c8b",
+                                    "#7a7a7a",
+                                    "#b03a6f",
+                                    "#5a7d2a",
+                                    "#6a4f2d"};
+
+std::string base64(const std::vector<uchar>& bytes) {
+  constexpr const char* kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    unsigned group = bytes[i] << 16U;
+    group |= i + 1 < bytes.size() ? bytes[i + 1] << 8U : 0U;
+    group |= i + 2 < bytes.size() ? bytes[i + 2] : 0U;
+    text += kAlphabet[group >> 18U & 63U];
+    text += kAlphabet[group >> 12U & 63U];
+    text += i + 1 < bytes.size() ? kAlphabet[group >> 6U & 63U] : '=';
+    text += i + 2 < bytes.size() ? kAlphabet[group & 63U] : '=';
+  }
+  return text;
+}
+
+// About five round numbers between the ends of an axis.
+std::vector<double> ticks(double low, double high) {
+  const double raw = (high - low) / 5;
+  const double power = std::pow(10.0, std::floor(std::log10(raw)));
+  double step = power;
+  for (const double factor : {1.0, 2.0, 5.0, 10.0}) {
+    if (factor * power >= raw) {
+      step = factor * power;
+      break;
+    }
+  }
+  std::vector<double> values;
+  for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9; value += step) {
+    values.push_back(value);
+  }
+  return values;
+}
+
+struct Extent {
+  double low = 0;
+  double high = 1;
+  double place(double value, double from, double to) const {
+    return from + (value - low) / (high - low) * (to - from);
+  }
+};
+
+Extent extent_of(const std::vector<double>& values) {
+  Extent extent{1e300, -1e300};
+  for (const double value : values) {
+    if (std::isfinite(value)) {
+      extent.low = std::min(extent.low, value);
+      extent.high = std::max(extent.high, value);
+    }
+  }
+  if (extent.low > extent.high) {
+    return {};
+  }
+  const double margin =
+      std::max((extent.high - extent.low) * 0.05, 1e-6 + std::abs(extent.high) * 1e-3);
+  return {extent.low - margin, extent.high + margin};
+}
+
+}  // namespace
+
+std::string escape(const std::string& text) {
+  std::string safe;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        safe += "&amp;";
+        break;
+      case '<':
+        safe += "&lt;";
+        break;
+      case '>':
+        safe += "&gt;";
+        break;
+      case '"':
+        safe += "&quot;";
+        break;
+      case '\'':
+        safe += "&#39;";
+        break;
+      default:
+        safe += c;
+    }
+  }
+  return safe;
+}
+
+std::string image(const cv::Mat& picture, const std::string& alt, int width_px) {
+  cv::Mat bgr;
+  cv::cvtColor(picture, bgr, cv::COLOR_RGB2BGR);
+  std::vector<uchar> png;
+  cv::imencode(".png", bgr, png);
+  return fmt::format("<img src=\"data:image/png;base64,{}\" alt=\"{}\" title=\"{}\" width=\"{}\">",
+                     base64(png),
+                     escape(alt),
+                     escape(alt),
+                     width_px);
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::string text = "<table>\n";
+  for (size_t r = 0; r < rows.size(); ++r) {
+    text += "<tr>";
+    for (const std::string& cell : rows[r]) {
+      text += fmt::format("<{0}>{1}</{0}>", r == 0 ? "th" : "td", escape(cell));
+    }
+    text += "</tr>\n";
+  }
+  return text + "</table>\n";
+}
+
+std::string bar_chart(const std::string& title,
+                      const std::vector<Bar>& bars,
+                      double base,
+                      const std::string& unit) {
+  constexpr int kRow = 22;
+  constexpr int kLabel = 190;
+  constexpr int kBarWidth = 420;
+  double high = base;
+  for (const Bar& bar : bars) {
+    high = std::isfinite(bar.value) ? std::max(high, bar.value) : high;
+  }
+  const double span = high > base ? high - base : 1;
+  const int height = static_cast<int>(bars.size()) * kRow + 24;
+  std::string svg =
+      fmt::format("<figure><figcaption>{}</figcaption><svg width=\"760\" height=\"{}\">\n",
+                  escape(title),
+                  height);
+  for (size_t i = 0; i < bars.size(); ++i) {
+    const int y = static_cast<int>(i) * kRow;
+    const double value = std::isfinite(bars[i].value) ? std::max(bars[i].value, base) : base;
+    const double width = (value - base) / span * kBarWidth;
+    svg += fmt::format(
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>"
+        "<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>"
+        "<text x=\"{:.1f}\" y=\"{}\">{}</text>\n",
+        kLabel - 8,
+        y + 15,
+        escape(bars[i].label),
+        kLabel,
+        y + 3,
+        width,
+        kRow - 6,
+        kColours[i % std::size(kColours)],
+        kLabel + width + 6,
+        y + 15,
+        escape(bars[i].text));
+  }
+  svg += fmt::format(
+      "<text x=\"{}\" y=\"{}\" class=\"axis\">bars begin at {:g} {}</text></svg></figure>\n",
+      kLabel,
+      height - 6,
+      base,
+      escape(unit));
+  return svg;
+}
+
+std::string line_chart(const std::string& title,
+                       const std::vector<Series>& series,
+                       const std::string& x_label,
+                       const std::string& y_label) {
+  constexpr double kLeft = 60;
+  constexpr double kRight = 560;
+  constexpr double kTop = 10;
+  constexpr double kBottom = 250;
+  std::vector<double> xs;
+  std::vector<double> ys;
+  for (const Series& one : series) {
+    for (const auto& [x, y] : one.points) {
+      xs.push_back(x);
+      ys.push_back(y);
+    }
+  }
+  const Extent ex = extent_of(xs);
+  const Extent ey = extent_of(ys);
+  std::string svg = fmt::format(
+      "<figure><figcaption>{}</figcaption><svg width=\"760\" height=\"290\">\n", escape(title));
+  for (const double tick : ticks(ey.low, ey.high)) {
+    const double y = ey.place(tick, kBottom, kTop);
+    svg += fmt::format(
+        "<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" class=\"grid\"/>"
+        "<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\" class=\"axis\">{:g}</text>\n",
+        kLeft,
+        kRight,
+        y,
+        y,
+        kLeft - 6,
+        y + 4,
+        tick);
+  }
+  for (const double tick : ticks(ex.low, ex.high)) {
+    svg += fmt::format(
+        "<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\" class=\"axis\">{:g}</text>\n",
+        ex.place(tick, kLeft, kRight),
+        kBottom + 16,
+        tick);
+  }
+  for (size_t i = 0; i < series.size(); ++i) {
+    const char* colour = kColours[i % std::size(kColours)];
+    std::string points;
+    for (const auto& [x, y] : series[i].points) {
+      if (std::isfinite(y)) {
+        points +=
+            fmt::format("{:.1f},{:.1f} ", ex.place(x, kLeft, kRight), ey.place(y, kBottom, kTop));
+      }
+    }
+    // Every other series is dashed: forms that agree lie on top of each other.
+    svg += fmt::format(
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"{}/>"
+        "<text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>\n",
+        points,
+        colour,
+        i % 2 == 1 ? " stroke-dasharray=\"5 4\"" : "",
+        kRight + 12,
+        22 + 18 * static_cast<int>(i),
+        colour,
+        escape(series[i].label));
+  }
+  svg += fmt::format(
+      "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" class=\"axis\">{}</text>"
+      "<text x=\"12\" y=\"8\" class=\"axis\">{}</text></svg></figure>\n",
+      (kLeft + kRight) / 2,
+      kBottom + 34,
+      escape(x_label),
+      escape(y_label));
+  return svg;
+}
+
+std::string page(const std::string& title, const std::string& body) {
+  return fmt::format(R"(<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{0}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 1100px; padding: 0 1em;
+       color: #222; background: #fff; }}
+h1 {{ font-size: 1.5em; }} h2 {{ font-size: 1.2em; margin-top: 2em; }}
+table {{ border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .25em .7em; border-bottom: 1px solid #ddd; text-align: right; }}
+th:first-child, td:first-child {{ text-align: left; }}
+img {{ image-rendering: pixelated; border: 1px solid #eee; }}
+figure {{ margin: 1em 0; overflow-x: auto; }} figcaption {{ font-weight: 600; }}
+svg text {{ font: 12px system-ui, sans-serif; }} .axis {{ fill: #777; }} .grid {{ stroke: #eee; }}
+.pictures td {{ text-align: center; border: 0; padding: .2em; font-size: 12px; }}
+.note {{ color: #777; }}
+</style></head><body>
+<h1>{0}</h1>
+{1}
+</body></html>
+)",
+                     escape(title),
+                     body);
+}
+
+}  // namespace parallax::html

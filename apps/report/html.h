@@ -1,0 +1,45 @@
+// Self-contained HTML pages: pictures as data URIs, plots as inline SVG, no script from elsewhere.
+#pragma once
+
+#include <opencv2/core/mat.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace parallax::html {
+
+// Text with &, <, > and quotes made safe.
+std::string escape(const std::string& text);
+
+// <img> of a picture ([H, W, 3] uint8 RGB) as an embedded PNG, shown with sharp pixels.
+std::string image(const cv::Mat& picture, const std::string& alt, int width_px);
+
+// <table>; the first row is the header.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+struct Bar {
+  std::string label;
+  double value = 0;
+  std::string text;  // what is written beside it
+};
+
+// Horizontal bars from `base` (not from 0, so that small differences show; the axis says so).
+std::string bar_chart(const std::string& title,
+                      const std::vector<Bar>& bars,
+                      double base,
+                      const std::string& unit);
+
+struct Series {
+  std::string label;
+  std::vector<std::pair<double, double>> points;
+};
+
+std::string line_chart(const std::string& title,
+                       const std::vector<Series>& series,
+                       const std::string& x_label,
+                       const std::string& y_label);
+
+// A whole page around a body.
+std::string page(const std::string& title, const std::string& body);
+
+}  // namespace parallax::html

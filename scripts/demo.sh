@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Sets everything up and renders novel views of the bundled scene with the bundled model, by the
+# recurrent and by the parallel form. Pictures go to output/demo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh release parallax
+exec build/release/parallax render assets/scenes/procedural_a --input-views 8 --form both \
+  --output output/demo "$@"

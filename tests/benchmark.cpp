@@ -1,0 +1,136 @@
+// Timings with google-benchmark: the TTT layer per variant and form, and the bundled model's
+// reconstruct and render. Build target `parallax_benchmarks`; not a test.
+//
+//   build/release/parallax_benchmarks --benchmark_enable_random_interleaving=true \
+//       --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include "core/paths.h"
+#include "core/ttt/form.h"
+#include "core/ttt/parallel.h"
+#include "vision/nvs/model_store.h"
+#include "vision/nvs/prepared_scene.h"
+
+namespace parallax {
+namespace {
+
+constexpr int64_t kHeads = 4;
+constexpr int64_t kWidth = 64;
+constexpr int64_t kHidden = 128;
+constexpr int64_t kTokens = 8192;
+
+struct LayerProblem {
+  UpdateRule rule;
+  FastWeights weights;
+  TttInputs inputs;
+};
+
+LayerProblem make_layer(const Variant& variant, int newton_schulz_steps) {
+  torch::manual_seed(1);
+  const int64_t hidden = variant.switches.kernel == FastKernel::kIdentity ? kWidth : kHidden;
+  const auto rate = [] { return torch::full({kHeads, kTokens, 1}, 0.01); };
+  LayerProblem p{.rule = {.switches = variant.switches}};
+  p.rule.newton_schulz.steps = newton_schulz_steps;
+  p.weights = {torch::randn({kHeads, kWidth, hidden}) * 0.1,
+               torch::randn({kHeads, hidden, kWidth}) * 0.1,
+               torch::randn({kHeads, kWidth, hidden}) * 0.1};
+  p.inputs = {.q = torch::randn({kHeads, kTokens, kWidth}),
+              .k = torch::randn({kHeads, kTokens, kWidth}),
+              .v = torch::randn({kHeads, kTokens, kWidth}),
+              .lr0 = rate(),
+              .lr1 = rate(),
+              .lr2 = rate()};
+  return p;
+}
+
+// `chunk` tokens per update; 0: one update over all tokens, then apply to all.
+void time_layer(benchmark::State& state, const Variant& variant, Form form, int64_t chunk) {
+  const torch::InferenceMode inference;
+  const LayerProblem p = make_layer(variant, 5);
+  const Schedule schedule = chunk > 0 ? update_then_apply_chunks(kTokens, chunk)
+                                      : update_then_apply_all(kTokens, kTokens);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(form == Form::kParallel
+                                 ? run_parallel(p.rule, p.weights, p.inputs, schedule).output
+                                 : run_recurrent(p.rule, p.weights, p.inputs, schedule).output);
+  }
+  state.counters["tokens/s"] = benchmark::Counter(static_cast<double>(kTokens),
+                                                  benchmark::Counter::kIsIterationInvariantRate);
+}
+
+struct SceneProblem {
+  NvsModel model;
+  PreparedScene scene;
+};
+
+const SceneProblem& scene_problem() {
+  static const SceneProblem problem = [] {
+    SceneProblem p{.model = load_nvs_model(kDefaultNvsModel)};
+    p.scene = prepare_scene(load_scene(assets_folder() / "scenes" / "procedural_a"), p.model, {});
+    return p;
+  }();
+  return problem;
+}
+
+void time_reconstruct(benchmark::State& state, Form form) {
+  const torch::InferenceMode inference;
+  const SceneProblem& p = scene_problem();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        p.model.module->reconstruct(p.scene.inputs.images, p.scene.inputs.batch, form).blocks);
+  }
+}
+
+void time_render(benchmark::State& state) {
+  const torch::InferenceMode inference;
+  const SceneProblem& p = scene_problem();
+  const SceneState scene =
+      p.model.module->reconstruct(p.scene.inputs.images, p.scene.inputs.batch, Form::kParallel);
+  const CameraBatch one = p.scene.targets.batch.slice(0, 1);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(p.model.module->render(scene, one));
+  }
+}
+
+void register_all() {
+  for (const Variant& variant : kVariants) {
+    for (const int64_t chunk : {512, 0}) {
+      for (const Form form : {Form::kRecurrent, Form::kParallel}) {
+        if (form == Form::kParallel && chunk > 0 && why_no_parallel_form(variant.switches)) {
+          continue;
+        }
+        const std::string name =
+            fmt::format("layer/variant:{}/{}/{}",
+                        variant.name,
+                        chunk > 0 ? fmt::format("chunk:{}", chunk) : "one_range",
+                        form_name(form));
+        benchmark::RegisterBenchmark(name.c_str(),
+                                     [&variant, form, chunk](benchmark::State& state) {
+                                       time_layer(state, variant, form, chunk);
+                                     })
+            ->Unit(benchmark::kMillisecond)
+            ->UseRealTime();
+      }
+    }
+  }
+  for (const Form form : {Form::kRecurrent, Form::kParallel}) {
+    benchmark::RegisterBenchmark(fmt::format("reconstruct/8_views/{}", form_name(form)).c_str(),
+                                 [form](benchmark::State& state) { time_reconstruct(state, form); })
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+  }
+  benchmark::RegisterBenchmark("render/1_view", time_render)
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
+}
+
+}  // namespace
+}  // namespace parallax
+
+int main(int argc, char** argv) {
+  parallax::register_all();
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
