@@ -210,7 +210,7 @@ TEST_F(SynthMeshImport, BrokenFilesAreNamed) {
   expect_broken(folder_ / "absent.obj");
   expect_broken(folder_);
   expect_broken(write("empty.obj", ""));
-  expect_broken(write("noise.obj", std::string("\0\1\2\3 not a mesh", 16)));
+  expect_broken(write("noise.obj", std::string("\0\1\2\3 not a mesh", 15)));
   expect_broken(write("points.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\n"));
   expect_broken(write("range.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n"));
   expect_broken(write("nan.obj", "v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"));

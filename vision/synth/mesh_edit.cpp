@@ -12,9 +12,10 @@ namespace parallax {
 
 namespace {
 
+constexpr float kUnlimited = std::numeric_limits<float>::max();
+
 // How far from the origin the solid may reach in a unit direction.
 float reach(const Cut& cut, const cv::Vec3f& direction) {
-  constexpr float kUnlimited = std::numeric_limits<float>::max();
   const float along = cut.vector.dot(direction);
   if (along <= 0) {
     return kUnlimited;

@@ -23,6 +23,9 @@ namespace {
 // Larger textures are shrunk: pictures of scenes are small, and a coarse texture aliases less.
 constexpr int kMaxTextureSide = 1024;
 
+// assimp would try forty more formats, with loaders of which some crash on damaged files.
+constexpr std::array<const char*, 5> kExtensions = {".gltf", ".glb", ".obj", ".ply", ".stl"};
+
 Error broken(const std::filesystem::path& path, const std::string& got) {
   return Error(ErrorParts{.what = "the mesh cannot be read",
                           .where = path.string(),
@@ -278,8 +281,6 @@ ImportedMesh import_mesh(const std::filesystem::path& path, const MeshImportOpti
     throw broken(path,
                  std::filesystem::exists(path) ? "something that is no file" : "no such file");
   }
-  // assimp would try forty more formats, with loaders of which some crash on damaged files.
-  constexpr std::array<const char*, 5> kExtensions = {".gltf", ".glb", ".obj", ".ply", ".stl"};
   if (std::find(kExtensions.begin(), kExtensions.end(), extension_of(path)) == kExtensions.end()) {
     throw broken(path, "a file named '" + path.extension().string() + "'");
   }

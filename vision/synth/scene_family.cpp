@@ -15,7 +15,7 @@ constexpr double kDegrees = 3.14159265358979323846 / 180;
 
 double lerp(double a, double b, double t) { return a + (b - a) * t; }
 
-Range lerp(const Range& a, const Range& b, double t) {
+Interval lerp(const Interval& a, const Interval& b, double t) {
   return {lerp(a.low, b.low, t), lerp(a.high, b.high, t)};
 }
 

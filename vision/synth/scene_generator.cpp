@@ -10,6 +10,8 @@ namespace parallax {
 
 namespace {
 
+constexpr int kPlacementTries = 3;
+
 enum Stream : std::uint64_t { kShapes, kMatter, kLight };
 
 float draw(Random& random, double low, double high) {
@@ -130,8 +132,7 @@ cv::Vec3f place(Random& random, const std::vector<ScenePart>& parts, const Scene
   if (parts.empty()) {
     return best;
   }
-  constexpr int kTries = 3;
-  for (int i = 0; i < kTries; ++i) {
+  for (int i = 0; i < kPlacementTries; ++i) {
     const ScenePart& other = parts[random.integer(0, static_cast<int>(parts.size()) - 1)];
     const cv::Vec3f direction = cv::Vec3f(random.direction());
     const float reach = extent(other.primitive, other.rotation.t() * direction) +

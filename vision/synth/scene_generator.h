@@ -12,7 +12,7 @@
 
 namespace parallax {
 
-struct Range {
+struct Interval {
   double low = 0;
   double high = 0;
 };
@@ -29,9 +29,9 @@ struct SceneFamily {
   double cut_probability = 0;
   double tilt_probability = 0;  // any pose, else upright
   double shadow_strength = 0;
-  Range object_radius;  // of the sphere about the origin that holds the scene
-  Range camera_radius;
-  Range elevation;                           // degrees above the horizon
+  Interval object_radius;  // of the sphere about the origin that holds the scene
+  Interval camera_radius;
+  Interval elevation;                        // degrees above the horizon
   double field_of_view = 50;                 // degrees, across the image's shorter side
   cv::Vec3f background = cv::Vec3f::all(1);  // RGB in [0, 1]
 };

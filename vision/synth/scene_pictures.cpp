@@ -25,6 +25,7 @@ std::vector<cv::Mat> render_scene(const RenderScene& scene,
                                   int samples) {
   const SceneRenderer renderer(scene);
   std::vector<cv::Mat> views;
+  views.reserve(cameras.size());
   for (const Camera& camera : cameras) {
     views.push_back(to_rgba8(renderer.render(camera, samples)));
   }

@@ -247,8 +247,10 @@ void SceneRenderer::trace_block(const View& view, int x, int y, cv::Mat* sum) co
     const int sy = y + lane / kBlock;
     const int index = sy % n * n + sx % n;
     const cv::Vec2f& p = view.pixel_pattern[index];
-    const cv::Vec3f d = view.forward + view.right * (static_cast<float>(sx / n) + p[0]) +
-                        view.down * (static_cast<float>(sy / n) + p[1]);
+    const int column = sx / n;
+    const int row = sy / n;
+    const cv::Vec3f d = view.forward + view.right * (static_cast<float>(column) + p[0]) +
+                        view.down * (static_cast<float>(row) + p[1]);
     packet.pattern_index[lane] = index;
     packet.valid[lane] = sx < view.width && sy < view.height ? -1 : 0;
     ray.org_x[lane] = view.origin[0];

@@ -10,6 +10,8 @@ namespace parallax {
 
 namespace {
 
+constexpr float kMortar = 0.06F;  // width of the joints between bricks, in bricks
+
 float fraction(float x) { return x - std::floor(x); }
 
 int cell(float x) { return static_cast<int>(std::floor(x)); }
@@ -37,7 +39,6 @@ cv::Vec3f bricks(const Texture& texture, const cv::Vec3f& q) {
   const int row = cell(q[2] * 2);
   const float shift = (row & 1) != 0 ? 0.5F : 0.0F;
   const cv::Vec3f p = {q[0] + shift, q[1] + shift, q[2] * 2};
-  constexpr float kMortar = 0.06F;
   if (fraction(p[0]) < kMortar || fraction(p[1]) < kMortar || fraction(p[2]) < 2 * kMortar) {
     return texture.colors[1];
   }
