@@ -1,8 +1,8 @@
 // Timings with google-benchmark: the TTT layer per variant and form, and the bundled model's
 // reconstruct and render. Build target `parallax_benchmarks`; not a test.
 //
-//   build/release/parallax_benchmarks --benchmark_enable_random_interleaving=true \
-//       --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
+// Ratios are stable with --benchmark_enable_random_interleaving=true --benchmark_repetitions=5
+// --benchmark_report_aggregates_only=true.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 

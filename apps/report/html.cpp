@@ -185,7 +185,7 @@ std::string line_chart(const std::string& title,
                        const std::string& y_label) {
   constexpr double kLeft = 60;
   constexpr double kRight = 560;
-  constexpr double kTop = 10;
+  constexpr double kTop = 20;
   constexpr double kBottom = 250;
   std::vector<double> xs;
   std::vector<double> ys;
@@ -242,7 +242,7 @@ std::string line_chart(const std::string& title,
   }
   svg += fmt::format(
       "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" class=\"axis\">{}</text>"
-      "<text x=\"12\" y=\"8\" class=\"axis\">{}</text></svg></figure>\n",
+      "<text x=\"12\" y=\"12\" class=\"axis\">{}</text></svg></figure>\n",
       (kLeft + kRight) / 2,
       kBottom + 34,
       escape(x_label),
@@ -255,11 +255,11 @@ std::string page(const std::string& title, const std::string& body) {
 <html lang="en"><head><meta charset="utf-8"><title>{0}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 1100px; padding: 0 1em;
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 1180px; overflow-x: auto; padding: 0 1em;
        color: #222; background: #fff; }}
 h1 {{ font-size: 1.5em; }} h2 {{ font-size: 1.2em; margin-top: 2em; }}
 table {{ border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .25em .7em; border-bottom: 1px solid #ddd; text-align: right; }}
+th, td {{ padding: .25em .7em; white-space: nowrap; border-bottom: 1px solid #ddd; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
 img {{ image-rendering: pixelated; border: 1px solid #eee; }}
 figure {{ margin: 1em 0; overflow-x: auto; }} figcaption {{ font-weight: 600; }}
