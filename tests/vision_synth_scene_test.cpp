@@ -16,6 +16,8 @@ namespace parallax {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
+constexpr int kThreads = 4;
+constexpr int kScenes = 6;
 
 // Full ambient light and no lamps: colours arrive unchanged.
 Lighting flat_light() {
@@ -294,16 +296,16 @@ TEST(SynthSample, HasTheStatedShapesAndValues) {
 }
 
 TEST(SynthSample, ThreadsDoNotDisturbEachOther) {
-  constexpr int kThreads = 4;
-  constexpr int kScenes = 6;
   const SceneFamily family = family_at(0.6);
   std::vector<Tensor> alone;
+  alone.reserve(kScenes);
   for (int i = 0; i < kScenes; ++i) {
     alone.push_back(sample_scene(family, i, 2, 16, 16, 2).images);
   }
   std::vector<std::vector<Tensor>> together(kThreads);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < kScenes; ++i) {
