@@ -20,7 +20,6 @@ const fs::path kAssets = fs::path(PARALLAX_SOURCE_DIR) / "assets";
 const std::string kScene = (kAssets / "scenes" / "procedural_a").string();
 const std::string kModel = (kAssets / "models" / "nvs-v2.safetensors").string();
 
-
 void write_text(const fs::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }

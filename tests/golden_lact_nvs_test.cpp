@@ -151,8 +151,9 @@ TEST(Golden, LactNvsModelInFloat64) {
   }
 }
 
-// The published code rounds Newton–Schulz to bfloat16. No tolerance is stated for whole models, as the
-// iteration amplifies roundings; emulating it must not land farther away than the exact result does.
+// The published code rounds Newton–Schulz to bfloat16. No tolerance is stated for whole models, as
+// the iteration amplifies roundings; emulating it must not land farther away than the exact result
+// does.
 TEST(Golden, LactNvsModelWithBfloat16NewtonSchulz) {
   PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "lact_nvs_model");
   const torch::NoGradGuard no_grad;

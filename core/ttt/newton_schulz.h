@@ -20,8 +20,8 @@ struct NewtonSchulzOptions {
   // One triple per step; the last is used again where there are more steps than triples.
   std::vector<QuinticCoefficients> coefficients = {{3.4445, -4.7750, 2.0315}};
   NewtonSchulzPrecision precision = NewtonSchulzPrecision::kWorking;
-  // Iterate square matrices transposed, as code that stores weights [out, in] does. Exactly the same
-  // result but for rounding, which in bfloat16 is large.
+  // Iterate square matrices transposed, as code that stores weights [out, in] does. Exactly the
+  // same result but for rounding, which in bfloat16 is large.
   bool transpose_square = false;
 };
 
