@@ -12,7 +12,7 @@ if [ "${1:-}" = "--sanitize" ]; then
 fi
 scripts/setup.sh "$preset" parallax parallax_tests
 
-# The tests' matrices are small: a second thread would mostly wait for the first.
+# The tests' matrices are small: a second thread would mostly spin beside the first.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 report=build/$preset/tests.json
 status=0
