@@ -71,7 +71,7 @@ TEST(Video, OddSidesAreWrittenAndReadBack) {
 
 TEST(Video, NothingToWriteIsAnError) {
   EXPECT_THROW(write_video("/tmp/none", {}, 20), Error);
-  EXPECT_THROW(write_gif("/nonexistent/turn.gif", moving_frames(16, 40), 20), Error);
+  EXPECT_THROW(write_gif("/nonexistent/turn.gif", moving_frames(16, 48), 20), Error);
 }
 
 TEST(Tables, ColumnsFitAndCsvIsQuoted) {
