@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "core/error.h"
 
@@ -47,8 +48,6 @@ fs::path assets_folder() {
 }
 
 fs::path user_models_folder() { return user_folder("XDG_DATA_HOME", ".local/share") / "models"; }
-
-fs::path cache_folder() { return user_folder("XDG_CACHE_HOME", ".cache"); }
 
 void create_folder(const fs::path& folder) {
   std::error_code error;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <vector>
 
 namespace parallax {
 
@@ -12,9 +11,6 @@ std::filesystem::path assets_folder();
 
 // $XDG_DATA_HOME/parallax/models, ~/.local/share/parallax/models. It need not exist.
 std::filesystem::path user_models_folder();
-
-// $XDG_CACHE_HOME/parallax, ~/.cache/parallax. It need not exist.
-std::filesystem::path cache_folder();
 
 // Creates a folder and its parents. Throws Error naming it.
 void create_folder(const std::filesystem::path& folder);

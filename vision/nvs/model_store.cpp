@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "core/device.h"
 #include "core/paths.h"
 #include "vision/module_weights.h"
 
@@ -195,6 +196,7 @@ NvsModel load_nvs_model(const std::string& name_or_path, const std::string& vari
     model.card.options.variant = wanted;
     check_lact_options(model.card.options, path.string());
   }
+  require_memory(estimate_weight_bytes(model.card.options), path.string() + ": the model");
   model.module = std::make_shared<LactNvs>(model.card.options);
   load_weights(*model.module, checkpoint.tensors, path.string());
   model.module->eval();
