@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 
@@ -27,32 +29,60 @@ std::string temporary_file() {
 
 }  // namespace
 
-ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& folder) {
-  const std::string out = temporary_file();
-  const std::string err = temporary_file();
-  std::vector<std::string> words = {PARALLAX_PROGRAM};
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
+                               const ProgramOptions& options)
+    : out_(temporary_file()), err_(temporary_file()) {
+  std::vector<std::string> words = options.wrapper;
+  words.emplace_back(PARALLAX_PROGRAM);
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) {
     argv.push_back(word.data());
   }
   argv.push_back(nullptr);
-  const pid_t child = fork();
-  if (child == 0) {
-    if (!folder.empty() && chdir(folder.c_str()) != 0) {
+  child_ = fork();
+  if (child_ == 0) {
+    if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) {
       _exit(126);
     }
+    for (const auto& [name, value] : options.environment) {
+      setenv(name.c_str(), value.c_str(), 1);
+    }
     dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
-    dup2(open(out.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
-    dup2(open(err.c_str(), O_WRONLY | O_TRUNC), STDERR_FILENO);
-    execv(argv[0], argv.data());
+    dup2(open(out_.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
+    dup2(open(err_.c_str(), O_WRONLY | O_TRUNC), STDERR_FILENO);
+    execvp(argv[0], argv.data());
     _exit(127);
   }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-          read_and_remove(out),
-          read_and_remove(err)};
+}
+
+RunningProgram::~RunningProgram() {
+  if (!ended_) {
+    send(SIGKILL);
+    wait();
+  }
+}
+
+void RunningProgram::send(int signal) const { kill(child_, signal); }
+
+bool RunningProgram::has_ended() {
+  ended_ = ended_ || waitpid(child_, &status_, WNOHANG) == child_;
+  return ended_;
+}
+
+ProgramResult RunningProgram::wait() {
+  if (!ended_) {
+    waitpid(child_, &status_, 0);
+    ended_ = true;
+  }
+  return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_),
+          read_and_remove(out_),
+          read_and_remove(err_)};
+}
+
+ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& folder) {
+  return RunningProgram(arguments, {.folder = folder}).wait();
 }
 
 }  // namespace parallax::testing
