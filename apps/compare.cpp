@@ -94,7 +94,9 @@ Comparison compare_forms(const NvsModel& model,
                          int repeats,
                          const EvaluateOptions& evaluate,
                          Progress& progress) {
-  Comparison comparison{.model = model.name, .variant = model.card.options.variant};
+  Comparison comparison{.model = model.name,
+                        .variant = model.card.options.variant,
+                        .training_steps = model.card.total_steps};
   std::vector<std::vector<double>> reconstruct(forms.size());
   std::vector<std::vector<double>> render(forms.size());
   evaluate_form(model, scene, forms.front(), evaluate);  // not counted: sets up threads and kernels
@@ -173,6 +175,9 @@ int run_compare(const CompareOptions& options) {
   write_file_atomically(folder / "compare.html", comparison_page(report));
   if (options.json != "-") {
     fmt::print("{}", format_table(rows));
+    if (const auto differences = difference_rows(report); differences.size() > 1) {
+      fmt::print("\n{}", format_table(differences));
+    }
     for (const std::string& note : report.notes) {
       fmt::print("{}\n", note);
     }

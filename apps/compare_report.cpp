@@ -87,6 +87,7 @@ std::vector<std::vector<std::string>> comparison_rows(const CompareReport& repor
   std::vector<std::vector<std::string>> rows = {{"scene",
                                                  "model",
                                                  "variant",
+                                                 "steps",
                                                  "form",
                                                  "PSNR dB",
                                                  "SSIM",
@@ -104,6 +105,7 @@ std::vector<std::vector<std::string>> comparison_rows(const CompareReport& repor
             {scene.scene.name,
              comparison.model,
              comparison.variant,
+             comparison.training_steps > 0 ? fmt::format("{}", comparison.training_steps) : "-",
              std::string(form_name(form.form)),
              format_metric(form.mean.psnr, 2),
              format_metric(form.mean.ssim, 4),
@@ -121,6 +123,33 @@ std::vector<std::vector<std::string>> comparison_rows(const CompareReport& repor
   return rows;
 }
 
+std::vector<std::vector<std::string>> difference_rows(const CompareReport& report) {
+  std::vector<std::vector<std::string>> rows = {
+      {"scene", "model", "variant", "dB over variant 0", "in the paper"}};
+  for (const SceneComparison& scene : report.scenes) {
+    for (const Comparison& comparison : scene.models) {
+      const auto baseline =
+          std::find_if(scene.models.begin(), scene.models.end(), [&](const Comparison& other) {
+            return other.variant == "0" && other.training_steps > 0 &&
+                   other.training_steps == comparison.training_steps;
+          });
+      if (baseline == scene.models.end() || comparison.variant == "0") {
+        continue;
+      }
+      const double paper =
+          find_variant(comparison.variant).paper.nvs_psnr - find_variant("0").paper.nvs_psnr;
+      rows.push_back(
+          {scene.scene.name,
+           comparison.model,
+           comparison.variant,
+           fmt::format("{:+.2f}",
+                       comparison.forms.front().mean.psnr - baseline->forms.front().mean.psnr),
+           std::isnan(paper) ? "-" : fmt::format("{:+.2f}", paper)});
+    }
+  }
+  return rows;
+}
+
 nlohmann::json comparison_json(const CompareReport& report) {
   nlohmann::json json = {{"machine", report.machine},
                          {"notes", report.notes},
@@ -129,7 +158,9 @@ nlohmann::json comparison_json(const CompareReport& report) {
   for (const SceneComparison& scene : report.scenes) {
     nlohmann::json models = nlohmann::json::array();
     for (const Comparison& comparison : scene.models) {
-      nlohmann::json entry = {{"model", comparison.model}, {"variant", comparison.variant}};
+      nlohmann::json entry = {{"model", comparison.model},
+                              {"variant", comparison.variant},
+                              {"training_steps", comparison.training_steps}};
       for (const FormEvaluation& form : comparison.forms) {
         entry["forms"][std::string(form_name(form.form))] = evaluation_json(form);
       }
@@ -151,6 +182,9 @@ std::string comparison_page(const CompareReport& report) {
     body += "<p>" + html::escape(note) + "</p>\n";
   }
   body += html::table(comparison_rows(report));
+  if (const auto differences = difference_rows(report); differences.size() > 1) {
+    body += "<h2>Beside the paper</h2>\n" + html::table(differences);
+  }
   for (const SceneComparison& scene : report.scenes) {
     body += scene_section(scene);
   }

@@ -58,6 +58,29 @@ bool is_image(const fs::path& path) {
                        {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"});
 }
 
+// What the model card says of data, recipe and results.
+void describe_training(const nlohmann::json& card, Finding& finding) {
+  for (const char* field : {"data", "began_with", "command", "commit"}) {
+    if (card.contains(field) && card.at(field).is_string()) {
+      finding.json["card"][field] = card.at(field);
+      finding.text += fmt::format("  {}: {}\n", field, card.at(field).get<std::string>());
+    }
+  }
+  const nlohmann::json training = card.value("training", nlohmann::json::object());
+  if (training.contains("steps") && training.contains("seconds")) {
+    finding.json["card"]["training"] = training;
+    finding.text += fmt::format("  trained for {} steps in {:.0f} minutes\n",
+                                training.at("steps").dump(),
+                                training.at("seconds").get<double>() / 60);
+  }
+  for (const nlohmann::json& holder : {card, training}) {
+    if (holder.contains("results")) {
+      finding.json["results"] = holder.at("results");
+      finding.text += fmt::format("  results: {}\n", holder.at("results").dump());
+    }
+  }
+}
+
 void describe_model(const fs::path& path, const Checkpoint& checkpoint, Finding& finding) {
   if (checkpoint.tensors.count("input_linear.weight") == 0) {
     return;
@@ -81,10 +104,7 @@ void describe_model(const fs::path& path, const Checkpoint& checkpoint, Finding&
                       : std::string(
                             "  no model card: configuration read off the tensors; base_lr and "
                             "Newton-Schulz steps as in the official ones\n");
-  if (card.json.contains("results")) {
-    finding.json["results"] = card.json.at("results");
-    finding.text += fmt::format("  results: {}\n", card.json.at("results").dump());
-  }
+  describe_training(card.json, finding);
   finding.json["loads"] = true;
   load_nvs_model(path.string());  // every tensor has its place and shape
 }
@@ -331,7 +351,7 @@ Command add_info_command(CLI::App& program) {
       "FILE", options->paths, "checkpoints, scenes, images or folders; none: what is bundled");
   add_options(*app, *options);
   app->footer(
-      "Example:\n  parallax info assets/models/nvs-v2.safetensors assets/scenes/procedural_a");
+      "Example:\n  parallax info assets/models/nvs.safetensors assets/scenes/procedural_a");
   return {app, [options] { return run_info(*options); }};
 }
 

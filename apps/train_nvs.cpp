@@ -2,6 +2,7 @@
 // scene.
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "apps/nvs_options.h"
@@ -171,8 +172,13 @@ void report(const TrainNvsCommand& command,
 
 // ---- procedural scenes
 
-nlohmann::json procedural_card(const TrainNvsCommand& command, const ProceduralSource& source) {
+nlohmann::json procedural_card(const TrainNvsCommand& command,
+                               const ProceduralSource& source,
+                               const NvsModel* init) {
   return {
+      {"began_with", init != nullptr ? nlohmann::json(init->name) : nlohmann::json()},
+      {"total_steps", init != nullptr ? init->card.total_steps : 0},
+
       {"variant", command.model.variant},
       {"image_size", {source.final_height(), source.final_width()}},
       {"input_views", command.data.input_views},
@@ -203,7 +209,7 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
                                   command.train.seed,
                                   command.common.quiet || !ranks.is_first());
   module->to(options.device);
-  NvsTask task(module, source, options, procedural_card(command, source));
+  NvsTask task(module, source, options, procedural_card(command, source, init ? &*init : nullptr));
   Trainer trainer(task,
                   command.train,
                   recipe_of(command.model, command.data, command.nvs),
@@ -231,16 +237,17 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
 // Where the user says nothing else: short, gentle, and stopped by the views kept back.
 void use_scene_defaults(TrainNvsCommand& command, int views) {
   TrainOptions defaults;
-  defaults.steps = 1200;
-  defaults.learning_rate = 1e-3;
-  defaults.muon_learning_rate = 2.5e-3;
+  defaults.steps = 1500;
   defaults.ema = 0.99;
   defaults.evaluate_every = 40;
   defaults.patience = 8;
   defaults.max_minutes = 10;
   command.train = overlay_given(*command.app, command.train, defaults);
   if (!is_given(*command.app, "--batch-size")) {
-    command.data.batch_size = "2";
+    command.data.batch_size = "1";
+  }
+  if (!is_given(*command.app, "--target-views")) {
+    command.data.target_views = std::clamp(views / 5, 1, 12);
   }
   if (!is_given(*command.app, "--input-views")) {
     command.data.input_views = std::to_string(std::max(1, views - std::max(1, views / 8)));
@@ -293,6 +300,7 @@ int adapt_to_scene(TrainNvsCommand& command) {
   nlohmann::json card = model.card.json;
   card["variant"] = command.model.variant;
   card["adapted_to"] = prepared.name;
+  card["began_with"] = model.name;
   card["image_size"] = {prepared.height, prepared.width};
   card["command"] = command_line();
   card["commit"] = build_commit();

@@ -49,7 +49,7 @@ const char* ending(TrainEnd end) {
     case TrainEnd::kStopped:
       return "stopped by a signal; saved, --resume goes on";
     default:
-      return "the time is up; saved, --resume goes on";
+      return "paused; saved, --resume goes on";
   }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -258,21 +259,35 @@ TEST(Program, BrokenArgumentsEndInOneSentence) {
   EXPECT_EQ(run_program({"render", "--help"}).exit_code, 0);
 }
 
+// A safetensors file's bytes without its metadata, and the model card that was in there.
+std::pair<std::string, std::string> take_card_out(const std::string& bytes) {
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof(length));
+  nlohmann::json header = nlohmann::json::parse(bytes.substr(sizeof(length), length));
+  const std::string card = header.at("__metadata__").at("parallax");
+  header.erase("__metadata__");
+  const std::string text = header.dump();
+  const uint64_t shorter = text.size();
+  std::string without(sizeof(shorter), '\0');
+  std::memcpy(without.data(), &shorter, sizeof(shorter));
+  return {without + text + bytes.substr(sizeof(length) + length), card};
+}
+
 TEST(Program, BrokenCheckpointsEndInOneSentence) {
   const ScratchFolder scratch;
-  const std::string sound = read_bytes(kModel);
+  const auto [sound, card] = take_card_out(read_bytes(kModel));
   const auto broken =
-      [&](const std::string& content, const std::string& card, const std::string& words) {
+      [&](const std::string& content, const std::string& sidecar, const std::string& words) {
         const fs::path path = scratch.path() / "model.safetensors";
         write_text(path, content);
         fs::remove(scratch.path() / "model.json");
-        if (!card.empty()) {
-          write_text(scratch.path() / "model.json", card);
+        if (!sidecar.empty()) {
+          write_text(scratch.path() / "model.json", sidecar);
         }
         expect_sentence(run_program({"render", kScene, "--model", path.string()}), 1, words);
       };
-  const std::string card = read_bytes(kAssets / "models" / "nvs-v2.json");
-  const auto with = [&](const char* section, const char* field, const nlohmann::json& value) {
+  const auto with = [&, &card = card](
+                        const char* section, const char* field, const nlohmann::json& value) {
     nlohmann::json json = nlohmann::json::parse(card);
     (*section == '\0' ? json : json[section])[field] = value;
     return json.dump();

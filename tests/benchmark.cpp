@@ -11,6 +11,7 @@
 #include "core/ttt/parallel.h"
 #include "vision/nvs/model_store.h"
 #include "vision/nvs/prepared_scene.h"
+#include "vision/synth/scene_generator.h"
 
 namespace parallax {
 namespace {
@@ -93,6 +94,43 @@ void time_render(benchmark::State& state) {
   }
 }
 
+constexpr int64_t kTrainScenes = 4;
+constexpr int64_t kTrainInputs = 6;
+constexpr int64_t kTrainTargets = 4;
+constexpr int64_t kTrainSide = 64;
+
+CameraBatch train_cameras(int64_t views) {
+  const std::vector<Camera> path(views, orbit_camera(30, 20, 2.7, 50, kTrainSide, kTrainSide));
+  const CameraBatch one = to_camera_batch(path);
+  return {one.fxfycxcy.expand({kTrainScenes, -1, -1}),
+          one.c2w.expand({kTrainScenes, -1, -1, -1}),
+          kTrainSide,
+          kTrainSide};
+}
+
+// Forward and backward of the size that `train nvs` has by default, without the optimiser.
+void time_training_step(benchmark::State& state, const Variant& variant, Form form) {
+  LactNvsOptions options;
+  options.dim = 128;
+  options.layers = 6;
+  options.ttt_head_dim = 128;
+  options.inter_multi = variant.switches.kernel == FastKernel::kIdentity ? 1 : 1.5;
+  options.mlp_inter_multi = 2;
+  options.muon_update_steps = 0;
+  options.variant = variant.name;
+  LactNvs module(options);
+  module.initialise();
+  module.freeze_unused();
+  const CameraBatch inputs = train_cameras(kTrainInputs);
+  const CameraBatch targets = train_cameras(kTrainTargets);
+  const Tensor images = torch::rand({kTrainScenes, kTrainInputs, 3, kTrainSide, kTrainSide});
+  const Tensor truth = torch::rand({kTrainScenes, kTrainTargets, 3, kTrainSide, kTrainSide});
+  for (auto _ : state) {
+    module.zero_grad();
+    (module.forward(images, inputs, targets, form) - truth).square().mean().backward();
+  }
+}
+
 void register_all() {
   for (const Variant& variant : kVariants) {
     for (const int64_t chunk : {512, 0}) {
@@ -112,6 +150,15 @@ void register_all() {
             ->Unit(benchmark::kMillisecond)
             ->UseRealTime();
       }
+    }
+  }
+  for (const Variant& variant : kVariants) {
+    for (const Form form : {Form::kRecurrent, Form::kParallel}) {
+      benchmark::RegisterBenchmark(
+          fmt::format("train_step/variant:{}/{}", variant.name, form_name(form)).c_str(),
+          [&variant, form](benchmark::State& state) { time_training_step(state, variant, form); })
+          ->Unit(benchmark::kMillisecond)
+          ->UseRealTime();
     }
   }
   for (const Form form : {Form::kRecurrent, Form::kParallel}) {

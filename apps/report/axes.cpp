@@ -18,7 +18,7 @@ std::vector<double> ticks(double low, double high) {
   }
   std::vector<double> values;
   for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9; value += step) {
-    values.push_back(value);
+    values.push_back(std::abs(value) < step * 1e-9 ? 0 : value);  // never "-0"
   }
   return values;
 }

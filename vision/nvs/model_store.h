@@ -21,7 +21,8 @@ struct NvsModelCard {
   bool has_card = false;        // false: the configuration was read off the tensors' shapes
   bool object_centric = false;  // trained with cameras around an object at the origin, z up
   double camera_radius = 0;     // of those cameras
-  nlohmann::json json;          // everything, as stored
+  int64_t total_steps = 0;  // of training, those of the models it began with included; 0: unknown
+  nlohmann::json json;      // everything, as stored
 };
 
 struct NvsModel {
@@ -63,6 +64,6 @@ void save_nvs_model(const std::filesystem::path& path,
                     const nlohmann::json& card,
                     torch::Dtype dtype);
 
-inline constexpr const char* kDefaultNvsModel = "nvs-v2";
+inline constexpr const char* kDefaultNvsModel = "nvs";
 
 }  // namespace parallax

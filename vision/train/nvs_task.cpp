@@ -114,6 +114,8 @@ TrainTask::Evaluation NvsTask::evaluate() {
 void NvsTask::export_model(const std::filesystem::path& path, const nlohmann::json& training) {
   nlohmann::json card = card_;
   card["training"] = training;
+  card["total_steps"] =
+      card_.value("total_steps", int64_t{0}) + training.value("steps", int64_t{0});
   save_nvs_model(path, *module_, card, options_.export_dtype);
 }
 

@@ -21,7 +21,8 @@ struct NvsTaskOptions {
 
 class NvsTask : public TrainTask {
  public:
-  // The module is on the device already. `card` goes into exported models.
+  // The module is on the device already. `card` goes into exported models, its `total_steps` (of
+  // the model that this one began with) increased by the run's.
   NvsTask(std::shared_ptr<LactNvs> module,
           const NvsSource& source,
           const NvsTaskOptions& options,

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 
 #include "core/error.h"
 #include "vision/synth/random.h"
@@ -18,6 +18,13 @@ void shuffle(std::vector<int>& values, Random& random) {
   for (size_t i = values.size(); i > 1; --i) {
     std::swap(values[i - 1], values[random.integer(0, static_cast<int>(i) - 1)]);
   }
+}
+
+// Evenly over the logarithm: steps that read many views are needed, but each costs as much as
+// several that read few.
+int draw_input_count(Random& random, int min, int max) {
+  const double drawn = std::exp(random.uniform(std::log(min), std::log(max + 1)));
+  return std::clamp(static_cast<int>(drawn), min, max);
 }
 
 }  // namespace
@@ -70,7 +77,7 @@ NvsBatch SceneSource::batch(int64_t step, int64_t part, int64_t parts) const {
   const Random of_step = Random(seed_).fork(static_cast<std::uint64_t>(step));
   Random random = of_step;
   const int num_inputs =
-      random.integer(options_.min_inputs, learned_views() - options_.target_views);
+      draw_input_count(random, options_.min_inputs, learned_views() - options_.target_views);
   const PartRange range = part_of_batch(options_.batch_size, part, parts);
   std::vector<MultiViewSample> samples;
   for (int64_t i = range.first; i < range.first + range.count; ++i) {

@@ -8,10 +8,10 @@
 namespace parallax {
 
 struct SceneSourceOptions {
-  int64_t batch_size = 2;  // rearrangements a step
+  int64_t batch_size = 1;  // rearrangements a step
   int target_views = 4;
-  int min_inputs = 4;
-  bool turn = true;  // the world about its vertical; only where the cameras surround an object
+  int min_inputs = 4;  // up to all others, drawn anew in each step
+  bool turn = true;    // the world about its vertical; only where the cameras surround an object
   bool mirror = true;
   int kept_back =
       0;  // input views that are never learned from, to tell when to stop; 0: a sixteenth

@@ -9,6 +9,7 @@ namespace parallax {
 
 struct TrainOptions {
   int64_t steps = 2000;
+  int64_t stop_after = 0;
   double max_minutes = 0;
   int64_t seed = 1;
   int accumulate = 1;
@@ -34,9 +35,13 @@ struct TrainOptions {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
     visitor("steps", self.steps, "optimiser steps of the whole run", OptionRange{1, 1e12});
+    visitor("stop_after",
+            self.stop_after,
+            "pause (saved, resumable) when this step is done; 0: never",
+            OptionRange{0, 1e12});
     visitor("max_minutes",
             self.max_minutes,
-            "stop (saved, resumable) after this time; 0: never",
+            "pause (saved, resumable) after this time; 0: never",
             OptionRange{0, 1e9});
     visitor(
         "seed", self.seed, "of data, initial weights and everything random", OptionRange{0, 9e15});
@@ -78,8 +83,8 @@ struct TrainOptions {
 
 // The options that do not change what the weights become: free to differ when a run goes on.
 inline bool decides_result(const std::string& option) {
-  return option != "max_minutes" && option != "log_every" && option != "checkpoint_every" &&
-         option != "checkpoints_kept";
+  return option != "stop_after" && option != "max_minutes" && option != "log_every" &&
+         option != "checkpoint_every" && option != "checkpoints_kept";
 }
 
 // The learning rates' factor at `step`: linear warm-up, then a cosine down to `final_rate`.

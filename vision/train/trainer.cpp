@@ -329,22 +329,23 @@ bool Trainer::evaluate(const TrainHooks& hooks) {
   return go_on;
 }
 
-bool Trainer::must_stop(const TrainHooks& hooks, bool& time_is_up) {
-  const bool late = options_.max_minutes > 0 && seconds() >= options_.max_minutes * 60;
+bool Trainer::must_stop(const TrainHooks& hooks, bool& pause) {
+  const bool late = (options_.max_minutes > 0 && seconds() >= options_.max_minutes * 60) ||
+                    (options_.stop_after > 0 && steps_done_ >= options_.stop_after);
   Tensor wishes =
       torch::tensor({hooks.should_stop && hooks.should_stop() ? 1.0 : 0.0, late ? 1.0 : 0.0});
   ranks_.maximum(wishes);  // a signal may have reached one rank alone
-  time_is_up = wishes[1].item<double>() > 0;
-  return time_is_up || wishes[0].item<double>() > 0;
+  pause = wishes[1].item<double>() > 0;
+  return pause || wishes[0].item<double>() > 0;
 }
 
 TrainEnd Trainer::loop(const TrainHooks& hooks) {
   interval_start_ = seconds();
   while (steps_done_ < options_.steps) {
-    bool time_is_up = false;
-    if (must_stop(hooks, time_is_up)) {
+    bool pause = false;
+    if (must_stop(hooks, pause)) {
       save(hooks);
-      return time_is_up ? TrainEnd::kTimeUp : TrainEnd::kStopped;
+      return pause ? TrainEnd::kPaused : TrainEnd::kStopped;
     }
     train_step(hooks);
     if (hooks.on_step) {

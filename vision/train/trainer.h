@@ -21,7 +21,7 @@ enum class TrainEnd {
   kFinished,  // all steps done
   kEarly,     // the score no longer rose
   kStopped,   // asked to stop; saved, can go on
-  kTimeUp,    // max_minutes; saved, can go on
+  kPaused,    // stop_after or max_minutes; saved, can go on
 };
 
 class Trainer {
@@ -55,7 +55,7 @@ class Trainer {
   void log_interval(const TrainHooks& hooks, double norm);
   void save(const TrainHooks& hooks);
   TrainEnd loop(const TrainHooks& hooks);
-  bool must_stop(const TrainHooks& hooks, bool& time_is_up);
+  bool must_stop(const TrainHooks& hooks, bool& pause);
   nlohmann::json training_facts() const;
   double seconds() const;
 
