@@ -11,7 +11,7 @@
 #include "core/ttt/parallel.h"
 #include "vision/nvs/model_store.h"
 #include "vision/nvs/prepared_scene.h"
-#include "vision/synth/scene_generator.h"
+#include "vision/synth/multi_view_sample.h"
 
 namespace parallax {
 namespace {
@@ -94,6 +94,17 @@ void time_render(benchmark::State& state) {
   }
 }
 
+// What `train nvs` draws its data from: views of a new scene each time, building it included.
+void time_scene(benchmark::State& state, const char* family) {
+  constexpr int kViews = 12;
+  std::uint64_t seed = 1;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(sample_scene(family_by_name(family), seed++, kViews, 64, 64, 2));
+  }
+  state.counters["views/s"] = benchmark::Counter(static_cast<double>(kViews),
+                                                 benchmark::Counter::kIsIterationInvariantRate);
+}
+
 constexpr int64_t kTrainScenes = 4;
 constexpr int64_t kTrainInputs = 6;
 constexpr int64_t kTrainTargets = 4;
@@ -160,6 +171,11 @@ void register_all() {
           ->Unit(benchmark::kMillisecond)
           ->UseRealTime();
     }
+  }
+  for (const char* family : {"simple", "mixed"}) {
+    benchmark::RegisterBenchmark(fmt::format("scene/{}/12_views_64x64", family).c_str(),
+                                 [family](benchmark::State& state) { time_scene(state, family); })
+        ->Unit(benchmark::kMillisecond);
   }
   for (const Form form : {Form::kRecurrent, Form::kParallel}) {
     benchmark::RegisterBenchmark(fmt::format("reconstruct/8_views/{}", form_name(form)).c_str(),
