@@ -63,8 +63,12 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", PARALLAX_VERSION);
   program.require_subcommand(1);
   program.failure_message(CLI::FailureMessage::simple);
-  const std::vector<Command> commands = {
-      add_render_command(program), add_compare_command(program), add_info_command(program)};
+  std::vector<Command> commands = {add_render_command(program), add_compare_command(program)};
+  CLI::App* train = program.add_subcommand("train", "Train any variant of a model");
+  train->require_subcommand(1);
+  commands.push_back(add_train_nvs_command(*train));
+  commands.push_back(add_scenes_command(program));
+  commands.push_back(add_info_command(program));
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

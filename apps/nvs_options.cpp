@@ -5,30 +5,9 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "vision/nvs/image_size.h"
 
 namespace parallax {
-namespace {
-
-constexpr int kMaxSide = 16384;
-
-void parse_size(const std::string& text, PrepareOptions& out) {
-  if (text.empty()) {
-    return;
-  }
-  int height = 0;
-  int width = 0;
-  char rest = 0;
-  if (std::sscanf(text.c_str(), "%6dx%6d%c", &height, &width, &rest) != 2 || height < 1 ||
-      width < 1 || height > kMaxSide || width > kMaxSide) {
-    throw UsageError(ErrorParts{.what = "the image size cannot be read",
-                                .where = "--size",
-                                .expected = "HxW, such as 64x64, sides up to 16384",
-                                .got = "'" + text + "'"});
-  }
-  out.height = height;
-  out.width = width;
-}
-
 cv::Vec3b parse_colour(const std::string& text) {
   if (text == "white") {
     return {255, 255, 255};
@@ -54,8 +33,6 @@ cv::Vec3b parse_colour(const std::string& text) {
           static_cast<uchar>(value & 255)};
 }
 
-}  // namespace
-
 std::vector<Form> parse_forms(const std::string& text) {
   if (text == "both") {
     return {Form::kRecurrent, Form::kParallel};
@@ -76,7 +53,11 @@ PrepareOptions prepare_options(const NvsRunOptions& options) {
                          .target_views = options.target_views,
                          .background = parse_colour(options.background),
                          .normalisation = parse_pose_normalisation(options.normalise_poses)};
-  parse_size(options.size, prepare);
+  if (!options.size.empty()) {
+    const ImageSize size = parse_image_size(options.size, "--size");
+    prepare.height = size.height;
+    prepare.width = size.width;
+  }
   return prepare;
 }
 

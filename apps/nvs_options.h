@@ -55,6 +55,9 @@ struct NvsRunOptions {
 // The forms asked for, in the order they are shown. Throws UsageError.
 std::vector<Form> parse_forms(const std::string& text);
 
+// white, black, grey or #rrggbb as RGB. Throws UsageError naming --background.
+cv::Vec3b parse_colour(const std::string& text);
+
 // Throws UsageError naming the option.
 PrepareOptions prepare_options(const NvsRunOptions& options);
 

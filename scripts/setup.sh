@@ -9,7 +9,7 @@ readonly torch_version=2.11.0
 readonly packages=(
   g++ cmake ninja-build ccache unzip python3-pip ca-certificates
   libcli11-dev nlohmann-json3-dev libfmt-dev libopencv-dev libgif-dev zlib1g-dev
-  libembree-dev libassimp-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libembree-dev libassimp-dev libgloo-dev libgtest-dev libgmock-dev libbenchmark-dev
   clang-format-14 clang-tidy-14)
 
 say() { printf 'setup: %s\n' "$*" >&2; }

@@ -8,19 +8,15 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "apps/report/axes.h"
+
 namespace parallax::html {
 namespace {
 
-constexpr const char* kColours[] = {"#4063d8",
-                                    "#cb3c33",
-                                    "#389826",
-                                    "#9558b2",
-                                    "#d68a00",
-                                    "#118c8b",
-                                    "#7a7a7a",
-                                    "#b03a6f",
-                                    "#5a7d2a",
-                                    "#6a4f2d"};
+using axes::Extent;
+using axes::extent_of;
+using axes::kColours;
+using axes::ticks;
 
 std::string base64(const std::vector<uchar>& bytes) {
   constexpr const char* kAlphabet =
@@ -37,48 +33,6 @@ std::string base64(const std::vector<uchar>& bytes) {
     text += i + 2 < bytes.size() ? kAlphabet[group & 63U] : '=';
   }
   return text;
-}
-
-// About five round numbers between the ends of an axis.
-std::vector<double> ticks(double low, double high) {
-  const double raw = (high - low) / 5;
-  const double power = std::pow(10.0, std::floor(std::log10(raw)));
-  double step = power;
-  for (const double factor : {1.0, 2.0, 5.0, 10.0}) {
-    if (factor * power >= raw) {
-      step = factor * power;
-      break;
-    }
-  }
-  std::vector<double> values;
-  for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9; value += step) {
-    values.push_back(value);
-  }
-  return values;
-}
-
-struct Extent {
-  double low = 0;
-  double high = 1;
-  double place(double value, double from, double to) const {
-    return from + (value - low) / (high - low) * (to - from);
-  }
-};
-
-Extent extent_of(const std::vector<double>& values) {
-  Extent extent{1e300, -1e300};
-  for (const double value : values) {
-    if (std::isfinite(value)) {
-      extent.low = std::min(extent.low, value);
-      extent.high = std::max(extent.high, value);
-    }
-  }
-  if (extent.low > extent.high) {
-    return {};
-  }
-  const double margin =
-      std::max((extent.high - extent.low) * 0.05, 1e-6 + std::abs(extent.high) * 1e-3);
-  return {extent.low - margin, extent.high + margin};
 }
 
 }  // namespace

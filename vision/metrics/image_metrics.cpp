@@ -86,6 +86,20 @@ double masked_psnr(const Tensor& rendered, const Tensor& truth, const Tensor& al
   return kept.numel() > 0 ? kept.mean().item<double>() : std::numeric_limits<double>::quiet_NaN();
 }
 
+Tensor structural_similarity(const Tensor& a, const Tensor& b) {
+  const Tensor x = a.reshape({-1, 1, a.size(2), a.size(3)});
+  const Tensor y = b.reshape({-1, 1, b.size(2), b.size(3)});
+  const Tensor column = gaussian_column(x);
+  const Tensor mean_x = blur(x, column);
+  const Tensor mean_y = blur(y, column);
+  const Tensor var_x = blur(x * x, column) - mean_x * mean_x;
+  const Tensor var_y = blur(y * y, column) - mean_y * mean_y;
+  const Tensor covariance = blur(x * y, column) - mean_x * mean_y;
+  const Tensor map = ((2 * mean_x * mean_y + kC1) * (2 * covariance + kC2)) /
+                     ((mean_x * mean_x + mean_y * mean_y + kC1) * (var_x + var_y + kC2));
+  return map.reshape({a.size(0), -1}).mean(1);
+}
+
 Tensor ssim_per_image(const Tensor& rendered, const Tensor& truth) {
   check_images(rendered, truth);
   const int64_t height = truth.size(2);
@@ -96,17 +110,7 @@ Tensor ssim_per_image(const Tensor& rendered, const Tensor& truth) {
                            .got = c10::str(height, " × ", width)});
   }
   const torch::NoGradGuard no_grad;
-  const Tensor x = clamped(rendered).reshape({-1, 1, height, width});
-  const Tensor y = clamped(truth).reshape({-1, 1, height, width});
-  const Tensor column = gaussian_column(x);
-  const Tensor mean_x = blur(x, column);
-  const Tensor mean_y = blur(y, column);
-  const Tensor var_x = blur(x * x, column) - mean_x * mean_x;
-  const Tensor var_y = blur(y * y, column) - mean_y * mean_y;
-  const Tensor covariance = blur(x * y, column) - mean_x * mean_y;
-  const Tensor map = ((2 * mean_x * mean_y + kC1) * (2 * covariance + kC2)) /
-                     ((mean_x * mean_x + mean_y * mean_y + kC1) * (var_x + var_y + kC2));
-  return map.reshape({truth.size(0), -1}).mean(1);
+  return structural_similarity(clamped(rendered), clamped(truth));
 }
 
 double ssim(const Tensor& rendered, const Tensor& truth) {

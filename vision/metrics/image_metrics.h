@@ -37,6 +37,10 @@ double masked_psnr(const Tensor& rendered, const Tensor& truth, const Tensor& al
 Tensor ssim_per_image(const Tensor& rendered, const Tensor& truth);  // [B] float64
 double ssim(const Tensor& rendered, const Tensor& truth);
 
+// The same as a term of a loss: differentiable, in the images' own dtype, without clamping or
+// checks.
+Tensor structural_similarity(const Tensor& a, const Tensor& b);  // [B, C, H, W] each → [B]
+
 // A metric as JSON, which has neither infinity nor NaN: a number, the string "inf" or "-inf", or
 // null for NaN (nothing to measure).
 nlohmann::json metric_json(double value);

@@ -62,7 +62,10 @@ Tensor ViewAttention::forward(const Tensor& x, int64_t tokens_per_view) const {
     q = q_norm_->forward(q);
     k = k_norm_->forward(k);
   }
-  const Tensor attended = at::scaled_dot_product_attention(q, k, qkv.select(0, 2));
+  // Mixed precision leaves norms in float32 and projections in bfloat16.
+  const Tensor v = qkv.select(0, 2);
+  const Tensor attended =
+      at::scaled_dot_product_attention(q.to(v.scalar_type()), k.to(v.scalar_type()), v);
   return c_proj_->forward(attended.transpose(1, 2).reshape(x.sizes()));
 }
 
@@ -102,6 +105,17 @@ void LactLayer::initialise() {
   w0_.normal_(0, gain / std::sqrt(static_cast<double>(w0_.size(1))));
   w1_.normal_(0, gain / std::sqrt(static_cast<double>(w1_.size(1))));
   w2_.normal_(0, gain / std::sqrt(static_cast<double>(w2_.size(1))));
+}
+
+void LactLayer::freeze_unused() {
+  if (rule_.switches.kernel == FastKernel::kIdentity) {
+    w0_.set_requires_grad(false);
+    w2_.set_requires_grad(false);
+  }
+  if (!rule_.switches.per_token_rate) {
+    lr_fc_->weight.set_requires_grad(false);
+    lr_fc_->bias.set_requires_grad(false);
+  }
 }
 
 TttInputs LactLayer::project(const Tensor& x) const {

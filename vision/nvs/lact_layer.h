@@ -100,6 +100,9 @@ class LactLayer : public torch::nn::Module {
   // Draws the weights as the published code does.
   void initialise();
 
+  // Turns off the gradients of parameters that the rule never reads.
+  void freeze_unused();
+
  private:
   int64_t num_heads_;
   int64_t head_dim_;

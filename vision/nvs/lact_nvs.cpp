@@ -116,6 +116,12 @@ void LactNvs::initialise() {
   }
 }
 
+void LactNvs::freeze_unused() {
+  for (const auto& block : blocks_) {
+    block->layer().freeze_unused();
+  }
+}
+
 void LactNvs::use_bfloat16() {
   const torch::NoGradGuard no_grad;
   for (auto& item : named_parameters()) {
@@ -143,6 +149,8 @@ Tensor LactNvs::embed(const Tensor& images, const CameraBatch& cameras) const {
   Tensor tokens;
   {
     const torch::NoGradGuard no_grad;  // rays and pixels are data
+    // Mixed precision is for the network: rays need all their digits.
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     const Rays rays = compute_rays(cameras);
     const Tensor colours = images.defined() ? images.to(rays.origin.scalar_type()) * 2.0 - 1.0
                                             : torch::zeros_like(rays.direction);

@@ -80,6 +80,10 @@ class LactNvs : public torch::nn::Module {
   // Draws all weights as the published code does.
   void initialise();
 
+  // Turns off the gradients of parameters that the variant never reads, so that every other one
+  // takes part in each backward pass.
+  void freeze_unused();
+
   // Runs the projections in bfloat16; fast weights, rates and norms' statistics keep float32.
   void use_bfloat16();
 

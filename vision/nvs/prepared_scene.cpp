@@ -6,16 +6,12 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "vision/nvs/camera_path.h"
+#include "vision/nvs/image_size.h"
 
 namespace parallax {
 namespace {
 
 constexpr int kFallbackSize = 256;  // what the official object models were first trained at
-
-struct ImageSize {
-  int height = 0;
-  int width = 0;
-};
 
 ImageSize choose_size(const NvsModel& model, const PrepareOptions& options, PreparedScene& out) {
   ImageSize size{options.height, options.width};

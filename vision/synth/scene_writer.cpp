@@ -11,6 +11,22 @@
 #include "vision/synth/scene_renderer.h"
 
 namespace parallax {
+namespace {
+
+// Fills what a premultiplied picture leaves open: [H, W, 4] float32, in place.
+void put_on_background(cv::Mat& picture, const cv::Vec3f& background) {
+  for (int y = 0; y < picture.rows; ++y) {
+    auto* row = picture.ptr<cv::Vec4f>(y);
+    for (int x = 0; x < picture.cols; ++x) {
+      for (int c = 0; c < 3; ++c) {
+        row[x][c] += (1 - row[x][3]) * background[c];
+      }
+      row[x][3] = 1;
+    }
+  }
+}
+
+}  // namespace
 
 void write_scene(const RenderScene& scene,
                  const SceneWriteOptions& options,
@@ -41,7 +57,11 @@ void write_scene(const RenderScene& scene,
     view.name = fmt::format("renderings/{:08d}_rgba.png", written.views.size());
     view.image_path = folder / view.name;
     view.camera = camera;
-    write_image(view.image_path, to_rgba8(renderer.render(camera, options.samples)));
+    cv::Mat picture = renderer.render(camera, options.samples);
+    if (options.background) {
+      put_on_background(picture, *options.background);
+    }
+    write_image(view.image_path, to_rgba8(picture));
     written.views.push_back(std::move(view));
     if (options.on_view) {
       options.on_view(static_cast<int>(written.views.size()));

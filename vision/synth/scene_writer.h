@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "vision/synth/render_scene.h"
 #include "vision/synth/scene_generator.h"
@@ -16,8 +17,9 @@ struct SceneWriteOptions {
   int num_views = 32;
   int height = 256;
   int width = 256;
-  int samples = 4;                   // rays along each side of a pixel
-  std::function<void(int)> on_view;  // called after each picture with the number done
+  int samples = 4;                      // rays along each side of a pixel
+  std::optional<cv::Vec3f> background;  // RGB in [0, 1]; without, pictures are transparent
+  std::function<void(int)> on_view;     // called after each picture with the number done
 };
 
 // Writes `folder`/renderings/%08d_rgba.png (straight alpha) and, last,

@@ -1,0 +1,32 @@
+// The record of a training run in its folder: JSON Lines, a page that follows it live, a plot.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace parallax {
+
+class TrainLog {
+ public:
+  // Opens `folder`/log.jsonl. Lines of steps beyond `steps_done` (of a run that was cut off after
+  // its last checkpoint) and half-written ones are dropped. Throws Error if it cannot be written.
+  TrainLog(const std::filesystem::path& folder, std::string title, int64_t steps_done);
+
+  // Appends a line; the page and the plot follow every few seconds.
+  void add(const nlohmann::json& record);
+
+  // Brings training.html and training.png up to date.
+  void draw(bool finished);
+
+ private:
+  std::filesystem::path folder_;
+  std::string title_;
+  std::vector<nlohmann::json> records_;
+  std::ofstream file_;
+  double drawn_at_ = -1;
+};
+
+}  // namespace parallax

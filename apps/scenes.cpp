@@ -1,0 +1,159 @@
+// `parallax scenes`: procedural multi-view scenes, or views of the user's meshes, as folders.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include "apps/nvs_options.h"
+#include "core/paths.h"
+#include "core/progress.h"
+#include "vision/nvs/image_size.h"
+#include "vision/synth/mesh_import.h"
+#include "vision/synth/random.h"
+#include "vision/synth/scene_writer.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ScenesOptions {
+  std::string output;
+  int count = 1;
+  int64_t seed = 1;
+  std::string difficulty = "simple";
+  int views = 32;
+  std::string size = "256x256";
+  int samples = 4;
+  std::string background = "transparent";
+  std::vector<std::string> mesh;
+  std::string up = "auto";
+  CommonOptions common;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("count", self.count, "scenes", OptionRange{1, 1e7});
+    visitor("seed", self.seed, "the same seed gives the same pixels", OptionRange{0, 9e15});
+    visitor("difficulty",
+            self.difficulty,
+            "simple, mixed, or a number from 0 to 1: parts, patterns, cuts, camera range");
+    visitor("views", self.views, "views of each scene", OptionRange{1, 100000});
+    visitor("size", self.size, "image size HxW");
+    visitor("samples", self.samples, "rays along each side of a pixel", OptionRange{1, 16});
+    visitor("background", self.background, "transparent, white, black, grey or #rrggbb");
+    visitor("mesh", self.mesh, "views of these meshes (glTF, OBJ, PLY, STL) in place of made ones");
+    visitor("up", self.up, "the meshes' upward axis: auto, y or z");
+  }
+};
+
+UpAxis parse_up(const std::string& text) {
+  if (text == "auto") {
+    return UpAxis::kAuto;
+  }
+  if (text == "y" || text == "z") {
+    return text == "y" ? UpAxis::kY : UpAxis::kZ;
+  }
+  throw UsageError(ErrorParts{.what = "there is no such axis",
+                              .where = "--up",
+                              .expected = "auto, y or z",
+                              .got = "'" + text + "'"});
+}
+
+SceneWriteOptions write_options(const ScenesOptions& options) {
+  SceneWriteOptions write{.family = family_by_name(options.difficulty),
+                          .num_views = options.views,
+                          .samples = options.samples};
+  const ImageSize size = parse_image_size(options.size, "--size");
+  write.height = size.height;
+  write.width = size.width;
+  if (options.background != "transparent") {
+    const cv::Vec3b colour = parse_colour(options.background);
+    write.background = cv::Vec3f(colour[0], colour[1], colour[2]) / 255.0F;
+  }
+  return write;
+}
+
+// One scene of the job: made from its seed, or the mesh of its number.
+void write_one(const ScenesOptions& options,
+               SceneWriteOptions write,
+               int index,
+               std::vector<std::string>& notes) {
+  const std::uint64_t seed = Random(static_cast<std::uint64_t>(options.seed))
+                                 .fork(static_cast<std::uint64_t>(index))
+                                 .next();
+  write.seed = seed;
+  if (options.mesh.empty()) {
+    write_scene(describe_scene(write.family, seed),
+                write,
+                fs::path(options.output) / fmt::format("scene_{:05d}", index));
+    return;
+  }
+  const fs::path path = options.mesh[index];
+  ImportedMesh mesh = import_mesh(path, {.up = parse_up(options.up)});
+  notes.insert(notes.end(), mesh.notes.begin(), mesh.notes.end());
+  write_scene(mesh.scene, write, fs::path(options.output) / path.stem());
+}
+
+int run_scenes(const ScenesOptions& options) {
+  SceneWriteOptions write = write_options(options);
+  parse_up(options.up);
+  const int count = options.mesh.empty() ? options.count : static_cast<int>(options.mesh.size());
+  create_folder(options.output);
+  Progress progress("views", static_cast<int64_t>(count) * options.views, options.common.quiet);
+  std::mutex mutex;  // of progress, stderr and the count of failures
+  int failed = 0;
+  write.on_view = [&](int) {
+    const std::lock_guard lock(mutex);
+    progress.advance();
+  };
+  std::atomic<int> next = 0;
+  const auto work = [&] {
+    for (int i = next++; i < count; i = next++) {
+      std::vector<std::string> notes;
+      try {
+        write_one(options, write, i, notes);
+      } catch (const Error& error) {
+        notes.push_back(error.what());
+        const std::lock_guard lock(mutex);
+        ++failed;
+      }
+      const std::lock_guard lock(mutex);
+      for (const std::string& note : notes) {
+        fmt::print(stderr, "parallax: {}\n", note);
+      }
+    }
+  };
+  const int wanted = options.common.threads > 0
+                         ? options.common.threads
+                         : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < std::min(wanted, count); ++i) {
+      threads.emplace_back(work);
+    }
+  }
+  progress.finish();
+  if (!options.common.quiet) {
+    fmt::print(stderr, "{} scenes written to {}\n", count - failed, options.output);
+  }
+  return failed == 0 ? kExitDone : failed < count ? kExitSomeFailed : kExitFailed;
+}
+
+}  // namespace
+
+Command add_scenes_command(CLI::App& program) {
+  auto options = std::make_shared<ScenesOptions>();
+  CLI::App* app =
+      program.add_subcommand("scenes", "Make procedural multi-view scenes, or views of meshes");
+  app->add_option("OUT", options->output, "folder for the scenes' folders")->required();
+  add_options(*app, *options);
+  add_options(*app, options->common);
+  app->footer(
+      "Examples:\n  parallax scenes output/scenes --count 10 --difficulty mixed\n"
+      "  parallax scenes output/meshes --mesh chair.glb --views 64 --background white");
+  return {app, [options] { return run_scenes(*options); }};
+}
+
+}  // namespace parallax

@@ -1,0 +1,54 @@
+// Training LaCT-NVS: a joint pass over input and target views, judged by the rendered pixels.
+#pragma once
+
+#include <future>
+#include <map>
+
+#include "vision/nvs/model_store.h"
+#include "vision/train/nvs_batch.h"
+#include "vision/train/train_task.h"
+
+namespace parallax {
+
+struct NvsTaskOptions {
+  Form form = Form::kParallel;
+  torch::Device device = torch::kCPU;
+  torch::Dtype dtype = torch::kFloat32;         // bfloat16: mixed precision
+  torch::Dtype export_dtype = torch::kFloat16;  // of the model for users
+  double ssim_weight = 0;                       // of 1 − SSIM beside the squared error
+  double gradient_weight = 0;  // of the squared error between neighbouring pixels' differences
+};
+
+class NvsTask : public TrainTask {
+ public:
+  // The module is on the device already. `card` goes into exported models.
+  NvsTask(std::shared_ptr<LactNvs> module,
+          const NvsSource& source,
+          const NvsTaskOptions& options,
+          nlohmann::json card);
+  ~NvsTask() override;
+
+  torch::nn::Module& module() override { return *module_; }
+  bool is_hidden(const std::string& parameter) const override;
+  void prepare(int64_t step, int64_t part, int64_t parts) override;
+  PartLoss part_loss(int64_t step, int64_t part, int64_t parts) override;
+  Evaluation evaluate() override;
+  void export_model(const std::filesystem::path& path, const nlohmann::json& training) override;
+
+ private:
+  NvsBatch take_batch(int64_t step, int64_t part, int64_t parts);
+  Tensor loss_of(const Tensor& rendered, const Tensor& truth) const;
+
+  std::shared_ptr<LactNvs> module_;
+  const NvsSource& source_;
+  NvsTaskOptions options_;
+  nlohmann::json card_;
+  std::vector<NvsBatch> held_out_;
+  std::map<std::pair<int64_t, int64_t>, std::future<NvsBatch>> prepared_;  // by step and part
+};
+
+// Copies the tensors that fit by name and shape into the module; returns the names of those that
+// stay as they were drawn. For starting from another variant's weights.
+std::vector<std::string> load_fitting_weights(LactNvs& module, const TensorMap& tensors);
+
+}  // namespace parallax

@@ -1,0 +1,40 @@
+// Curricula: values that change in the course of a run, as the command line writes them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace parallax {
+
+// "32x32@0,64x64@0.4": each value holds from its share of the run on. A single value holds
+// throughout.
+class Stages {
+ public:
+  // Throws UsageError naming `option` unless shares ascend from 0 within [0, 1).
+  Stages(const std::string& text, const std::string& option);
+
+  // At `progress` in [0, 1].
+  const std::string& at(double progress) const;
+  const std::string& last() const { return stages_.back().value; }
+  std::vector<std::string> values() const;
+
+ private:
+  struct Stage {
+    std::string value;
+    double start = 0;
+  };
+  std::vector<Stage> stages_;
+};
+
+// A whole number of at least `min`. Throws UsageError naming `option`.
+int parse_count(const std::string& text, const std::string& option, int min);
+
+struct CountRange {
+  int min = 0;
+  int max = 0;
+};
+
+// "8" or "4-8". Throws UsageError naming `option`.
+CountRange parse_count_range(const std::string& text, const std::string& option);
+
+}  // namespace parallax

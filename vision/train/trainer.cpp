@@ -1,0 +1,388 @@
+// The loop.
+#include "vision/train/trainer.h"
+
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "vision/synth/random.h"
+
+namespace parallax {
+namespace {
+
+constexpr int64_t kMaxSkippedInRow = 50;
+
+std::vector<std::pair<std::string, Tensor>> named_weights(torch::nn::Module& module) {
+  std::vector<std::pair<std::string, Tensor>> weights;
+  for (const auto& item : module.named_parameters()) {
+    weights.emplace_back(item.key(), item.value());
+  }
+  for (const auto& item : module.named_buffers()) {
+    weights.emplace_back(item.key(), item.value());
+  }
+  return weights;
+}
+
+std::vector<Tensor> copies_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
+  std::vector<Tensor> copies;
+  for (const auto& [name, tensor] : weights) {
+    copies.push_back(tensor.detach().clone());
+  }
+  return copies;
+}
+
+void copy_into(const std::vector<Tensor>& source,
+               const std::vector<std::pair<std::string, Tensor>>& weights) {
+  const torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    weights[i].second.detach().copy_(source[i]);
+  }
+}
+
+void put_all(const std::string& prefix,
+             const std::vector<std::pair<std::string, Tensor>>& weights,
+             const std::vector<Tensor>& values,
+             TensorMap& out) {
+  for (size_t i = 0; i < weights.size(); ++i) {
+    out[prefix + weights[i].first] = values[i].detach().to(torch::kCPU).contiguous();
+  }
+}
+
+void take_all(const std::string& prefix,
+              const std::vector<std::pair<std::string, Tensor>>& weights,
+              const std::vector<Tensor>& targets,
+              const TensorMap& tensors) {
+  const torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const auto it = tensors.find(prefix + weights[i].first);
+    if (it == tensors.end() || it->second.sizes() != targets[i].sizes()) {
+      throw Error(ErrorParts{.what = "the checkpoint's tensor '" + prefix + weights[i].first +
+                                     "' is missing or does not fit the model"});
+    }
+    targets[i].detach().copy_(it->second);
+  }
+}
+
+// Only what decides the result must be the same; says all differences at once.
+void require_same_recipe(const nlohmann::json& stored, const nlohmann::json& wanted) {
+  std::vector<std::string> differences;
+  for (const auto& item : wanted.items()) {
+    const nlohmann::json before = stored.value(item.key(), nlohmann::json());
+    if (before != item.value()) {
+      differences.push_back(
+          fmt::format("{} was {}, is {}", item.key(), before.dump(), item.value().dump()));
+    }
+  }
+  if (!differences.empty()) {
+    throw UsageError(
+        ErrorParts{.what = "the run in this folder was made with other options: " +
+                           fmt::format("{}", fmt::join(differences, "; ")),
+                   .remedy = "Go on with the same options, or choose another --output."});
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(TrainTask& task,
+                 const TrainOptions& options,
+                 const nlohmann::json& recipe,
+                 const std::filesystem::path& folder,
+                 RankGroup& ranks)
+    : task_(task),
+      options_(options),
+      recipe_(recipe),
+      folder_(folder),
+      ranks_(ranks),
+      optimiser_(task.module(),
+                 options,
+                 [&task](const std::string& name) { return task.is_hidden(name); }),
+      gradients_(std::make_unique<GradientAverage>(optimiser_.parameters(), ranks)),
+      weights_(named_weights(task.module())),
+      started_(std::chrono::steady_clock::now()) {
+  const nlohmann::json own = options_to_json(options);
+  for (const auto& item : own.items()) {
+    if (decides_result(item.key())) {
+      recipe_[item.key()] = item.value();
+    }
+  }
+  std::vector<Tensor> tensors;
+  for (const auto& [name, tensor] : weights_) {
+    tensors.push_back(tensor);
+  }
+  ranks_.broadcast_from_first(tensors);
+  average_ = copies_of(weights_);
+}
+
+Trainer::~Trainer() = default;
+
+double Trainer::seconds() const {
+  return earlier_seconds_ +
+         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+}
+
+int64_t Trainer::resume(std::vector<std::string>& notes) {
+  const auto snapshot = load_latest_snapshot(folder_ / "checkpoints", notes);
+  if (!snapshot) {
+    return 0;
+  }
+  require_same_recipe(snapshot->recipe, recipe_);
+  std::vector<Tensor> current;
+  for (const auto& [name, tensor] : weights_) {
+    current.push_back(tensor);
+  }
+  take_all("model.", weights_, current, snapshot->tensors);
+  take_all("ema.", weights_, average_, snapshot->tensors);
+  const nlohmann::json& facts = snapshot->facts;
+  if (facts.value("has_best", false)) {
+    best_ = copies_of(weights_);
+    take_all("best.", weights_, best_, snapshot->tensors);
+  }
+  optimiser_.load(snapshot->tensors);
+  steps_done_ = snapshot->steps_done;
+  saved_at_ = steps_done_;
+  evaluated_at_ = facts.value("evaluated_at", int64_t{-1});
+  skipped_ = facts.value("skipped", int64_t{0});
+  skipped_in_row_ = facts.value("skipped_in_row", int64_t{0});
+  best_score_ = facts.value("best_score", 0.0);
+  best_step_ = facts.value("best_step", int64_t{-1});
+  evaluations_since_best_ = facts.value("evaluations_since_best", 0);
+  earlier_seconds_ = facts.value("seconds", 0.0);
+  results_ = facts.value("results", nlohmann::json());
+  return steps_done_;
+}
+
+nlohmann::json Trainer::training_facts() const {
+  return {{"steps", steps_done_},
+          {"seconds", std::round(seconds() * 10) / 10},
+          {"skipped_steps", skipped_},
+          {"processes", ranks_.world_size()},
+          {"recipe", recipe_},
+          {"results", results_}};
+}
+
+void Trainer::save(const TrainHooks& hooks) {
+  if (saved_at_ == steps_done_ || !ranks_.is_first()) {
+    return;
+  }
+  TrainSnapshot snapshot{.steps_done = steps_done_, .recipe = recipe_};
+  snapshot.tensors = optimiser_.state();
+  for (auto& [name, tensor] : snapshot.tensors) {
+    tensor = tensor.to(torch::kCPU).contiguous();
+  }
+  std::vector<Tensor> current;
+  for (const auto& [name, tensor] : weights_) {
+    current.push_back(tensor);
+  }
+  put_all("model.", weights_, current, snapshot.tensors);
+  put_all("ema.", weights_, average_, snapshot.tensors);
+  if (!best_.empty()) {
+    put_all("best.", weights_, best_, snapshot.tensors);
+  }
+  snapshot.facts = {{"evaluated_at", evaluated_at_},
+                    {"skipped", skipped_},
+                    {"skipped_in_row", skipped_in_row_},
+                    {"best_score", best_score_},
+                    {"best_step", best_step_},
+                    {"evaluations_since_best", evaluations_since_best_},
+                    {"has_best", !best_.empty()},
+                    {"seconds", seconds()},
+                    {"results", results_}};
+  save_snapshot(folder_ / "checkpoints", snapshot, options_.checkpoints_kept);
+  saved_at_ = steps_done_;
+  if (hooks.on_record) {
+    hooks.on_record({{"kind", "checkpoint"}, {"step", steps_done_}});
+  }
+}
+
+void Trainer::update_average() {
+  const torch::NoGradGuard no_grad;
+  // While there are few steps, old weights count for less, or the first ones would stay in.
+  const auto steps = static_cast<double>(steps_done_);
+  const double decay = std::min(options_.ema, (1 + steps) / (10 + steps));
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    const Tensor value = weights_[i].second.detach();
+    if (value.is_floating_point() && weights_[i].second.requires_grad()) {
+      average_[i].lerp_(value, 1 - decay);
+    } else {
+      average_[i].copy_(value);
+    }
+  }
+}
+
+void Trainer::train_step(const TrainHooks& hooks) {
+  // Whatever is random in a step depends on seed and step alone, so nothing of it has to be kept.
+  torch::manual_seed(mix_bits(mix_bits(static_cast<uint64_t>(options_.seed)) +
+                              static_cast<uint64_t>(steps_done_) * ranks_.world_size() +
+                              ranks_.rank()));
+  optimiser_.zero_gradients();
+  const int64_t parts = static_cast<int64_t>(options_.accumulate) * ranks_.world_size();
+  for (int64_t i = 0; i < options_.accumulate; ++i) {
+    const int64_t part = static_cast<int64_t>(ranks_.rank()) * options_.accumulate + i;
+    if (i + 1 < options_.accumulate) {
+      task_.prepare(steps_done_, part + 1, parts);
+    } else if (steps_done_ + 1 < options_.steps) {
+      task_.prepare(steps_done_ + 1, part + 1 - options_.accumulate, parts);
+    }
+    PartLoss result = task_.part_loss(steps_done_, part, parts);
+    gradients_->backward(result.loss / static_cast<double>(options_.accumulate),
+                         i + 1 == options_.accumulate);
+    interval_sums_["loss"] += result.loss.item<double>() / options_.accumulate;
+    for (const Measure& measure : result.measures) {
+      interval_sums_[measure.name] += measure.value / options_.accumulate;
+    }
+  }
+  const double norm = optimiser_.clip_gradients();
+  if (std::isfinite(norm)) {
+    optimiser_.step(steps_done_);
+    skipped_in_row_ = 0;
+  } else {
+    ++skipped_;
+    if (++skipped_in_row_ > kMaxSkippedInRow) {
+      throw Error(ErrorParts{
+          .what = fmt::format("the gradients were not finite in {} steps one after another",
+                              skipped_in_row_),
+          .where = fmt::format("step {}", steps_done_),
+          .remedy = "Go on from an earlier checkpoint with a smaller learning rate."});
+    }
+  }
+  ++steps_done_;
+  ++interval_steps_;
+  update_average();
+  if (steps_done_ % options_.log_every == 0 || steps_done_ == options_.steps) {
+    log_interval(hooks, norm);
+  }
+}
+
+void Trainer::log_interval(const TrainHooks& hooks, double norm) {
+  std::vector<double> values;
+  for (const auto& [name, sum] : interval_sums_) {
+    values.push_back(sum / static_cast<double>(interval_steps_));
+  }
+  Tensor means = torch::tensor(values, torch::kFloat64) / ranks_.world_size();
+  ranks_.sum(means);
+  const double now = seconds();
+  nlohmann::json record = {{"kind", "step"}, {"step", steps_done_}};
+  int64_t i = 0;
+  for (const auto& [name, sum] : interval_sums_) {
+    record[name] = means[i++].item<double>();
+  }
+  record["gradient_norm"] = std::isfinite(norm) ? nlohmann::json(norm) : nlohmann::json();
+  record["rate_factor"] = learning_rate_factor(options_, steps_done_ - 1);
+  record["seconds"] = now;
+  record["seconds_per_step"] = (now - interval_start_) / static_cast<double>(interval_steps_);
+  record["skipped"] = skipped_;
+  interval_sums_.clear();
+  interval_steps_ = 0;
+  interval_start_ = now;
+  if (hooks.on_record && ranks_.is_first()) {
+    hooks.on_record(record);
+  }
+}
+
+void Trainer::load_result_weights() {
+  const bool averaged = options_.ema > 0 && steps_done_ > 0;
+  if (!best_.empty()) {
+    copy_into(best_, weights_);
+  } else if (averaged) {
+    copy_into(average_, weights_);
+  }
+}
+
+bool Trainer::evaluate(const TrainHooks& hooks) {
+  const std::vector<Tensor> current = copies_of(weights_);
+  if (options_.ema > 0) {
+    copy_into(average_, weights_);
+  }
+  const TrainTask::Evaluation evaluation = task_.evaluate();
+  Tensor score = torch::tensor({evaluation.score}, torch::kFloat64);
+  ranks_.broadcast_from_first({score});
+  const double value = score.item<double>();
+  evaluated_at_ = steps_done_;
+  results_ = {{"score", value}};
+  for (const Measure& measure : evaluation.measures) {
+    results_[measure.name] = measure.value;
+  }
+  bool go_on = true;
+  if (best_step_ < 0 || value > best_score_) {
+    best_score_ = value;
+    best_step_ = steps_done_;
+    evaluations_since_best_ = 0;
+    if (options_.patience > 0) {
+      best_ = copies_of(weights_);
+    }
+  } else {
+    go_on = ++evaluations_since_best_ < options_.patience || options_.patience == 0;
+  }
+  if (ranks_.is_first()) {
+    load_result_weights();
+    task_.export_model(folder_ / "model.safetensors", training_facts());
+    nlohmann::json record = results_;
+    record["kind"] = "evaluation";
+    record["step"] = steps_done_;
+    record["seconds"] = seconds();
+    if (hooks.on_record) {
+      hooks.on_record(record);
+    }
+  }
+  copy_into(current, weights_);
+  return go_on;
+}
+
+bool Trainer::must_stop(const TrainHooks& hooks, bool& time_is_up) {
+  const bool late = options_.max_minutes > 0 && seconds() >= options_.max_minutes * 60;
+  Tensor wishes =
+      torch::tensor({hooks.should_stop && hooks.should_stop() ? 1.0 : 0.0, late ? 1.0 : 0.0});
+  ranks_.maximum(wishes);  // a signal may have reached one rank alone
+  time_is_up = wishes[1].item<double>() > 0;
+  return time_is_up || wishes[0].item<double>() > 0;
+}
+
+TrainEnd Trainer::loop(const TrainHooks& hooks) {
+  interval_start_ = seconds();
+  while (steps_done_ < options_.steps) {
+    bool time_is_up = false;
+    if (must_stop(hooks, time_is_up)) {
+      save(hooks);
+      return time_is_up ? TrainEnd::kTimeUp : TrainEnd::kStopped;
+    }
+    train_step(hooks);
+    if (hooks.on_step) {
+      hooks.on_step(steps_done_);
+    }
+    const bool due = options_.evaluate_every > 0 && steps_done_ % options_.evaluate_every == 0;
+    if (due && steps_done_ < options_.steps && !evaluate(hooks)) {
+      return TrainEnd::kEarly;
+    }
+    if (steps_done_ % options_.checkpoint_every == 0) {
+      save(hooks);
+    }
+  }
+  return TrainEnd::kFinished;
+}
+
+TrainEnd Trainer::run(const TrainHooks& hooks) {
+  TrainEnd end = TrainEnd::kFinished;
+  try {
+    end = loop(hooks);
+    if (end == TrainEnd::kStopped) {
+      return end;  // saved; whoever sent the signal wants it to end
+    }
+    if (evaluated_at_ != steps_done_) {
+      evaluate(hooks);
+    }
+    save(hooks);
+  } catch (const RankLostError& error) {
+    // Weights change only after all ranks' gradients have arrived: the last whole step is intact.
+    save(hooks);
+    throw RankLostError(
+        std::string(error.what()) +
+        fmt::format(
+            " What was trained up to step {} is saved; start all ranks again with --resume.",
+            steps_done_));
+  }
+  load_result_weights();
+  return end;
+}
+
+}  // namespace parallax

@@ -1,0 +1,90 @@
+// The training loop of every model: steps, averages, evaluations, checkpoints, going on exactly.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/ranks.h"
+#include "vision/train/optimiser.h"
+#include "vision/train/train_checkpoint.h"
+#include "vision/train/train_task.h"
+
+namespace parallax {
+
+struct TrainHooks {
+  std::function<void(const nlohmann::json&)> on_record;  // a line for the log; on the first rank
+  std::function<void(int64_t)> on_step;                  // steps done so far
+  std::function<bool()> should_stop;                     // asked between steps
+};
+
+enum class TrainEnd {
+  kFinished,  // all steps done
+  kEarly,     // the score no longer rose
+  kStopped,   // asked to stop; saved, can go on
+  kTimeUp,    // max_minutes; saved, can go on
+};
+
+class Trainer {
+ public:
+  // `recipe` is everything besides `options` that decides the result; a run only goes on with the
+  // same. `folder` holds `checkpoints/` and, after each evaluation and at the end,
+  // `model.safetensors`.
+  Trainer(TrainTask& task,
+          const TrainOptions& options,
+          const nlohmann::json& recipe,
+          const std::filesystem::path& folder,
+          RankGroup& ranks);
+  ~Trainer();
+
+  // Goes on from the latest usable checkpoint in the folder; returns the steps done, 0 if there is
+  // none. Throws UsageError listing the options that differ from the run's.
+  int64_t resume(std::vector<std::string>& notes);
+
+  // Trains to the end and leaves the module with the weights that were exported: the best ones if
+  // there is patience, else the averaged ones. Throws RankLostError after saving what there is.
+  TrainEnd run(const TrainHooks& hooks);
+
+  // The last evaluation, made at the end if there was none since.
+  const nlohmann::json& results() const { return results_; }
+
+ private:
+  void train_step(const TrainHooks& hooks);
+  void update_average();
+  bool evaluate(const TrainHooks& hooks);  // false: patience is at its end
+  void load_result_weights();
+  void log_interval(const TrainHooks& hooks, double norm);
+  void save(const TrainHooks& hooks);
+  TrainEnd loop(const TrainHooks& hooks);
+  bool must_stop(const TrainHooks& hooks, bool& time_is_up);
+  nlohmann::json training_facts() const;
+  double seconds() const;
+
+  TrainTask& task_;
+  TrainOptions options_;
+  nlohmann::json recipe_;
+  std::filesystem::path folder_;
+  RankGroup& ranks_;
+  Optimiser optimiser_;
+  std::unique_ptr<GradientAverage> gradients_;
+  std::vector<std::pair<std::string, Tensor>> weights_;  // parameters and buffers by name
+  std::vector<Tensor> average_;                          // of weights_, float32
+  std::vector<Tensor> best_;                             // empty without patience
+
+  int64_t steps_done_ = 0;
+  int64_t evaluated_at_ = -1;
+  int64_t saved_at_ = -1;
+  int64_t skipped_ = 0;  // steps without finite gradients
+  int64_t skipped_in_row_ = 0;
+  double best_score_ = 0;
+  int64_t best_step_ = -1;
+  int evaluations_since_best_ = 0;
+  double earlier_seconds_ = 0;  // of this run's earlier processes
+  std::chrono::steady_clock::time_point started_;
+  nlohmann::json results_;
+
+  std::map<std::string, double> interval_sums_;
+  int64_t interval_steps_ = 0;
+  double interval_start_ = 0;
+};
+
+}  // namespace parallax
