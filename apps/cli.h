@@ -77,6 +77,7 @@ struct Command {
 };
 
 Command add_render_command(CLI::App& program);
+Command add_classify_command(CLI::App& program);
 Command add_compare_command(CLI::App& program);
 Command add_info_command(CLI::App& program);
 Command add_scenes_command(CLI::App& program);
