@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <iostream>
+#include <opencv2/core/utils/logger.hpp>
 
 #include "apps/classify_engine.h"
 #include "apps/nvs_options.h"
@@ -265,6 +266,8 @@ void write_reports(const ClassifyOptions& options,
 
 int run_classify(const ClassifyOptions& options) {
   configure_threads(options.common);
+  // What is wrong with an image stands in its row.
+  cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   const std::vector<Form> forms = parse_forms(options.form);
   ClassifyEngine engine(load_models(options),
                         {.forms = forms,

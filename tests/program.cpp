@@ -1,11 +1,14 @@
-// fork, exec, and two files for the output.
+// fork, exec, and files for input and output.
 #include "tests/program.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 
@@ -27,9 +30,10 @@ std::string temporary_file() {
 
 }  // namespace
 
-ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& folder) {
-  const std::string out = temporary_file();
-  const std::string err = temporary_file();
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
+                               const ProgramOptions& options)
+    : in_(temporary_file()), out_(temporary_file()), err_(temporary_file()) {
+  std::ofstream(in_, std::ios::binary) << options.input;
   std::vector<std::string> words = {PARALLAX_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -37,22 +41,56 @@ ProgramResult run_program(const std::vector<std::string>& arguments, const std::
     argv.push_back(word.data());
   }
   argv.push_back(nullptr);
-  const pid_t child = fork();
-  if (child == 0) {
-    if (!folder.empty() && chdir(folder.c_str()) != 0) {
+  child_ = fork();
+  if (child_ == 0) {
+    if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) {
       _exit(126);
     }
-    dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
-    dup2(open(out.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
-    dup2(open(err.c_str(), O_WRONLY | O_TRUNC), STDERR_FILENO);
+    for (const auto& [name, value] : options.variables) {
+      setenv(name.c_str(), value.c_str(), 1);
+    }
+    dup2(open(in_.c_str(), O_RDONLY), STDIN_FILENO);
+    dup2(open(out_.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
+    dup2(open(err_.c_str(), O_WRONLY | O_TRUNC), STDERR_FILENO);
     execv(argv[0], argv.data());
     _exit(127);
   }
+}
+
+RunningProgram::~RunningProgram() {
+  if (child_ > 0) {
+    kill();
+    wait();
+  }
+}
+
+void RunningProgram::kill() const { ::kill(child_, SIGKILL); }
+
+bool RunningProgram::running() const {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == 0;
+}
+
+ProgramResult RunningProgram::wait() {
   int status = 0;
-  waitpid(child, &status, 0);
+  rusage usage{};
+  wait4(child_, &status, 0, &usage);
+  child_ = -1;
+  std::remove(in_.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-          read_and_remove(out),
-          read_and_remove(err)};
+          read_and_remove(out_),
+          read_and_remove(err_),
+          usage.ru_maxrss};
+}
+
+ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& folder) {
+  return run_program_with(arguments, {.folder = folder});
+}
+
+ProgramResult run_program_with(const std::vector<std::string>& arguments,
+                               const ProgramOptions& options) {
+  return RunningProgram(arguments, options).wait();
 }
 
 }  // namespace parallax::testing
