@@ -22,7 +22,8 @@ for ((i = 0; i < count; ++i)); do
 done
 
 lines() { [ -e "$1" ] && wc -l <"$1" || echo 0; }
-classify() { "$program" classify "$scratch/images" --model "$model" -o "$scratch/$1" --quiet "${@:2}"; }
+# Replaces the shell that calls it, so that its process id is the program's.
+classify() { exec "$program" classify "$scratch/images" --model "$model" -o "$scratch/$1" --quiet "${@:2}"; }
 
 classify whole "$@" >/dev/null & pid=$!
 early=0; late=0
@@ -42,7 +43,7 @@ classify killed "$@" >/dev/null & pid=$!
 while (($(lines "$scratch/killed/results.jsonl") < count / 2)); do sleep 0.1; done
 kill -KILL "$pid"; wait "$pid" 2>/dev/null || true
 before=$(lines "$scratch/killed/results.jsonl")
-classify killed --resume "$@" >/dev/null
+(classify killed --resume "$@" >/dev/null)
 all=$(lines "$scratch/killed/results.jsonl")
 different=$(grep -o '"path":"[^"]*"' "$scratch/killed/results.jsonl" | sort -u | wc -l)
 printf 'killed after %d of %d; after resuming %d rows, %d different images\n' "$before" "$count" "$all" "$different"

@@ -198,13 +198,16 @@ size_t count_lines(const std::string& file) {
 }
 
 TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
-  constexpr size_t kCount = 400;
+  constexpr size_t kCount = 600;
   write_images("images", kCount);
   {
     RunningProgram program(arguments({path("images"), "--batch-size", "2"}));
     while (program.running() && count_lines(path("out/results.jsonl")) < 20) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
+    // Two at once would write everything twice.
+    const ProgramResult second = run_program(arguments({path("images"), "--resume"}));
+    EXPECT_TRUE(second.exit_code == 1 || !program.running()) << second.err;
     program.kill();
     EXPECT_EQ(program.wait().exit_code, 128 + SIGKILL);
   }

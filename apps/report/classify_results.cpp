@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,6 +63,7 @@ ResultsFolder::ResultsFolder(fs::path folder,
                              bool resume)
     : folder_(std::move(folder)), format_(std::move(format)) {
   create_folder(folder_);
+  lock();
   std::error_code ignored;
   if (resume && fs::exists(file(kRows), ignored)) {
     check_settings(settings);
@@ -83,10 +85,21 @@ ResultsFolder::ResultsFolder(fs::path folder,
 }
 
 ResultsFolder::~ResultsFolder() {
-  for (const int descriptor : {rows_, table_, thumbnails_}) {
+  for (const int descriptor : {rows_, table_, thumbnails_, lock_}) {
     if (descriptor >= 0) {
       ::close(descriptor);
     }
+  }
+}
+
+void ResultsFolder::lock() {
+  lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // Some network file systems have no locks; there it goes without.
+  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(lock_);
+    throw Error(ErrorParts{.what = "another process is writing results into this folder",
+                           .where = folder_.string(),
+                           .remedy = "Wait for it, or name another --output."});
   }
 }
 

@@ -27,7 +27,7 @@ class ResultsFolder {
  public:
   // With `resume`, keeps the rows that are there, cuts off a half-written last one, and throws
   // UsageError if they were made with other `settings`; without, moves them to
-  // results.previous.jsonl.
+  // results.previous.jsonl. Throws Error while another process writes there.
   ResultsFolder(std::filesystem::path folder,
                 RowFormat format,
                 const nlohmann::json& settings,
@@ -54,13 +54,15 @@ class ResultsFolder {
 
  private:
   std::filesystem::path file(const char* name) const { return folder_ / name; }
+  void lock();
   void check_settings(const nlohmann::json& settings) const;
   void repair();
 
   std::filesystem::path folder_;
   RowFormat format_;
   std::unordered_set<std::string> done_;
-  int rows_ = -1;  // file descriptors
+  int lock_ = -1;  // file descriptors
+  int rows_ = -1;
   int table_ = -1;
   int thumbnails_ = -1;
   int64_t thumbnails_end_ = 0;
