@@ -11,6 +11,8 @@
 #include <set>
 #include <thread>
 
+#include "apps/report/classify_results.h"
+#include "core/error.h"
 #include "tests/classifier_fixture.h"
 #include "tests/program.h"
 #include "tests/scratch_folder.h"
@@ -205,9 +207,6 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
     while (program.running() && count_lines(path("out/results.jsonl")) < 20) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    // Two at once would write everything twice.
-    const ProgramResult second = run_program(arguments({path("images"), "--resume"}));
-    EXPECT_TRUE(second.exit_code == 1 || !program.running()) << second.err;
     program.kill();
     EXPECT_EQ(program.wait().exit_code, 128 + SIGKILL);
   }
@@ -229,6 +228,51 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
   const ProgramResult other = run_program(arguments({path("images"), "--resume", "--topk", "2"}));
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("topk was 5, is 2"));
+}
+
+TEST_F(Classify, OnlyOneWritesIntoAFolder) {
+  const RowFormat format{.runs = {"parallel"}, .labels = numbered_labels(2)};
+  const auto first = std::make_unique<ResultsFolder>(path("out"), format, json::object(), false);
+  try {
+    const ResultsFolder second(path("out"), format, json::object(), true);
+    FAIL() << "two at once would write everything twice";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("another process"));
+  }
+}
+
+// What is written comes back, and lines that a disk error spoilt cost only themselves.
+TEST_F(Classify, RowsComeBackAsTheyWere) {
+  const RowFormat format{
+      .runs = {"a", "b"}, .labels = ClassLabels({{"n1", "cat, \"tom\""}, {"", "dog"}}), .topk = 2};
+  std::vector<NewRow> rows(3);
+  rows[0].image = {.path = "a,b\n.png", .error = "it is \"broken\"", .truth = 1};
+  rows[1].image = {.path = "b.png", .rows = 3, .cols = 4, .truth = 0};
+  rows[1].image.runs = {{{{0, 0.75}, {1, 0.25}}, 0, 0}, {{{1, 0.5}, {0, 0.5}}, 1, 0.25}};
+  rows[1].thumbnail = "JPEG";
+  rows[2].image = {.path = "c.png", .error = "gone"};
+  {
+    ResultsFolder folder(path("out"), format, json::object(), false);
+    folder.append(rows);
+  }
+  std::ofstream(path("out/results.jsonl"), std::ios::app) << "{\"path\": 3}\nnonsense\n";
+  const ResultsFolder folder(path("out"), format, json::object(), true);
+  std::vector<ClassifiedImage> back;
+  folder.for_each([&](const ClassifiedImage& image) { back.push_back(image); });
+  ASSERT_EQ(back.size(), 3U);
+  EXPECT_EQ(back[0].path, rows[0].image.path);
+  EXPECT_EQ(back[0].error, rows[0].image.error);
+  EXPECT_EQ(back[0].truth, 1);
+  EXPECT_EQ(back[1].cols, 4);
+  EXPECT_EQ(back[1].runs[0].top[1].index, 1);
+  EXPECT_EQ(back[1].runs[1].truth_rank, 1);
+  EXPECT_EQ(back[1].runs[1].difference, 0.25);
+  EXPECT_EQ(folder.thumbnail(back[1]), "JPEG");
+  EXPECT_EQ(folder.thumbnail(back[0]), "");
+  EXPECT_TRUE(folder.was_done("c.png"));
+  // The table is RFC 4180: quotes doubled, fields with commas, quotes or newlines quoted.
+  EXPECT_THAT(read_bytes(path("out/results.csv")),
+              HasSubstr("\"a,b\n.png\",\"it is \"\"broken\"\"\",,,1,dog"));
 }
 
 TEST_F(Classify, MemoryDoesNotGrowWithTheImages) {

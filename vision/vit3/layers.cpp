@@ -65,6 +65,10 @@ Convolution::Convolution(const ConvolutionShape& shape)
 }
 
 Tensor Convolution::forward(const Tensor& x) const {
+  if (shape_.kernel == 1 && shape_.stride == 1 && shape_.groups == 1) {
+    // A matrix product, for which LibTorch's convolution has only its slowest kernel.
+    return torch::linear(x.permute({0, 2, 3, 1}), weight_.flatten(1), bias_).permute({0, 3, 1, 2});
+  }
   const int64_t padding = shape_.pad ? shape_.kernel / 2 : 0;
   return torch::conv2d(x, weight_, bias_, shape_.stride, padding, 1, shape_.groups);
 }
@@ -94,7 +98,7 @@ Tensor ConvolutionStep::forward(const Tensor& x) {
   if (norm_) {
     y = norm_->forward(y);
   }
-  return with_relu_ ? torch::relu(y) : y;
+  return with_relu_ ? y.relu_() : y;
 }
 
 Tensor as_grid(const Tensor& x, int64_t rows, int64_t cols) {
