@@ -2,11 +2,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
+#include <map>
+#include <mutex>
 #include <opencv2/core/utils/logger.hpp>
+#include <thread>
 
 #include "apps/classify_engine.h"
+#include "apps/classify_ranks.h"
 #include "apps/nvs_options.h"
 #include "apps/report/classify_page.h"
 #include "apps/report/classify_summary.h"
@@ -23,6 +29,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kThumbnailSide = 96;
+constexpr double kSilenceSeconds = 5;                 // after which a rank is taken for lost
+constexpr double kFirstRankSilenceSeconds = 20;       // likewise rank 0, whom nobody replaces
+constexpr auto kStartTime = std::chrono::minutes(2);  // for all ranks to have started
 constexpr int64_t kPrintedImages = 100;  // results go to stdout, too, where there are no more
 
 struct ClassifyOptions {
@@ -182,54 +191,135 @@ std::string stdout_line(const ClassifiedImage& image, const RowFormat& format) {
 struct Outcome {
   int64_t done = 0;
   double seconds = 0;
-  int64_t skipped = 0;  // files that are no images
+  int64_t skipped = 0;             // files that are no images
+  std::map<int, int64_t> by_rank;  // images of the other ranks
 };
 
-Outcome classify_all(const ClassifyOptions& options,
-                     const ClassifierView& view,
-                     ClassifyEngine& engine,
-                     ResultsFolder& results) {
-  const bool from_list = reads_stdin(options);
-  const int64_t total = from_list ? 0 : count_image_files(file_options(options, nullptr));
-  const int64_t left = std::max<int64_t>(0, total - static_cast<int64_t>(results.count_done()));
-  ImageFiles files(file_options(options, &results.format().labels));
-  const auto source = [&]() -> std::optional<ImageFile> {
-    while (auto file = files.next()) {
-      if (!results.was_done(printable_path(file->path.string()))) {
+ImageLoaderOptions loader_options(const ClassifyOptions& options, const ClassifierView& view) {
+  return {
+      .view = view,
+      .workers = options.workers,
+      .ahead = 2 * static_cast<size_t>(options.batch_size) + static_cast<size_t>(options.workers),
+      .thumbnail_side = options.thumbnails > 0 ? kThumbnailSide : 0};
+}
+
+// Rank 0, or the only one: walks over the files, classifies its share, and writes all results.
+class Classifying {
+ public:
+  Classifying(const ClassifyOptions& options,
+              const ClassifierView& view,
+              ClassifyEngine& engine,
+              ResultsFolder& results)
+      : options_(options),
+        view_(view),
+        engine_(engine),
+        results_(results),
+        total_(reads_stdin(options) ? 0 : count_image_files(file_options(options, nullptr))),
+        files_(file_options(options, &results.format().labels)),
+        progress_("images",
+                  std::max<int64_t>(0, total_ - static_cast<int64_t>(results.count_done())),
+                  options.common.quiet) {}
+
+  // `store` null: there are no others.
+  Outcome run(RankStore* store, const RankInfo& ranks) {
+    const auto start = std::chrono::steady_clock::now();
+    std::optional<ClassifyDealer> dealer;
+    if (store != nullptr) {
+      dealer.emplace(
+          *store,
+          ClassifyDealer::Options{ranks.world_size, options_.batch_size, kSilenceSeconds},
+          [this] { return next_file(); },
+          [this](std::vector<NewRow>& rows) { write(rows); },
+          results_.format());
+    }
+    classify([this] { return next_file(); });
+    if (dealer) {
+      while (auto batch = dealer->take_left_behind()) {
+        classify([&]() -> std::optional<ImageFile> {
+          if (batch->files.empty()) {
+            return std::nullopt;
+          }
+          ImageFile file = std::move(batch->files.back());
+          batch->files.pop_back();
+          return file;
+        });
+      }
+      dealer->finish();
+      outcome_.by_rank = dealer->images_by_rank();
+      for (const int rank : dealer->lost()) {
+        fmt::print(stderr, "note: rank {} was lost; its images were classified by others\n", rank);
+      }
+    }
+    progress_.finish();
+    outcome_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    outcome_.skipped = files_.skipped();
+    for (const std::string& loop : files_.loops()) {
+      fmt::print(stderr, "note: {} leads back into a folder above it and was not entered\n", loop);
+    }
+    return outcome_;
+  }
+
+ private:
+  std::optional<ImageFile> next_file() {
+    const std::lock_guard lock(files_mutex_);
+    while (auto file = files_.next()) {
+      if (!results_.was_done(printable_path(file->path.string()))) {
         return file;
       }
     }
     return std::nullopt;
-  };
-  const auto batch_size = static_cast<size_t>(options.batch_size);
-  Outcome outcome;
-  const auto start = std::chrono::steady_clock::now();
-  {
-    ImageLoader loader(source,
-                       {.view = view,
-                        .workers = options.workers,
-                        .ahead = 2 * batch_size + static_cast<size_t>(options.workers),
-                        .thumbnail_side = options.thumbnails > 0 ? kThumbnailSide : 0});
-    Progress progress("images", left, options.common.quiet);
-    const bool print = !from_list && total <= kPrintedImages && options.json != "-";
+  }
+
+  void classify(const ImageLoader::Source& source) {
+    const auto batch_size = static_cast<size_t>(options_.batch_size);
+    ImageLoader loader(source, loader_options(options_, view_));
     for (auto batch = loader.next_batch(batch_size); !batch.empty();
          batch = loader.next_batch(batch_size)) {
-      std::vector<NewRow> rows = engine.classify(batch);
-      results.append(rows);
-      for (size_t i = 0; print && i < rows.size(); ++i) {
-        fmt::print("{}", stdout_line(rows[i].image, results.format()));
-      }
-      outcome.done += static_cast<int64_t>(rows.size());
-      progress.advance(static_cast<int64_t>(rows.size()));
+      std::vector<NewRow> rows = engine_.classify(batch);
+      write(rows);
     }
-    progress.finish();
   }
-  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  outcome.skipped = files.skipped();
-  for (const std::string& loop : files.loops()) {
-    fmt::print(stderr, "note: {} leads back into a folder above it and was not entered\n", loop);
+
+  void write(std::vector<NewRow>& rows) {
+    const std::lock_guard lock(write_mutex_);
+    results_.append(rows);
+    const bool print = !reads_stdin(options_) && total_ <= kPrintedImages && options_.json != "-";
+    for (size_t i = 0; print && i < rows.size(); ++i) {
+      fmt::print("{}", stdout_line(rows[i].image, results_.format()));
+    }
+    outcome_.done += static_cast<int64_t>(rows.size());
+    progress_.advance(static_cast<int64_t>(rows.size()));
   }
-  return outcome;
+
+  const ClassifyOptions& options_;
+  ClassifierView view_;
+  ClassifyEngine& engine_;
+  ResultsFolder& results_;
+  int64_t total_;
+  std::mutex files_mutex_;
+  ImageFiles files_;
+  std::mutex write_mutex_;  // of what follows
+  Progress progress_;
+  Outcome outcome_;
+};
+
+// The other ranks: no files of their own, no results folder.
+int run_hand(const ClassifyOptions& options,
+             const ClassifierView& view,
+             ClassifyEngine& engine,
+             const RowFormat& format,
+             RankStore& store,
+             const RankInfo& ranks) {
+  ClassifyHand hand(store, ranks.rank, kFirstRankSilenceSeconds);
+  ImageLoader loader([&] { return hand.next_file(); }, loader_options(options, view));
+  while (const auto batch = hand.next_batch()) {
+    std::vector<LoadedImage> images = loader.next_batch(batch->count);
+    hand.send(batch->id, engine.classify(images), format);
+  }
+  loader.next_batch(1);  // throws what went wrong with the asking, if anything did
+  hand.leave();
+  return kExitDone;
 }
 
 std::string describe_run(const ClassifyEngine& engine, const ClassifierView& view) {
@@ -264,11 +354,92 @@ void write_reports(const ClassifyOptions& options,
       {.title = "Classified images", .heading = heading, .most_thumbnails = options.thumbnails});
 }
 
+// Rank 0 says what it runs, and the others that they run the same; files may lie elsewhere.
+void compare_settings(RankStore& store, const RankInfo& ranks, nlohmann::json settings) {
+  for (nlohmann::json& model : settings["models"]) {
+    model["file"] = fs::path(model.at("file").get<std::string>()).filename().string();
+  }
+  if (ranks.rank == 0) {
+    store.set("settings", settings.dump());
+    return;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  auto first = store.get("settings");
+  while (!first && std::chrono::steady_clock::now() - start < kStartTime) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    first = store.get("settings");
+  }
+  if (first && *first != settings.dump()) {
+    throw UsageError(ErrorParts{.what = "the ranks were started with different options or models",
+                                .where = fmt::format("rank {}", ranks.rank),
+                                .expected = *first,
+                                .got = settings.dump()});
+  }
+}
+
+nlohmann::json whole_summary(const ClassifySummary& summary,
+                             const RowFormat& format,
+                             const nlohmann::json& settings,
+                             const Outcome& outcome) {
+  nlohmann::json json = summary_json(summary, format);
+  json["settings"] = settings;
+  json["images_this_time"] = outcome.done;
+  json["seconds"] = outcome.seconds;
+  json["images_per_second"] =
+      outcome.seconds > 0 ? static_cast<double>(outcome.done) / outcome.seconds : 0;
+  json["skipped_files"] = outcome.skipped;
+  for (const auto& [rank, images] : outcome.by_rank) {
+    json["images_of_other_ranks"][std::to_string(rank)] = images;
+  }
+  json["machine"] = describe_machine();
+  return json;
+}
+
+// What is left to do once all rows are written: everything that is made from them.
+int report(const ClassifyOptions& options,
+           const std::string& heading,
+           const nlohmann::json& settings,
+           const ResultsFolder& results,
+           const Outcome& outcome) {
+  ClassifySummary summary;
+  results.for_each([&](const ClassifiedImage& image) { summary.add(image); });
+  if (summary.images == 0) {
+    throw Error(ErrorParts{.what = "there are no images to classify",
+                           .where = fmt::format("{}", fmt::join(options.paths, " ")),
+                           .got = fmt::format("{} files that are no images", outcome.skipped)});
+  }
+  const nlohmann::json json = whole_summary(summary, results.format(), settings, outcome);
+  write_reports(options, heading, results, summary, json);
+  if (options.json != "-") {
+    fmt::print("{}\n{}", heading, summary_text(summary, results.format()));
+  }
+  if (!options.json.empty()) {
+    write_json(options.json, json);
+  }
+  if (!options.common.quiet) {
+    fmt::print(stderr, "written to {}\n", options.output);
+  }
+  return summary.broken > 0 ? kExitSomeFailed : kExitDone;
+}
+
+// Keys of an earlier attempt of the same torchrun must not be taken for this one's.
+std::string store_prefix() {
+  const char* attempt = std::getenv("TORCHELASTIC_RESTART_COUNT");
+  return fmt::format("parallax/classify/{}", attempt != nullptr ? attempt : "0");
+}
+
 int run_classify(const ClassifyOptions& options) {
   configure_threads(options.common);
   // What is wrong with an image stands in its row.
   cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   const std::vector<Form> forms = parse_forms(options.form);
+  const RankInfo ranks = ranks_from_environment();
+  std::optional<RankStore> store;
+  std::optional<Heartbeat> heartbeat;
+  if (!ranks.alone()) {
+    store.emplace(ranks, store_prefix(), std::chrono::duration<double>(kStartTime).count());
+    heartbeat.emplace(*store, ranks.rank);
+  }
   ClassifyEngine engine(load_models(options),
                         {.forms = forms,
                          .device = parse_device(options.device),
@@ -282,39 +453,20 @@ int run_classify(const ClassifyOptions& options) {
   const RowFormat format{.runs = engine.run_labels(),
                          .labels = choose_labels(options, card),
                          .topk = std::min(options.topk, card.options.num_classes)};
-  ResultsFolder results(
-      options.output, format, run_settings(options, engine, view), options.resume);
+  const nlohmann::json settings = run_settings(options, engine, view);
+  if (store) {
+    compare_settings(*store, ranks, settings);
+  }
+  if (ranks.rank != 0) {
+    return run_hand(options, view, engine, format, *store, ranks);
+  }
+  ResultsFolder results(options.output, format, settings, options.resume);
   if (options.resume && !options.common.quiet) {
     fmt::print(stderr, "note: {} images were done before\n", results.count_done());
   }
-  const Outcome outcome = classify_all(options, view, engine, results);
-  ClassifySummary summary;
-  results.for_each([&](const ClassifiedImage& image) { summary.add(image); });
-  if (summary.images == 0) {
-    throw Error(ErrorParts{.what = "there are no images to classify",
-                           .where = fmt::format("{}", fmt::join(options.paths, " ")),
-                           .got = fmt::format("{} files that are no images", outcome.skipped)});
-  }
-  const std::string heading = describe_run(engine, view);
-  nlohmann::json json = summary_json(summary, format);
-  json["settings"] = run_settings(options, engine, view);
-  json["images_this_time"] = outcome.done;
-  json["seconds"] = outcome.seconds;
-  json["images_per_second"] =
-      outcome.seconds > 0 ? static_cast<double>(outcome.done) / outcome.seconds : 0;
-  json["skipped_files"] = outcome.skipped;
-  json["machine"] = describe_machine();
-  write_reports(options, heading, results, summary, json);
-  if (options.json != "-") {
-    fmt::print("{}\n{}", heading, summary_text(summary, format));
-  }
-  if (!options.json.empty()) {
-    write_json(options.json, json);
-  }
-  if (!options.common.quiet) {
-    fmt::print(stderr, "written to {}\n", options.output);
-  }
-  return summary.broken > 0 ? kExitSomeFailed : kExitDone;
+  const Outcome outcome =
+      Classifying(options, view, engine, results).run(store ? &*store : nullptr, ranks);
+  return report(options, describe_run(engine, view), settings, results, outcome);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ int report(const std::string& message, int code) {
 void restart_with_short_spinning(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr) {
     setenv("GOMP_SPINCOUNT", "10000", 1);
+    setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 0);  // LibTorch's own remarks help no user
     execv("/proc/self/exe", argv);  // where that is not possible, the threads go on spinning
   }
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -204,10 +205,10 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
   write_images("images", kCount);
   {
     RunningProgram program(arguments({path("images"), "--batch-size", "2"}));
-    while (program.running() && count_lines(path("out/results.jsonl")) < 20) {
+    while (!program.has_ended() && count_lines(path("out/results.jsonl")) < 20) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    program.kill();
+    program.send(SIGKILL);
     EXPECT_EQ(program.wait().exit_code, 128 + SIGKILL);
   }
   const size_t before = count_lines(path("out/results.jsonl"));
@@ -305,7 +306,7 @@ TEST_F(Classify, WrongUseIsSaidClearly) {
   fs::create_directories(path("assets/models"));
   const ProgramResult none = run_program_with(
       {"classify", path("images"), "-o", path("out")},
-      {.variables = {{"PARALLAX_ASSETS", path("assets")}, {"XDG_DATA_HOME", path("nothing")}}});
+      {.environment = {{"PARALLAX_ASSETS", path("assets")}, {"XDG_DATA_HOME", path("nothing")}}});
   EXPECT_EQ(none.exit_code, 1);
   EXPECT_THAT(none.err, HasSubstr("no ViT³ classifier is bundled"));
 }

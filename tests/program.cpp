@@ -1,4 +1,4 @@
-// fork, exec, and files for input and output.
+// fork, exec, and two files for the output.
 #include "tests/program.h"
 
 #include <fcntl.h>
@@ -34,9 +34,11 @@ RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
                                const ProgramOptions& options)
     : in_(temporary_file()), out_(temporary_file()), err_(temporary_file()) {
   std::ofstream(in_, std::ios::binary) << options.input;
-  std::vector<std::string> words = {PARALLAX_PROGRAM};
+  std::vector<std::string> words = options.wrapper;
+  words.emplace_back(PARALLAX_PROGRAM);
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) {
     argv.push_back(word.data());
   }
@@ -46,42 +48,46 @@ RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
     if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) {
       _exit(126);
     }
-    for (const auto& [name, value] : options.variables) {
+    for (const auto& [name, value] : options.environment) {
       setenv(name.c_str(), value.c_str(), 1);
     }
     dup2(open(in_.c_str(), O_RDONLY), STDIN_FILENO);
     dup2(open(out_.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
     dup2(open(err_.c_str(), O_WRONLY | O_TRUNC), STDERR_FILENO);
-    execv(argv[0], argv.data());
+    execvp(argv[0], argv.data());
     _exit(127);
   }
 }
 
 RunningProgram::~RunningProgram() {
-  if (child_ > 0) {
-    kill();
+  if (!ended_) {
+    send(SIGKILL);
     wait();
   }
 }
 
-void RunningProgram::kill() const { ::kill(child_, SIGKILL); }
+void RunningProgram::send(int signal) const { kill(child_, signal); }
 
-bool RunningProgram::running() const {
-  siginfo_t info{};
-  return waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-         info.si_pid == 0;
+bool RunningProgram::has_ended() {
+  end(WNOHANG);
+  return ended_;
+}
+
+void RunningProgram::end(int flags) {
+  rusage usage{};
+  if (!ended_ && wait4(child_, &status_, flags, &usage) == child_) {
+    ended_ = true;
+    peak_kilobytes_ = usage.ru_maxrss;
+  }
 }
 
 ProgramResult RunningProgram::wait() {
-  int status = 0;
-  rusage usage{};
-  wait4(child_, &status, 0, &usage);
-  child_ = -1;
+  end(0);
   std::remove(in_.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+  return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_),
           read_and_remove(out_),
           read_and_remove(err_),
-          usage.ru_maxrss};
+          peak_kilobytes_};
 }
 
 ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& folder) {

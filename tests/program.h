@@ -17,28 +17,34 @@ struct ProgramResult {
 };
 
 struct ProgramOptions {
-  std::string folder;                                          // to run in; empty: here
-  std::string input;                                           // what stdin holds
-  std::vector<std::pair<std::string, std::string>> variables;  // set in the environment
+  std::string folder;                                            // to run in; empty: this one
+  std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
+  std::string input;                                             // what stdin holds
+  std::vector<std::string> wrapper;  // words before the program, such as `ip netns exec NAME`
 };
 
-// A program that runs while the test does something else.
+// `parallax ARGS…` running with no terminal. Killed if it still runs when this goes.
 class RunningProgram {
  public:
-  // Starts `parallax ARGS…` with no terminal.
-  explicit RunningProgram(const std::vector<std::string>& arguments,
-                          const ProgramOptions& options = {});
-  ~RunningProgram();  // kills it if it was not waited for
+  RunningProgram(const std::vector<std::string>& arguments, const ProgramOptions& options = {});
+  ~RunningProgram();
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
 
-  void kill() const;  // SIGKILL
-  bool running() const;
+  void send(int signal) const;
+  bool has_ended();
   ProgramResult wait();
 
  private:
+  void end(int flags);  // takes the program's end from the system, if it has ended
+
   pid_t child_ = -1;
-  std::string in_, out_, err_;  // files
+  bool ended_ = false;
+  int status_ = 0;
+  long peak_kilobytes_ = 0;
+  std::string in_;  // files
+  std::string out_;
+  std::string err_;
 };
 
 // Runs `parallax ARGS…` to its end, in `folder` if given.

@@ -56,14 +56,16 @@ Tensor ViewAttention::forward(const Tensor& x, int64_t tokens_per_view) const {
   const Tensor qkv = to_qkv_->forward(x)
                          .view({views, tokens_per_view, 3, dim / head_dim_, head_dim_})
                          .permute({2, 0, 3, 1, 4});  // [3, B·V, heads, T, D]
-  Tensor q = qkv.select(0, 0);
-  Tensor k = qkv.select(0, 1);
+  // One unbind has one backward; each select would fill and add a whole tensor.
+  const std::vector<Tensor> parts = qkv.unbind(0);
+  Tensor q = parts[0];
+  Tensor k = parts[1];
   if (q_norm_) {
     q = q_norm_->forward(q);
     k = k_norm_->forward(k);
   }
   // Mixed precision leaves norms in float32 and projections in bfloat16.
-  const Tensor v = qkv.select(0, 2);
+  const Tensor& v = parts[2];
   const Tensor attended =
       at::scaled_dot_product_attention(q.to(v.scalar_type()), k.to(v.scalar_type()), v);
   return c_proj_->forward(attended.transpose(1, 2).reshape(x.sizes()));
@@ -124,24 +126,25 @@ TttInputs LactLayer::project(const Tensor& x) const {
   const auto split = [&](const Tensor& packed, int64_t parts, int64_t width) {
     return packed.view({batch, tokens, parts, num_heads_, width})
         .permute({2, 0, 3, 1, 4})
-        .reshape({parts, batch * num_heads_, tokens, width});
+        .reshape({parts, batch * num_heads_, tokens, width})
+        .unbind(0);
   };
   TttInputs inputs;
   const bool has_query = rule_.switches.query == QuerySource::kQuery;
   const int64_t parts = has_query ? 3 : 2;
-  const Tensor qkv = split(torch::silu(to_qkv_->forward(x)), parts, head_dim_);
+  const std::vector<Tensor> qkv = split(torch::silu(to_qkv_->forward(x)), parts, head_dim_);
   if (has_query) {
-    inputs.q = to_unit_norm(qkv.select(0, 0));
+    inputs.q = to_unit_norm(qkv[0]);
   }
-  inputs.k = to_unit_norm(qkv.select(0, parts - 2));
-  inputs.v = qkv.select(0, parts - 1);
+  inputs.k = to_unit_norm(qkv[parts - 2]);
+  inputs.v = qkv[parts - 1];
   // Rates keep their own precision: they are small and multiply whole gradients.
   const Tensor raw =
       torch::linear(x.to(lr_fc_->weight.scalar_type()), lr_fc_->weight, lr_fc_->bias);
-  const Tensor rates = split(torch::softplus(raw + base_rate_offset_), 3, 1);
-  inputs.lr0 = rates.select(0, 0);
-  inputs.lr1 = rates.select(0, 1);
-  inputs.lr2 = rates.select(0, 2);
+  const std::vector<Tensor> rates = split(torch::softplus(raw + base_rate_offset_), 3, 1);
+  inputs.lr0 = rates[0];
+  inputs.lr1 = rates[1];
+  inputs.lr2 = rates[2];
   return inputs;
 }
 
