@@ -5,14 +5,10 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
-#include <map>
-#include <mutex>
 #include <opencv2/core/utils/logger.hpp>
 #include <thread>
 
-#include "apps/classify_engine.h"
-#include "apps/classify_ranks.h"
+#include "apps/classify_run.h"
 #include "apps/nvs_options.h"
 #include "apps/report/classify_page.h"
 #include "apps/report/classify_summary.h"
@@ -21,63 +17,13 @@
 #include "core/device.h"
 #include "core/image.h"
 #include "core/machine.h"
-#include "core/progress.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kThumbnailSide = 96;
-constexpr double kSilenceSeconds = 5;                 // after which a rank is taken for lost
-constexpr double kFirstRankSilenceSeconds = 20;       // likewise rank 0, whom nobody replaces
 constexpr auto kStartTime = std::chrono::minutes(2);  // for all ranks to have started
-constexpr int64_t kPrintedImages = 100;  // results go to stdout, too, where there are no more
-
-struct ClassifyOptions {
-  std::vector<std::string> paths;
-  std::vector<std::string> models;
-  std::vector<std::string> variants;
-  std::string form = "parallel";
-  std::string device = "cpu";
-  std::string dtype = "float32";
-  std::string size;
-  std::string labels;
-  std::string output = "output/classify";
-  std::string json;
-  int batch_size = 8;
-  int workers = 2;
-  int topk = 5;
-  int thumbnails = 4000;
-  bool resume = false;
-  CommonOptions common;
-
-  template <class Self, class Visitor>
-  static void visit(Self& self, Visitor&& visitor) {
-    visitor("model",
-            self.models,
-            "bundled names or checkpoints (.safetensors, .pt, .pth); several are compared");
-    visitor("variant",
-            self.variants,
-            "rows of the variant table, several are compared: " + vit3_variant_names());
-    visitor("form", self.form, "recurrent, parallel or both");
-    visitor("device", self.device, "cpu, cuda or cuda:<index>");
-    visitor("dtype", self.dtype, "float32 or bfloat16");
-    visitor(
-        "size", self.size, "input size, a number or HxW (default: what the model was trained at)");
-    visitor("labels", self.labels, "a file of class names, one a line or JSON");
-    visitor("output", self.output, "folder for the results");
-    visitor("json", self.json, "also write the summary here; - is stdout");
-    visitor("batch_size", self.batch_size, "images a pass", OptionRange{1, 4096});
-    visitor("workers", self.workers, "threads that decode images", OptionRange{1, 256});
-    visitor("topk", self.topk, "classes reported an image", OptionRange{1, 1000});
-    visitor("thumbnails",
-            self.thumbnails,
-            "thumbnails on the page, at most; 0: none",
-            OptionRange{0, 1e6});
-    visitor("resume", self.resume, "go on where an earlier run into the same folder ended");
-  }
-};
 
 ClassifierView parse_view(const ClassifyOptions& options, const ClassifierCard& card) {
   ClassifierView view{.height = card.options.image_size, .width = card.options.image_size};
@@ -162,166 +108,6 @@ nlohmann::json run_settings(const ClassifyOptions& options,
           {"dtype", options.dtype}};
 }
 
-bool reads_stdin(const ClassifyOptions& options) {
-  return std::find(options.paths.begin(), options.paths.end(), "-") != options.paths.end();
-}
-
-ImageFilesOptions file_options(const ClassifyOptions& options, const ClassLabels* labels) {
-  ImageFilesOptions files{.labels = labels, .excluded = options.output};
-  for (const std::string& path : options.paths) {
-    if (path != "-") {
-      files.paths.push_back(path);
-    }
-  }
-  files.list = reads_stdin(options) ? &std::cin : nullptr;
-  return files;
-}
-
-std::string stdout_line(const ClassifiedImage& image, const RowFormat& format) {
-  if (!image.error.empty()) {
-    return fmt::format("{}: not readable: {}\n", image.path, image.error);
-  }
-  const Prediction& best = image.runs.front().top.front();
-  return fmt::format("{}: {} ({:.1f} %)\n",
-                     image.path,
-                     format.labels.short_name(best.index),
-                     100 * best.probability);
-}
-
-struct Outcome {
-  int64_t done = 0;
-  double seconds = 0;
-  int64_t skipped = 0;             // files that are no images
-  std::map<int, int64_t> by_rank;  // images of the other ranks
-};
-
-ImageLoaderOptions loader_options(const ClassifyOptions& options, const ClassifierView& view) {
-  return {
-      .view = view,
-      .workers = options.workers,
-      .ahead = 2 * static_cast<size_t>(options.batch_size) + static_cast<size_t>(options.workers),
-      .thumbnail_side = options.thumbnails > 0 ? kThumbnailSide : 0};
-}
-
-// Rank 0, or the only one: walks over the files, classifies its share, and writes all results.
-class Classifying {
- public:
-  Classifying(const ClassifyOptions& options,
-              const ClassifierView& view,
-              ClassifyEngine& engine,
-              ResultsFolder& results)
-      : options_(options),
-        view_(view),
-        engine_(engine),
-        results_(results),
-        total_(reads_stdin(options) ? 0 : count_image_files(file_options(options, nullptr))),
-        files_(file_options(options, &results.format().labels)),
-        progress_("images",
-                  std::max<int64_t>(0, total_ - static_cast<int64_t>(results.count_done())),
-                  options.common.quiet) {}
-
-  // `store` null: there are no others.
-  Outcome run(RankStore* store, const RankInfo& ranks) {
-    const auto start = std::chrono::steady_clock::now();
-    std::optional<ClassifyDealer> dealer;
-    if (store != nullptr) {
-      dealer.emplace(
-          *store,
-          ClassifyDealer::Options{ranks.world_size, options_.batch_size, kSilenceSeconds},
-          [this] { return next_file(); },
-          [this](std::vector<NewRow>& rows) { write(rows); },
-          results_.format());
-    }
-    classify([this] { return next_file(); });
-    if (dealer) {
-      while (auto batch = dealer->take_left_behind()) {
-        classify([&]() -> std::optional<ImageFile> {
-          if (batch->files.empty()) {
-            return std::nullopt;
-          }
-          ImageFile file = std::move(batch->files.back());
-          batch->files.pop_back();
-          return file;
-        });
-      }
-      dealer->finish();
-      outcome_.by_rank = dealer->images_by_rank();
-      for (const int rank : dealer->lost()) {
-        fmt::print(stderr, "note: rank {} was lost; its images were classified by others\n", rank);
-      }
-    }
-    progress_.finish();
-    outcome_.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    outcome_.skipped = files_.skipped();
-    for (const std::string& loop : files_.loops()) {
-      fmt::print(stderr, "note: {} leads back into a folder above it and was not entered\n", loop);
-    }
-    return outcome_;
-  }
-
- private:
-  std::optional<ImageFile> next_file() {
-    const std::lock_guard lock(files_mutex_);
-    while (auto file = files_.next()) {
-      if (!results_.was_done(printable_path(file->path.string()))) {
-        return file;
-      }
-    }
-    return std::nullopt;
-  }
-
-  void classify(const ImageLoader::Source& source) {
-    const auto batch_size = static_cast<size_t>(options_.batch_size);
-    ImageLoader loader(source, loader_options(options_, view_));
-    for (auto batch = loader.next_batch(batch_size); !batch.empty();
-         batch = loader.next_batch(batch_size)) {
-      std::vector<NewRow> rows = engine_.classify(batch);
-      write(rows);
-    }
-  }
-
-  void write(std::vector<NewRow>& rows) {
-    const std::lock_guard lock(write_mutex_);
-    results_.append(rows);
-    const bool print = !reads_stdin(options_) && total_ <= kPrintedImages && options_.json != "-";
-    for (size_t i = 0; print && i < rows.size(); ++i) {
-      fmt::print("{}", stdout_line(rows[i].image, results_.format()));
-    }
-    outcome_.done += static_cast<int64_t>(rows.size());
-    progress_.advance(static_cast<int64_t>(rows.size()));
-  }
-
-  const ClassifyOptions& options_;
-  ClassifierView view_;
-  ClassifyEngine& engine_;
-  ResultsFolder& results_;
-  int64_t total_;
-  std::mutex files_mutex_;
-  ImageFiles files_;
-  std::mutex write_mutex_;  // of what follows
-  Progress progress_;
-  Outcome outcome_;
-};
-
-// The other ranks: no files of their own, no results folder.
-int run_hand(const ClassifyOptions& options,
-             const ClassifierView& view,
-             ClassifyEngine& engine,
-             const RowFormat& format,
-             RankStore& store,
-             const RankInfo& ranks) {
-  ClassifyHand hand(store, ranks.rank, kFirstRankSilenceSeconds);
-  ImageLoader loader([&] { return hand.next_file(); }, loader_options(options, view));
-  while (const auto batch = hand.next_batch()) {
-    std::vector<LoadedImage> images = loader.next_batch(batch->count);
-    hand.send(batch->id, engine.classify(images), format);
-  }
-  loader.next_batch(1);  // throws what went wrong with the asking, if anything did
-  hand.leave();
-  return kExitDone;
-}
-
 std::string describe_run(const ClassifyEngine& engine, const ClassifierView& view) {
   std::vector<std::string> models;
   for (const Classifier& model : engine.models()) {
@@ -380,7 +166,7 @@ void compare_settings(RankStore& store, const RankInfo& ranks, nlohmann::json se
 nlohmann::json whole_summary(const ClassifySummary& summary,
                              const RowFormat& format,
                              const nlohmann::json& settings,
-                             const Outcome& outcome) {
+                             const ClassifyOutcome& outcome) {
   nlohmann::json json = summary_json(summary, format);
   json["settings"] = settings;
   json["images_this_time"] = outcome.done;
@@ -400,7 +186,7 @@ int report(const ClassifyOptions& options,
            const std::string& heading,
            const nlohmann::json& settings,
            const ResultsFolder& results,
-           const Outcome& outcome) {
+           const ClassifyOutcome& outcome) {
   ClassifySummary summary;
   results.for_each([&](const ClassifiedImage& image) { summary.add(image); });
   if (summary.images == 0) {
@@ -458,14 +244,15 @@ int run_classify(const ClassifyOptions& options) {
     compare_settings(*store, ranks, settings);
   }
   if (ranks.rank != 0) {
-    return run_hand(options, view, engine, format, *store, ranks);
+    run_classifying_hand(options, view, engine, format, *store, ranks);
+    return kExitDone;
   }
   ResultsFolder results(options.output, format, settings, options.resume);
   if (options.resume && !options.common.quiet) {
     fmt::print(stderr, "note: {} images were done before\n", results.count_done());
   }
-  const Outcome outcome =
-      Classifying(options, view, engine, results).run(store ? &*store : nullptr, ranks);
+  const ClassifyOutcome outcome =
+      run_classifying(options, view, engine, results, store ? &*store : nullptr, ranks);
   return report(options, describe_run(engine, view), settings, results, outcome);
 }
 
