@@ -71,6 +71,7 @@ int run(int argc, char** argv) {
   CLI::App* train = program.add_subcommand("train", "Train any variant of a model");
   train->require_subcommand(1);
   commands.push_back(add_train_nvs_command(*train));
+  commands.push_back(add_train_classify_command(*train));
   commands.push_back(add_scenes_command(program));
   commands.push_back(add_info_command(program));
   try {

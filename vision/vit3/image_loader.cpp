@@ -46,7 +46,11 @@ LoadedImage load_image(const ImageFile& file, const ImageLoaderOptions& options)
     const cv::Mat image = read_image(file.path);
     loaded.rows = image.rows;
     loaded.cols = image.cols;
-    loaded.pixels = normalised_image(crop_for_classifier(image, options.view));
+    const cv::Mat crop = crop_for_classifier(image, options.view);
+    loaded.pixels =
+        options.normalise
+            ? normalised_image(crop)
+            : torch::from_blob(crop.data, {crop.rows, crop.cols, 3}, torch::kUInt8).clone();
     if (options.thumbnail_side > 0) {
       loaded.thumbnail = make_thumbnail(image, options.thumbnail_side);
     }

@@ -26,6 +26,7 @@ struct ImageLoaderOptions {
   int workers = 2;
   size_t ahead = 32;       // images at most between source and model: the bound on memory
   int thumbnail_side = 0;  // longer side; 0: no thumbnails
+  bool normalise = true;   // false: pixels are [height, width, 3] uint8
 };
 
 // Gives images in the order of the source. The source is called from the workers, one at a time; an
