@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 12> kExtensions = {".jpg",
+constexpr std::array<std::string_view, 17> kExtensions = {".jpg",
                                                           ".jpeg",
                                                           ".jpe",
                                                           ".jfif",
@@ -27,6 +27,11 @@ constexpr std::array<std::string_view, 12> kExtensions = {".jpg",
                                                           ".tif",
                                                           ".tiff",
                                                           ".apng",
+                                                          ".gif",
+                                                          ".ppm",
+                                                          ".pgm",
+                                                          ".pbm",
+                                                          ".pnm",
                                                           ".jif"};
 
 // What tells two paths to one folder from two folders.
