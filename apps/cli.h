@@ -77,9 +77,11 @@ struct Command {
 };
 
 Command add_render_command(CLI::App& program);
+Command add_classify_command(CLI::App& program);
 Command add_compare_command(CLI::App& program);
 Command add_info_command(CLI::App& program);
 Command add_scenes_command(CLI::App& program);
+Command add_train_classify_command(CLI::App& train);
 Command add_train_nvs_command(CLI::App& train);
 
 }  // namespace parallax

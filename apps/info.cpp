@@ -13,6 +13,7 @@
 #include "vision/nvs/model_store.h"
 #include "vision/nvs/scene.h"
 #include "vision/nvs/view_loader.h"
+#include "vision/vit3/model_store.h"
 
 namespace parallax {
 namespace {
@@ -81,7 +82,37 @@ void describe_training(const nlohmann::json& card, Finding& finding) {
   }
 }
 
+void describe_classifier(const fs::path& path, const Checkpoint& checkpoint, Finding& finding) {
+  const ClassifierCard card = read_classifier_card(path, checkpoint);
+  const Vit3Options& options = card.options;
+  finding.json["model"] = options_to_json(options);
+  finding.json["has_model_card"] = card.has_card;
+  finding.text += fmt::format("  {} classifier, {} classes such as {}, {} parameters\n",
+                              describe_architecture(options),
+                              options.num_classes,
+                              card.labels.short_name(0),
+                              count_parameters(options));
+  if (card.has_card) {
+    finding.text += fmt::format("  variant {} ({}), trained at {}x{}\n",
+                                options.variant,
+                                find_vit3_variant(options.variant).summary,
+                                options.image_size,
+                                options.image_size);
+  } else {
+    finding.text +=
+        "  no model card: configuration read off the tensors; the variant is taken for 0 unless "
+        "--variant says another\n";
+  }
+  describe_training(card.json, finding);
+  load_classifier(path.string());  // every tensor has its place and shape
+  finding.json["loads"] = true;
+}
+
 void describe_model(const fs::path& path, const Checkpoint& checkpoint, Finding& finding) {
+  if (is_classifier_checkpoint(checkpoint)) {
+    describe_classifier(path, checkpoint, finding);
+    return;
+  }
   if (checkpoint.tensors.count("input_linear.weight") == 0) {
     return;
   }
@@ -300,6 +331,17 @@ int describe_bundled() {
                listing.card.height,
                listing.card.width);
   }
+  for (const ClassifierListing& listing : list_classifiers()) {
+    const Vit3Options& options = listing.card.options;
+    fmt::print("  {}: {}, {} classes, variant {} ({}), {}x{}\n",
+               listing.name,
+               describe_architecture(options),
+               options.num_classes,
+               options.variant,
+               find_vit3_variant(options.variant).summary,
+               options.image_size,
+               options.image_size);
+  }
   fmt::print("variants:\n");
   for (const Variant& variant : kVariants) {
     const auto reason = why_no_parallel_form(variant.switches);
@@ -350,8 +392,7 @@ Command add_info_command(CLI::App& program) {
   app->add_option(
       "FILE", options->paths, "checkpoints, scenes, images or folders; none: what is bundled");
   add_options(*app, *options);
-  app->footer(
-      "Example:\n  parallax info assets/models/nvs.safetensors assets/scenes/procedural_a");
+  app->footer("Example:\n  parallax info assets/models/nvs.safetensors assets/scenes/procedural_a");
   return {app, [options] { return run_info(*options); }};
 }
 

@@ -19,9 +19,9 @@ struct Checkpoint {
 };
 
 // Reads either format, told apart by content, not by extension. From a PyTorch file the state dict
-// is taken from `model_ema`, `model` or `state_dict` where present, else the top level; a `module.`
-// prefix on every name is removed; pickled objects of other classes are skipped, never imported.
-// Throws Error naming the file and what is wrong with it.
+// is taken from `state_dict_ema`, `model_ema`, `model` or `state_dict` where present, else the top
+// level; a `module.` prefix on every name is removed; pickled objects of other classes are skipped,
+// never imported. Throws Error naming the file and what is wrong with it.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 // Writes safetensors atomically: a temporary file beside it, fsync, rename.

@@ -72,6 +72,8 @@ std::string_view find_tiff_block(std::string_view file) {
     case ImageFormat::kTiff:
       return file;
     case ImageFormat::kBmp:
+    case ImageFormat::kPnm:
+    case ImageFormat::kGif:
       return {};
   }
   return {};

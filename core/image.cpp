@@ -15,6 +15,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/exif.h"
+#include "core/gif_image.h"
 #include "core/image_format.h"
 #include "core/input_file.h"
 
@@ -139,10 +140,13 @@ cv::Mat read_image(const std::filesystem::path& path) {
   if (!format) {
     throw Error({.what = "this is not an image that Parallax can read",
                  .where = where,
-                 .expected = "a PNG, JPEG, WebP, BMP or TIFF file",
+                 .expected = "a PNG, JPEG, WebP, BMP, TIFF, GIF or PNM file",
                  .remedy = "Convert it to PNG."});
   }
   check_image_complete(bytes, *format, where);
+  if (*format == ImageFormat::kGif) {
+    return decode_gif(bytes, where);
+  }
   const cv::Mat decoded =
       decode(*format == ImageFormat::kPng ? essential_png(bytes) : bytes, where);
   return upright(to_rgb(to_8_bit(decoded, where), where), exif_orientation(bytes));

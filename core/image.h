@@ -22,6 +22,13 @@ enum class ResampleFilter { kBicubic, kLanczos };
 // rounded to 8 bits before the vertical one; RGBA is resampled premultiplied and converted back.
 cv::Mat resize_image(const cv::Mat& image, int height, int width, ResampleFilter filter);
 
+// The part `window` of what resize_image would give, bit for bit, without making the rest.
+cv::Mat resize_image_window(const cv::Mat& image,
+                            int height,
+                            int width,
+                            ResampleFilter filter,
+                            const cv::Rect& window);
+
 // Composites RGBA on a background colour (RGB, 0–255) as PIL's Image.paste with the alpha channel
 // as mask does; RGB is returned unchanged.
 cv::Mat composite_on(const cv::Mat& image, cv::Vec3b background);  // [rows, cols, 3] uint8

@@ -11,7 +11,7 @@
 
 namespace parallax {
 
-enum class ImageFormat { kPng, kJpeg, kWebp, kBmp, kTiff };
+enum class ImageFormat { kPng, kJpeg, kWebp, kBmp, kTiff, kPnm, kGif };
 
 // By the file's first bytes; nothing for formats that Parallax does not read.
 std::optional<ImageFormat> image_format(std::string_view file);

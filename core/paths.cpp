@@ -49,6 +49,8 @@ fs::path assets_folder() {
 
 fs::path user_models_folder() { return user_folder("XDG_DATA_HOME", ".local/share") / "models"; }
 
+fs::path user_cache_folder() { return user_folder("XDG_CACHE_HOME", ".cache"); }
+
 void create_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);

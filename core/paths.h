@@ -12,6 +12,10 @@ std::filesystem::path assets_folder();
 // $XDG_DATA_HOME/parallax/models, ~/.local/share/parallax/models. It need not exist.
 std::filesystem::path user_models_folder();
 
+// The folder for what can be made again: $XDG_CACHE_HOME/parallax, ~/.cache/parallax. It need not
+// exist.
+std::filesystem::path user_cache_folder();
+
 // Creates a folder and its parents. Throws Error naming it.
 void create_folder(const std::filesystem::path& folder);
 

@@ -19,6 +19,8 @@ namespace {
 constexpr int kPrecisionBits = 32 - 8 - 2;
 constexpr double kBicubicA = -0.5;
 constexpr int kLargestSide = 1 << 16;
+// A window's whole need not be made, only numbered.
+constexpr int kLargestVirtualSide = 1 << 30;
 
 double bicubic(double x) {
   x = std::abs(x);
@@ -53,14 +55,23 @@ struct Taps {
   std::vector<std::int32_t> weights;
 };
 
-std::vector<Taps> make_taps(int input_size, int output_size, const Kernel& kernel) {
+// Some consecutive output pixels along one axis.
+struct Span {
+  int first = 0;
+  int count = 0;
+};
+
+std::vector<Taps> make_taps(int input_size,
+                            int output_size,
+                            const Span& outputs,
+                            const Kernel& kernel) {
   const double scale = static_cast<double>(input_size) / output_size;
   const double stretch = std::max(scale, 1.0);  // the antialiasing
   const double support = kernel.support * stretch;
-  std::vector<Taps> result(static_cast<std::size_t>(output_size));
+  std::vector<Taps> result(static_cast<std::size_t>(outputs.count));
   std::vector<double> weights;
-  for (int i = 0; i < output_size; ++i) {
-    const double centre = (i + 0.5) * scale;
+  for (int i = 0; i < outputs.count; ++i) {
+    const double centre = (outputs.first + i + 0.5) * scale;
     // PIL truncates, also where that is not rounding. NOLINTBEGIN(bugprone-incorrect-roundings)
     const int first = std::max(static_cast<int>(centre - support + 0.5), 0);
     const int last = std::min(static_cast<int>(centre + support + 0.5), input_size);
@@ -110,9 +121,8 @@ void resize_rows(const cv::Mat& input, const std::vector<Taps>& taps, cv::Mat& o
   }
 }
 
-cv::Mat resize_horizontally(const cv::Mat& input, int width, const Kernel& kernel) {
-  const auto taps = make_taps(input.cols, width, kernel);
-  cv::Mat output(input.rows, width, input.type());
+cv::Mat resize_horizontally(const cv::Mat& input, const std::vector<Taps>& taps) {
+  cv::Mat output(input.rows, static_cast<int>(taps.size()), input.type());
   switch (input.channels()) {
     case 1:
       resize_rows<1>(input, taps, output);
@@ -127,13 +137,12 @@ cv::Mat resize_horizontally(const cv::Mat& input, int width, const Kernel& kerne
 }
 
 // Whole rows at a time: the inner loop is one multiply-add over contiguous bytes.
-cv::Mat resize_vertically(const cv::Mat& input, int height, const Kernel& kernel) {
-  const auto taps = make_taps(input.rows, height, kernel);
-  cv::Mat output(height, input.cols, input.type());
+cv::Mat resize_vertically(const cv::Mat& input, const std::vector<Taps>& taps) {
+  cv::Mat output(static_cast<int>(taps.size()), input.cols, input.type());
   const std::size_t count =
       static_cast<std::size_t>(input.cols) * static_cast<std::size_t>(input.channels());
   std::vector<std::int32_t> sums(count);
-  for (int y = 0; y < height; ++y) {
+  for (int y = 0; y < output.rows; ++y) {
     const Taps& tap = taps[static_cast<std::size_t>(y)];
     std::fill(sums.begin(), sums.end(), kHalf);
     for (std::size_t j = 0; j < tap.weights.size(); ++j) {
@@ -146,6 +155,18 @@ cv::Mat resize_vertically(const cv::Mat& input, int height, const Kernel& kernel
     std::transform(sums.begin(), sums.end(), output.ptr(y), to_byte);
   }
   return output;
+}
+
+// The input rows that these output rows read; the taps then count from the first of them.
+cv::Range rebase(std::vector<Taps>& taps) {
+  cv::Range used(taps.front().first, 0);
+  for (const Taps& tap : taps) {
+    used.end = std::max(used.end, tap.first + static_cast<int>(tap.weights.size()));
+  }
+  for (Taps& tap : taps) {
+    tap.first -= used.start;
+  }
+  return used;
 }
 
 // a·b / 255, rounded, for bytes.
@@ -177,39 +198,65 @@ void unpremultiply(cv::Mat& image) {
   }
 }
 
-void check_arguments(const cv::Mat& image, int height, int width) {
+void check_arguments(const cv::Mat& image, int height, int width, int largest) {
   const int type = image.type();
   if (image.empty() || (type != CV_8UC1 && type != CV_8UC3 && type != CV_8UC4)) {
     throw Error({.what = "cannot resize this image",
                  .expected = "8-bit pixels in 1, 3 or 4 channels",
                  .got = image.empty() ? "no pixels" : cv::typeToString(type)});
   }
-  if (height < 1 || width < 1 || height > kLargestSide || width > kLargestSide) {
+  if (height < 1 || width < 1 || height > largest || width > largest) {
     throw Error({.what = "cannot resize an image to this size",
-                 .expected = c10::str("1 to ", kLargestSide, " pixels a side"),
+                 .expected = c10::str("1 to ", largest, " pixels a side"),
                  .got = c10::str(height, " × ", width)});
   }
 }
 
 }  // namespace
 
-cv::Mat resize_image(const cv::Mat& image, int height, int width, ResampleFilter filter) {
-  check_arguments(image, height, width);
+cv::Mat resize_image_window(const cv::Mat& image,
+                            int height,
+                            int width,
+                            ResampleFilter filter,
+                            const cv::Rect& window) {
+  check_arguments(image, height, width, kLargestVirtualSide);
+  if (window.x < 0 || window.y < 0 || window.width < 1 || window.height < 1 ||
+      window.width > std::min(width - window.x, kLargestSide) ||
+      window.height > std::min(height - window.y, kLargestSide)) {
+    throw Error(
+        {.what = "the window does not lie inside the resized image",
+         .expected = c10::str(height, " × ", width),
+         .got = c10::str(window.height, " × ", window.width, " at ", window.y, ", ", window.x)});
+  }
   if (image.rows == height && image.cols == width) {
-    return image.clone();
+    return image(window).clone();
   }
   const Kernel kernel = kernel_of(filter);
-  cv::Mat result = image.channels() == 4 ? premultiplied(image) : image;
-  if (result.cols != width) {
-    result = resize_horizontally(result, width, kernel);
+  cv::Mat result = image;
+  std::vector<Taps> vertical;
+  if (image.rows != height) {
+    vertical = make_taps(image.rows, height, {window.y, window.height}, kernel);
+    result = image.rowRange(rebase(vertical));
+  } else {
+    result = image.rowRange(window.y, window.y + window.height);
   }
-  if (result.rows != height) {
-    result = resize_vertically(result, height, kernel);
+  if (result.channels() == 4) {
+    result = premultiplied(result);
   }
+  result = image.cols != width
+               ? resize_horizontally(result,
+                                     make_taps(image.cols, width, {window.x, window.width}, kernel))
+               : result.colRange(window.x, window.x + window.width);
+  result = vertical.empty() ? result.clone() : resize_vertically(result, vertical);
   if (result.channels() == 4) {
     unpremultiply(result);
   }
   return result;
+}
+
+cv::Mat resize_image(const cv::Mat& image, int height, int width, ResampleFilter filter) {
+  check_arguments(image, height, width, kLargestSide);
+  return resize_image_window(image, height, width, filter, {0, 0, width, height});
 }
 
 }  // namespace parallax

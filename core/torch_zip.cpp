@@ -21,7 +21,7 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr std::uint64_t kLargestPickle = std::uint64_t{64} << 20;
-constexpr std::array kStateDictKeys = {"model_ema", "model", "state_dict"};
+constexpr std::array kStateDictKeys = {"state_dict_ema", "model_ema", "model", "state_dict"};
 constexpr std::string_view kPickleName = "/data.pkl";
 constexpr std::string_view kParallelPrefix = "module.";
 constexpr const char* kSaveStateDict = "Save it with torch.save(model.state_dict(), path).";
@@ -102,7 +102,7 @@ const PickleValue& find_state_dict(const PickleValue& root, const std::string& w
   }
   throw Error({.what = "the checkpoint holds no state dict",
                .where = where,
-               .expected = "a dictionary of tensors, at the top or under 'model_ema', 'model' or "
+               .expected = "a dictionary of tensors, at the top or under 'state_dict_ema', 'model_ema', 'model' or "
                            "'state_dict'",
                .got = describe(root),
                .remedy = kSaveStateDict});

@@ -1,5 +1,5 @@
 // Timings with google-benchmark: the TTT layer per variant and form, and the bundled model's
-// reconstruct and render. Build target `parallax_benchmarks`; not a test.
+// reconstruct and render, the classifiers. Build target `parallax_benchmarks`; not a test.
 //
 // Ratios are stable with --benchmark_enable_random_interleaving=true --benchmark_repetitions=5
 // --benchmark_report_aggregates_only=true.
@@ -9,6 +9,7 @@
 #include "core/paths.h"
 #include "core/ttt/form.h"
 #include "core/ttt/parallel.h"
+#include "tests/benchmark_classify.h"
 #include "vision/nvs/model_store.h"
 #include "vision/nvs/prepared_scene.h"
 #include "vision/synth/multi_view_sample.h"
@@ -193,6 +194,7 @@ void register_all() {
 
 int main(int argc, char** argv) {
   parallax::register_all();
+  parallax::register_classify_benchmarks();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   return 0;

@@ -1,6 +1,7 @@
 // Image files of every kind that Parallax reads, broken ones, and the arithmetic on pixels.
 #include "core/image.h"
 
+#include <gif_lib.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -197,11 +198,76 @@ TEST(Image, AppliesEveryExifOrientation) {
 
 TEST(Image, EveryTruncationEndsInAnError) {
   const cv::Mat bgr = noise(9, 13, CV_8UC3);
-  for (const char* extension : {".png", ".jpg", ".webp", ".bmp", ".tiff"}) {
+  for (const char* extension : {".png", ".jpg", ".webp", ".bmp", ".tiff", ".ppm"}) {
     const std::string good = encoded(extension, bgr);
     for (std::size_t size = 0; size < good.size(); size += size < 64 ? 1 : 7) {
       ASSERT_NE(error_of(good.substr(0, size)), "no error") << extension << " " << size;
     }
+  }
+}
+
+// A GIF of four colours, its pixel values the columns' and rows' sums; colour 3 may be transparent.
+std::string build_gif(int rows, int cols, bool interlaced, bool transparent) {
+  std::string bytes;
+  int code = 0;
+  GifFileType* gif = EGifOpen(
+      &bytes,
+      [](GifFileType* file, const GifByteType* data, int count) {
+        static_cast<std::string*>(file->UserData)
+            ->append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(count));
+        return count;
+      },
+      &code);
+  const GifColorType colours[] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {9, 8, 7}};
+  ColorMapObject* map = GifMakeMapObject(4, colours);
+  EGifPutScreenDesc(gif, cols, rows, 2, 0, map);
+  const GifByteType control[] = {static_cast<GifByteType>(transparent ? 1 : 0), 0, 0, 3};
+  EGifPutExtension(gif, GRAPHICS_EXT_FUNC_CODE, 4, control);
+  EGifPutImageDesc(gif, 0, 0, cols, rows, interlaced, nullptr);
+  const std::vector<std::pair<int, int>> passes =
+      interlaced ? std::vector<std::pair<int, int>>{{0, 8}, {4, 8}, {2, 4}, {1, 2}}
+                 : std::vector<std::pair<int, int>>{{0, 1}};
+  for (const auto& [first, step] : passes) {
+    for (int y = first; y < rows; y += step) {
+      std::vector<GifPixelType> line;
+      for (int x = 0; x < cols; ++x) {
+        line.push_back(static_cast<GifPixelType>((x + y) % 4));
+      }
+      EGifPutLine(gif, line.data(), cols);
+    }
+  }
+  GifFreeMapObject(map);
+  EGifCloseFile(gif, &code);
+  return bytes;
+}
+
+TEST(Image, ReadsGif) {
+  for (const bool interlaced : {false, true}) {
+    const cv::Mat opaque = read_bytes(build_gif(11, 7, interlaced, false));
+    const cv::Mat transparent = read_bytes(build_gif(11, 7, interlaced, true));
+    ASSERT_EQ(opaque.type(), CV_8UC3);
+    ASSERT_EQ(transparent.type(), CV_8UC4);
+    const cv::Vec3b colours[] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {9, 8, 7}};
+    for (int y = 0; y < 11; ++y) {
+      for (int x = 0; x < 7; ++x) {
+        EXPECT_EQ(opaque.at<cv::Vec3b>(y, x), colours[(x + y) % 4]);
+        EXPECT_EQ(transparent.at<cv::Vec4b>(y, x)[3], (x + y) % 4 == 3 ? 0 : 255);
+      }
+    }
+  }
+}
+
+TEST(Image, BrokenGifsAreErrors) {
+  const std::string good = build_gif(11, 7, false, true);
+  // All but the bytes that end the picture and the file.
+  for (std::size_t size = 0; size + 3 < good.size(); ++size) {
+    ASSERT_NE(error_of(good.substr(0, size)), "no error") << size;
+  }
+  std::mt19937 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    std::string bytes = good;
+    bytes[random() % bytes.size()] = static_cast<char>(random());
+    error_of(bytes);
   }
 }
 
@@ -228,7 +294,7 @@ TEST(Image, RefusesWhatIsNotAnImage) {
 TEST(Image, DamagedBytesDecodeOrEndInAnError) {
   const cv::Mat bgr = noise(9, 13, CV_8UC3);
   std::mt19937 random(1);
-  for (const char* extension : {".png", ".jpg", ".webp", ".bmp", ".tiff"}) {
+  for (const char* extension : {".png", ".jpg", ".webp", ".bmp", ".tiff", ".ppm"}) {
     const std::string good = encoded(extension, bgr);
     for (int i = 0; i < 300; ++i) {
       std::string bytes = good;

@@ -73,6 +73,10 @@ TEST(TorchZip, PrefersTheAveragedModel) {
       pickled_dict({{"model", pickled_dict({{"plain", pickled_tensor({})}})},
                     {"model_ema", pickled_dict({{"averaged", pickled_tensor({})}})}}));
   EXPECT_TRUE(load_bytes(bytes).tensors.contains("averaged"));
+  const std::string official = build_torch_file(
+      pickled_dict({{"model", pickled_dict({{"plain", pickled_tensor({})}})},
+                    {"state_dict_ema", pickled_dict({{"averaged", pickled_tensor({})}})}}));
+  EXPECT_TRUE(load_bytes(official).tensors.contains("averaged"));
   const std::string without = build_torch_file(
       pickled_dict({{"model_ema", "N"}, {"model", pickled_dict({{"w", pickled_tensor({})}})}}));
   EXPECT_TRUE(load_bytes(without).tensors.contains("w"));

@@ -2,6 +2,7 @@
 #include "tests/program.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,7 +32,8 @@ std::string temporary_file() {
 
 RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
                                const ProgramOptions& options)
-    : out_(temporary_file()), err_(temporary_file()) {
+    : in_(temporary_file()), out_(temporary_file()), err_(temporary_file()) {
+  std::ofstream(in_, std::ios::binary) << options.input;
   std::vector<std::string> words = options.wrapper;
   words.emplace_back(PARALLAX_PROGRAM);
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -49,7 +51,7 @@ RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
     for (const auto& [name, value] : options.environment) {
       setenv(name.c_str(), value.c_str(), 1);
     }
-    dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+    dup2(open(in_.c_str(), O_RDONLY), STDIN_FILENO);
     dup2(open(out_.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
     dup2(open(err_.c_str(), O_WRONLY | O_TRUNC), STDERR_FILENO);
     execvp(argv[0], argv.data());
@@ -67,22 +69,34 @@ RunningProgram::~RunningProgram() {
 void RunningProgram::send(int signal) const { kill(child_, signal); }
 
 bool RunningProgram::has_ended() {
-  ended_ = ended_ || waitpid(child_, &status_, WNOHANG) == child_;
+  end(WNOHANG);
   return ended_;
 }
 
-ProgramResult RunningProgram::wait() {
-  if (!ended_) {
-    waitpid(child_, &status_, 0);
+void RunningProgram::end(int flags) {
+  rusage usage{};
+  if (!ended_ && wait4(child_, &status_, flags, &usage) == child_) {
     ended_ = true;
+    peak_kilobytes_ = usage.ru_maxrss;
   }
+}
+
+ProgramResult RunningProgram::wait() {
+  end(0);
+  std::remove(in_.c_str());
   return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_),
           read_and_remove(out_),
-          read_and_remove(err_)};
+          read_and_remove(err_),
+          peak_kilobytes_};
 }
 
 ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& folder) {
-  return RunningProgram(arguments, {.folder = folder}).wait();
+  return run_program_with(arguments, {.folder = folder});
+}
+
+ProgramResult run_program_with(const std::vector<std::string>& arguments,
+                               const ProgramOptions& options) {
+  return RunningProgram(arguments, options).wait();
 }
 
 }  // namespace parallax::testing

@@ -13,11 +13,13 @@ struct ProgramResult {
   int exit_code = -1;  // 128 + signal where it was killed
   std::string out;
   std::string err;
+  long peak_kilobytes = 0;  // of resident memory
 };
 
 struct ProgramOptions {
   std::string folder;                                            // to run in; empty: this one
   std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
+  std::string input;                                             // what stdin holds
   std::vector<std::string> wrapper;  // words before the program, such as `ip netns exec NAME`
 };
 
@@ -34,15 +36,21 @@ class RunningProgram {
   ProgramResult wait();
 
  private:
+  void end(int flags);  // takes the program's end from the system, if it has ended
+
   pid_t child_ = -1;
   bool ended_ = false;
   int status_ = 0;
-  std::string out_;  // files
+  long peak_kilobytes_ = 0;
+  std::string in_;  // files
+  std::string out_;
   std::string err_;
 };
 
 // Runs `parallax ARGS…` to its end, in `folder` if given.
 ProgramResult run_program(const std::vector<std::string>& arguments,
                           const std::string& folder = "");
+ProgramResult run_program_with(const std::vector<std::string>& arguments,
+                               const ProgramOptions& options);
 
 }  // namespace parallax::testing

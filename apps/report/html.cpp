@@ -18,15 +18,18 @@ using axes::extent_of;
 using axes::kColours;
 using axes::ticks;
 
-std::string base64(const std::vector<uchar>& bytes) {
+}  // namespace
+
+std::string base64(std::string_view bytes) {
   constexpr const char* kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto byte = [&](size_t i) { return static_cast<unsigned>(static_cast<uchar>(bytes[i])); };
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);
   for (size_t i = 0; i < bytes.size(); i += 3) {
-    unsigned group = bytes[i] << 16U;
-    group |= i + 1 < bytes.size() ? bytes[i + 1] << 8U : 0U;
-    group |= i + 2 < bytes.size() ? bytes[i + 2] : 0U;
+    unsigned group = byte(i) << 16U;
+    group |= i + 1 < bytes.size() ? byte(i + 1) << 8U : 0U;
+    group |= i + 2 < bytes.size() ? byte(i + 2) : 0U;
     text += kAlphabet[group >> 18U & 63U];
     text += kAlphabet[group >> 12U & 63U];
     text += i + 1 < bytes.size() ? kAlphabet[group >> 6U & 63U] : '=';
@@ -34,8 +37,6 @@ std::string base64(const std::vector<uchar>& bytes) {
   }
   return text;
 }
-
-}  // namespace
 
 std::string escape(const std::string& text) {
   std::string safe;
@@ -69,7 +70,7 @@ std::string image(const cv::Mat& picture, const std::string& alt, int width_px) 
   std::vector<uchar> png;
   cv::imencode(".png", bgr, png);
   return fmt::format("<img src=\"data:image/png;base64,{}\" alt=\"{}\" title=\"{}\" width=\"{}\">",
-                     base64(png),
+                     base64({reinterpret_cast<const char*>(png.data()), png.size()}),
                      escape(alt),
                      escape(alt),
                      width_px);

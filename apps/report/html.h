@@ -3,6 +3,7 @@
 
 #include <opencv2/core/mat.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,9 @@ namespace parallax::html {
 
 // Text with &, <, > and quotes made safe.
 std::string escape(const std::string& text);
+
+// Any bytes as text, for data URIs.
+std::string base64(std::string_view bytes);
 
 // <img> of a picture ([H, W, 3] uint8 RGB) as an embedded PNG, shown with sharp pixels.
 std::string image(const cv::Mat& picture, const std::string& alt, int width_px);

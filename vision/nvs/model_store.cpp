@@ -4,10 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "core/device.h"
-#include "core/paths.h"
+#include "vision/model_files.h"
 #include "vision/module_weights.h"
 
 namespace parallax {
@@ -15,30 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kMetadataKey = "parallax";
 constexpr const char* kModelKind = "lact_nvs";
-
-nlohmann::json parse_card(const std::string& text, const std::string& where) {
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object()) {
-    throw Error(ErrorParts{.what = "the model card is not a JSON object", .where = where});
-  }
-  return json;
-}
-
-std::optional<nlohmann::json> find_card(const fs::path& path, const Checkpoint& checkpoint) {
-  if (const auto it = checkpoint.metadata.find(kMetadataKey); it != checkpoint.metadata.end()) {
-    return parse_card(it->second, path.string() + ", metadata");
-  }
-  fs::path sidecar = path;
-  sidecar.replace_extension(".json");
-  std::ifstream file(sidecar);
-  if (!file) {
-    return std::nullopt;
-  }
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  return parse_card(text, sidecar.string());
-}
 
 const Tensor& require_tensor(const TensorMap& tensors,
                              const std::string& name,
@@ -79,27 +55,6 @@ void read_training_facts(NvsModelCard& card, const std::string& where) {
   }
 }
 
-fs::path find_model_file(const std::string& name_or_path) {
-  std::error_code ignored;
-  if (fs::is_regular_file(name_or_path, ignored)) {
-    return name_or_path;
-  }
-  for (const fs::path& folder : {assets_folder() / "models", user_models_folder()}) {
-    for (const char* extension : {".safetensors", ".pt", ".pth"}) {
-      const fs::path candidate = folder / (name_or_path + extension);
-      if (fs::is_regular_file(candidate, ignored)) {
-        return candidate;
-      }
-    }
-  }
-  std::string names;
-  for (const ModelListing& listing : list_nvs_models()) {
-    names += (names.empty() ? "" : ", ") + listing.name;
-  }
-  throw UsageError(ErrorParts{.what = "there is no model '" + name_or_path + "'",
-                              .expected = "a file (.safetensors, .pt, .pth) or one of " + names});
-}
-
 }  // namespace
 
 LactNvsOptions options_from_shapes(const TensorMap& tensors, const std::string& where) {
@@ -132,7 +87,7 @@ LactNvsOptions options_from_shapes(const TensorMap& tensors, const std::string& 
 
 NvsModelCard read_model_card(const fs::path& path, const Checkpoint& checkpoint) {
   NvsModelCard card;
-  if (const auto json = find_card(path, checkpoint)) {
+  if (const auto json = find_model_card(path, checkpoint)) {
     card.json = *json;
     card.has_card = true;
     if (card.json.value("model", nlohmann::json(kModelKind)) != kModelKind) {
@@ -157,20 +112,12 @@ NvsModelCard read_model_card(const fs::path& path, const Checkpoint& checkpoint)
 
 std::vector<ModelListing> list_nvs_models() {
   std::vector<ModelListing> listings;
-  for (const fs::path& folder : {assets_folder() / "models", user_models_folder()}) {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      const fs::path& path = entry.path();
-      if (path.extension() != ".safetensors" && path.extension() != ".pt" &&
-          path.extension() != ".pth") {
-        continue;
-      }
-      try {
-        listings.push_back(
-            {path.stem().string(), path, read_model_card(path, load_checkpoint(path))});
-      } catch (const Error&) {
-        continue;  // another kind of model, or broken: `info` says which
-      }
+  for (const fs::path& path : model_files()) {
+    try {
+      listings.push_back(
+          {path.stem().string(), path, read_model_card(path, load_checkpoint(path))});
+    } catch (const Error&) {
+      continue;  // another kind of model, or broken: `info` says which
     }
   }
   std::sort(listings.begin(), listings.end(), [](const ModelListing& a, const ModelListing& b) {
@@ -179,8 +126,20 @@ std::vector<ModelListing> list_nvs_models() {
   return listings;
 }
 
+namespace {
+
+std::vector<std::string> nvs_model_names() {
+  std::vector<std::string> names;
+  for (const ModelListing& listing : list_nvs_models()) {
+    names.push_back(listing.name);
+  }
+  return names;
+}
+
+}  // namespace
+
 NvsModel load_nvs_model(const std::string& name_or_path, const std::string& variant) {
-  const fs::path path = find_model_file(name_or_path);
+  const fs::path path = find_model_file(name_or_path, nvs_model_names);
   const Checkpoint checkpoint = load_checkpoint(path);
   NvsModel model{.name = path.stem().string(), .path = path};
   model.card = read_model_card(path, checkpoint);
@@ -236,7 +195,7 @@ void save_nvs_model(const fs::path& path,
   full["model"] = kModelKind;
   full["config"] = options_to_json(module.options());
   Checkpoint checkpoint{.tensors = collect_weights(module, dtype)};
-  checkpoint.metadata[kMetadataKey] = full.dump();
+  checkpoint.metadata[kCardMetadataKey] = full.dump();
   save_safetensors(path, checkpoint);
 }
 

@@ -6,12 +6,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <opencv2/imgproc.hpp>
 
 #include "core/error.h"
 #include "core/image.h"
 
 namespace parallax {
 namespace {
+
+constexpr double kPublishedMargin = 256.0 / 224.0;
+constexpr int kLargestUncropped = 32;
 
 void check_rgb(const cv::Mat& rgb) {
   if (rgb.empty() || rgb.type() != CV_8UC3) {
@@ -24,6 +28,14 @@ void check_rgb(const cv::Mat& rgb) {
 // torchvision's int(round((size − crop) / 2)), halves to even.
 int crop_offset(int size, int crop) {
   return static_cast<int>(std::nearbyint((size - crop) / 2.0));
+}
+
+// The centre of the image resized to height × width; the rest of it is never made, so that a thin
+// image, enlarged, needs no memory to speak of.
+cv::Mat cropped(const cv::Mat& rgb, int height, int width, int crop_height, int crop_width) {
+  const cv::Rect window(
+      crop_offset(width, crop_width), crop_offset(height, crop_height), crop_width, crop_height);
+  return resize_image_window(rgb, height, width, ResampleFilter::kBicubic, window);
 }
 
 }  // namespace
@@ -39,11 +51,31 @@ cv::Mat resize_and_centre_crop(const cv::Mat& rgb, int shorter_side, int crop) {
   const auto scaled = [&](int side) {  // rounded down; exact for the shorter side itself
     return static_cast<int>(std::int64_t{shorter_side} * side / shorter);
   };
-  const cv::Mat resized =
-      resize_image(rgb, scaled(rgb.rows), scaled(rgb.cols), ResampleFilter::kBicubic);
-  const cv::Rect square(
-      crop_offset(resized.cols, crop), crop_offset(resized.rows, crop), crop, crop);
-  return resized(square).clone();
+  return cropped(rgb, scaled(rgb.rows), scaled(rgb.cols), crop, crop);
+}
+
+cv::Mat crop_for_classifier(const cv::Mat& image, const ClassifierView& view) {
+  cv::Mat rgb = image;
+  if (image.channels() == 4) {
+    cv::cvtColor(image, rgb, cv::COLOR_RGBA2RGB);
+  }
+  check_rgb(rgb);
+  const int crop = std::min(view.height, view.width);
+  int shorter_side = view.resize_side;
+  if (shorter_side == 0) {
+    shorter_side = crop > kLargestUncropped ? static_cast<int>(kPublishedMargin * crop) : crop;
+  }
+  if (view.height == view.width) {
+    return resize_and_centre_crop(rgb, std::max(shorter_side, crop), crop);
+  }
+  const double margin = std::max(1.0, static_cast<double>(shorter_side) / crop);
+  const double scale = margin * std::max(static_cast<double>(view.height) / rgb.rows,
+                                         static_cast<double>(view.width) / rgb.cols);
+  const auto scaled = [&](int side, int least) {
+    return std::max(least, static_cast<int>(std::nearbyint(side * scale)));
+  };
+  return cropped(
+      rgb, scaled(rgb.rows, view.height), scaled(rgb.cols, view.width), view.height, view.width);
 }
 
 Tensor normalised_image(const cv::Mat& rgb) {

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The heavy check of `classify`: many small images in one run, its memory watched; then the same
+# killed half-way and resumed, every image exactly once. Takes minutes.
+#   scripts/classify_many.sh MODEL [COUNT] [classify's options…]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+model=${1:?a classifier: a bundled name or a checkpoint}
+count=${2:-20000}
+shift; [ $# -gt 0 ] && shift
+program=build/release/parallax
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# A hundred different pictures, each under many names, in a hundred folders.
+mkdir -p "$scratch/seeds" "$scratch/images"
+"$program" scenes "$scratch/seeds" --count 4 --views 25 --size 64x64 --quiet >/dev/null
+mapfile -t seeds < <(find "$scratch/seeds" -name '*.png' | sort | head -100)
+for ((i = 0; i < count; ++i)); do
+  folder="$scratch/images/$((i % 100))x"
+  ((i < 100)) && mkdir -p "$folder"
+  ln "${seeds[i % ${#seeds[@]}]}" "$folder/$i.png"
+done
+
+lines() { [ -e "$1" ] && wc -l <"$1" || echo 0; }
+# Replaces the shell that calls it, so that its process id is the program's.
+classify() { exec "$program" classify "$scratch/images" --model "$model" -o "$scratch/$1" --quiet "${@:2}"; }
+
+classify whole "$@" >/dev/null & pid=$!
+early=0; late=0
+while kill -0 "$pid" 2>/dev/null; do
+  memory=$(awk '/VmRSS/ {print $2}' "/proc/$pid/status" 2>/dev/null || true)
+  done_now=$(lines "$scratch/whole/results.jsonl")
+  if [ -n "$memory" ] && ((done_now > 0 && done_now < count)); then
+    ((done_now <= 1000)) && ((memory > early)) && early=$memory
+    ((done_now > 1000)) && ((memory > late)) && late=$memory
+  fi
+  sleep 0.2
+done
+wait "$pid"
+printf 'memory: at most %d MiB in the first thousand images, %d MiB after\n' $((early / 1024)) $((late / 1024))
+
+classify killed "$@" >/dev/null & pid=$!
+while (($(lines "$scratch/killed/results.jsonl") < count / 2)); do sleep 0.1; done
+kill -KILL "$pid"; wait "$pid" 2>/dev/null || true
+before=$(lines "$scratch/killed/results.jsonl")
+(classify killed --resume "$@" >/dev/null)
+all=$(lines "$scratch/killed/results.jsonl")
+different=$(grep -o '"path":"[^"]*"' "$scratch/killed/results.jsonl" | sort -u | wc -l)
+printf 'killed after %d of %d; after resuming %d rows, %d different images\n' "$before" "$count" "$all" "$different"
+((all == count && different == count)) || { echo "not every image exactly once" >&2; exit 1; }
+# Freed memory may stay with the allocator in pieces: 5 % are no growth.
+((late <= early + early / 20 + 8192)) || { echo "memory grows" >&2; exit 1; }
+grep -o '"images_per_second": [0-9.]*' "$scratch/whole/summary.json"

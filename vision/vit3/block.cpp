@@ -1,0 +1,180 @@
+// Projections, the two inner nets, and the residual block.
+#include "vision/vit3/block.h"
+
+#include "core/error.h"
+
+namespace parallax {
+namespace {
+
+constexpr double kPlainNormEps = 1e-6;
+constexpr double kHierarchicalNormEps = 1e-5;
+constexpr double kRotaryBase = 10000;
+constexpr double kFastWeightStd = 0.02;
+
+}  // namespace
+
+Tensor rotary_table(int64_t rows, int64_t cols, int64_t dim) {
+  const int64_t quarter = dim / 4;
+  // In float32 throughout, as the published tables were made.
+  const Tensor exponents = torch::arange(quarter, torch::kFloat32) / static_cast<double>(quarter);
+  const Tensor speeds = 1 / torch::pow(kRotaryBase, exponents);
+  const auto angles = [&](int64_t count) {
+    return torch::arange(count, torch::kFloat32).unsqueeze(1) * speeds;
+  };
+  const Tensor by_row = angles(rows).unsqueeze(1).expand({rows, cols, quarter});
+  const Tensor by_column = angles(cols).unsqueeze(0).expand({rows, cols, quarter});
+  const Tensor all = torch::cat({by_row, by_column}, -1);
+  return torch::stack({all.cos(), all.sin()}, -1);
+}
+
+Tensor rotate_pairs(const Tensor& x, const Tensor& table) {
+  const auto precision = x.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() /= 2;
+  shape.push_back(2);
+  std::vector<int64_t> table_shape(shape.size() - 1, 1);
+  table_shape[1] = table.size(0) * table.size(1);
+  table_shape.back() = table.size(2);
+  const Tensor turns = torch::view_as_complex(table.to(precision)).reshape(table_shape);
+  const Tensor pairs = torch::view_as_complex(x.to(precision).reshape(shape));
+  return torch::view_as_real(pairs * turns).flatten(-2).to(x.scalar_type());
+}
+
+Vit3Layer::Vit3Layer(int64_t dim, int64_t heads, bool qkv_bias, const Vit3Rule& rule)
+    : heads_(heads), head_dim_(dim / heads), rule_(rule) {
+  const std::vector<int64_t> square = {1, heads, head_dim_, head_dim_};
+  w1_ = register_parameter("w1", torch::zeros(square));
+  w2_ = register_parameter("w2", torch::zeros(square));
+  w3_ = register_parameter("w3", torch::zeros({head_dim_, 1, 3, 3}));
+  qkv_ = register_module("qkv", std::make_shared<Dense>(dim, 3 * (dim + head_dim_), qkv_bias));
+  proj_ = register_module("proj", std::make_shared<Dense>(dim + head_dim_, dim));
+}
+
+void Vit3Layer::initialise() {
+  const torch::NoGradGuard no_grad;
+  for (Tensor* w : {&w1_, &w2_, &w3_}) {
+    w->normal_(0, kFastWeightStd);
+  }
+}
+
+Vit3Projections Vit3Layer::project(const Tensor& x,
+                                   const TokenGrid& grid,
+                                   const Tensor& rotations) const {
+  const int64_t batch = x.size(0);
+  const int64_t tokens = x.size(1);
+  const int64_t dim = x.size(2);
+  const Tensor packed = qkv_->forward(x);
+  const auto grid_part = [&](int64_t index) {
+    return as_grid(packed.narrow(-1, 3 * dim + index * head_dim_, head_dim_), grid.rows, grid.cols);
+  };
+  const auto split_heads = [&](const Tensor& part, int64_t parts) {  // → [parts, H, B, N, d]
+    return part.reshape({batch, tokens, parts, heads_, head_dim_})
+        .permute({2, 3, 0, 1, 4})
+        .contiguous();
+  };
+  Vit3Projections p;
+  if (rotations.defined()) {
+    const Tensor turned =
+        rotate_pairs(packed.narrow(-1, 0, 2 * dim).view({batch, tokens, 2, dim}), rotations);
+    const Tensor qk = split_heads(turned, 2);
+    p.q1 = qk[0];
+    p.k1 = qk[1];
+    p.v1 = split_heads(packed.narrow(-1, 2 * dim, dim), 1)[0];
+  } else {
+    const Tensor qkv = split_heads(packed.narrow(-1, 0, 3 * dim), 3);
+    p.q1 = qkv[0];
+    p.k1 = qkv[1];
+    p.v1 = qkv[2];
+  }
+  p.q2 = grid_part(0);
+  p.k2 = grid_part(1);
+  p.v2 = grid_part(2);
+  return p;
+}
+
+Tensor Vit3Layer::forward(const Tensor& x,
+                          const TokenGrid& grid,
+                          const Tensor& rotations,
+                          const Vit3Pass& pass,
+                          Vit3LayerTrace* trace) const {
+  if (x.dim() != 3 || x.size(1) != grid.rows * grid.cols) {
+    throw Error(ErrorParts{.what = "the tokens do not fill the grid",
+                           .expected = c10::str("[B, ", grid.rows, "·", grid.cols, ", C]"),
+                           .got = c10::str(x.sizes())});
+  }
+  const Vit3Projections p = project(x, grid, rotations);
+  const int64_t rows_per_step = pass.form == Form::kRecurrent ? pass.rows_per_step : 0;
+  // All heads first: the products are batched over them.
+  const GluWeights start = {w1_.transpose(0, 1), w2_.transpose(0, 1)};
+  const GluWeights glu = train_glu(rule_, p.q1, p.k1, p.v1, start, rows_per_step * grid.cols);
+  const Tensor w3 = train_convolution(rule_, p.q2, p.k2, p.v2, w3_, rows_per_step);
+  const Tensor glu_output = apply_glu(rule_, p.q1, p.k1, glu).permute({1, 2, 0, 3}).flatten(2);
+  const Tensor kernel_output = as_tokens(apply_convolution(rule_, p.q2, p.k2, w3));
+  if (trace != nullptr) {
+    *trace = {p, glu, w3, glu_output, kernel_output};
+  }
+  return proj_->forward(torch::cat({glu_output, kernel_output}, -1));
+}
+
+Vit3Mlp::Vit3Mlp(const Vit3BlockShape& shape)
+    : fc1_(register_module("fc1", std::make_shared<Dense>(shape.dim, shape.mlp_hidden))),
+      fc2_(register_module("fc2", std::make_shared<Dense>(shape.mlp_hidden, shape.dim))) {
+  if (shape.hierarchical) {
+    dwc_ = register_module(
+        "dwc",
+        std::make_shared<Convolution>(ConvolutionShape{.in = shape.mlp_hidden,
+                                                       .out = shape.mlp_hidden,
+                                                       .kernel = 3,
+                                                       .groups = shape.mlp_hidden}));
+  }
+}
+
+Tensor Vit3Mlp::forward(const Tensor& x, const TokenGrid& grid) const {
+  Tensor hidden = torch::gelu(fc1_->forward(x));
+  if (dwc_) {
+    hidden = torch::gelu(hidden + dwc_->forward_tokens(hidden, grid.rows, grid.cols));
+  }
+  return fc2_->forward(hidden);
+}
+
+Vit3Block::Vit3Block(const Vit3BlockShape& shape, const Vit3Rule& rule)
+    : dim_(shape.dim), drop_path_(shape.drop_path) {
+  const double eps = shape.hierarchical ? kHierarchicalNormEps : kPlainNormEps;
+  cpe_ = register_module("cpe",
+                         std::make_shared<Convolution>(ConvolutionShape{
+                             .in = dim_, .out = dim_, .kernel = 3, .groups = dim_}));
+  norm1_ = register_module("norm1", std::make_shared<LayerNormalisation>(dim_, eps));
+  attn_ =
+      register_module("attn", std::make_shared<Vit3Layer>(dim_, shape.heads, shape.qkv_bias, rule));
+  norm2_ = register_module("norm2", std::make_shared<LayerNormalisation>(dim_, eps));
+  mlp_ = register_module("mlp", std::make_shared<Vit3Mlp>(shape));
+  if (shape.hierarchical) {
+    const auto rope = register_module("rope", std::make_shared<torch::nn::Module>());
+    rotations_ =
+        rope->register_buffer("rotations", rotary_table(shape.grid.rows, shape.grid.cols, dim_));
+  }
+}
+
+const Tensor& Vit3Block::rotations(const TokenGrid& grid) {
+  const auto fits = [&](const Tensor& table) {
+    return table.defined() && table.size(0) == grid.rows && table.size(1) == grid.cols;
+  };
+  if (!rotations_.defined() || fits(rotations_)) {
+    return rotations_;
+  }
+  if (!fits(other_rotations_) || other_rotations_.device() != rotations_.device()) {
+    other_rotations_ = rotary_table(grid.rows, grid.cols, dim_).to(rotations_.options());
+  }
+  return other_rotations_;
+}
+
+Tensor Vit3Block::forward(const Tensor& x, const TokenGrid& grid, const Vit3Pass& pass) {
+  const auto residual = [&](const Tensor& branch) {
+    return drop_path(branch, drop_path_, is_training());
+  };
+  Tensor y = x + cpe_->forward_tokens(x, grid.rows, grid.cols);
+  y = y + residual(attn_->forward(norm1_->forward(y), grid, rotations(grid), pass));
+  return y + residual(mlp_->forward(norm2_->forward(y), grid));
+}
+
+}  // namespace parallax
