@@ -16,6 +16,7 @@ using nlohmann::json;
 
 constexpr int kConfusionWidth = 900;  // pixels at most
 constexpr size_t kTopShown = 5;
+constexpr std::string_view kMark = "@rows@";  // in the page's frame, where the rows go
 
 constexpr const char* kStyle = R"(<style>
 .tools { position: sticky; top: 0; background: #fff; padding: .6em 0; border-bottom: 1px solid #ddd;
@@ -207,10 +208,9 @@ void write_classify_page(const std::filesystem::path& path,
                          const ClassifyPageOptions& options) {
   AtomicFile file(path);
   const auto put = [&](std::string_view text) { file.write(text.data(), text.size()); };
-  // The rows go where the page's frame has this mark.
-  constexpr const char* kMark = "@rows@";
   const std::string frame = html::page(
-      options.title, kStyle + introduction(results, summary, options) + kTools + kMark + kScript);
+      options.title,
+      kStyle + introduction(results, summary, options) + kTools + std::string(kMark) + kScript);
   const size_t mark = frame.rfind(kMark);
   put(std::string_view(frame).substr(0, mark));
   put("<script type=\"application/json\" id=\"data\">{\"names\":");
@@ -224,7 +224,7 @@ void write_classify_page(const std::filesystem::path& path,
     ++count;
   });
   put("\n]}</script>\n");
-  put(std::string_view(frame).substr(mark + std::string_view(kMark).size()));
+  put(std::string_view(frame).substr(mark + kMark.size()));
   file.commit();
 }
 
