@@ -237,7 +237,7 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
 // Where the user says nothing else: short, gentle, and stopped by the views kept back.
 void use_scene_defaults(TrainNvsCommand& command, int views) {
   TrainOptions defaults;
-  defaults.steps = 1500;
+  defaults.steps = 600;
   defaults.ema = 0.99;
   defaults.evaluate_every = 40;
   defaults.patience = 8;

@@ -96,9 +96,16 @@ NvsModelCard read_model_card(const fs::path& path, const Checkpoint& checkpoint)
                              .got = card.json.at("model").dump()});
     }
     nlohmann::json config = card.json.value("config", nlohmann::json::object());
-    if (card.json.contains("variant") && config.is_object() && !config.contains("variant")) {
+    if (card.json.contains("variant") && config.is_object()) {
       const nlohmann::json& variant = card.json.at("variant");
-      config["variant"] = variant.is_string() ? variant : nlohmann::json(variant.dump());
+      const nlohmann::json named = variant.is_string() ? variant : nlohmann::json(variant.dump());
+      if (config.value("variant", named) != named) {
+        throw Error(
+            ErrorParts{.what = "the model card names two variants",
+                       .where = path.string(),
+                       .got = named.dump() + " and, in 'config', " + config.at("variant").dump()});
+      }
+      config["variant"] = named;
     }
     options_from_json(config, path.string() + ", model card", card.options);
     read_training_facts(card, path.string());
