@@ -100,12 +100,14 @@ const PickleValue& find_state_dict(const PickleValue& root, const std::string& w
   if (holds_tensors(root)) {
     return root;
   }
-  throw Error({.what = "the checkpoint holds no state dict",
-               .where = where,
-               .expected = "a dictionary of tensors, at the top or under 'state_dict_ema', 'model_ema', 'model' or "
-                           "'state_dict'",
-               .got = describe(root),
-               .remedy = kSaveStateDict});
+  throw Error(
+      {.what = "the checkpoint holds no state dict",
+       .where = where,
+       .expected =
+           "a dictionary of tensors, at the top or under 'state_dict_ema', 'model_ema', 'model' or "
+           "'state_dict'",
+       .got = describe(root),
+       .remedy = kSaveStateDict});
 }
 
 bool is_utf8(const std::string& text) {
