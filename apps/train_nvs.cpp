@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "apps/nvs_options.h"
 #include "apps/report/results.h"
@@ -170,6 +171,25 @@ void report(const TrainNvsCommand& command,
   }
 }
 
+// Trains to an end of its own; the results, or nothing where there is nothing to report: on other
+// ranks than the first, or after a signal.
+std::optional<nlohmann::json> train(const TrainNvsCommand& command,
+                                    NvsTask& task,
+                                    const std::string& title,
+                                    RankGroup& ranks) {
+  Trainer trainer(task,
+                  command.train,
+                  recipe_of(command.model, command.data, command.nvs),
+                  command.run.output,
+                  ranks);
+  const TrainEnd end =
+      run_training(trainer, command.run, command.train, title, ranks, command.common.quiet);
+  if (!ranks.is_first() || end == TrainEnd::kStopped) {
+    return std::nullopt;
+  }
+  return trainer.results();
+}
+
 // ---- procedural scenes
 
 nlohmann::json procedural_card(const TrainNvsCommand& command,
@@ -210,24 +230,13 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
                                   command.common.quiet || !ranks.is_first());
   module->to(options.device);
   NvsTask task(module, source, options, procedural_card(command, source, init ? &*init : nullptr));
-  Trainer trainer(task,
-                  command.train,
-                  recipe_of(command.model, command.data, command.nvs),
-                  command.run.output,
-                  ranks);
-  const TrainEnd end = run_training(trainer,
-                                    command.run,
-                                    command.train,
-                                    "LaCT-NVS, variant " + command.model.variant,
-                                    ranks,
-                                    command.common.quiet);
-  if (ranks.is_first() && end != TrainEnd::kStopped) {
-    const nlohmann::json& results = trainer.results();
+  const auto results = train(command, task, "LaCT-NVS, variant " + command.model.variant, ranks);
+  if (results) {
     report(command,
-           results,
+           *results,
            fmt::format("held-out scenes: {:.2f} dB, inside the objects {} dB\n",
-                       results.at("score").get<double>(),
-                       format_metric(results.value("held_out_masked_psnr", NAN), 2)));
+                       results->at("score").get<double>(),
+                       format_metric(results->value("held_out_masked_psnr", NAN), 2)));
   }
   return kExitDone;
 }
@@ -305,26 +314,16 @@ int adapt_to_scene(TrainNvsCommand& command) {
   card["command"] = command_line();
   card["commit"] = build_commit();
   NvsTask task(model.module, source, options, card);
-  Trainer trainer(task,
-                  command.train,
-                  recipe_of(command.model, command.data, command.nvs),
-                  command.run.output,
-                  ranks);
-  const TrainEnd end = run_training(trainer,
-                                    command.run,
-                                    command.train,
-                                    "LaCT-NVS adapted to " + prepared.name,
-                                    ranks,
-                                    command.common.quiet);
-  if (!ranks.is_first() || end == TrainEnd::kStopped) {
+  auto results = train(command, task, "LaCT-NVS adapted to " + prepared.name, ranks);
+  if (!results) {
     return kExitDone;
   }
   const auto after = measure(model, prepared, options);
-  nlohmann::json results = trainer.results();
-  std::string text = fmt::format("kept-back views: {:.2f} dB\n", results.at("score").get<double>());
+  std::string text =
+      fmt::format("kept-back views: {:.2f} dB\n", results->at("score").get<double>());
   if (before && after) {
-    results["before"] = metrics_json(*before);
-    results["after"] = metrics_json(*after);
+    (*results)["before"] = metrics_json(*before);
+    (*results)["after"] = metrics_json(*after);
     text = format_table({{"held-out views", "PSNR dB", "SSIM", "masked dB"},
                          {"before",
                           format_metric(before->psnr, 2),
@@ -335,7 +334,7 @@ int adapt_to_scene(TrainNvsCommand& command) {
                           format_metric(after->ssim, 4),
                           format_metric(after->masked_psnr, 2)}});
   }
-  report(command, results, text);
+  report(command, *results, text);
   return kExitDone;
 }
 

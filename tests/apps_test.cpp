@@ -243,7 +243,7 @@ TEST(Program, BrokenArgumentsEndInOneSentence) {
   wrong({"--target-views", "1,x"}, 2, "--target-views");
   wrong({"--form", "sideways"}, 2, "--form");
   wrong({"--variant", "9"}, 2, "variant");
-  wrong({"--variant", "5"}, 1, "variant 5");
+  wrong({"--variant", "mse"}, 1, "variant mse");
   wrong({"--device", "tpu"}, 2, "device");
   wrong({"--dtype", "int4"}, 2, "dtype");
   wrong({"--background", "#12345"}, 2, "--background");

@@ -110,22 +110,11 @@ ClassifyBatch ClassifyTask::batch(int64_t step, int64_t part, int64_t parts) {
 }
 
 void ClassifyTask::prepare(int64_t step, int64_t part, int64_t parts) {
-  prepared_[{step, part}] = std::async(
-      std::launch::async, [this, step, part, parts] { return batch(step, part, parts); });
-}
-
-ClassifyBatch ClassifyTask::take_batch(int64_t step, int64_t part, int64_t parts) {
-  const auto it = prepared_.find({step, part});
-  if (it == prepared_.end()) {
-    return batch(step, part, parts);
-  }
-  std::future<ClassifyBatch> future = std::move(it->second);
-  prepared_.erase(it);
-  return future.get();
+  prepared_.prepare(step, part, [this, step, part, parts] { return batch(step, part, parts); });
 }
 
 PartLoss ClassifyTask::part_loss(int64_t step, int64_t part, int64_t parts) {
-  ClassifyBatch batch = take_batch(step, part, parts);
+  ClassifyBatch batch = prepared_.take(step, part, [&] { return this->batch(step, part, parts); });
   const Tensor targets = batch.targets.to(options_.device);
   Tensor logits;
   {

@@ -1,11 +1,12 @@
 // Training ViT³ classifiers on image folders.
 #pragma once
 
-#include <future>
 #include <map>
+#include <mutex>
 
 #include "vision/train/augment.h"
 #include "vision/train/image_set.h"
+#include "vision/train/prepared_batches.h"
 #include "vision/train/train_task.h"
 #include "vision/vit3/model_store.h"
 
@@ -52,7 +53,6 @@ class ClassifyTask : public TrainTask {
   ClassifyBatch batch(int64_t step, int64_t part, int64_t parts);
 
  private:
-  ClassifyBatch take_batch(int64_t step, int64_t part, int64_t parts);
   int64_t image_at(int64_t position);  // of the endless sequence of epochs
   Tensor target_of(int64_t image) const;
 
@@ -66,7 +66,7 @@ class ClassifyTask : public TrainTask {
   nlohmann::json card_;
   std::mutex order_mutex_;
   std::map<int64_t, std::vector<int64_t>> orders_;  // of the last epochs
-  std::map<std::pair<int64_t, int64_t>, std::future<ClassifyBatch>> prepared_;
+  PreparedBatches<ClassifyBatch> prepared_;
 };
 
 }  // namespace parallax

@@ -37,18 +37,8 @@ bool NvsTask::is_hidden(const std::string& parameter) const {
 }
 
 void NvsTask::prepare(int64_t step, int64_t part, int64_t parts) {
-  prepared_[{step, part}] = std::async(
-      std::launch::async, [this, step, part, parts] { return source_.batch(step, part, parts); });
-}
-
-NvsBatch NvsTask::take_batch(int64_t step, int64_t part, int64_t parts) {
-  const auto it = prepared_.find({step, part});
-  if (it == prepared_.end()) {
-    return source_.batch(step, part, parts).to(options_.device);
-  }
-  std::future<NvsBatch> future = std::move(it->second);
-  prepared_.erase(it);
-  return future.get().to(options_.device);
+  prepared_.prepare(
+      step, part, [this, step, part, parts] { return source_.batch(step, part, parts); });
 }
 
 Tensor NvsTask::loss_of(const Tensor& rendered, const Tensor& truth) const {
@@ -65,7 +55,9 @@ Tensor NvsTask::loss_of(const Tensor& rendered, const Tensor& truth) const {
 }
 
 PartLoss NvsTask::part_loss(int64_t step, int64_t part, int64_t parts) {
-  const NvsBatch batch = take_batch(step, part, parts);
+  const NvsBatch batch =
+      prepared_.take(step, part, [&] { return source_.batch(step, part, parts); })
+          .to(options_.device);
   Tensor rendered;
   {
     const AutocastGuard autocast(options_.device, options_.dtype);

@@ -1,11 +1,9 @@
 // Training LaCT-NVS: a joint pass over input and target views, judged by the rendered pixels.
 #pragma once
 
-#include <future>
-#include <map>
-
 #include "vision/nvs/model_store.h"
 #include "vision/train/nvs_batch.h"
+#include "vision/train/prepared_batches.h"
 #include "vision/train/train_task.h"
 
 namespace parallax {
@@ -37,7 +35,6 @@ class NvsTask : public TrainTask {
   void export_model(const std::filesystem::path& path, const nlohmann::json& training) override;
 
  private:
-  NvsBatch take_batch(int64_t step, int64_t part, int64_t parts);
   Tensor loss_of(const Tensor& rendered, const Tensor& truth) const;
 
   std::shared_ptr<LactNvs> module_;
@@ -45,7 +42,7 @@ class NvsTask : public TrainTask {
   NvsTaskOptions options_;
   nlohmann::json card_;
   std::vector<NvsBatch> held_out_;
-  std::map<std::pair<int64_t, int64_t>, std::future<NvsBatch>> prepared_;  // by step and part
+  PreparedBatches<NvsBatch> prepared_;
 };
 
 // Copies the tensors that fit by name and shape into the module; returns the names of those that
