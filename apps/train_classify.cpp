@@ -69,20 +69,13 @@ struct TrainClassifyCommand {
 
 ClassifyTaskOptions task_options(const TrainClassifyCommand& command, const RankInfo& ranks) {
   const TrainClassifyOptions& o = command.classify;
-  const std::vector<Form> forms = parse_forms(o.form);
-  if (forms.size() != 1) {
-    throw UsageError(ErrorParts{
-        .what = "training takes one form", .where = "--form", .expected = "recurrent or parallel"});
-  }
-  const bool one_each = o.device == "cuda" && !ranks.alone();
-  return {
-      .form = forms.front(),
-      .device = parse_device(one_each ? fmt::format("cuda:{}", ranks.local_rank) : o.device),
-      .dtype = parse_dtype(o.dtype),
-      .export_dtype = o.export_dtype == "float16" ? torch::kFloat16 : parse_dtype(o.export_dtype),
-      .batch_size = o.batch_size,
-      .seed = static_cast<uint64_t>(command.train.seed),
-      .teacher_weight = o.teacher.empty() ? 0 : o.teacher_weight};
+  return {.form = parse_training_form(o.form),
+          .device = parse_rank_device(o.device, ranks),
+          .dtype = parse_dtype(o.dtype),
+          .export_dtype = parse_export_dtype(o.export_dtype),
+          .batch_size = o.batch_size,
+          .seed = static_cast<uint64_t>(command.train.seed),
+          .teacher_weight = o.teacher.empty() ? 0 : o.teacher_weight};
 }
 
 // What was given, else the initial model's or the preset's, else the small default.
@@ -117,19 +110,10 @@ std::shared_ptr<ImageClassifier> make_module(const Vit3Options& options,
   if (init == nullptr) {
     return module;
   }
-  const torch::NoGradGuard no_grad;
-  const TensorMap weights = collect_weights(*init->module, torch::kFloat32);
-  int left = 0;
-  for (auto& item : module->named_parameters()) {
-    const auto it = weights.find(item.key());
-    if (it != weights.end() && it->second.sizes() == item.value().sizes()) {
-      item.value().copy_(it->second);
-    } else {
-      ++left;
-    }
-  }
-  if (left > 0 && !quiet) {
-    fmt::print(stderr, "{} of the tensors do not fit {} and begin afresh\n", left, init->name);
+  const auto left = load_fitting_weights(*module, collect_weights(*init->module, torch::kFloat32));
+  if (!left.empty() && !quiet) {
+    fmt::print(
+        stderr, "{} of the tensors do not fit {} and begin afresh\n", left.size(), init->name);
   }
   return module;
 }

@@ -83,26 +83,9 @@ struct TrainNvsCommand {
   }
 };
 
-torch::Dtype parse_export_dtype(const std::string& name) {
-  return name == "float16" ? torch::kFloat16 : parse_dtype(name);
-}
-
-Form parse_one_form(const std::string& text) {
-  const std::vector<Form> forms = parse_forms(text);
-  if (forms.size() != 1) {
-    throw UsageError(ErrorParts{
-        .what = "training takes one form", .where = "--form", .expected = "recurrent or parallel"});
-  }
-  return forms.front();
-}
-
 NvsTaskOptions task_options(const TrainNvsOptions& options, const RankInfo& ranks) {
-  std::string device = options.device;
-  if (device == "cuda" && !ranks.alone()) {
-    device = fmt::format("cuda:{}", ranks.local_rank);
-  }
-  return {.form = parse_one_form(options.form),
-          .device = parse_device(device),
+  return {.form = parse_training_form(options.form),
+          .device = parse_rank_device(options.device, ranks),
           .dtype = parse_dtype(options.dtype),
           .export_dtype = parse_export_dtype(options.export_dtype),
           .ssim_weight = options.ssim_weight,

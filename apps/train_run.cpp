@@ -6,7 +6,9 @@
 #include <csignal>
 #include <cstdio>
 
+#include "apps/nvs_options.h"
 #include "apps/report/train_log.h"
+#include "core/device.h"
 #include "core/paths.h"
 #include "core/progress.h"
 
@@ -58,6 +60,24 @@ const char* ending(TrainEnd end) {
 bool is_given(const CLI::App& app, const std::string& option) {
   const CLI::Option* found = app.get_option_no_throw(option.substr(option.rfind(',') + 1));
   return found != nullptr && found->count() > 0;
+}
+
+Form parse_training_form(const std::string& text) {
+  const std::vector<Form> forms = parse_forms(text);
+  if (forms.size() != 1) {
+    throw UsageError(ErrorParts{
+        .what = "training takes one form", .where = "--form", .expected = "recurrent or parallel"});
+  }
+  return forms.front();
+}
+
+torch::Dtype parse_export_dtype(const std::string& name) {
+  return name == "float16" ? torch::kFloat16 : parse_dtype(name);
+}
+
+torch::Device parse_rank_device(const std::string& name, const RankInfo& ranks) {
+  return parse_device(name == "cuda" && !ranks.alone() ? fmt::format("cuda:{}", ranks.local_rank)
+                                                       : name);
 }
 
 void check_run_folder(const TrainRunOptions& options) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "apps/cli.h"
+#include "core/ttt/form.h"
 #include "vision/train/trainer.h"
 
 namespace parallax {
@@ -41,6 +42,15 @@ Options overlay_given(const CLI::App& app, const Options& parsed, const Options&
   options_from_json(merged, "command line", result);
   return result;
 }
+
+// The one form that training runs the layers in. Throws UsageError.
+Form parse_training_form(const std::string& text);
+
+// "float16" or what --dtype takes. Throws UsageError.
+torch::Dtype parse_export_dtype(const std::string& name);
+
+// The device of this rank: with "cuda" each rank of a machine takes the one of its number.
+torch::Device parse_rank_device(const std::string& name, const RankInfo& ranks);
 
 // Refuses a folder that holds another run, unless it is to go on.
 void check_run_folder(const TrainRunOptions& options);

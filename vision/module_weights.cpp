@@ -74,6 +74,20 @@ void load_weights(torch::nn::Module& module, const TensorMap& tensors, const std
   }
 }
 
+std::vector<std::string> load_fitting_weights(torch::nn::Module& module, const TensorMap& tensors) {
+  const torch::NoGradGuard no_grad;
+  std::vector<std::string> left;
+  for (auto& item : module.named_parameters()) {
+    const auto it = tensors.find(item.key());
+    if (it != tensors.end() && it->second.sizes() == item.value().sizes()) {
+      item.value().copy_(it->second);
+    } else {
+      left.push_back(item.key());
+    }
+  }
+  return left;
+}
+
 TensorMap collect_weights(const torch::nn::Module& module, torch::Dtype dtype) {
   TensorMap tensors;
   const auto put = [&](const std::string& name, const Tensor& tensor) {

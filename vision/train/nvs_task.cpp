@@ -111,18 +111,4 @@ void NvsTask::export_model(const std::filesystem::path& path, const nlohmann::js
   save_nvs_model(path, *module_, card, options_.export_dtype);
 }
 
-std::vector<std::string> load_fitting_weights(LactNvs& module, const TensorMap& tensors) {
-  const torch::NoGradGuard no_grad;
-  std::vector<std::string> left;
-  for (auto& item : module.named_parameters()) {
-    const auto it = tensors.find(item.key());
-    if (it != tensors.end() && it->second.sizes() == item.value().sizes()) {
-      item.value().copy_(it->second);
-    } else {
-      left.push_back(item.key());
-    }
-  }
-  return left;
-}
-
 }  // namespace parallax

@@ -45,8 +45,4 @@ class NvsTask : public TrainTask {
   PreparedBatches<NvsBatch> prepared_;
 };
 
-// Copies the tensors that fit by name and shape into the module; returns the names of those that
-// stay as they were drawn. For starting from another variant's weights.
-std::vector<std::string> load_fitting_weights(LactNvs& module, const TensorMap& tensors);
-
 }  // namespace parallax

@@ -24,6 +24,15 @@ std::vector<std::pair<std::string, Tensor>> named_weights(torch::nn::Module& mod
   return weights;
 }
 
+// The tensors themselves, sharing memory.
+std::vector<Tensor> tensors_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
+  std::vector<Tensor> tensors;
+  for (const auto& [name, tensor] : weights) {
+    tensors.push_back(tensor);
+  }
+  return tensors;
+}
+
 std::vector<Tensor> copies_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
   std::vector<Tensor> copies;
   for (const auto& [name, tensor] : weights) {
@@ -106,11 +115,7 @@ Trainer::Trainer(TrainTask& task,
       recipe_[item.key()] = item.value();
     }
   }
-  std::vector<Tensor> tensors;
-  for (const auto& [name, tensor] : weights_) {
-    tensors.push_back(tensor);
-  }
-  ranks_.broadcast_from_first(tensors);
+  ranks_.broadcast_from_first(tensors_of(weights_));
   average_ = copies_of(weights_);
 }
 
@@ -127,11 +132,7 @@ int64_t Trainer::resume(std::vector<std::string>& notes) {
     return 0;
   }
   require_same_recipe(snapshot->recipe, recipe_);
-  std::vector<Tensor> current;
-  for (const auto& [name, tensor] : weights_) {
-    current.push_back(tensor);
-  }
-  take_all("model.", weights_, current, snapshot->tensors);
+  take_all("model.", weights_, tensors_of(weights_), snapshot->tensors);
   take_all("ema.", weights_, average_, snapshot->tensors);
   const nlohmann::json& facts = snapshot->facts;
   if (facts.value("has_best", false)) {
@@ -170,11 +171,7 @@ void Trainer::save(const TrainHooks& hooks) {
   for (auto& [name, tensor] : snapshot.tensors) {
     tensor = tensor.to(torch::kCPU).contiguous();
   }
-  std::vector<Tensor> current;
-  for (const auto& [name, tensor] : weights_) {
-    current.push_back(tensor);
-  }
-  put_all("model.", weights_, current, snapshot.tensors);
+  put_all("model.", weights_, tensors_of(weights_), snapshot.tensors);
   put_all("ema.", weights_, average_, snapshot.tensors);
   if (!best_.empty()) {
     put_all("best.", weights_, best_, snapshot.tensors);
