@@ -64,6 +64,8 @@ void add_options(CLI::App& app, Options& options) {
             if (!value.empty()) {
               option->capture_default_str();
             }
+          } else if constexpr (std::is_same_v<T, std::vector<int>>) {
+            option->delimiter(',')->capture_default_str();
           }
         }
       });

@@ -25,6 +25,7 @@ struct TrainClassifyOptions {
   std::string teacher;
   double teacher_weight = 0.5;
   int batch_size = 64;
+  std::string train_size;
   int workers = 2;
   std::string form = "parallel";
   std::string device = "cpu";
@@ -46,6 +47,10 @@ struct TrainClassifyOptions {
     visitor("teacher_weight", self.teacher_weight, "of the soft labels", OptionRange{0, 1});
     visitor(
         "batch_size", self.batch_size, "images a step over all processes", OptionRange{1, 1 << 20});
+    visitor("train_size",
+            self.train_size,
+            "side of the training images, which may change in the run: 32@0,64@0.6 (default: "
+            "--image-size)");
     visitor("workers", self.workers, "threads that decode images once", OptionRange{1, 256});
     visitor("form", self.form, "recurrent or parallel");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
@@ -75,7 +80,18 @@ ClassifyTaskOptions task_options(const TrainClassifyCommand& command, const Rank
           .export_dtype = parse_export_dtype(o.export_dtype),
           .batch_size = o.batch_size,
           .seed = static_cast<uint64_t>(command.train.seed),
-          .teacher_weight = o.teacher.empty() ? 0 : o.teacher_weight};
+          .teacher_weight = o.teacher.empty() ? 0 : o.teacher_weight,
+          .train_size = o.train_size,
+          .total_steps = command.train.steps};
+}
+
+void check_size(const Vit3Options& options, int side, const std::string& where) {
+  if (side % size_multiple(options) != 0) {
+    throw UsageError(ErrorParts{.what = "the image size does not fit the model",
+                                .where = where,
+                                .expected = fmt::format("a multiple of {}", size_multiple(options)),
+                                .got = std::to_string(side)});
+  }
 }
 
 // What was given, else the initial model's or the preset's, else the small default.
@@ -90,11 +106,11 @@ Vit3Options choose_configuration(const TrainClassifyCommand& command,
   }
   options.num_classes = classes;
   check_vit3_options(options, "command line");
-  if (options.image_size % size_multiple(options) != 0) {
-    throw UsageError(ErrorParts{.what = "the image size does not fit the model",
-                                .where = "--image-size",
-                                .expected = fmt::format("a multiple of {}", size_multiple(options)),
-                                .got = std::to_string(options.image_size)});
+  check_size(options, options.image_size, "--image-size");
+  if (!command.classify.train_size.empty()) {
+    for (const std::string& side : Stages(command.classify.train_size, "--train-size").values()) {
+      check_size(options, parse_count(side, "--train-size", 1), "--train-size");
+    }
   }
   return options;
 }

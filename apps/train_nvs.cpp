@@ -64,6 +64,7 @@ struct TrainNvsCommand {
   TrainNvsOptions nvs;
   LactNvsOptions model = small_model();
   NvsDataOptions data;
+  SceneAugmentOptions augment;
   TrainOptions train;
   TrainRunOptions run{.output = "output/train-nvs"};
   CommonOptions common;
@@ -162,7 +163,7 @@ std::optional<nlohmann::json> train(const TrainNvsCommand& command,
                                     RankGroup& ranks) {
   Trainer trainer(task,
                   command.train,
-                  recipe_of(command.model, command.data, command.nvs),
+                  recipe_of(command.model, command.data, command.augment, command.nvs),
                   command.run.output,
                   ranks);
   const TrainEnd end =
@@ -248,9 +249,10 @@ void use_scene_defaults(TrainNvsCommand& command, int views) {
 
 PreparedScene prepare_training_scene(const TrainNvsCommand& command,
                                      const Scene& scene,
-                                     const NvsModel& model) {
+                                     const NvsModel& model,
+                                     const std::string& size) {
   NvsRunOptions run;
-  run.size = is_given(*command.app, "--size") ? command.data.size : "";
+  run.size = size;
   run.input_views = command.data.input_views;
   run.normalise_poses = command.nvs.normalise_poses;
   run.background = command.nvs.background;
@@ -276,12 +278,20 @@ int adapt_to_scene(TrainNvsCommand& command) {
   NvsModel model = load_nvs_model(command.nvs.init.empty() ? kDefaultNvsModel : command.nvs.init);
   command.model = choose_configuration(command, &model);
   check_run_folder(command.run);
-  const PreparedScene prepared = prepare_training_scene(command, scene, model);
+  const PreparedScene prepared = prepare_training_scene(
+      command, scene, model, is_given(*command.app, "--size") ? command.data.size : "");
+  // Warped views are sampled from pictures of twice the size, as else they would be blurred.
+  const PreparedScene detailed = prepare_training_scene(
+      command, scene, model, fmt::format("{}x{}", 2 * prepared.height, 2 * prepared.width));
+  const cv::Vec3b background = parse_colour(command.nvs.background);
   const SceneSource source(prepared,
                            {.batch_size = parse_count(command.data.batch_size, "--batch-size", 1),
                             .target_views = command.data.target_views,
+                            .augment = command.augment,
+                            .background = cv::Vec3f(background) / 255.0F,
                             .kept_back = command.nvs.kept_back},
-                           command.train.seed);
+                           command.train.seed,
+                           &detailed.inputs);
   RankGroup ranks(info, command.run.rank_timeout);
   const bool quiet = command.common.quiet || !ranks.is_first();
   model.module = make_module(command.model, &model, command.train.seed, quiet);
@@ -336,6 +346,7 @@ Command add_train_nvs_command(CLI::App& train) {
   add_options(*app, command->nvs);
   add_options(*app, command->model);
   add_options(*app, command->data);
+  add_options(*app, command->augment);
   add_options(*app, command->train);
   add_options(*app, command->common);
   app->footer(

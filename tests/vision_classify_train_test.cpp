@@ -136,6 +136,29 @@ TEST(ClassifyTask, BatchesArePartsOfOneSequenceAndEpochsHoldEveryImageOnce) {
   EXPECT_THROW(task->batch(0, 0, 3), UsageError);
 }
 
+TEST(ClassifyTask, TrainingImagesGrowInTheCourseOfTheRun) {
+  const ScratchFolder scratch;
+  write_two_classes(scratch.path() / "data", 6, 1);
+  const ClassLabels labels = labels_of_folder(scratch.path() / "data");
+  const ImageSet set = load_image_set(
+      scratch.path() / "data", labels, {.side = 32, .cache = scratch.path() / "cache"});
+  const auto make = [&](const std::string& sizes) {
+    return std::make_unique<ClassifyTask>(
+        random_classifier(small_vit3(2), 1),
+        set,
+        set,
+        labels,
+        AugmentOptions{},
+        ClassifyTaskOptions{.batch_size = 4, .train_size = sizes, .total_steps = 10},
+        Tensor(),
+        nlohmann::json::object());
+  };
+  const auto growing = make("16@0,32@0.5");
+  EXPECT_EQ(growing->batch(4, 0, 1).images.sizes(), at::IntArrayRef({4, 3, 16, 16}));
+  EXPECT_TRUE(growing->batch(5, 0, 1).images.equal(make("")->batch(5, 0, 1).images));
+  EXPECT_THROW(make("32@0.5"), UsageError);
+}
+
 TEST(TrainClassify, LearnsTwoColoursInEveryModelAndCanBeUsed) {
   const ScratchFolder scratch;
   write_two_classes(scratch.path() / "train", 24, 1);

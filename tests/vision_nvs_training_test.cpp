@@ -141,6 +141,19 @@ TEST(ProceduralSource, FollowsTheCurriculum) {
   EXPECT_THROW(ProceduralSource(options, 5, 10, 8), UsageError);
 }
 
+TEST(ProceduralSource, DrawsDifficultiesFromARangeAndJudgesByItsEasyEnd) {
+  NvsDataOptions options = tiny_data();
+  options.batch_size = "8";
+  options.difficulty = "0-1";
+  const ProceduralSource source(options, 5, 10, 8);
+  // The distance of the cameras tells the difficulty: 2.7 at 0, else spread about it.
+  const Tensor spread =
+      source.batch(0, 0, 1).inputs.c2w.slice(2, 0, 3).select(3, 3).norm(2, {2}).std({1}, true);
+  EXPECT_GT(spread.max().item<float>(), 0.05);
+  const Tensor held_out = source.held_out().front().inputs.c2w.slice(2, 0, 3).select(3, 3);
+  EXPECT_LT((held_out.norm(2, {2}) - 2.7).abs().max().item<float>(), 1e-5);
+}
+
 TEST(ProceduralSource, CopiesInputsIntoTargetsAtFirstOnly) {
   NvsDataOptions options = tiny_data();
   options.copied_targets = 1;

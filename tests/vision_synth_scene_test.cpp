@@ -261,6 +261,12 @@ TEST(SynthFamily, NamesAndDifficulties) {
     EXPECT_THROW(family_by_name(name), UsageError) << name;
   }
   EXPECT_THROW(family_at(1.01), Error);
+  EXPECT_EQ(parse_difficulty_range("mixed").low, 1);
+  EXPECT_EQ(parse_difficulty_range("0.25-0.5").low, 0.25);
+  EXPECT_EQ(parse_difficulty_range("0.25-0.5").high, 0.5);
+  for (const char* range : {"0.5-0.25", "0-", "0-2", "-0.1-0.5"}) {
+    EXPECT_THROW(parse_difficulty_range(range), UsageError) << range;
+  }
   int previous = 0;
   for (int i = 0; i <= 10; ++i) {
     EXPECT_GE(family_at(i / 10.0).max_parts, previous);

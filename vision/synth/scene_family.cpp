@@ -21,6 +21,20 @@ Interval lerp(const Interval& a, const Interval& b, double t) {
 
 int lerp_count(int a, int b, double t) { return static_cast<int>(std::lround(lerp(a, b, t))); }
 
+double parse_difficulty(const std::string& name) {
+  if (name == "simple" || name == "mixed") {
+    return name == "simple" ? 0 : 1;
+  }
+  char* end = nullptr;
+  const double difficulty = std::strtod(name.c_str(), &end);
+  if (name.empty() || *end != '\0' || !(difficulty >= 0 && difficulty <= 1)) {
+    throw UsageError(ErrorParts{.what = "there is no such family of scenes",
+                                .expected = "'simple', 'mixed' or a difficulty from 0 to 1",
+                                .got = "'" + name + "'"});
+  }
+  return difficulty;
+}
+
 }  // namespace
 
 SceneFamily simple_family() {
@@ -89,21 +103,22 @@ SceneFamily family_at(double difficulty) {
   return family;
 }
 
-SceneFamily family_by_name(const std::string& name) {
-  if (name == "simple") {
-    return simple_family();
+SceneFamily family_by_name(const std::string& name) { return family_at(parse_difficulty(name)); }
+
+Interval parse_difficulty_range(const std::string& text) {
+  const size_t dash = text.find('-', 1);
+  if (dash == std::string::npos) {
+    const double difficulty = parse_difficulty(text);
+    return {difficulty, difficulty};
   }
-  if (name == "mixed") {
-    return mixed_family();
+  const Interval range = {parse_difficulty(text.substr(0, dash)),
+                          parse_difficulty(text.substr(dash + 1))};
+  if (range.low > range.high) {
+    throw UsageError(ErrorParts{.what = "the range of difficulties runs backwards",
+                                .expected = "the lower one first",
+                                .got = "'" + text + "'"});
   }
-  char* end = nullptr;
-  const double difficulty = std::strtod(name.c_str(), &end);
-  if (name.empty() || *end != '\0' || !(difficulty >= 0 && difficulty <= 1)) {
-    throw UsageError(ErrorParts{.what = "there is no such family of scenes",
-                                .expected = "'simple', 'mixed' or a difficulty from 0 to 1",
-                                .got = "'" + name + "'"});
-  }
-  return family_at(difficulty);
+  return range;
 }
 
 Camera orbit_camera(double azimuth,

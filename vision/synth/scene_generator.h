@@ -48,6 +48,9 @@ SceneFamily family_at(double difficulty);
 // "simple", "mixed", or a difficulty in [0, 1]. Throws UsageError for anything else.
 SceneFamily family_by_name(const std::string& name);
 
+// The same, or a range of difficulties such as 0-0.5. Throws UsageError.
+Interval parse_difficulty_range(const std::string& text);
+
 // The scene of a seed: the same numbers for the same family and seed, always.
 SceneDescription describe_scene(const SceneFamily& family, std::uint64_t seed);
 

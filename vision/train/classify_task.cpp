@@ -2,6 +2,7 @@
 #include "vision/train/classify_task.h"
 
 #include <numeric>
+#include <opencv2/imgproc.hpp>
 
 #include "core/autocast.h"
 #include "vision/metrics/accuracy.h"
@@ -40,6 +41,9 @@ ClassifyTask::ClassifyTask(std::shared_ptr<ImageClassifier> module,
       labels_(std::move(labels)),
       augment_(augment),
       options_(options),
+      sizes_(
+          options.train_size.empty() ? std::to_string(training.pixels.size(1)) : options.train_size,
+          "--train-size"),
       teacher_(std::move(teacher)),
       card_(std::move(card)) {
   module_->train();
@@ -78,6 +82,12 @@ int64_t ClassifyTask::image_at(int64_t position) {
   return it->second[static_cast<size_t>(position % count)];
 }
 
+int ClassifyTask::side_at(int64_t step) const {
+  const double progress =
+      static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, options_.total_steps));
+  return parse_count(sizes_.at(std::min(progress, 1.0)), "--train-size", 1);
+}
+
 Tensor ClassifyTask::target_of(int64_t image) const {
   const int64_t classes = labels_.size();
   const double smoothing = augment_.label_smoothing;
@@ -91,13 +101,18 @@ Tensor ClassifyTask::target_of(int64_t image) const {
 
 ClassifyBatch ClassifyTask::batch(int64_t step, int64_t part, int64_t parts) {
   const PartRange range = part_of_batch(options_.batch_size, part, parts);
+  const int side = side_at(step);
   std::vector<Tensor> images;
   std::vector<Tensor> targets;
   for (int64_t i = range.first; i < range.first + range.count; ++i) {
     const int64_t position = step * options_.batch_size + i;
     Random random = Random(options_.seed).fork(static_cast<uint64_t>(position) + 16);
     const int64_t image = image_at(position);
-    Tensor pixels = normalised_image(augment_image(picture(training_, image), augment_, random));
+    cv::Mat varied = augment_image(picture(training_, image), augment_, random);
+    if (varied.rows != side) {
+      cv::resize(varied, varied, cv::Size(side, side), 0, 0, cv::INTER_AREA);
+    }
+    Tensor pixels = normalised_image(varied);
     erase_part(pixels, augment_, random);
     images.push_back(pixels);
     targets.push_back(target_of(image));

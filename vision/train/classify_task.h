@@ -7,6 +7,7 @@
 #include "vision/train/augment.h"
 #include "vision/train/image_set.h"
 #include "vision/train/prepared_batches.h"
+#include "vision/train/stages.h"
 #include "vision/train/train_task.h"
 #include "vision/vit3/model_store.h"
 
@@ -20,6 +21,8 @@ struct ClassifyTaskOptions {
   int64_t batch_size = 64;
   uint64_t seed = 1;
   double teacher_weight = 0;  // of the teacher's probabilities in the targets
+  std::string train_size;     // side of the training images in stages of the run; empty: the set's
+  int64_t total_steps = 1;    // of the run, which the stages are shares of
 };
 
 struct ClassifyBatch {
@@ -54,6 +57,7 @@ class ClassifyTask : public TrainTask {
 
  private:
   int64_t image_at(int64_t position);  // of the endless sequence of epochs
+  int side_at(int64_t step) const;
   Tensor target_of(int64_t image) const;
 
   std::shared_ptr<ImageClassifier> module_;
@@ -62,6 +66,7 @@ class ClassifyTask : public TrainTask {
   ClassLabels labels_;
   AugmentOptions augment_;
   ClassifyTaskOptions options_;
+  Stages sizes_;
   Tensor teacher_;
   nlohmann::json card_;
   std::mutex order_mutex_;

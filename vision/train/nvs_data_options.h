@@ -24,8 +24,9 @@ struct NvsDataOptions {
             self.batch_size,
             "scenes a step over all processes; may change in the run: 16@0,4@0.4");
     visitor("size", self.size, "image size HxW; may change in the run: 32x32@0,64x64@0.4");
-    visitor(
-        "difficulty", self.difficulty, "simple (0) to mixed (1); may change in the run: 1@0,0@0.5");
+    visitor("difficulty",
+            self.difficulty,
+            "simple (0) to mixed (1), or a range (0-0.5); may change in the run: 1@0,0@0.5");
     visitor("input_views", self.input_views, "views read, a number or a range (4-8)");
     visitor("target_views", self.target_views, "views rendered a scene", OptionRange{1, 1024});
     visitor("copied_targets",

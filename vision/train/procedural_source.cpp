@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kTrainingStream = 1;
 constexpr std::uint64_t kScenesStream = 2;
+constexpr std::uint64_t kDifficultyStream = 3;
 // Held-out scenes are the same for every run and model.
 constexpr std::uint64_t kHeldOutSeed = 0x5EED0F7E57;
 constexpr int kHeldOutTargets = 8;
@@ -40,7 +41,7 @@ ProceduralSource::ProceduralSource(const NvsDataOptions& options,
     parse_count(text, "--batch-size", 1);
   }
   for (const std::string& text : difficulties_.values()) {
-    family_by_name(text);
+    parse_difficulty_range(text);
   }
   for (const std::string& text : sizes_.values()) {
     const ImageSize size = parse_image_size(text, "--size");
@@ -77,7 +78,7 @@ MultiViewSample ProceduralSource::draw_scene(const SceneFamily& family,
 
 NvsBatch ProceduralSource::batch(int64_t step, int64_t part, int64_t parts) const {
   const double progress = static_cast<double>(step) / static_cast<double>(total_steps_);
-  const SceneFamily family = family_by_name(difficulties_.at(progress));
+  const Interval difficulty = parse_difficulty_range(difficulties_.at(progress));
   const ImageSize size = parse_image_size(sizes_.at(progress), "--size");
   const int batch_size = parse_count(batch_sizes_.at(progress), "--batch-size", 1);
   const Random of_step = Random(seed_).fork(kTrainingStream).fork(static_cast<std::uint64_t>(step));
@@ -87,6 +88,8 @@ NvsBatch ProceduralSource::batch(int64_t step, int64_t part, int64_t parts) cons
   std::vector<MultiViewSample> scenes;
   for (int64_t i = range.first; i < range.first + range.count; ++i) {
     Random of_scene = of_step.fork(kScenesStream + static_cast<std::uint64_t>(i));
+    const SceneFamily family =
+        family_at(of_scene.fork(kDifficultyStream).uniform(difficulty.low, difficulty.high));
     scenes.push_back(
         draw_scene(family, of_scene.next(), progress, num_inputs, size.height, size.width));
   }
@@ -94,7 +97,8 @@ NvsBatch ProceduralSource::batch(int64_t step, int64_t part, int64_t parts) cons
 }
 
 std::vector<NvsBatch> ProceduralSource::held_out() const {
-  const SceneFamily family = family_by_name(difficulties_.last());
+  // Of a range the easy end, where figures can be compared.
+  const SceneFamily family = family_at(parse_difficulty_range(difficulties_.last()).low);
   std::vector<NvsBatch> batches;
   for (int i = 0; i < options_.evaluation_scenes; ++i) {
     Random random = Random(kHeldOutSeed).fork(static_cast<std::uint64_t>(i));

@@ -27,19 +27,34 @@ int draw_input_count(Random& random, int min, int max) {
   return std::clamp(static_cast<int>(drawn), min, max);
 }
 
+MultiViewSample sample_of(const ViewSet& views) {
+  return {.images = views.images[0],
+          .alpha = views.alpha.defined() ? views.alpha[0] : Tensor(),
+          .fxfycxcy = views.batch.fxfycxcy[0],
+          .c2w = views.batch.c2w[0]};
+}
+
+MultiViewSample gather(const MultiViewSample& all, const std::vector<int>& views) {
+  const std::vector<int64_t> indices(views.begin(), views.end());
+  const Tensor index = torch::tensor(indices, torch::kInt64);
+  return {.images = all.images.index_select(0, index),
+          .alpha = all.alpha.defined() ? all.alpha.index_select(0, index) : Tensor(),
+          .fxfycxcy = all.fxfycxcy.index_select(0, index),
+          .c2w = all.c2w.index_select(0, index)};
+}
+
 }  // namespace
 
 SceneSource::SceneSource(const PreparedScene& scene,
                          const SceneSourceOptions& options,
-                         int64_t seed)
-    : options_(options), seed_(static_cast<std::uint64_t>(seed)) {
-  const ViewSet& inputs = scene.inputs;
-  views_ = {.images = inputs.images[0],
-            .alpha = inputs.alpha.defined() ? inputs.alpha[0] : Tensor(),
-            .fxfycxcy = inputs.batch.fxfycxcy[0],
-            .c2w = inputs.batch.c2w[0]};
-  options_.turn = options.turn && scene.surrounds_object;
-  const auto count = static_cast<int>(inputs.indices.size());
+                         int64_t seed,
+                         const ViewSet* detailed)
+    : views_(sample_of(scene.inputs)), options_(options), seed_(static_cast<std::uint64_t>(seed)) {
+  options_.augment.no_turn |= !scene.surrounds_object;
+  if (detailed != nullptr && views_.alpha.defined()) {
+    detailed_ = sample_of(*detailed);
+  }
+  const auto count = static_cast<int>(scene.inputs.indices.size());
   const int kept = options.kept_back > 0 ? options.kept_back : 1 + (count - 1) / kViewsPerKeptBack;
   const int needed = kept + options.min_inputs + options.target_views;
   if (count < needed) {
@@ -64,13 +79,32 @@ SceneSource::SceneSource(const PreparedScene& scene,
   }
 }
 
-MultiViewSample SceneSource::gather(const std::vector<int>& views) const {
-  const std::vector<int64_t> indices(views.begin(), views.end());
-  const Tensor index = torch::tensor(indices, torch::kInt64);
-  return {.images = views_.images.index_select(0, index),
-          .alpha = views_.alpha.defined() ? views_.alpha.index_select(0, index) : Tensor(),
-          .fxfycxcy = views_.fxfycxcy.index_select(0, index),
-          .c2w = views_.c2w.index_select(0, index)};
+MultiViewSample SceneSource::draw(const std::vector<int>& views, Random& random) const {
+  const SceneAugmentOptions& augment = options_.augment;
+  const WarpRange range = {.roll = augment.roll, .shift = augment.shift, .zoom = augment.zoom};
+  MultiViewSample sample;
+  if (range.any() && detailed_.images.defined()) {
+    sample = warp_views(gather(detailed_, views),
+                        range,
+                        options_.background,
+                        static_cast<int>(views_.images.size(2)),
+                        static_cast<int>(views_.images.size(3)),
+                        random);
+  } else {
+    sample = gather(views_, views);
+  }
+  if (!augment.no_turn) {
+    turn_world(sample, random.vertical_rotation());
+  }
+  if (!augment.no_mirror && random.chance(0.5)) {
+    mirror_world(sample);
+  }
+  if (augment.permute_colours) {
+    std::vector<int> order = {0, 1, 2};
+    shuffle(order, random);
+    sample.images = sample.images.index_select(1, torch::tensor(order, torch::kInt32));
+  }
+  return sample;
 }
 
 NvsBatch SceneSource::batch(int64_t step, int64_t part, int64_t parts) const {
@@ -85,14 +119,7 @@ NvsBatch SceneSource::batch(int64_t step, int64_t part, int64_t parts) const {
     std::vector<int> order = learned_;
     shuffle(order, of_sample);
     order.resize(num_inputs + options_.target_views);
-    MultiViewSample sample = gather(order);
-    if (options_.turn) {
-      turn_world(sample, of_sample.vertical_rotation());
-    }
-    if (options_.mirror && of_sample.chance(0.5)) {
-      mirror_world(sample);
-    }
-    samples.push_back(std::move(sample));
+    samples.push_back(draw(order, of_sample));
   }
   return make_batch(samples, num_inputs);
 }
@@ -100,7 +127,7 @@ NvsBatch SceneSource::batch(int64_t step, int64_t part, int64_t parts) const {
 std::vector<NvsBatch> SceneSource::held_out() const {
   std::vector<int> order = learned_;
   order.insert(order.end(), kept_back_.begin(), kept_back_.end());
-  return {make_batch({gather(order)}, learned_views())};
+  return {make_batch({gather(views_, order)}, learned_views())};
 }
 
 void turn_world(MultiViewSample& sample, const cv::Matx33d& rotation) {

@@ -2,25 +2,59 @@
 // augmented.
 #pragma once
 
+#include "core/options.h"
 #include "vision/nvs/prepared_scene.h"
 #include "vision/train/nvs_batch.h"
+#include "vision/train/view_warp.h"
 
 namespace parallax {
+
+// How the views are varied, so that a model learns the scene and not its pictures.
+struct SceneAugmentOptions {
+  bool no_turn = false;
+  bool no_mirror = false;
+  double roll = 10;
+  double shift = 0.05;
+  double zoom = 0.1;
+  bool permute_colours = false;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("no_turn",
+            self.no_turn,
+            "never turn the world about its vertical (done only where cameras surround an object)");
+    visitor("no_mirror", self.no_mirror, "never mirror the world");
+    visitor("roll",
+            self.roll,
+            "degrees by which cameras are turned about their axes; like shift and zoom only where "
+            "images have alpha",
+            OptionRange{0, 180});
+    visitor("shift", self.shift, "of a picture's middle, a share of its size", OptionRange{0, 0.5});
+    visitor(
+        "zoom", self.zoom, "focal lengths times up to 1 plus or minus this", OptionRange{0, 0.5});
+    visitor("permute_colours", self.permute_colours, "exchange red, green and blue at random");
+  }
+};
 
 struct SceneSourceOptions {
   int64_t batch_size = 1;  // rearrangements a step
   int target_views = 4;
   int min_inputs = 4;  // up to all others, drawn anew in each step
-  bool turn = true;    // the world about its vertical; only where the cameras surround an object
-  bool mirror = true;
+  SceneAugmentOptions augment;
+  cv::Vec3f background = {1, 1, 1};  // what the images were composited on
   int kept_back =
       0;  // input views that are never learned from, to tell when to stop; 0: a sixteenth
 };
 
 class SceneSource : public NvsSource {
  public:
-  // Uses `scene.inputs` only. Throws UsageError when there are too few views.
-  SceneSource(const PreparedScene& scene, const SceneSourceOptions& options, int64_t seed);
+  // Uses `scene.inputs` only. `detailed`: the same views at a higher resolution, which warped ones
+  // are sampled from; without it there is no roll, shift or zoom. Throws UsageError when there are
+  // too few views.
+  SceneSource(const PreparedScene& scene,
+              const SceneSourceOptions& options,
+              int64_t seed,
+              const ViewSet* detailed = nullptr);
 
   NvsBatch batch(int64_t step, int64_t part, int64_t parts) const override;
 
@@ -31,9 +65,10 @@ class SceneSource : public NvsSource {
   const std::vector<int>& kept_back() const { return kept_back_; }  // positions among the inputs
 
  private:
-  MultiViewSample gather(const std::vector<int>& views) const;
+  MultiViewSample draw(const std::vector<int>& views, Random& random) const;
 
-  MultiViewSample views_;  // all input views
+  MultiViewSample views_;     // all input views
+  MultiViewSample detailed_;  // the same, to be warped; or nothing
   SceneSourceOptions options_;
   std::uint64_t seed_;
   std::vector<int> learned_;
