@@ -78,6 +78,9 @@ struct Command {
   CommandRun run;
 };
 
+Command add_bench_classify_command(CLI::App& bench);
+Command add_bench_layer_command(CLI::App& bench);
+Command add_bench_render_command(CLI::App& bench);
 Command add_render_command(CLI::App& program);
 Command add_classify_command(CLI::App& program);
 Command add_compare_command(CLI::App& program);

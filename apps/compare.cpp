@@ -7,6 +7,7 @@
 #include "apps/compare_report.h"
 #include "apps/nvs_options.h"
 #include "apps/report/results.h"
+#include "apps/report/timing.h"
 #include "core/atomic_file.h"
 #include "core/device.h"
 #include "core/machine.h"
@@ -81,11 +82,6 @@ std::vector<std::string> chosen_models(const CompareOptions& options,
                            .remedy = "Name checkpoints with --model."});
   }
   return names;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 Comparison compare_forms(const NvsModel& model,

@@ -73,6 +73,11 @@ int run(int argc, char** argv) {
   commands.push_back(add_train_nvs_command(*train));
   commands.push_back(add_train_classify_command(*train));
   commands.push_back(add_scenes_command(program));
+  CLI::App* bench = program.add_subcommand("bench", "Measure how fast this machine runs it");
+  bench->require_subcommand(1);
+  commands.push_back(add_bench_layer_command(*bench));
+  commands.push_back(add_bench_classify_command(*bench));
+  commands.push_back(add_bench_render_command(*bench));
   commands.push_back(add_info_command(program));
   try {
     program.parse(argc, argv);

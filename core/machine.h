@@ -1,11 +1,16 @@
 // The machine's facts that go with every measurement.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 namespace parallax {
 
 // "Intel(R) Xeon(R) Processor, 2 threads, LibTorch 2.11.0".
 std::string describe_machine();
+
+// The same and more for a file: processor, its vector instructions, cores, threads in use, memory,
+// versions of LibTorch, oneDNN, MKL and the compiler, the kernels in use.
+nlohmann::json machine_facts();
 
 }  // namespace parallax

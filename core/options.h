@@ -62,10 +62,11 @@ const char* json_type_name() {
 template <class Options>
 nlohmann::json options_to_json(const Options& options) {
   nlohmann::json json = nlohmann::json::object();
-  Options::visit(options,
-                 [&](const char* name, const auto& value, const char*, const OptionRange& = {}) {
-                   json[name] = value;
-                 });
+  Options::visit(
+      options,
+      [&](const char* name, const auto& value, const std::string&, const OptionRange& = {}) {
+        json[name] = value;
+      });
   return json;
 }
 

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "core/ttt/dispatch.h"
+#include "core/ttt/fused.h"
 
 namespace parallax {
 namespace {
@@ -26,18 +28,100 @@ Tensor column_norms(const Tensor& w) {  // [..., rows, cols] → [..., 1, cols]
   return w.norm(2, {-2}, true);
 }
 
+Tensor slice(const Tensor& tensor, int64_t start, int64_t end) {
+  return tensor.slice(1, start, end);
+}
+
+// What an update reads; rates are undefined where the rule has none.
+struct RangeTokens {
+  Tensor k, v;           // [batch, L, D]
+  Tensor lr0, lr1, lr2;  // [batch, L, 1]
+};
+
+RangeTokens tokens_of_range(const VariantSwitches& rule,
+                            const TttInputs& inputs,
+                            int64_t start,
+                            int64_t end) {
+  const auto rate = [&](const Tensor& lr) {
+    return rule.per_token_rate && lr.defined() ? slice(lr, start, end) : Tensor();
+  };
+  return {slice(inputs.k, start, end),
+          slice(inputs.v, start, end),
+          rate(inputs.lr0),
+          rate(inputs.lr1),
+          rate(inputs.lr2)};
+}
+
+// Newton–Schulz emulated in bfloat16 amplifies the last bit of a gradient: there the operations
+// keep the published code's order.
+bool keeps_published_order(const UpdateRule& rule) {
+  return rule.switches.normalise_gradient &&
+         rule.newton_schulz.precision == NewtonSchulzPrecision::kBfloat16;
+}
+
+Tensor weigh(const Tensor& tokens, const Tensor& rate) {
+  return rate.defined() ? tokens * rate.to(tokens.scalar_type()) : tokens;
+}
+
 // silu'(x)
 Tensor silu_derivative(const Tensor& x) {
   const Tensor sigma = x.sigmoid();
   return sigma * (1 + x * (1 - sigma));
 }
 
-Tensor slice(const Tensor& tensor, int64_t start, int64_t end) {
-  return tensor.slice(1, start, end);
+// Each gradient as the formulas of SPEC §2 have it.
+FastWeights reference_gradient(const VariantSwitches& rule,
+                               const FastWeights& weights,
+                               const RangeTokens& tokens) {
+  const auto& [k, v, lr0, lr1, lr2] = tokens;
+  const auto dtype = k.scalar_type();
+  const Tensor w1 = weights.w1.to(dtype);
+  Tensor hidden = k;
+  Tensor gate;
+  Tensor value;
+  Tensor silu_gate;
+  if (rule.kernel == FastKernel::kSwiGlu) {
+    gate = k.matmul(weights.w0.to(dtype));   // a = K W0, [batch, L, Dh]
+    value = k.matmul(weights.w2.to(dtype));  // m = K W2
+    silu_gate = torch::silu(gate);
+    hidden = silu_gate * value;
+  }
+  const Tensor target = rule.loss == InnerLoss::kMse ? v - hidden.matmul(w1) : v;
+  FastWeights gradient;
+  gradient.w1 = weigh(hidden, lr1).transpose(1, 2).matmul(target);
+  if (updates_kernel(rule)) {
+    const Tensor d_hidden = target.matmul(w1.transpose(1, 2));
+    const Tensor d_value = d_hidden * silu_gate;
+    const Tensor d_gate = d_hidden * value * silu_derivative(gate);
+    gradient.w0 = weigh(k, lr0).transpose(1, 2).matmul(d_gate);
+    gradient.w2 = weigh(k, lr2).transpose(1, 2).matmul(d_value);
+  }
+  return gradient;
 }
 
-Tensor weigh(const Tensor& tokens, const Tensor& rate, int64_t start, int64_t end) {
-  return rate.defined() ? tokens * slice(rate, start, end).to(tokens.scalar_type()) : tokens;
+// The same with the element-wise work of all three gradients in one pass; the rates multiply what
+// that pass writes.
+FastWeights fused_gradient(const VariantSwitches& rule,
+                           const FastWeights& weights,
+                           const RangeTokens& tokens) {
+  const auto& [k, v, lr0, lr1, lr2] = tokens;
+  FastWeights gradient;
+  if (!updates_kernel(rule)) {
+    const Tensor target = effective_values(rule, k, v, weights);
+    gradient.w1 = feature_map(rule, k, weights, lr1).transpose(1, 2).matmul(target);
+    return gradient;
+  }
+  const auto dtype = k.scalar_type();
+  const Tensor w1 = weights.w1.to(dtype);
+  const Tensor gate = k.matmul(weights.w0.to(dtype));
+  const Tensor value = k.matmul(weights.w2.to(dtype));
+  const Tensor target = rule.loss == InnerLoss::kMse ? v - swiglu(gate, value).matmul(w1) : v;
+  const InnerFactors factors =
+      inner_factors(gate, value, target.matmul(w1.transpose(1, 2)), lr0, lr1, lr2);
+  gradient.w1 = factors.h.transpose(1, 2).matmul(target);
+  gradient.w0 = k.transpose(1, 2).matmul(factors.da);
+  gradient.w2 = k.transpose(1, 2).matmul(factors.dm);
+  return gradient;
 }
 
 void update_matrix(const UpdateRule& rule,
@@ -137,12 +221,15 @@ InnerState start_state(const UpdateRule& rule, const FastWeights& weights) {
   return state;
 }
 
-Tensor feature_map(const VariantSwitches& rule, const Tensor& x, const FastWeights& weights) {
-  if (rule.kernel == FastKernel::kIdentity) {
-    return x;
-  }
+Tensor feature_map(const VariantSwitches& rule,
+                   const Tensor& x,
+                   const FastWeights& weights,
+                   const Tensor& rate) {
   const auto dtype = x.scalar_type();
-  return torch::silu(x.matmul(weights.w0.to(dtype))) * x.matmul(weights.w2.to(dtype));
+  if (rule.kernel == FastKernel::kIdentity) {
+    return rate.defined() ? x * rate.to(dtype) : x;
+  }
+  return swiglu(x.matmul(weights.w0.to(dtype)), x.matmul(weights.w2.to(dtype)), rate);
 }
 
 Tensor apply_fast_weights(const VariantSwitches& rule,
@@ -170,35 +257,14 @@ FastWeights range_gradient(const UpdateRule& rule,
                            const TttInputs& inputs,
                            int64_t start,
                            int64_t end) {
-  const VariantSwitches& switches = rule.switches;
-  const Tensor k = slice(inputs.k, start, end);
-  const Tensor v = slice(inputs.v, start, end);
-  const auto state_dtype = weights.w1.scalar_type();
-  const auto rate = [&](const Tensor& lr) { return switches.per_token_rate ? lr : Tensor(); };
-
-  FastWeights gradient;
-  if (!updates_kernel(switches)) {
-    const Tensor hidden = feature_map(switches, k, weights);
-    const Tensor target = effective_values(switches, k, v, weights);
-    gradient.w1 = weigh(hidden, rate(inputs.lr1), start, end).transpose(1, 2).matmul(target);
-    gradient.w1 = gradient.w1.to(state_dtype);
-    return gradient;
-  }
-  const auto dtype = k.scalar_type();
-  const Tensor w1 = weights.w1.to(dtype);
-  const Tensor gate = k.matmul(weights.w0.to(dtype));   // a = K W0, [batch, L, Dh]
-  const Tensor value = k.matmul(weights.w2.to(dtype));  // m = K W2
-  const Tensor silu_gate = torch::silu(gate);
-  const Tensor hidden = silu_gate * value;
-  const Tensor target = switches.loss == InnerLoss::kMse ? v - hidden.matmul(w1) : v;
-  const Tensor d_hidden = target.matmul(w1.transpose(1, 2));
-  const Tensor d_value = d_hidden * silu_gate;
-  const Tensor d_gate = d_hidden * value * silu_derivative(gate);
-  gradient.w1 = weigh(hidden, rate(inputs.lr1), start, end).transpose(1, 2).matmul(target);
-  gradient.w0 = weigh(k, rate(inputs.lr0), start, end).transpose(1, 2).matmul(d_gate);
-  gradient.w2 = weigh(k, rate(inputs.lr2), start, end).transpose(1, 2).matmul(d_value);
+  const RangeTokens tokens = tokens_of_range(rule.switches, inputs, start, end);
+  FastWeights gradient = has_fused_kernels(inputs.k) && !keeps_published_order(rule)
+                             ? fused_gradient(rule.switches, weights, tokens)
+                             : reference_gradient(rule.switches, weights, tokens);
   for (Tensor* matrix : {&gradient.w0, &gradient.w1, &gradient.w2}) {
-    *matrix = matrix->to(state_dtype);
+    if (matrix->defined()) {
+      *matrix = matrix->to(weights.w1.scalar_type());
+    }
   }
   return gradient;
 }

@@ -45,8 +45,11 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
 // The state before the first token. With the weights of `rule`'s dtype and device.
 InnerState start_state(const UpdateRule& rule, const FastWeights& weights);
 
-// φ(x): [batch, L, D] → [batch, L, Dh].
-Tensor feature_map(const VariantSwitches& rule, const Tensor& x, const FastWeights& weights);
+// φ(x), times each token's rate where one is given: [batch, L, D] → [batch, L, Dh].
+Tensor feature_map(const VariantSwitches& rule,
+                   const Tensor& x,
+                   const FastWeights& weights,
+                   const Tensor& rate = {});  // [batch, L, 1]
 
 // The inner net: [batch, L, D] → [batch, L, D].
 Tensor apply_fast_weights(const VariantSwitches& rule, const Tensor& x, const FastWeights& weights);

@@ -134,8 +134,9 @@ Prefix scan_states(const UpdateRule& rule,
                    const TttInputs& inputs,
                    const std::vector<TokenRange>& ranges) {
   const VariantSwitches& switches = rule.switches;
-  const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights), ranges);
-  const Tensor values = gather_ranges(rated_values(rule, inputs), ranges);
+  const Tensor rate = switches.per_token_rate ? inputs.lr1 : Tensor();
+  const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights, rate), ranges);
+  const Tensor values = gather_ranges(inputs.v, ranges);
   Tensor steps = keys.transpose(2, 3).matmul(values).to(start.main.w1.scalar_type());
 
   Prefix prefix;

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "core/ttt/fused.h"
+
 namespace parallax {
 namespace {
 
@@ -13,9 +15,6 @@ constexpr double kUnitNormEps = 1e-5;
 
 double inverse_softplus(double y) { return y + std::log(-std::expm1(-y)); }
 
-// x / (‖x‖ + eps) over the last dimension.
-Tensor to_unit_norm(const Tensor& x) { return x / (x.norm(2, {-1}, true) + kUnitNormEps); }
-
 }  // namespace
 
 ScaleLayerNorm::ScaleLayerNorm(int64_t dim)
@@ -25,12 +24,8 @@ Tensor ScaleLayerNorm::forward(const Tensor& x) const {
   return torch::layer_norm(x, weight_.sizes(), weight_, {}, kLayerNormEps);
 }
 
-ScaleRmsNorm::ScaleRmsNorm(int64_t dim, double eps)
-    : weight_(register_parameter("weight", torch::ones({dim}))), eps_(eps) {}
-
-Tensor ScaleRmsNorm::forward(const Tensor& x) const {
-  return at::rms_norm(x, weight_.sizes(), weight_, eps_);
-}
+RmsNormScale::RmsNormScale(int64_t dim)
+    : weight_(register_parameter("weight", torch::ones({dim}))) {}
 
 Projection::Projection(int64_t in, int64_t out)
     : weight_(register_parameter("weight", torch::zeros({out, in}))) {}
@@ -43,31 +38,32 @@ ViewAttention::ViewAttention(const LactNvsOptions& options)
           register_module("to_qkv", std::make_shared<Projection>(options.dim, 3 * options.dim))),
       c_proj_(register_module("c_proj", std::make_shared<Projection>(options.dim, options.dim))) {
   if (options.use_qk_norm) {
-    q_norm_ =
-        register_module("q_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kQueryKeyNormEps));
-    k_norm_ =
-        register_module("k_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kQueryKeyNormEps));
+    q_norm_ = register_module("q_norm", std::make_shared<RmsNormScale>(head_dim_));
+    k_norm_ = register_module("k_norm", std::make_shared<RmsNormScale>(head_dim_));
   }
 }
 
 Tensor ViewAttention::forward(const Tensor& x, int64_t tokens_per_view) const {
   const int64_t dim = x.size(2);
   const int64_t views = x.size(0) * x.size(1) / tokens_per_view;
-  const Tensor qkv = to_qkv_->forward(x)
-                         .view({views, tokens_per_view, 3, dim / head_dim_, head_dim_})
-                         .permute({2, 0, 3, 1, 4});  // [3, B·V, heads, T, D]
-  // One unbind has one backward; each select would fill and add a whole tensor.
-  const std::vector<Tensor> parts = qkv.unbind(0);
-  Tensor q = parts[0];
-  Tensor k = parts[1];
+  const int64_t heads = dim / head_dim_;
+  HeadSplit split{.heads = heads,
+                  .modes = {HeadMode::kCopy, HeadMode::kCopy, HeadMode::kCopy},
+                  .eps = kQueryKeyNormEps};
+  std::vector<Tensor> scales;
   if (q_norm_) {
-    q = q_norm_->forward(q);
-    k = k_norm_->forward(k);
+    split.modes = {HeadMode::kRmsNorm, HeadMode::kRmsNorm, HeadMode::kCopy};
+    scales = {q_norm_->weight(), k_norm_->weight()};
   }
-  // Mixed precision leaves norms in float32 and projections in bfloat16.
-  const Tensor& v = parts[2];
+  std::vector<Tensor> qkv =
+      split_heads(to_qkv_->forward(x).view({views, tokens_per_view, 3 * dim}), split, scales);
+  for (Tensor& part : qkv) {
+    part = part.view({views, heads, tokens_per_view, head_dim_});
+  }
+  // Under mixed precision LibTorch's norms are in float32 and projections in bfloat16.
+  const auto dtype = qkv[2].scalar_type();
   const Tensor attended =
-      at::scaled_dot_product_attention(q.to(v.scalar_type()), k.to(v.scalar_type()), v);
+      at::scaled_dot_product_attention(qkv[0].to(dtype), qkv[1].to(dtype), qkv[2]);
   return c_proj_->forward(attended.transpose(1, 2).reshape(x.sizes()));
 }
 
@@ -98,7 +94,7 @@ LactLayer::LactLayer(const LactNvsOptions& options)
       register_module("to_qkv", std::make_shared<Projection>(options.dim, parts * options.dim));
   c_proj_ = register_module("c_proj", std::make_shared<Projection>(options.dim, options.dim));
   lr_fc_ = register_module("lr_fc", torch::nn::Linear(options.dim, 3 * num_heads_));
-  o_norm_ = register_module("o_norm", std::make_shared<ScaleRmsNorm>(head_dim_, kOutputNormEps));
+  o_norm_ = register_module("o_norm", std::make_shared<RmsNormScale>(head_dim_));
 }
 
 void LactLayer::initialise() {
@@ -121,27 +117,27 @@ void LactLayer::freeze_unused() {
 }
 
 TttInputs LactLayer::project(const Tensor& x) const {
-  const int64_t batch = x.size(0);
-  const int64_t tokens = x.size(1);
-  const auto split = [&](const Tensor& packed, int64_t parts, int64_t width) {
-    return packed.view({batch, tokens, parts, num_heads_, width})
-        .permute({2, 0, 3, 1, 4})
-        .reshape({parts, batch * num_heads_, tokens, width})
-        .unbind(0);
-  };
-  TttInputs inputs;
   const bool has_query = rule_.switches.query == QuerySource::kQuery;
-  const int64_t parts = has_query ? 3 : 2;
-  const std::vector<Tensor> qkv = split(torch::silu(to_qkv_->forward(x)), parts, head_dim_);
+  HeadSplit split{
+      .heads = num_heads_, .modes = {HeadMode::kSiluUnit, HeadMode::kSilu}, .eps = kUnitNormEps};
   if (has_query) {
-    inputs.q = to_unit_norm(qkv[0]);
+    split.modes.insert(split.modes.begin(), HeadMode::kSiluUnit);
   }
-  inputs.k = to_unit_norm(qkv[parts - 2]);
-  inputs.v = qkv[parts - 1];
+  const std::vector<Tensor> parts = split_heads(to_qkv_->forward(x), split);
+  TttInputs inputs;
+  if (has_query) {
+    inputs.q = parts.front();
+  }
+  inputs.k = parts[parts.size() - 2];
+  inputs.v = parts.back();
   // Rates keep their own precision: they are small and multiply whole gradients.
   const Tensor raw =
       torch::linear(x.to(lr_fc_->weight.scalar_type()), lr_fc_->weight, lr_fc_->bias);
-  const std::vector<Tensor> rates = split(torch::softplus(raw + base_rate_offset_), 3, 1);
+  const std::vector<Tensor> rates = torch::softplus(raw + base_rate_offset_)
+                                        .view({x.size(0), x.size(1), 3, num_heads_, 1})
+                                        .permute({2, 0, 3, 1, 4})
+                                        .reshape({3, x.size(0) * num_heads_, x.size(1), 1})
+                                        .unbind(0);
   inputs.lr0 = rates[0];
   inputs.lr1 = rates[1];
   inputs.lr2 = rates[2];
@@ -163,10 +159,8 @@ LactLayerResult LactLayer::forward(const Tensor& x,
           ? run_parallel(rule_, state, inputs, pass.schedule)
           : run_recurrent(
                 rule_, state, inputs, pass.schedule, {.token_block = pass.tokens_per_view});
-  const Tensor merged = o_norm_->forward(result.output.to(x.scalar_type()))
-                            .view({x.size(0), num_heads_, result.output.size(1), head_dim_})
-                            .transpose(1, 2)
-                            .reshape({x.size(0), result.output.size(1), num_heads_ * head_dim_});
+  const Tensor merged =
+      merge_heads(result.output.to(x.scalar_type()), num_heads_, o_norm_->weight(), kOutputNormEps);
   return {c_proj_->forward(merged), std::move(result.state)};
 }
 

@@ -18,15 +18,14 @@ class ScaleLayerNorm : public torch::nn::Module {
   Tensor weight_;
 };
 
-// RMSNorm with a scale.
-class ScaleRmsNorm : public torch::nn::Module {
+// The scale of an RMSNorm, which runs as part of splitting or merging heads.
+class RmsNormScale : public torch::nn::Module {
  public:
-  ScaleRmsNorm(int64_t dim, double eps);
-  Tensor forward(const Tensor& x) const;  // [..., dim]
+  explicit RmsNormScale(int64_t dim);
+  const Tensor& weight() const { return weight_; }
 
  private:
-  Tensor weight_;
-  double eps_;
+  Tensor weight_;  // [dim]
 };
 
 // A linear layer without bias.
@@ -51,8 +50,8 @@ class ViewAttention : public torch::nn::Module {
   int64_t head_dim_;
   std::shared_ptr<Projection> to_qkv_;
   std::shared_ptr<Projection> c_proj_;
-  std::shared_ptr<ScaleRmsNorm> q_norm_;
-  std::shared_ptr<ScaleRmsNorm> k_norm_;
+  std::shared_ptr<RmsNormScale> q_norm_;
+  std::shared_ptr<RmsNormScale> k_norm_;
 };
 
 class GeluMlp : public torch::nn::Module {
@@ -114,7 +113,7 @@ class LactLayer : public torch::nn::Module {
   std::shared_ptr<Projection> to_qkv_;
   std::shared_ptr<Projection> c_proj_;
   torch::nn::Linear lr_fc_{nullptr};
-  std::shared_ptr<ScaleRmsNorm> o_norm_;
+  std::shared_ptr<RmsNormScale> o_norm_;
 };
 
 }  // namespace parallax

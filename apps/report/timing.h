@@ -1,0 +1,39 @@
+// Timing that stands up to a machine that is not quite idle: alternating runs and their medians.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "core/torch.h"
+
+namespace parallax {
+
+// The middle value; the mean of the two middle ones. NaN of nothing.
+double median(std::vector<double> values);
+
+struct TimingOptions {
+  int repeats = 5;            // timed rounds; every round runs every case
+  double min_seconds = 0.05;  // a case is repeated within a round for at least this long
+};
+
+// Seconds a run of each case. Cases run in turn, the order reversed every other round, so that
+// whatever the machine does besides meets all of them; one round before is not counted.
+// result[case][round].
+std::vector<std::vector<double>> paired_seconds(const std::vector<std::function<void()>>& cases,
+                                                const TimingOptions& options);
+
+// A square matrix product of this dtype, for measuring the machine's peak beside other cases.
+struct PeakProduct {
+  explicit PeakProduct(torch::Dtype dtype);
+  void run() const;
+  double operations() const;
+
+ private:
+  Tensor a_;
+  Tensor b_;
+};
+
+// The least-squares slope of log y over log x: the exponent of a power law. NaN below two points.
+double fitted_exponent(const std::vector<double>& x, const std::vector<double>& y);
+
+}  // namespace parallax

@@ -1,0 +1,259 @@
+// Splitting and merging heads: autograd around the kernels, and the same in LibTorch operations.
+#include "core/error.h"
+#include "core/ttt/fused.h"
+#include "core/ttt/fused_support.h"
+
+namespace parallax {
+namespace {
+
+using fused::as_compute;
+using fused::AutogradContext;
+using fused::Compute;
+using fused::compute_dtype;
+using fused::data;
+using fused::for_rows;
+using fused::maybe;
+using fused::MaybeTensor;
+using fused::records_graph;
+using fused::table;
+using fused::variable_list;
+using fused::with_storage;
+
+template <class S>
+kernels::SplitHeads<S> split_arguments(const Tensor& packed,
+                                       const HeadSplit& split,
+                                       const variable_list& weights) {
+  const auto parts = static_cast<int64_t>(split.modes.size());
+  kernels::SplitHeads<S> arguments{.tokens = packed.size(1),
+                                   .heads = split.heads,
+                                   .width = packed.size(2) / (parts * split.heads),
+                                   .parts = static_cast<int>(parts),
+                                   .eps = static_cast<Compute<S>>(split.eps),
+                                   .packed = data<S>(packed)};
+  for (size_t i = 0; i < split.modes.size(); ++i) {
+    arguments.mode[i] = split.modes[i];
+    arguments.weight[i] = i < weights.size() ? data<Compute<S>>(weights[i]) : nullptr;
+  }
+  return arguments;
+}
+
+variable_list split_heads_forward(const Tensor& packed,
+                                  const HeadSplit& split,
+                                  const variable_list& weights) {  // in compute dtype
+  const auto count = static_cast<int64_t>(split.modes.size());
+  const int64_t width = packed.size(2) / (count * split.heads);
+  variable_list parts;
+  for (int64_t i = 0; i < count; ++i) {
+    parts.push_back(
+        torch::empty({packed.size(0) * split.heads, packed.size(1), width}, packed.options()));
+  }
+  with_storage(packed, [&](auto storage) {
+    using S = decltype(storage);
+    auto arguments = split_arguments<S>(packed, split, weights);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      arguments.part[i] = data<S>(parts[i]);
+    }
+    for_rows(packed.size(0) * packed.size(1), packed.size(2), [&](int64_t begin, int64_t end) {
+      table<S>().split_heads(arguments, begin, end);
+    });
+  });
+  return parts;
+}
+
+struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
+  static variable_list forward(AutogradContext* context,
+                               const Tensor& packed,
+                               const HeadSplit& split,
+                               const MaybeTensor& weight0,
+                               const MaybeTensor& weight1,
+                               const MaybeTensor& weight2) {
+    const variable_list weights = {
+        as_compute(weight0, packed), as_compute(weight1, packed), as_compute(weight2, packed)};
+    context->save_for_backward({packed, weights[0], weights[1], weights[2]});
+    context->saved_data["heads"] = split.heads;
+    context->saved_data["eps"] = split.eps;
+    std::vector<int64_t> modes;
+    for (const HeadMode mode : split.modes) {
+      modes.push_back(static_cast<int64_t>(mode));
+    }
+    context->saved_data["modes"] = modes;
+    context->set_materialize_grads(false);
+    return split_heads_forward(packed, split, weights);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    HeadSplit split{.heads = context->saved_data["heads"].toInt(),
+                    .eps = context->saved_data["eps"].toDouble()};
+    for (const int64_t mode : context->saved_data["modes"].toIntVector()) {
+      split.modes.push_back(static_cast<HeadMode>(mode));
+    }
+    const Tensor& packed = saved[0];
+    const variable_list weights(saved.begin() + 1, saved.end());
+    const Tensor packed_gradient = torch::empty_like(packed);
+    const int64_t width = packed.size(2) / (static_cast<int64_t>(split.modes.size()) * split.heads);
+    const Tensor weight_gradients = torch::zeros({at::get_num_threads(), kernels::kMaxParts, width},
+                                                 packed.options().dtype(compute_dtype(packed)));
+    variable_list dense;
+    for (const Tensor& gradient : gradients) {
+      dense.push_back(gradient.defined() ? gradient.contiguous() : Tensor());
+    }
+    with_storage(packed, [&](auto storage) {
+      using S = decltype(storage);
+      auto arguments = split_arguments<S>(packed, split, weights);
+      arguments.packed_gradient = data<S>(packed_gradient);
+      for (size_t i = 0; i < dense.size(); ++i) {
+        arguments.part_gradient[i] = data<S>(dense[i]);
+      }
+      for_rows(packed.size(0) * packed.size(1), packed.size(2), [&](int64_t begin, int64_t end) {
+        std::vector<Compute<S>> scratch(static_cast<size_t>(2 * width));
+        auto* partial =
+            data<Compute<S>>(weight_gradients) + at::get_thread_num() * kernels::kMaxParts * width;
+        table<S>().split_heads_backward(arguments, begin, end, scratch.data(), partial);
+      });
+    });
+    variable_list result = {packed_gradient, Tensor(), Tensor(), Tensor(), Tensor()};
+    const Tensor sums = weight_gradients.sum(0);
+    for (size_t i = 0; i < weights.size(); ++i) {
+      if (weights[i].defined()) {
+        result[2 + i] = sums[static_cast<int64_t>(i)];
+      }
+    }
+    return result;
+  }
+};
+
+std::vector<Tensor> split_heads_reference(const Tensor& packed,
+                                          const HeadSplit& split,
+                                          const std::vector<Tensor>& weights) {
+  const auto parts = static_cast<int64_t>(split.modes.size());
+  const int64_t width = packed.size(2) / (parts * split.heads);
+  // One unbind has one backward; each select would fill and add a whole tensor.
+  std::vector<Tensor> rows =
+      packed.view({packed.size(0), packed.size(1), parts, split.heads, width})
+          .permute({2, 0, 3, 1, 4})
+          .reshape({parts, packed.size(0) * split.heads, packed.size(1), width})
+          .unbind(0);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    switch (split.modes[i]) {
+      case HeadMode::kSilu:
+        rows[i] = torch::silu(rows[i]);
+        break;
+      case HeadMode::kSiluUnit:
+        rows[i] = torch::silu(rows[i]);
+        rows[i] = rows[i] / (rows[i].norm(2, {-1}, true) + split.eps);
+        break;
+      case HeadMode::kRmsNorm:
+        rows[i] = at::rms_norm(rows[i], weights[i].sizes(), weights[i], split.eps);
+        break;
+      default:
+        break;
+    }
+  }
+  return rows;
+}
+
+Tensor merge_heads_forward(const Tensor& parted, int64_t heads, const Tensor& weight, double eps) {
+  const Tensor merged = torch::empty(
+      {parted.size(0) / heads, parted.size(1), heads * parted.size(2)}, parted.options());
+  with_storage(parted, [&](auto storage) {
+    using S = decltype(storage);
+    const kernels::MergeHeads<S> arguments{.tokens = parted.size(1),
+                                           .heads = heads,
+                                           .width = parted.size(2),
+                                           .eps = static_cast<Compute<S>>(eps),
+                                           .weight = data<Compute<S>>(weight),
+                                           .parted = data<S>(parted),
+                                           .merged = data<S>(merged)};
+    for_rows(merged.size(0) * merged.size(1), merged.size(2), [&](int64_t begin, int64_t end) {
+      table<S>().merge_heads(arguments, begin, end);
+    });
+  });
+  return merged;
+}
+
+struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
+  static Tensor forward(AutogradContext* context,
+                        const Tensor& parted,
+                        int64_t heads,
+                        const Tensor& weight,
+                        double eps) {
+    const Tensor scale = as_compute(weight, parted);
+    context->save_for_backward({parted, scale});
+    context->saved_data["heads"] = heads;
+    context->saved_data["eps"] = eps;
+    return merge_heads_forward(parted, heads, scale, eps);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const int64_t heads = context->saved_data["heads"].toInt();
+    const double eps = context->saved_data["eps"].toDouble();
+    const Tensor& parted = saved[0];
+    const Tensor& weight = saved[1];
+    const Tensor gradient = gradients[0].contiguous();
+    const Tensor parted_gradient = torch::empty_like(parted);
+    const int64_t width = parted.size(2);
+    const Tensor weight_gradients = torch::zeros({at::get_num_threads(), width}, weight.options());
+    with_storage(parted, [&](auto storage) {
+      using S = decltype(storage);
+      const kernels::MergeHeads<S> arguments{.tokens = parted.size(1),
+                                             .heads = heads,
+                                             .width = width,
+                                             .eps = static_cast<Compute<S>>(eps),
+                                             .weight = data<Compute<S>>(weight),
+                                             .parted = data<S>(parted),
+                                             .merged_gradient = data<S>(gradient),
+                                             .parted_gradient = data<S>(parted_gradient)};
+      for_rows(gradient.size(0) * gradient.size(1), gradient.size(2), [&](int64_t b, int64_t e) {
+        table<S>().merge_heads_backward(
+            arguments, b, e, data<Compute<S>>(weight_gradients) + at::get_thread_num() * width);
+      });
+    });
+    return {parted_gradient, Tensor(), weight_gradients.sum(0), Tensor()};
+  }
+};
+
+}  // namespace
+
+std::vector<Tensor> split_heads(const Tensor& packed,
+                                const HeadSplit& split,
+                                const std::vector<Tensor>& weights) {
+  const auto parts = static_cast<int64_t>(split.modes.size());
+  if (packed.dim() != 3 || parts < 1 || parts > kernels::kMaxParts ||
+      packed.size(2) % (parts * split.heads) != 0) {
+    throw Error(ErrorParts{
+        .what = "the packed projection does not fit its heads",
+        .expected = c10::str("[B, L, a multiple of ", parts, " parts · ", split.heads, " heads]"),
+        .got = c10::str(packed.sizes())});
+  }
+  variable_list of_part(kernels::kMaxParts);
+  std::copy(weights.begin(), weights.end(), of_part.begin());
+  if (!has_fused_kernels(packed)) {
+    return split_heads_reference(packed, split, of_part);
+  }
+  const Tensor dense = packed.contiguous();
+  if (records_graph({packed, of_part[0], of_part[1], of_part[2]})) {
+    return SplitHeadsFunction::apply(
+        dense, split, maybe(of_part[0]), maybe(of_part[1]), maybe(of_part[2]));
+  }
+  for (Tensor& weight : of_part) {
+    weight = as_compute(weight, dense);
+  }
+  return split_heads_forward(dense, split, of_part);
+}
+
+Tensor merge_heads(const Tensor& parted, int64_t heads, const Tensor& weight, double eps) {
+  if (!has_fused_kernels(parted)) {
+    return at::rms_norm(parted, weight.sizes(), weight, eps)
+        .view({parted.size(0) / heads, heads, parted.size(1), parted.size(2)})
+        .transpose(1, 2)
+        .flatten(2);
+  }
+  const Tensor dense = parted.contiguous();
+  return records_graph({parted, weight})
+             ? MergeHeadsFunction::apply(dense, heads, weight, eps)
+             : merge_heads_forward(dense, heads, as_compute(weight, dense), eps);
+}
+
+}  // namespace parallax

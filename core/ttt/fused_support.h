@@ -1,0 +1,99 @@
+// What the autograd functions around element-wise kernels share.
+#pragma once
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "core/torch.h"
+#include "core/ttt/dispatch.h"
+#include "core/ttt/kernels/elementwise.h"
+
+namespace parallax::fused {
+
+using kernels::Compute;
+using kernels::ElementwiseKernels;
+using kernels::ElementwiseTables;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+inline constexpr int64_t kGrainNumbers = 16384;  // worth waking another thread for
+
+inline const ElementwiseTables& tables() {
+  switch (kernel_path()) {
+    case KernelPath::kAvx512:
+      return kernels::kElementwiseAvx512;
+    case KernelPath::kAvx2:
+      return kernels::kElementwiseAvx2;
+    default:
+      return kernels::kElementwisePortable;
+  }
+}
+
+template <class S>
+const ElementwiseKernels<S>& table() {
+  if constexpr (std::is_same_v<S, double>) {
+    return tables().f64;
+  } else if constexpr (std::is_same_v<S, float>) {
+    return tables().f32;
+  } else {
+    return tables().bf16;
+  }
+}
+
+// Calls f with a number of the tensor's storage type.
+template <class F>
+void with_storage(const Tensor& tensor, F&& f) {
+  switch (tensor.scalar_type()) {
+    case torch::kFloat64:
+      return f(double{});
+    case torch::kBFloat16:
+      return f(kernels::BFloat16Bits{});
+    default:
+      return f(float{});
+  }
+}
+
+inline torch::Dtype compute_dtype(const Tensor& tensor) {
+  return tensor.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+}
+
+template <class S>
+S* data(const Tensor& tensor) {
+  return tensor.defined() ? static_cast<S*>(tensor.data_ptr()) : nullptr;
+}
+
+// Autograd functions take tensors that may be missing as optional ones.
+using MaybeTensor = std::optional<Tensor>;
+
+inline MaybeTensor maybe(const Tensor& tensor) {
+  return tensor.defined() ? MaybeTensor(tensor) : std::nullopt;
+}
+
+// The tensor in the type that arithmetic on `like` is done in; undefined stays undefined.
+inline Tensor as_compute(const Tensor& tensor, const Tensor& like) {
+  return tensor.defined() ? tensor.detach().to(compute_dtype(like)).contiguous() : Tensor();
+}
+
+template <class F>
+void for_rows(int64_t rows, int64_t width, const F& f) {
+  at::parallel_for(0, rows, std::max<int64_t>(1, kGrainNumbers / std::max<int64_t>(1, width)), f);
+}
+
+inline bool records_graph(std::initializer_list<Tensor> tensors) {
+  return torch::GradMode::is_enabled() &&
+         std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) {
+           return t.defined() && t.requires_grad();
+         });
+}
+
+inline Tensor contiguous_or_zeros(const Tensor& gradient, const Tensor& like) {
+  return gradient.defined() ? gradient.contiguous() : torch::zeros_like(like);
+}
+
+inline Tensor as_compute(const MaybeTensor& tensor, const Tensor& like) {
+  return as_compute(tensor.value_or(Tensor()), like);
+}
+
+}  // namespace parallax::fused

@@ -1,0 +1,374 @@
+// The element-wise kernels' one source. Included by a source file for each instruction set, inside
+// a namespace of its own, after elementwise.h.
+#include "core/ttt/kernels/math_body.h"
+
+// ---- rows ----
+
+template <class S, class C>
+void silu_row(const S* x, S* y, std::int64_t width) {
+#pragma omp simd
+  for (std::int64_t j = 0; j < width; ++j) {
+    store(silu(static_cast<C>(load(x[j]))), y[j]);
+  }
+}
+
+template <class S, class C>
+C square_sum(const S* x, std::int64_t width) {
+  C sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < width; ++j) {
+    const C value = load(x[j]);
+    sum += value * value;
+  }
+  return sum;
+}
+
+template <class S, class C>
+void silu_unit_row(const S* x, S* y, std::int64_t width, C eps) {
+  C sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < width; ++j) {
+    const C value = silu(static_cast<C>(load(x[j])));
+    sum += value * value;
+  }
+  const C scale = 1 / (square_root(sum) + eps);
+#pragma omp simd
+  for (std::int64_t j = 0; j < width; ++j) {
+    store(silu(static_cast<C>(load(x[j]))) * scale, y[j]);
+  }
+}
+
+// s = silu(x), y = s / (n + eps), n = ‖s‖:
+// ds = dy / (n + eps) − s ⟨dy, s⟩ / (n (n + eps)²).
+template <class S, class C>
+void silu_unit_row_backward(const S* x, const S* dy, S* dx, std::int64_t width, C eps, C* scratch) {
+  C* value = scratch;
+  C* slope = scratch + width;
+  C squares = 0;
+  C dot = 0;
+#pragma omp simd reduction(+ : squares, dot)
+  for (std::int64_t j = 0; j < width; ++j) {
+    const C input = load(x[j]);
+    const C sigma = sigmoid(input);
+    value[j] = input * sigma;
+    slope[j] = sigma * (1 + input * (1 - sigma));
+    squares += value[j] * value[j];
+    dot += value[j] * static_cast<C>(load(dy[j]));
+  }
+  const C norm = square_root(squares);
+  const C scale = 1 / (norm + eps);
+  const C along = norm > 0 ? dot * scale * scale / norm : 0;
+#pragma omp simd
+  for (std::int64_t j = 0; j < width; ++j) {
+    store((static_cast<C>(load(dy[j])) * scale - value[j] * along) * slope[j], dx[j]);
+  }
+}
+
+template <class S, class C>
+void rms_row(const S* x, const C* weight, S* y, std::int64_t width, C eps) {
+  const C scale = 1 / square_root(square_sum<S, C>(x, width) / static_cast<C>(width) + eps);
+#pragma omp simd
+  for (std::int64_t j = 0; j < width; ++j) {
+    store(static_cast<C>(load(x[j])) * scale * weight[j], y[j]);
+  }
+}
+
+// r = 1/√(mean x² + eps): dx = r (dy ⊙ w) − x r³ ⟨dy ⊙ w, x⟩ / width; dw += dy ⊙ x r.
+template <class S, class C>
+void rms_row_backward(const S* x,
+                      const C* weight,
+                      const S* dy,
+                      S* dx,
+                      std::int64_t width,
+                      C eps,
+                      C* weight_gradient) {
+  C squares = 0;
+  C dot = 0;
+#pragma omp simd reduction(+ : squares, dot)
+  for (std::int64_t j = 0; j < width; ++j) {
+    const C value = load(x[j]);
+    squares += value * value;
+    dot += static_cast<C>(load(dy[j])) * weight[j] * value;
+  }
+  const C scale = 1 / square_root(squares / static_cast<C>(width) + eps);
+  const C along = scale * scale * scale * dot / static_cast<C>(width);
+#pragma omp simd
+  for (std::int64_t j = 0; j < width; ++j) {
+    const C value = load(x[j]);
+    const C gradient = load(dy[j]);
+    store(scale * gradient * weight[j] - value * along, dx[j]);
+    weight_gradient[j] += gradient * value * scale;
+  }
+}
+
+// ---- heads ----
+
+// Where the row of a head's token lies in a part, [batch · heads, tokens, width].
+template <class Shape>
+std::int64_t parted_offset(const Shape& shape, std::int64_t token, std::int64_t head) {
+  const std::int64_t batch = token / shape.tokens;
+  return ((batch * shape.heads + head) * shape.tokens + token % shape.tokens) * shape.width;
+}
+
+template <class S>
+void split_heads(const SplitHeads<S>& a, std::int64_t begin, std::int64_t end) {
+  using C = Compute<S>;
+  for (std::int64_t token = begin; token < end; ++token) {
+    const S* x = a.packed + token * a.parts * a.heads * a.width;
+    for (int part = 0; part < a.parts; ++part) {
+      for (std::int64_t head = 0; head < a.heads; ++head, x += a.width) {
+        S* y = a.part[part] + parted_offset(a, token, head);
+        switch (a.mode[part]) {
+          case HeadMode::kCopy:
+            for (std::int64_t j = 0; j < a.width; ++j) {
+              y[j] = x[j];
+            }
+            break;
+          case HeadMode::kSilu:
+            silu_row<S, C>(x, y, a.width);
+            break;
+          case HeadMode::kSiluUnit:
+            silu_unit_row<S, C>(x, y, a.width, a.eps);
+            break;
+          case HeadMode::kRmsNorm:
+            rms_row<S, C>(x, a.weight[part], y, a.width, a.eps);
+            break;
+        }
+      }
+    }
+  }
+}
+
+template <class S>
+void split_head_row_backward(const SplitHeads<S>& a,
+                             int part,
+                             const S* x,
+                             const S* dy,
+                             S* dx,
+                             Compute<S>* scratch,
+                             Compute<S>* weight_gradient) {
+  using C = Compute<S>;
+  switch (a.mode[part]) {
+    case HeadMode::kCopy:
+      for (std::int64_t j = 0; j < a.width; ++j) {
+        dx[j] = dy[j];
+      }
+      break;
+    case HeadMode::kSilu:
+#pragma omp simd
+      for (std::int64_t j = 0; j < a.width; ++j) {
+        store(static_cast<C>(load(dy[j])) * silu_slope(static_cast<C>(load(x[j]))), dx[j]);
+      }
+      break;
+    case HeadMode::kSiluUnit:
+      silu_unit_row_backward<S, C>(x, dy, dx, a.width, a.eps, scratch);
+      break;
+    case HeadMode::kRmsNorm:
+      rms_row_backward<S, C>(
+          x, a.weight[part], dy, dx, a.width, a.eps, weight_gradient + part * a.width);
+      break;
+  }
+}
+
+template <class S>
+void split_heads_backward(const SplitHeads<S>& a,
+                          std::int64_t begin,
+                          std::int64_t end,
+                          Compute<S>* scratch,
+                          Compute<S>* weight_gradient) {
+  for (std::int64_t token = begin; token < end; ++token) {
+    const std::int64_t row = token * a.parts * a.heads * a.width;
+    const S* x = a.packed + row;
+    S* dx = a.packed_gradient + row;
+    for (int part = 0; part < a.parts; ++part) {
+      for (std::int64_t head = 0; head < a.heads; ++head, x += a.width, dx += a.width) {
+        if (a.part_gradient[part] == nullptr) {
+          for (std::int64_t j = 0; j < a.width; ++j) {
+            dx[j] = S{};
+          }
+          continue;
+        }
+        const S* dy = a.part_gradient[part] + parted_offset(a, token, head);
+        split_head_row_backward(a, part, x, dy, dx, scratch, weight_gradient);
+      }
+    }
+  }
+}
+
+template <class S>
+void merge_heads(const MergeHeads<S>& a, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t token = begin; token < end; ++token) {
+    S* y = a.merged + token * a.heads * a.width;
+    for (std::int64_t head = 0; head < a.heads; ++head, y += a.width) {
+      const S* x = a.parted + parted_offset(a, token, head);
+      rms_row<S, Compute<S>>(x, a.weight, y, a.width, a.eps);
+    }
+  }
+}
+
+template <class S>
+void merge_heads_backward(const MergeHeads<S>& a,
+                          std::int64_t begin,
+                          std::int64_t end,
+                          Compute<S>* weight_gradient) {
+  for (std::int64_t token = begin; token < end; ++token) {
+    const S* dy = a.merged_gradient + token * a.heads * a.width;
+    for (std::int64_t head = 0; head < a.heads; ++head, dy += a.width) {
+      const std::int64_t offset = parted_offset(a, token, head);
+      rms_row_backward<S, Compute<S>>(a.parted + offset,
+                                      a.weight,
+                                      dy,
+                                      a.parted_gradient + offset,
+                                      a.width,
+                                      a.eps,
+                                      weight_gradient);
+    }
+  }
+}
+
+// ---- inner net ----
+
+template <class C>
+C rate_of(const C* rates, std::int64_t row) {
+  return rates != nullptr ? rates[row] : 1;
+}
+
+template <class S>
+void swiglu(const SwiGlu<S>& k, std::int64_t begin, std::int64_t end) {
+  using C = Compute<S>;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const S* a = k.a + row * k.width;
+    const S* m = k.m + row * k.width;
+    S* h = k.h + row * k.width;
+    const C rate = rate_of(k.rate, row);
+#pragma omp simd
+    for (std::int64_t j = 0; j < k.width; ++j) {
+      store(silu(static_cast<C>(load(a[j]))) * static_cast<C>(load(m[j])) * rate, h[j]);
+    }
+  }
+}
+
+template <class S>
+void swiglu_backward(const SwiGlu<S>& k, std::int64_t begin, std::int64_t end) {
+  using C = Compute<S>;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t offset = row * k.width;
+    const S* a = k.a + offset;
+    const S* m = k.m + offset;
+    const S* dh = k.h_gradient + offset;
+    S* da = k.a_gradient + offset;
+    S* dm = k.m_gradient + offset;
+    const C rate = rate_of(k.rate, row);
+    C rate_gradient = 0;
+#pragma omp simd reduction(+ : rate_gradient)
+    for (std::int64_t j = 0; j < k.width; ++j) {
+      const C gate = load(a[j]);
+      const C value = load(m[j]);
+      const C gradient = load(dh[j]);
+      const C sigma = sigmoid(gate);
+      const C activated = gate * sigma;
+      rate_gradient += gradient * activated * value;
+      store(gradient * rate * value * sigma * (1 + gate * (1 - sigma)), da[j]);
+      store(gradient * rate * activated, dm[j]);
+    }
+    if (k.rate_gradient != nullptr) {
+      k.rate_gradient[row] = rate_gradient;
+    }
+  }
+}
+
+template <class S>
+void inner_gradients(const InnerGradients<S>& k, std::int64_t begin, std::int64_t end) {
+  using C = Compute<S>;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t offset = row * k.width;
+    const S* a = k.a + offset;
+    const S* m = k.m + offset;
+    const S* dh = k.dh + offset;
+    S* h = k.h + offset;
+    S* da = k.da + offset;
+    S* dm = k.dm + offset;
+    const C lr0 = rate_of(k.lr0, row);
+    const C lr1 = rate_of(k.lr1, row);
+    const C lr2 = rate_of(k.lr2, row);
+#pragma omp simd
+    for (std::int64_t j = 0; j < k.width; ++j) {
+      const C gate = load(a[j]);
+      const C value = load(m[j]);
+      const C gradient = load(dh[j]);
+      const C sigma = sigmoid(gate);
+      const C activated = gate * sigma;
+      store(activated * value * lr1, h[j]);
+      store(gradient * value * sigma * (1 + gate * (1 - sigma)) * lr0, da[j]);
+      store(gradient * activated * lr2, dm[j]);
+    }
+  }
+}
+
+// With s = silu(a) and L = ⟨g_h, lr1 s m⟩ + ⟨g_a, lr0 dh m s'⟩ + ⟨g_m, lr2 dh s⟩.
+template <class S>
+void inner_gradients_backward(const InnerGradients<S>& k, std::int64_t begin, std::int64_t end) {
+  using C = Compute<S>;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t offset = row * k.width;
+    const S* a = k.a + offset;
+    const S* m = k.m + offset;
+    const S* dh = k.dh + offset;
+    const S* h_gradient = k.h_gradient + offset;
+    const S* da_gradient = k.da_gradient + offset;
+    const S* dm_gradient = k.dm_gradient + offset;
+    S* a_gradient = k.a_gradient + offset;
+    S* m_gradient = k.m_gradient + offset;
+    S* dh_gradient = k.dh_gradient + offset;
+    const C lr0 = rate_of(k.lr0, row);
+    const C lr1 = rate_of(k.lr1, row);
+    const C lr2 = rate_of(k.lr2, row);
+    C sum0 = 0;
+    C sum1 = 0;
+    C sum2 = 0;
+#pragma omp simd reduction(+ : sum0, sum1, sum2)
+    for (std::int64_t j = 0; j < k.width; ++j) {
+      const C gate = load(a[j]);
+      const C value = load(m[j]);
+      const C inner = load(dh[j]);
+      const C of_h = load(h_gradient[j]);
+      const C of_a = load(da_gradient[j]);
+      const C of_m = load(dm_gradient[j]);
+      const C sigma = sigmoid(gate);
+      const C sigma_slope = sigma * (1 - sigma);
+      const C activated = gate * sigma;
+      const C slope = sigma + gate * sigma_slope;
+      const C curvature = sigma_slope * (2 + gate * (1 - 2 * sigma));
+      sum0 += of_a * inner * value * slope;
+      sum1 += of_h * activated * value;
+      sum2 += of_m * inner * activated;
+      store(lr1 * of_h * value * slope + lr0 * of_a * inner * value * curvature +
+                lr2 * of_m * inner * slope,
+            a_gradient[j]);
+      store(lr1 * of_h * activated + lr0 * of_a * inner * slope, m_gradient[j]);
+      store(lr0 * of_a * value * slope + lr2 * of_m * activated, dh_gradient[j]);
+    }
+    if (k.lr0_gradient != nullptr) {
+      k.lr0_gradient[row] = sum0;
+      k.lr1_gradient[row] = sum1;
+      k.lr2_gradient[row] = sum2;
+    }
+  }
+}
+
+template <class S>
+constexpr ElementwiseKernels<S> elementwise_table() {
+  return {split_heads<S>,
+          split_heads_backward<S>,
+          merge_heads<S>,
+          merge_heads_backward<S>,
+          swiglu<S>,
+          swiglu_backward<S>,
+          inner_gradients<S>,
+          inner_gradients_backward<S>};
+}
+
+constexpr ElementwiseTables elementwise_tables() {
+  return {
+      elementwise_table<float>(), elementwise_table<double>(), elementwise_table<BFloat16Bits>()};
+}

@@ -1,0 +1,59 @@
+// Operation counts from the formulas of SPEC §2.
+#include "core/ttt/operations.h"
+
+#include <algorithm>
+
+namespace parallax {
+namespace {
+
+// One [rows, inner] × [inner, cols] product.
+double product(double rows, double inner, double cols) { return 2 * rows * inner * cols; }
+
+double newton_schulz_operations(const NewtonSchulzOptions& options, double rows, double cols) {
+  const double n = std::min(rows, cols);
+  const double m = std::max(rows, cols);
+  const double gram = product(n, m, n) / 2;
+  const double square = product(n, n, n) / 2;
+  return options.steps * (gram + square + product(n, n, m));
+}
+
+double update_operations(const VariantSwitches& rule, const LayerShape& shape, double tokens) {
+  const auto d = static_cast<double>(shape.width);
+  const auto h = static_cast<double>(shape.hidden);
+  const double one = product(tokens, d, h);
+  if (rule.kernel == FastKernel::kIdentity) {
+    return one;
+  }
+  double products = 3;                       // K W0, K W2, Hᵀ V
+  products += updates_kernel(rule) ? 3 : 0;  // V W1ᵀ and two gradients
+  products += rule.loss == InnerLoss::kMse ? 1 : 0;
+  return products * one;
+}
+
+}  // namespace
+
+double needed_operations(const VariantSwitches& rule,
+                         const NewtonSchulzOptions& newton_schulz,
+                         const LayerShape& shape,
+                         const Schedule& schedule) {
+  const auto d = static_cast<double>(shape.width);
+  const auto h = static_cast<double>(shape.hidden);
+  const double apply_products = rule.kernel == FastKernel::kIdentity ? 1 : 3;
+  double total = 0;
+  for (const ScheduleStep& step : schedule) {
+    const auto tokens = static_cast<double>(step.end - step.start);
+    if (step.update) {
+      double update = update_operations(rule, shape, tokens);
+      if (rule.normalise_gradient) {
+        update += newton_schulz_operations(newton_schulz, h, d) * (updates_kernel(rule) ? 3 : 1);
+      }
+      total += update * rule.inner_steps;
+    }
+    if (step.apply) {
+      total += apply_products * product(tokens, d, h);
+    }
+  }
+  return total * static_cast<double>(shape.batch);
+}
+
+}  // namespace parallax

@@ -1,0 +1,232 @@
+// Fused kernels against the same work in LibTorch operations, on every instruction set that this
+// processor has: values, gradients, ragged shapes, precisions.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "core/error.h"
+#include "core/ttt/dispatch.h"
+#include "core/ttt/fused.h"
+
+namespace parallax {
+namespace {
+
+using Operator = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+
+// An operator with some inputs; those that are not defined stay so.
+struct OperatorCase {
+  std::string name;
+  Operator run;
+  std::vector<Tensor> inputs;  // float64
+};
+
+Tensor normal(at::IntArrayRef shape) { return torch::randn(shape, torch::kFloat64); }
+
+void add_head_cases(std::vector<OperatorCase>& cases,
+                    int64_t batch,
+                    int64_t tokens,
+                    int64_t heads,
+                    int64_t width) {
+  const std::string shape = c10::str(batch, "x", tokens, "x", heads, "x", width);
+  const auto split = [=](std::vector<HeadMode> modes) {
+    return HeadSplit{.heads = heads, .modes = std::move(modes), .eps = 1e-5};
+  };
+  const HeadSplit layer = split({HeadMode::kSiluUnit, HeadMode::kSiluUnit, HeadMode::kSilu});
+  cases.push_back({"split for the layer " + shape,
+                   [=](const auto& x) { return split_heads(x[0], layer); },
+                   {normal({batch, tokens, 3 * heads * width})}});
+  const HeadSplit keys = split({HeadMode::kSiluUnit, HeadMode::kSilu});
+  cases.push_back({"split without queries " + shape,
+                   [=](const auto& x) { return split_heads(x[0], keys); },
+                   {normal({batch, tokens, 2 * heads * width})}});
+  const HeadSplit attention = split({HeadMode::kRmsNorm, HeadMode::kRmsNorm, HeadMode::kCopy});
+  cases.push_back({"split for attention " + shape,
+                   [=](const auto& x) {
+                     return split_heads(x[0], attention, {x[1], x[2]});
+                   },
+                   {normal({batch, tokens, 3 * heads * width}), normal({width}), normal({width})}});
+  cases.push_back(
+      {"merge " + shape,
+       [=](const auto& x) -> std::vector<Tensor> { return {merge_heads(x[0], heads, x[1], 1e-5)}; },
+       {normal({batch * heads, tokens, width}), normal({width})}});
+}
+
+void add_inner_cases(std::vector<OperatorCase>& cases,
+                     int64_t batch,
+                     int64_t tokens,
+                     int64_t width) {
+  const std::string shape = c10::str(batch, "x", tokens, "x", width);
+  const auto hidden = [&] { return normal({batch, tokens, width}); };
+  const auto rate = [&] { return normal({batch, tokens, 1}); };
+  const Operator glu = [](const auto& x) -> std::vector<Tensor> {
+    return {swiglu(x[0], x[1], x[2])};
+  };
+  cases.push_back({"swiglu " + shape, glu, {hidden(), hidden(), Tensor()}});
+  cases.push_back({"swiglu with rates " + shape, glu, {hidden(), hidden(), rate()}});
+  const Operator factors = [](const auto& x) -> std::vector<Tensor> {
+    const InnerFactors f = inner_factors(x[0], x[1], x[2], x[3], x[4], x[5]);
+    return {f.h, f.da, f.dm};
+  };
+  cases.push_back({"inner factors " + shape,
+                   factors,
+                   {hidden(), hidden(), hidden(), Tensor(), Tensor(), Tensor()}});
+  cases.push_back({"inner factors with rates " + shape,
+                   factors,
+                   {hidden(), hidden(), hidden(), rate(), rate(), rate()}});
+}
+
+std::vector<OperatorCase> all_cases() {
+  torch::manual_seed(11);
+  std::vector<OperatorCase> cases;
+  add_head_cases(cases, 1, 1, 1, 1);
+  add_head_cases(cases, 2, 5, 3, 7);
+  add_head_cases(cases, 3, 130, 2, 64);
+  add_head_cases(cases, 1, 9, 1, 100);
+  add_inner_cases(cases, 1, 1, 1);
+  add_inner_cases(cases, 2, 3, 17);
+  add_inner_cases(cases, 2, 130, 96);
+  return cases;
+}
+
+std::vector<Tensor> converted(const std::vector<Tensor>& inputs, torch::Dtype dtype) {
+  std::vector<Tensor> result;
+  for (const Tensor& input : inputs) {
+    result.push_back(input.defined() ? input.to(dtype) : Tensor());
+  }
+  return result;
+}
+
+double relative_difference(const Tensor& got, const Tensor& expected) {
+  EXPECT_EQ(got.sizes(), expected.sizes());
+  const double scale = expected.abs().max().item<double>();
+  return (got.to(torch::kFloat64) - expected).abs().max().item<double>() / std::max(scale, 1e-30);
+}
+
+std::vector<KernelPath> fused_paths() {
+  std::vector<KernelPath> paths = available_kernel_paths();
+  paths.erase(paths.begin());
+  return paths;
+}
+
+struct Outcome {
+  std::vector<Tensor> outputs;
+  std::vector<Tensor> gradients;  // of the defined inputs
+};
+
+// Outputs and the gradients of a random functional of them.
+Outcome run_with_gradients(const OperatorCase& c, KernelPath path) {
+  const KernelPathGuard guard(path);
+  std::vector<Tensor> leaves;
+  std::vector<Tensor> defined;
+  for (const Tensor& input : c.inputs) {
+    leaves.push_back(input.defined() ? input.clone().requires_grad_(true) : Tensor());
+    if (input.defined()) {
+      defined.push_back(leaves.back());
+    }
+  }
+  Outcome outcome{.outputs = c.run(leaves)};
+  torch::manual_seed(5);
+  Tensor functional = torch::zeros({}, torch::kFloat64);
+  for (const Tensor& output : outcome.outputs) {
+    functional = functional + (output * torch::randn_like(output)).sum();
+  }
+  functional.backward();
+  for (const Tensor& leaf : defined) {
+    outcome.gradients.push_back(leaf.grad());
+  }
+  return outcome;
+}
+
+TEST(Kernels, ValuesAndGradientsEqualTheReferenceInFloat64) {
+  for (const OperatorCase& c : all_cases()) {
+    const Outcome expected = run_with_gradients(c, KernelPath::kReference);
+    for (const KernelPath path : fused_paths()) {
+      const Outcome got = run_with_gradients(c, path);
+      ASSERT_EQ(got.outputs.size(), expected.outputs.size());
+      for (size_t i = 0; i < got.outputs.size(); ++i) {
+        EXPECT_LT(relative_difference(got.outputs[i], expected.outputs[i]), 1e-13)
+            << c.name << ", output " << i << ", " << kernel_path_name(path);
+      }
+      ASSERT_EQ(got.gradients.size(), expected.gradients.size());
+      for (size_t i = 0; i < got.gradients.size(); ++i) {
+        EXPECT_LT(relative_difference(got.gradients[i], expected.gradients[i]), 1e-11)
+            << c.name << ", gradient " << i << ", " << kernel_path_name(path);
+      }
+    }
+  }
+}
+
+TEST(Kernels, LowPrecisionsStayCloseToFloat64) {
+  const torch::NoGradGuard no_grad;
+  for (const OperatorCase& c : all_cases()) {
+    for (const KernelPath path : fused_paths()) {
+      const KernelPathGuard guard(path);
+      // Rounded inputs are the problem's own; what is measured is the arithmetic.
+      for (const auto& [dtype, tolerance] :
+           {std::pair{torch::kFloat32, 2e-6}, std::pair{torch::kBFloat16, 8e-3}}) {
+        const std::vector<Tensor> inputs = converted(c.inputs, dtype);
+        const std::vector<Tensor> got = c.run(inputs);
+        const std::vector<Tensor> expected = c.run(converted(inputs, torch::kFloat64));
+        for (size_t i = 0; i < got.size(); ++i) {
+          EXPECT_EQ(got[i].scalar_type(), dtype);
+          EXPECT_LT(relative_difference(got[i], expected[i]), tolerance)
+              << c.name << ", output " << i << ", " << kernel_path_name(path) << ", " << dtype;
+        }
+      }
+    }
+  }
+}
+
+TEST(Kernels, OutputsThatNobodyUsesHaveNoGradient) {
+  torch::manual_seed(2);
+  const HeadSplit split{
+      .heads = 2, .modes = {HeadMode::kSiluUnit, HeadMode::kRmsNorm, HeadMode::kSilu}, .eps = 1e-5};
+  const Tensor weight = normal({5});
+  const Tensor packed = normal({2, 3, 30});
+  std::vector<Tensor> gradients;
+  for (const KernelPath path : available_kernel_paths()) {
+    const KernelPathGuard guard(path);
+    const Tensor leaf = packed.clone().requires_grad_(true);
+    split_heads(leaf, split, {Tensor(), weight, Tensor()})[2].square().sum().backward();
+    gradients.push_back(leaf.grad());
+    EXPECT_LT(relative_difference(gradients.back(), gradients.front()), 1e-13);
+  }
+}
+
+TEST(Kernels, ZeroRowsAndLargeNumbersAreHarmless) {
+  const HeadSplit split{.heads = 1, .modes = {HeadMode::kSiluUnit}, .eps = 1e-5};
+  for (const KernelPath path : fused_paths()) {
+    const KernelPathGuard guard(path);
+    const Tensor zero = torch::zeros({1, 2, 8}).requires_grad_(true);
+    const Tensor unit = split_heads(zero, split)[0];
+    unit.sum().backward();
+    EXPECT_EQ(unit.abs().max().item<float>(), 0.0F);
+    EXPECT_TRUE(zero.grad().isfinite().all().item<bool>());
+
+    const Tensor a =
+        torch::tensor({-1e4F, -200.0F, -80.0F, 0.0F, 80.0F, 200.0F, 1e4F}).view({1, 1, 7});
+    const Tensor h = swiglu(a, torch::ones_like(a));
+    EXPECT_LT((h - torch::silu(a)).abs().max().item<float>(), 1e-30F) << kernel_path_name(path);
+    EXPECT_TRUE(swiglu(torch::full({1, 1, 1}, NAN), torch::ones({1, 1, 1})).isnan().item<bool>());
+  }
+}
+
+TEST(Kernels, WorkOnStridedInputs) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(3);
+  const Tensor a = normal({2, 6, 4}).transpose(1, 2);
+  const Tensor m = normal({2, 4, 12}).slice(2, 0, 6);
+  const Tensor expected = torch::silu(a) * m;
+  for (const KernelPath path : fused_paths()) {
+    const KernelPathGuard guard(path);
+    EXPECT_LT(relative_difference(swiglu(a, m), expected), 1e-13);
+  }
+}
+
+TEST(Kernels, WidthsThatDoNotFitAreNamed) {
+  const HeadSplit split{.heads = 2, .modes = {HeadMode::kSilu, HeadMode::kSilu}};
+  EXPECT_THROW(split_heads(torch::zeros({1, 2, 10}), split), Error);
+}
+
+}  // namespace
+}  // namespace parallax
