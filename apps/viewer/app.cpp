@@ -189,7 +189,7 @@ class Viewer {
             .is_shown = [this] { return session_.is_shown(state_); },
             .open =
                 [this](const std::string& path) {
-                  state_.commands.emplace_back(view::OpenCommand{path, true});
+                  state_.commands.emplace_back(view::OpenCommand{path});
                 },
             .set = [this](const nlohmann::json& fields) { apply_settings(fields, state_, ui_); },
             .capture =
@@ -203,7 +203,7 @@ class Viewer {
             .drop =
                 [this](const std::vector<std::string>& paths) {
                   for (const std::string& path : paths) {
-                    state_.commands.emplace_back(view::OpenCommand{path});
+                    state_.commands.emplace_back(view::OpenCommand{path, true});
                   }
                 },
             .quit = [this] { quit_ = true; }};

@@ -207,7 +207,7 @@ void draw_viewer(ViewState& state, Ui& ui) {
   constexpr ImGuiWindowFlags kFlags =
       ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_MenuBar |
       ImGuiWindowFlags_NoBringToFrontOnFocus | ImGuiWindowFlags_NoSavedSettings |
-      ImGuiWindowFlags_NoScrollWithMouse;
+      ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_NoBackground;
   ImGui::Begin("parallax", nullptr, kFlags);
   draw_menu_panel(state, ui);
   const float status = ImGui::GetFrameHeight();

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/report/results.h"
 #include "apps/viewer/ui.h"
 
 namespace parallax {
@@ -145,86 +144,14 @@ bool draw_pane_header(ViewState& state, Ui& ui, int index, float width) {
   return changed;
 }
 
-const view::FormPair* find_pair(const ViewState& state, view::ModelSource source) {
-  source.form = Form::kRecurrent;
-  if (!state.full) {
-    return nullptr;
-  }
-  const auto& pairs = state.full->pairs;
-  const auto found = std::find_if(
-      pairs.begin(), pairs.end(), [&](const auto& pair) { return pair.source == source; });
-  return found == pairs.end() ? nullptr : &*found;
-}
-
-std::string quality_text(const ViewState& state, const Pane& pane) {
-  if (!state.full) {
-    return " ";
-  }
-  const auto& sources = state.full->sources;
-  const auto found = std::find_if(sources.begin(), sources.end(), [&](const auto& frame) {
-    return frame.source == pane.source;
-  });
-  if (found == sources.end() || found->picture == nullptr) {
-    return " ";
-  }
-  std::string text;
-  if (state.full->view >= 0) {
-    text = fmt::format("PSNR {} dB  SSIM {}",
-                       format_metric(found->quality.psnr, 2),
-                       format_metric(found->quality.ssim, 3));
-    if (!std::isnan(found->quality.masked_psnr)) {
-      text += fmt::format("  masked {} dB", format_metric(found->quality.masked_psnr, 2));
-    }
-  } else {
-    text = "no truth here";
-  }
-  return text + fmt::format("  {:.1f} ms  {:.0f} tokens/s  (read {:.0f} ms)",
-                            found->render_ms,
-                            found->tokens_per_second,
-                            found->reconstruct_ms);
-}
-
-std::string pair_text(const ViewState& state, const Pane& pane) {
-  const view::FormPair* pair = find_pair(state, pane.source);
-  if (pair == nullptr) {
-    return " ";
-  }
-  if (!pair->missing.empty()) {
-    return "recurrent | parallel: " + pair->missing;
-  }
-  return fmt::format("recurrent | parallel: PSNR {} dB, largest difference {:.2e}",
-                     format_metric(pair->psnr, 1),
-                     pair->max_absolute);
-}
-
-std::string difference_text(const ViewState& state, const Pane& pane, const PaneDrawing& drawing) {
-  const auto difference = view::compare_pictures(drawing.first, drawing.second);
-  if (!difference) {
-    return " ";
-  }
-  return fmt::format("{} | {}: PSNR {} dB, largest difference {:.2e}, shown x{:g}",
-                     pane_title(state, state.panes[pane.first]),
-                     pane_title(state, state.panes[pane.second]),
-                     format_metric(difference->psnr, 1),
-                     difference->max_absolute,
-                     drawing.gain);
-}
-
 void draw_numbers(const ViewState& state,
                   const Pane& pane,
                   const std::optional<PaneDrawing>& drawing) {
-  std::string first = " ";
-  std::string second = " ";
-  if (pane.kind == PaneKind::kModel) {
-    first = quality_text(state, pane);
-    second = pair_text(state, pane);
-  } else if (pane.kind == PaneKind::kDifference && drawing) {
-    first = difference_text(state, pane, *drawing);
-  }
   const bool outdated = state.frame && !state.frame->full;
   const ImVec4 colour = ImGui::GetStyleColorVec4(outdated ? ImGuiCol_TextDisabled : ImGuiCol_Text);
-  ImGui::TextColored(colour, "%s", first.c_str());
-  ImGui::TextColored(colour, "%s", second.c_str());
+  for (const std::string& line : pane_numbers(state, pane, drawing)) {
+    ImGui::TextColored(colour, "%s", line.empty() ? " " : line.c_str());
+  }
 }
 
 // The picture's pixel under the cursor, in all panes at once.
@@ -297,6 +224,11 @@ bool draw_picture(ViewState& state,
   if (split) {
     ImGui::SetItemAllowOverlap();
   }
+  if (state.scene != nullptr && (ImGui::IsItemHovered() || ImGui::IsItemActive())) {
+    const PaneDrawing placed = place_picture(state, width, height);
+    update_hovered(state, ui, placed, rect);
+    changed |= handle_picture_mouse(state, placed, rect);
+  }
   if (!drawing) {
     ImGui::GetWindowDrawList()->AddRectFilled(rect.min, rect.max, IM_COL32(28, 28, 32, 255));
     const std::string note = pane_note(state, state.panes[index]);
@@ -307,11 +239,7 @@ bool draw_picture(ViewState& state,
                                         note.c_str(),
                                         nullptr,
                                         std::max(size.x - 16, 1.0F));
-    return false;
-  }
-  if (ImGui::IsItemHovered() || ImGui::IsItemActive()) {
-    update_hovered(state, ui, *drawing, rect);
-    changed |= handle_picture_mouse(state, *drawing, rect);
+    return changed;
   }
   if (const ImTextureID texture = ui.draw_pane(index, *drawing); texture != nullptr) {
     // Targets have their first row at the bottom, as OpenGL has.
@@ -330,7 +258,7 @@ bool draw_pane(ViewState& state, Ui& ui, int index, const ImVec2& size) {
       "pane", size, true, ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
   const float width = ImGui::GetContentRegionAvail().x;
   bool changed = draw_pane_header(state, ui, index, width);
-  const float numbers = 2 * ImGui::GetTextLineHeightWithSpacing();
+  const float numbers = kNumberLines * ImGui::GetTextLineHeightWithSpacing();
   ImVec2 room = ImGui::GetContentRegionAvail();
   room.x = std::clamp(std::floor(room.x), 1.0F, static_cast<float>(kMaxTextureSide));
   room.y = std::clamp(std::floor(room.y - numbers), 1.0F, static_cast<float>(kMaxTextureSide));

@@ -13,6 +13,8 @@ namespace {
 
 using view::ViewState;
 
+constexpr size_t kMostFrusta = 500;
+
 // A fixed perspective onto the scene from outside.
 class OverviewProjection {
  public:
@@ -206,7 +208,9 @@ bool draw_overview_panel(ViewState& state, Ui& ui) {
   ImDrawList* list = ImGui::GetWindowDrawList();
   list->PushClipRect(rect.min, rect.max, true);
   const double size = state.scene->radius * 0.15;
-  for (size_t i = 0; i < state.scene->views.size(); ++i) {
+  // Of very many views some: no more could be told apart.
+  const size_t step = state.scene->views.size() / kMostFrusta + 1;
+  for (size_t i = 0; i < state.scene->views.size(); i += step) {
     const ImU32 colour =
         state.reads[i] != 0 ? IM_COL32(80, 200, 120, 255) : IM_COL32(120, 120, 130, 150);
     draw_frustum(project, state.scene->views[i].camera, size, colour, 1);

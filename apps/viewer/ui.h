@@ -4,6 +4,7 @@
 
 #include <imgui.h>
 
+#include <array>
 #include <functional>
 #include <map>
 #include <string>
@@ -107,6 +108,13 @@ std::optional<PaneDrawing> pane_drawing(const view::ViewState& state,
                                         const view::Pane& pane,
                                         int width,
                                         int height);
+
+// The lines under a pane; those that have nothing to say are empty.
+inline constexpr int kNumberLines = 3;
+using NumberLines = std::array<std::string, kNumberLines>;
+NumberLines pane_numbers(const view::ViewState& state,
+                         const view::Pane& pane,
+                         const std::optional<PaneDrawing>& drawing);
 
 // Shows text, in red if it is an error, wrapped to the window.
 void draw_note(const std::string& text, bool is_error = false);

@@ -91,6 +91,13 @@ Window::Window(const WindowOptions& options) {
     auto* self = static_cast<Window*>(glfwGetWindowUserPointer(window));
     self->drops_.insert(self->drops_.end(), paths, paths + count);
   });
+  // ImGui's backend calls this one from its own.
+  glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int, int action, int modifiers) {
+    auto* self = static_cast<Window*>(glfwGetWindowUserPointer(window));
+    if (action == GLFW_PRESS && key >= 0) {
+      self->taps_.push_back({key, modifiers});
+    }
+  });
   ImGui::CreateContext();
   ImGui::GetIO().IniFilename = nullptr;
   set_style(options.ui_scale);
@@ -122,8 +129,24 @@ void Window::wake() { glfwPostEmptyEvent(); }
 void Window::begin_frame(const std::function<void()>& inject) {
   ImGui_ImplOpenGL3_NewFrame();
   ImGui_ImplGlfw_NewFrame();
+  apply_taps();
   inject();
   ImGui::NewFrame();
+}
+
+void Window::apply_taps() {
+  ImGuiIO& io = ImGui::GetIO();
+  for (const int key : std::exchange(released_, {})) {
+    io.KeysDown[key] = false;
+  }
+  for (const Tap& tap : std::exchange(taps_, {})) {
+    if (!io.KeysDown[tap.key]) {
+      io.KeysDown[tap.key] = true;
+      io.KeyCtrl = (tap.modifiers & GLFW_MOD_CONTROL) != 0;
+      io.KeyShift = (tap.modifiers & GLFW_MOD_SHIFT) != 0;
+      released_.push_back(tap.key);
+    }
+  }
 }
 
 void Window::end_frame() {

@@ -52,8 +52,17 @@ class Window {
   std::vector<std::string> take_drops();
 
  private:
+  // A key that goes down and up between two frames counts as down for one.
+  void apply_taps();
+
   GLFWwindow* window_ = nullptr;
   std::vector<std::string> drops_;
+  struct Tap {
+    int key = 0;
+    int modifiers = 0;
+  };
+  std::vector<Tap> taps_;      // keys pressed since the last frame
+  std::vector<int> released_;  // keys held for the last frame alone
 };
 
 }  // namespace parallax
