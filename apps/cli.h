@@ -88,5 +88,6 @@ Command add_info_command(CLI::App& program);
 Command add_scenes_command(CLI::App& program);
 Command add_train_classify_command(CLI::App& train);
 Command add_train_nvs_command(CLI::App& train);
+Command add_view_command(CLI::App& program);
 
 }  // namespace parallax

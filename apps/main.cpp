@@ -67,6 +67,7 @@ int run(int argc, char** argv) {
   program.require_subcommand(1);
   program.failure_message(CLI::FailureMessage::simple);
   std::vector<Command> commands = {add_render_command(program), add_compare_command(program)};
+  commands.push_back(add_view_command(program));
   commands.push_back(add_classify_command(program));
   CLI::App* train = program.add_subcommand("train", "Train any variant of a model");
   train->require_subcommand(1);

@@ -51,6 +51,8 @@ fs::path user_models_folder() { return user_folder("XDG_DATA_HOME", ".local/shar
 
 fs::path user_cache_folder() { return user_folder("XDG_CACHE_HOME", ".cache"); }
 
+fs::path user_config_folder() { return user_folder("XDG_CONFIG_HOME", ".config"); }
+
 void create_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);

@@ -16,6 +16,9 @@ std::filesystem::path user_models_folder();
 // exist.
 std::filesystem::path user_cache_folder();
 
+// The folder for settings: $XDG_CONFIG_HOME/parallax, ~/.config/parallax. It need not exist.
+std::filesystem::path user_config_folder();
+
 // Creates a folder and its parents. Throws Error naming it.
 void create_folder(const std::filesystem::path& folder);
 

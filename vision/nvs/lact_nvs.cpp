@@ -58,6 +58,11 @@ LactBlock::LactBlock(const LactNvsOptions& options) {
   sub_layer("2", mlp_norm_, mlp_);
 }
 
+Tensor LactBlock::layer_input(const Tensor& x, int64_t tokens_per_view) const {
+  return layer_norm_->forward(x +
+                              attention_->forward(attention_norm_->forward(x), tokens_per_view));
+}
+
 LactBlock::Result LactBlock::forward(const Tensor& x,
                                      const LactPass& pass,
                                      const InnerState* start) const {
@@ -212,12 +217,17 @@ Tensor LactNvs::forward(const Tensor& images,
   return decode(x.slice(1, input_tokens), targets);
 }
 
-SceneState LactNvs::reconstruct(const Tensor& images, const CameraBatch& inputs, Form form) const {
+SceneState LactNvs::read(const Tensor& images,
+                         const CameraBatch& inputs,
+                         Form form,
+                         bool streamed) const {
   require_images(images, inputs);
   Tensor x = embed(images, inputs);
-  const LactPass pass{.schedule = {{0, x.size(1), true, true}},
-                      .form = form,
-                      .tokens_per_view = tokens_per_view(inputs, options_.patch_size)};
+  const int64_t per_view = tokens_per_view(inputs, options_.patch_size);
+  const LactPass pass{
+      .schedule = update_then_apply_chunks(x.size(1), streamed ? per_view : x.size(1)),
+      .form = form,
+      .tokens_per_view = per_view};
   SceneState state{.views = inputs.views()};
   for (const auto& block : blocks_) {
     LactBlock::Result result = block->forward(x, pass, nullptr);
@@ -225,6 +235,31 @@ SceneState LactNvs::reconstruct(const Tensor& images, const CameraBatch& inputs,
     state.blocks.push_back(std::move(result.state));
   }
   return state;
+}
+
+SceneState LactNvs::reconstruct(const Tensor& images, const CameraBatch& inputs, Form form) const {
+  return read(images, inputs, form, false);
+}
+
+SceneState LactNvs::reconstruct_streamed(const Tensor& images,
+                                         const CameraBatch& inputs,
+                                         Form form) const {
+  return read(images, inputs, form, true);
+}
+
+TttInputs LactNvs::layer_inputs(const Tensor& images,
+                                const CameraBatch& inputs,
+                                int64_t block) const {
+  require_images(images, inputs);
+  Tensor x = embed(images, inputs);
+  const int64_t per_view = tokens_per_view(inputs, options_.patch_size);
+  const LactPass pass{.schedule = {{0, x.size(1), true, true}},
+                      .form = Form::kParallel,
+                      .tokens_per_view = per_view};
+  for (int64_t i = 0; i < block; ++i) {
+    x = blocks_.at(i)->forward(x, pass, nullptr).output;
+  }
+  return layer(block).project(blocks_.at(block)->layer_input(x, per_view));
 }
 
 SceneState LactNvs::extend(const SceneState& state,

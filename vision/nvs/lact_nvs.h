@@ -19,6 +19,9 @@ class LactBlock : public torch::nn::Module {
 
   Result forward(const Tensor& x, const LactPass& pass, const InnerState* start) const;
 
+  // What the LaCT layer sees of x: [B, L, dim].
+  Tensor layer_input(const Tensor& x, int64_t tokens_per_view) const;
+
   LactLayer& layer() { return *layer_; }
   const LactLayer& layer() const { return *layer_; }
 
@@ -67,6 +70,19 @@ class LactNvs : public torch::nn::Module {
                          const CameraBatch& inputs,
                          Form form) const;
 
+  // The same, one view after the other, each a range of its own: what `extend` gives from view to
+  // view. The parallel form exists where the variant has one over several ranges; throws UsageError
+  // naming the switch in the way where not.
+  SceneState reconstruct_streamed(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
+                                  const CameraBatch& inputs,
+                                  Form form) const;
+
+  // What the TTT layer of one block reads when all input views are read at once.
+  TttInputs layer_inputs(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
+                         const CameraBatch& inputs,
+                         int64_t block) const;
+  const LactLayer& layer(int64_t block) const { return blocks_.at(block)->layer(); }
+
   // Streamed reading: continues from `state` with further views. Another computation than reading
   // them all at once, as later blocks see what earlier views wrote.
   SceneState extend(const SceneState& state, const Tensor& images, const CameraBatch& inputs) const;
@@ -89,6 +105,7 @@ class LactNvs : public torch::nn::Module {
 
  private:
   Tensor embed(const Tensor& images, const CameraBatch& cameras) const;
+  SceneState read(const Tensor& images, const CameraBatch& inputs, Form form, bool streamed) const;
   Tensor decode(const Tensor& tokens, const CameraBatch& cameras) const;
   void require_patches(const CameraBatch& cameras) const;
 

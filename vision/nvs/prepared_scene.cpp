@@ -13,18 +13,22 @@ namespace {
 
 constexpr int kFallbackSize = 256;  // what the official object models were first trained at
 
-ImageSize choose_size(const NvsModel& model, const PrepareOptions& options, PreparedScene& out) {
-  ImageSize size{options.height, options.width};
+}  // namespace
+
+ImageSize choose_image_size(const NvsModelCard& card,
+                            const ImageSize& wanted,
+                            std::vector<std::string>& notes) {
+  ImageSize size = wanted;
   if (size.height == 0) {
-    size = {model.card.height, model.card.width};
+    size = {card.height, card.width};
   }
   if (size.height == 0) {
     size = {kFallbackSize, kFallbackSize};
-    out.notes.push_back(fmt::format(
+    notes.push_back(fmt::format(
         "The model does not say what size it was trained at; using {0}x{0} (see --size).",
         kFallbackSize));
   }
-  const int patch = model.card.options.patch_size;
+  const int patch = card.options.patch_size;
   const ImageSize cropped{size.height / patch * patch, size.width / patch * patch};
   if (cropped.height == 0 || cropped.width == 0) {
     throw UsageError(ErrorParts{.what = "the image size is smaller than the model's patch",
@@ -33,25 +37,26 @@ ImageSize choose_size(const NvsModel& model, const PrepareOptions& options, Prep
                                 .got = fmt::format("{}x{}", size.height, size.width)});
   }
   if (cropped.height != size.height || cropped.width != size.width) {
-    out.notes.push_back(
-        fmt::format("{}x{} is not a multiple of the patch size {}: cropped to {}x{}.",
-                    size.height,
-                    size.width,
-                    patch,
-                    cropped.height,
-                    cropped.width));
+    notes.push_back(fmt::format("{}x{} is not a multiple of the patch size {}: cropped to {}x{}.",
+                                size.height,
+                                size.width,
+                                patch,
+                                cropped.height,
+                                cropped.width));
   }
   return cropped;
 }
 
-PoseNormalisation resolve(PoseNormalisation wanted, const Scene& scene, const NvsModel& model) {
+namespace {
+
+PoseNormalisation resolve(PoseNormalisation wanted, const Scene& scene, const NvsModelCard& card) {
   if (wanted != PoseNormalisation::kAuto) {
     return wanted;
   }
   if (scene.format == "opencv-json") {
     return PoseNormalisation::kNone;
   }
-  return model.card.object_centric ? PoseNormalisation::kObject : PoseNormalisation::kScene;
+  return card.object_centric ? PoseNormalisation::kObject : PoseNormalisation::kScene;
 }
 
 // The similarity that moves the point looked at to the origin, up to +z, and scales the cameras'
@@ -79,18 +84,20 @@ PoseTransform object_transform(const std::vector<Camera>& inputs, double radius)
   return transform;
 }
 
-PoseTransform choose_transform(const Scene& scene,
-                               const NvsModel& model,
-                               const PrepareOptions& options,
-                               const std::vector<int>& inputs,
-                               PreparedScene& out) {
-  switch (resolve(options.normalisation, scene, model)) {
+}  // namespace
+
+PoseTransform choose_pose_transform(const Scene& scene,
+                                    const NvsModelCard& card,
+                                    PoseNormalisation wanted,
+                                    const std::vector<int>& inputs,
+                                    std::vector<std::string>& notes) {
+  switch (resolve(wanted, scene, card)) {
     case PoseNormalisation::kScene:
-      out.notes.emplace_back("Poses normalised as a scene, from the input views.");
+      notes.emplace_back("Poses normalised as a scene, from the input views.");
       return normalise_poses(scene_cameras(scene), inputs).transform;
     case PoseNormalisation::kObject: {
-      const double radius = model.card.camera_radius > 0 ? model.card.camera_radius : 2.7;
-      out.notes.push_back(fmt::format(
+      const double radius = card.camera_radius > 0 ? card.camera_radius : 2.7;
+      notes.push_back(fmt::format(
           "Poses normalised as an object: the point looked at is the origin, cameras at {:.2g}.",
           radius));
       return object_transform(scene_cameras(scene, inputs), radius);
@@ -99,6 +106,8 @@ PoseTransform choose_transform(const Scene& scene,
       return {};
   }
 }
+
+namespace {
 
 ViewSet load_set(const Scene& scene,
                  const std::vector<int>& indices,
@@ -166,13 +175,14 @@ PreparedScene prepare_scene(const Scene& scene,
                             const NvsModel& model,
                             const PrepareOptions& options) {
   PreparedScene prepared{.name = scene.name, .format = scene.format, .notes = scene.notes};
-  const ImageSize size = choose_size(model, options, prepared);
+  const ImageSize size =
+      choose_image_size(model.card, {options.height, options.width}, prepared.notes);
   prepared.height = size.height;
   prepared.width = size.width;
   const ViewSelection selection = select_views(scene, options.input_views, options.target_views);
   require_room(model, selection, size);
-  const PoseTransform transform =
-      choose_transform(scene, model, options, selection.inputs, prepared);
+  const PoseTransform transform = choose_pose_transform(
+      scene, model.card, options.normalisation, selection.inputs, prepared.notes);
   const ViewOptions view_options{
       .height = size.height, .width = size.width, .background = options.background};
   prepared.inputs = load_set(scene, selection.inputs, view_options, transform, prepared);

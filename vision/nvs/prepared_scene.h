@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "vision/nvs/image_size.h"
 #include "vision/nvs/model_store.h"
 #include "vision/nvs/rays.h"
 #include "vision/nvs/view_loader.h"
@@ -49,6 +50,19 @@ struct PreparedScene {
   bool surrounds_object = false;
   std::vector<std::string> notes;  // sentences for the user
 };
+
+// The size a model sees a scene at: `wanted`, or where that is 0 the model's own, cut down to whole
+// patches; `notes` says what the user may want to know. Throws UsageError below one patch.
+ImageSize choose_image_size(const NvsModelCard& card,
+                            const ImageSize& wanted,
+                            std::vector<std::string>& notes);
+
+// From the scene's coordinates to the model's, decided by the input views alone.
+PoseTransform choose_pose_transform(const Scene& scene,
+                                    const NvsModelCard& card,
+                                    PoseNormalisation wanted,
+                                    const std::vector<int>& inputs,
+                                    std::vector<std::string>& notes);
 
 // Only input views decide the pose normalisation. Throws Error naming what does not fit; before any
 // image is read if the work cannot fit into memory.

@@ -1,0 +1,117 @@
+// `parallax view`: the window that shows variants and forms side by side, live.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "apps/nvs_options.h"
+#include "apps/report/video.h"
+#include "apps/viewer/app.h"
+#include "apps/viewer/window.h"
+#include "core/error.h"
+#include "core/paths.h"
+#include "vision/nvs/image_size.h"
+#include "vision/nvs/json_fields.h"
+
+namespace parallax {
+namespace {
+
+constexpr double kFramesPerSecond = 20;
+
+struct ViewCommandOptions {
+  std::string scene;
+  std::string model = kDefaultNvsModel;
+  std::string classifier;
+  std::string size;
+  std::string input_views = "8";
+  std::string normalise_poses = "auto";
+  std::string background = "white";
+  std::string image_folder = "images";
+  std::string device = "cpu";
+  std::string output = "output/view";
+  std::string window = "720x1280";
+  double ui_scale = 1;
+  std::string screenshot;
+  std::string script;
+  bool stats = false;
+  CommonOptions common;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("model", self.model, "model shown first: a bundled name or a checkpoint");
+    visitor("classifier", self.classifier, "classifier of the Classify screen, likewise");
+    visitor("size", self.size, "image size HxW (default: what the model was trained at)");
+    visitor("input_views",
+            self.input_views,
+            "views to read: a count (farthest-point sampling) or a list (0,5,9)");
+    visitor("normalise_poses", self.normalise_poses, "auto, none, scene or object");
+    visitor(
+        "background", self.background, "behind transparent pixels: white, black, grey or #rrggbb");
+    visitor("image_folder", self.image_folder, "folder of a COLMAP model's images");
+    visitor("device", self.device, "cpu, cuda or cuda:<index>");
+    visitor("output", self.output, "folder for exports, videos and screenshots");
+    visitor("window", self.window, "size of the window, HxW pixels");
+    visitor("ui_scale", self.ui_scale, "size of text and controls", OptionRange{0.5, 4});
+    visitor("screenshot",
+            self.screenshot,
+            "write a PNG of the window when everything is rendered, and end");
+    visitor("script", self.script, "do a JSON file's steps unattended (open, set, wait, ...)");
+    visitor("stats", self.stats, "print the interface's frame times at the end");
+  }
+};
+
+// One thread is left to the window, so that it never waits for a processor.
+int rendering_threads(int asked) {
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  return asked > 0 ? asked : std::max(cores - 1, 1);
+}
+
+int run_view(const ViewCommandOptions& options) {
+  require_display();
+  ViewerOptions viewer{.scene = options.scene,
+                       .classifier = options.classifier,
+                       .output = options.output,
+                       .screenshot = options.screenshot,
+                       .ui_scale = static_cast<float>(options.ui_scale),
+                       .stats = options.stats};
+  viewer.open = {.model = options.model,
+                 .input_views = options.input_views,
+                 .normalise_poses = options.normalise_poses,
+                 .image_folder = options.image_folder,
+                 .background = parse_colour(options.background)};
+  if (!options.size.empty()) {
+    const ImageSize size = parse_image_size(options.size, "--size");
+    viewer.open.height = size.height;
+    viewer.open.width = size.width;
+  }
+  const ImageSize window = parse_image_size(options.window, "--window");
+  viewer.width = window.width;
+  viewer.height = window.height;
+  if (!options.script.empty()) {
+    viewer.script = read_json_file(options.script);
+  }
+  viewer.engine = {.device = options.device, .threads = rendering_threads(options.common.threads)};
+  viewer.engine.write_video = [](const std::filesystem::path& stem,
+                                 const std::vector<cv::Mat>& frames) {
+    create_folder(stem.parent_path());
+    return write_video(stem, frames, kFramesPerSecond);
+  };
+  run_viewer(viewer);
+  return kExitDone;
+}
+
+}  // namespace
+
+Command add_view_command(CLI::App& program) {
+  auto options = std::make_shared<ViewCommandOptions>();
+  CLI::App* app = program.add_subcommand(
+      "view", "A window: variants and forms of a scene side by side, live, with PSNR");
+  app->add_option("SCENE", options->scene, "a scene's folder or camera file");
+  add_options(*app, *options);
+  add_options(*app, options->common);
+  app->footer("Example:\n  parallax view assets/scenes/procedural_a");
+  return {app, [options] { return run_view(*options); }};
+}
+
+}  // namespace parallax

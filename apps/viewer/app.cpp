@@ -1,0 +1,243 @@
+// Window, panels, session and script, once a frame.
+#include "apps/viewer/app.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "apps/viewer/exports.h"
+#include "apps/viewer/frame_times.h"
+#include "apps/viewer/pane_renderer.h"
+#include "apps/viewer/script.h"
+#include "apps/viewer/session.h"
+#include "apps/viewer/state_json.h"
+#include "apps/viewer/window.h"
+#include "core/atomic_file.h"
+#include "core/paths.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr double kFrameSeconds = 1.0 / 60;  // between two frames while something moves
+constexpr double kIdleSeconds = 0.25;       // between two looks while nothing does
+
+class Viewer {
+ public:
+  explicit Viewer(const ViewerOptions& options)
+      : options_(options),
+        window_({options.width, options.height, options.ui_scale}),
+        settings_(read_settings()),
+        session_(view::make_work_functions(options.engine), {.on_event = [] { Window::wake(); }}) {
+    prepare_state();
+    prepare_ui();
+    session_.first_camera = [this](const std::string& scene) {
+      return kept_camera(settings_, scene);
+    };
+    if (!options.script.is_null()) {
+      script_.emplace(options.script);
+    } else if (!options.screenshot.empty()) {
+      const std::string path = fs::absolute(options.screenshot).string();
+      script_.emplace(
+          nlohmann::json::array({{{"wait", "idle"}}, {{"capture", path}}, {{"quit", true}}}));
+    }
+    if (!options.scene.empty()) {
+      state_.commands.emplace_back(view::OpenCommand{options.scene});
+    }
+  }
+
+  void run() {
+    const auto start = Clock::now();
+    auto last = start;
+    while (!window_.should_close() && !quit_) {
+      const std::chrono::duration<double> since = Clock::now() - last;
+      window_.wait(is_moving() ? std::max(kFrameSeconds - since.count(), 0.0) : kIdleSeconds);
+      const auto now = Clock::now();
+      const double seconds = std::chrono::duration<double>(now - last).count();
+      last = now;
+      draw_frame(std::chrono::duration<double>(now - start).count(), std::min(seconds, 0.1));
+    }
+    save_settings();
+    if (options_.stats) {
+      fmt::print("{}", times_.report());
+    }
+  }
+
+ private:
+  void prepare_state() {
+    state_.models = view::list_model_choices();
+    state_.classifiers = view::list_classifier_choices();
+    state_.open = options_.open;
+    view::reset_panes(state_, options_.open.model);
+    try {
+      apply_settings(settings_, state_, ui_);
+    } catch (const std::exception& error) {
+      view::complain(state_, std::string("the kept layout was not taken over: ") + error.what());
+    }
+    if (script_requested()) {
+      // A script begins with what the command line says, whatever was open before.
+      view::reset_panes(state_, options_.open.model);
+      state_.screen = view::Screen::kCompare;
+      settings_.erase("camera");
+    }
+    state_.probe.model = options_.open.model;
+    state_.classify.model = options_.classifier.empty() && !state_.classifiers.empty()
+                                ? state_.classifiers.front()
+                                : options_.classifier;
+    if (!options_.output.empty()) {
+      state_.output = options_.output;
+    }
+  }
+
+  void prepare_ui() {
+    ui_.scale = options_.ui_scale;
+    ui_.draw_pane = [this](int pane, const PaneDrawing& drawing) {
+      return panes_.draw_pane(pane, drawing);
+    };
+    ui_.texture_of = [this](const view::PicturePtr& picture) { return panes_.texture_of(picture); };
+    window_.on_drawn = [this] { take_pictures(); };
+  }
+
+  bool script_requested() const {
+    return !options_.script.is_null() || !options_.screenshot.empty();
+  }
+
+  bool is_moving() const {
+    return script_.has_value() || state_.playing || ImGui::IsAnyMouseDown() ||
+           std::any_of(std::begin(ImGui::GetIO().KeysDown),
+                       std::end(ImGui::GetIO().KeysDown),
+                       [](bool down) { return down; });
+  }
+
+  void draw_frame(double now, double seconds) {
+    const bool busy = session_.is_busy();
+    const auto begin = Clock::now();
+    window_.begin_frame([this] {
+      if (script_) {
+        script_->inject(ui_);
+      }
+    });
+    handle_shortcuts(state_, ui_, seconds);
+    draw_viewer(state_, ui_);
+    for (const std::string& path : window_.take_drops()) {
+      state_.commands.emplace_back(view::OpenCommand{path, true});
+    }
+    session_.update(state_, seconds);
+    if (script_) {
+      script_->advance(script_actions(), now);
+      quit_ = quit_ || script_->is_done();
+    }
+    take_commands();
+    window_.end_frame();
+    panes_.end_frame();
+    times_.add(std::chrono::duration<double, std::milli>(Clock::now() - begin).count(), busy);
+    ui_.times = times_.summary();
+  }
+
+  // What is left for the window of the commands.
+  void take_commands() {
+    for (const view::Command& command : std::exchange(state_.commands, {})) {
+      if (std::holds_alternative<view::QuitCommand>(command)) {
+        quit_ = true;
+      } else if (const auto* screenshot = std::get_if<view::ScreenshotCommand>(&command)) {
+        pictures_.push_back({screenshot->path, false});
+      } else if (const auto* grid = std::get_if<view::ExportCommand>(&command);
+                 grid != nullptr && grid->path.ends_with(".png")) {
+        pictures_.push_back({grid->path, true});
+      } else {
+        state_.commands.push_back(command);
+      }
+    }
+  }
+
+  // Between drawing and showing.
+  void take_pictures() {
+    for (const auto& [path, panes_only] : std::exchange(pictures_, {})) {
+      try {
+        cv::Mat pixels = window_.pixels();
+        if (panes_only) {
+          pixels = pixels(panes_rect(pixels.size())).clone();
+        }
+        write_png(path, pixels, picture_metadata(state_));
+        view::say(state_, "Written: " + path);
+      } catch (const std::exception& error) {
+        view::complain(state_, error.what());
+      }
+    }
+  }
+
+  cv::Rect panes_rect(const cv::Size& window) const {
+    const auto item = ui_.items.find("panes");
+    const cv::Rect all({0, 0}, window);
+    if (item == ui_.items.end()) {
+      return all;
+    }
+    const ItemRect& rect = item->second;
+    return cv::Rect(cv::Point(static_cast<int>(rect.min.x), static_cast<int>(rect.min.y)),
+                    cv::Point(static_cast<int>(rect.max.x), static_cast<int>(rect.max.y))) &
+           all;
+  }
+
+  Script::Actions script_actions() {
+    return {.is_idle = [this] { return session_.is_idle(state_); },
+            .is_shown = [this] { return session_.is_shown(state_); },
+            .open =
+                [this](const std::string& path) {
+                  state_.commands.emplace_back(view::OpenCommand{path});
+                },
+            .set = [this](const nlohmann::json& fields) { apply_settings(fields, state_, ui_); },
+            .capture =
+                [this](const std::string& path) {
+                  pictures_.push_back({path, false});
+                },
+            .describe =
+                [this](const std::string& path) {
+                  write_file_atomically(path, describe_state(state_, ui_).dump(1) + "\n");
+                },
+            .drop =
+                [this](const std::vector<std::string>& paths) {
+                  for (const std::string& path : paths) {
+                    state_.commands.emplace_back(view::OpenCommand{path, true});
+                  }
+                },
+            .quit = [this] { quit_ = true; }};
+  }
+
+  void save_settings() {
+    try {
+      create_folder(settings_path().parent_path());
+      write_file_atomically(settings_path(), settings_json(state_).dump(1) + "\n");
+    } catch (const std::exception& error) {
+      fmt::print(stderr, "the layout was not kept: {}\n", error.what());
+    }
+  }
+
+  struct PictureJob {
+    std::string path;
+    bool panes_only = false;
+  };
+
+  ViewerOptions options_;
+  Window window_;
+  PaneRenderer panes_;
+  nlohmann::json settings_;
+  view::ViewState state_;
+  Ui ui_;
+  std::optional<Script> script_;
+  std::vector<PictureJob> pictures_;
+  FrameClock times_;
+  bool quit_ = false;
+  Session session_;  // last: its threads end first
+};
+
+}  // namespace
+
+void run_viewer(const ViewerOptions& options) { Viewer(options).run(); }
+
+}  // namespace parallax

@@ -1,0 +1,227 @@
+// The camera path with its timeline, and the scene from outside.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/viewer/ui.h"
+// Needs imgui.h before it.
+#include <imgui_stdlib.h>
+
+namespace parallax {
+namespace {
+
+using view::ViewState;
+
+constexpr size_t kMostFrusta = 500;
+
+// A fixed perspective onto the scene from outside.
+class OverviewProjection {
+ public:
+  OverviewProjection(const view::OpenedScene& scene, const Ui& ui, const ItemRect& rect)
+      : centre_(scene.focus),
+        mid_{(rect.min.x + rect.max.x) / 2, (rect.min.y + rect.max.y) / 2},
+        pixels_(std::min(rect.max.x - rect.min.x, rect.max.y - rect.min.y) * 0.38 /
+                std::max(scene.radius, 1e-9)) {
+    const cv::Vec3d up = scene.up;
+    const cv::Vec3d other = std::abs(up[0]) < 0.9 ? cv::Vec3d(1, 0, 0) : cv::Vec3d(0, 1, 0);
+    const cv::Vec3d a = cv::normalize(other - up * up.dot(other));
+    const cv::Vec3d b = up.cross(a);
+    const cv::Vec3d ahead = a * std::cos(ui.overview_yaw) + b * std::sin(ui.overview_yaw);
+    right_ = up.cross(ahead);
+    up_ = up * std::cos(ui.overview_pitch) + ahead * std::sin(ui.overview_pitch);
+  }
+
+  ImVec2 operator()(const cv::Vec3d& point) const {
+    const cv::Vec3d offset = point - centre_;
+    return {mid_.x + static_cast<float>(right_.dot(offset) * pixels_),
+            mid_.y - static_cast<float>(up_.dot(offset) * pixels_)};
+  }
+
+ private:
+  cv::Vec3d centre_;
+  ImVec2 mid_;
+  double pixels_;
+  cv::Vec3d right_;
+  cv::Vec3d up_;
+};
+
+void draw_frustum(const OverviewProjection& project,
+                  const Camera& camera,
+                  double size,
+                  ImU32 colour,
+                  float thickness) {
+  ImVec2 corners[4];
+  const double w = size * camera.width / camera.fx / 2;
+  const double h = size * camera.height / camera.fy / 2;
+  for (int i = 0; i < 4; ++i) {
+    const double x = i == 0 || i == 3 ? -w : w;
+    const double y = i < 2 ? -h : h;
+    corners[i] = project(camera.position() + camera.forward() * size + camera.right() * x +
+                         camera.down() * y);
+  }
+  const ImVec2 tip = project(camera.position());
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  for (int i = 0; i < 4; ++i) {
+    list->AddLine(corners[i], corners[(i + 1) % 4], colour, thickness);
+    list->AddLine(tip, corners[i], colour, thickness);
+  }
+}
+
+bool draw_path_files(ViewState& state, Ui& ui) {
+  if (ui.track_path.empty()) {
+    ui.track_path = state.output + "/path.json";
+  }
+  ImGui::InputText("file", &ui.track_path);
+  bool changed = false;
+  if (ImGui::Button("import")) {
+    state.commands.emplace_back(view::TrackCommand{ui.track_path, false});
+    changed = true;
+  }
+  mark_item(ui, "path/import");
+  ImGui::SameLine();
+  if (ImGui::Button("export")) {
+    state.commands.emplace_back(view::TrackCommand{ui.track_path, true});
+    changed = true;
+  }
+  mark_item(ui, "path/export");
+  return changed;
+}
+
+void start_video(ViewState& state) {
+  view::VideoTask task{.scene = state.scene->id,
+                       .inputs = view::input_views(state),
+                       .cameras = view::track_cameras(state.track),
+                       .folder = state.output};
+  for (Camera& camera : task.cameras) {
+    camera = view::resize_camera(camera, state.scene->height, state.scene->width);
+  }
+  for (const view::Pane& pane : state.panes) {
+    if (pane.kind == view::PaneKind::kModel &&
+        std::find(task.sources.begin(), task.sources.end(), pane.source) == task.sources.end()) {
+      task.sources.push_back(pane.source);
+    }
+  }
+  state.commands.emplace_back(view::TaskCommand{std::move(task)});
+}
+
+bool draw_timeline(ViewState& state, Ui& ui) {
+  bool changed = false;
+  const std::vector<Camera> cameras = view::track_cameras(state.track);
+  const auto last = std::max(static_cast<int>(cameras.size()) - 1, 0);
+  state.playhead = std::clamp(state.playhead, 0, last);
+  ImGui::SetNextItemWidth(-1);
+  if (ImGui::SliderInt("##playhead", &state.playhead, 0, last, "frame %d") && !cameras.empty()) {
+    view::snap(state.view, cameras[state.playhead], state.scene->focus);
+    view::camera_moved(state);
+    changed = true;
+  }
+  mark_item(ui, "path/playhead");
+  if (ImGui::Button(state.playing ? "stop" : "play")) {
+    state.playing = !state.playing;
+  }
+  ImGui::SameLine();
+  if (ImGui::Button("keyframe here")) {
+    state.track.keyframes.push_back(state.view.camera);
+    changed = true;
+  }
+  mark_item(ui, "path/keyframe");
+  ImGui::SameLine();
+  if (ImGui::Button("turntable")) {
+    state.track.keyframes.clear();
+    for (int i = 0; i <= 12; ++i) {
+      view::ViewCamera turned = state.view;
+      view::orbit(turned, 2 * CV_PI * i / 12, 0);
+      state.track.keyframes.push_back(turned.camera);
+    }
+    changed = true;
+  }
+  mark_item(ui, "path/turntable");
+  ImGui::SameLine();
+  ImGui::BeginDisabled(cameras.empty());
+  if (ImGui::Button("video of every shown source")) {
+    start_video(state);
+    changed = true;
+  }
+  mark_item(ui, "path/video");
+  ImGui::EndDisabled();
+  return changed;
+}
+
+}  // namespace
+
+bool draw_path_panel(ViewState& state, Ui& ui) {
+  if (state.scene == nullptr) {
+    draw_note("No scene is open.");
+    return false;
+  }
+  bool changed = draw_timeline(state, ui);
+  changed |=
+      ImGui::SliderInt("frames", &state.track.frames, 2, 1000, "%d", ImGuiSliderFlags_Logarithmic);
+  changed |= draw_path_files(state, ui);
+  ImGui::Separator();
+  ImGui::Text("%zu keyframes", state.track.keyframes.size());
+  int removed = -1;
+  for (int i = 0; i < static_cast<int>(state.track.keyframes.size()); ++i) {
+    ImGui::PushID(i);
+    const cv::Vec3d at = state.track.keyframes[i].position();
+    if (ImGui::SmallButton("go")) {
+      view::snap(state.view, state.track.keyframes[i], state.scene->focus);
+      view::camera_moved(state);
+      changed = true;
+    }
+    ImGui::SameLine();
+    if (ImGui::SmallButton("remove")) {
+      removed = i;
+    }
+    ImGui::SameLine();
+    ImGui::Text("%d   %.2f %.2f %.2f", i, at[0], at[1], at[2]);
+    ImGui::PopID();
+  }
+  if (removed >= 0) {
+    state.track.keyframes.erase(state.track.keyframes.begin() + removed);
+    changed = true;
+  }
+  for (const view::VideoWritten& video : state.videos) {
+    ImGui::TextWrapped("%s", video.path.c_str());
+  }
+  return changed;
+}
+
+bool draw_overview_panel(ViewState& state, Ui& ui) {
+  if (state.scene == nullptr) {
+    draw_note("No scene is open.");
+    return false;
+  }
+  ImGui::TextDisabled("green: inputs, grey: held out, yellow: the camera, blue: keyframes");
+  const ImVec2 room = ImGui::GetContentRegionAvail();
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const ItemRect rect{at, {at.x + std::max(room.x, 1.0F), at.y + std::max(room.y, 1.0F)}};
+  ImGui::InvisibleButton("overview", {rect.max.x - at.x, rect.max.y - at.y});
+  mark_item(ui, "overview");
+  if (ImGui::IsItemActive()) {
+    ui.overview_yaw -= ImGui::GetIO().MouseDelta.x * 0.01;
+    ui.overview_pitch =
+        std::clamp(ui.overview_pitch + ImGui::GetIO().MouseDelta.y * 0.01, -1.5, 1.5);
+  }
+  const OverviewProjection project(*state.scene, ui, rect);
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  list->PushClipRect(rect.min, rect.max, true);
+  const double size = state.scene->radius * 0.15;
+  // Of very many views some: no more could be told apart.
+  const size_t step = state.scene->views.size() / kMostFrusta + 1;
+  for (size_t i = 0; i < state.scene->views.size(); i += step) {
+    const ImU32 colour =
+        state.reads[i] != 0 ? IM_COL32(80, 200, 120, 255) : IM_COL32(120, 120, 130, 150);
+    draw_frustum(project, state.scene->views[i].camera, size, colour, 1);
+  }
+  for (const Camera& camera : state.track.keyframes) {
+    draw_frustum(project, camera, size, IM_COL32(90, 140, 255, 255), 1);
+  }
+  draw_frustum(project, state.view.camera, size * 1.4, IM_COL32(255, 215, 60, 255), 2);
+  list->AddCircleFilled(project(state.view.target), 3, IM_COL32(255, 215, 60, 255));
+  list->PopClipRect();
+  return false;
+}
+
+}  // namespace parallax

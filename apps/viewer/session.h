@@ -1,0 +1,57 @@
+// Between the viewer's state and the worker: turns what is shown into requests, carries commands
+// out, folds results in. Never waits.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "vision/view/render_worker.h"
+#include "vision/view/view_state.h"
+
+namespace parallax {
+
+class Session {
+ public:
+  Session(view::WorkFunctions functions, view::WorkerOptions options)
+      : worker_(std::move(functions), std::move(options)) {}
+
+  // Once a frame of the interface. Commands that need the window (exports of pictures, screenshots,
+  // quit) stay in the state's list.
+  void update(view::ViewState& state, double seconds);
+
+  void open_scene(view::ViewState& state,
+                  const std::string& path,
+                  std::vector<std::string> added = {});
+
+  // Nothing under way, nothing waiting, everything shown.
+  bool is_idle(const view::ViewState& state) const;
+  // The full frame of what is shown is there.
+  bool is_shown(const view::ViewState& state) const;
+  bool is_busy() const { return worker_.is_busy(); }
+
+  // The camera to begin with in a scene, where there is one.
+  std::function<std::optional<Camera>(const std::string& scene)> first_camera =
+      [](const std::string&) { return std::nullopt; };
+
+ private:
+  void open(view::ViewState& state, const view::Recognised& file);
+  void take_events(view::ViewState& state);
+  void run_commands(view::ViewState& state);
+  bool run_command(view::ViewState& state, const view::Command& command);
+  void load_needed_models(view::ViewState& state);
+  void request_frame(view::ViewState& state);
+  void start_background(view::ViewState& state);
+  void start_projection(view::ViewState& state);
+  void start_task(view::ViewState& state, const view::TaskRequest& task);
+  void play(view::ViewState& state, double seconds);
+  void run_track(view::ViewState& state, const view::TrackCommand& command);
+
+  view::RenderWorker worker_;
+  std::optional<view::FrameRequest> requested_;
+  std::optional<view::FrameRequest> background_;  // what table and curve were started for
+  std::optional<view::ProjectionTask> projection_;
+  std::set<std::string> dropped_;  // paths that are being looked at
+  double play_clock_ = 0;
+};
+
+}  // namespace parallax

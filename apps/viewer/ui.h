@@ -1,0 +1,122 @@
+// What the panels share besides the viewer's state: how pictures get onto the screen, where things
+// are, which dialogs are open. Without a window the pictures' functions give nothing.
+#pragma once
+
+#include <imgui.h>
+
+#include <array>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "vision/view/view_state.h"
+
+namespace parallax {
+
+// How one pane is drawn, in pixels of the pane. Equal drawings give equal pixels.
+struct PaneDrawing {
+  enum class Mode { kPicture = 0, kAbsolute, kSquared, kSigned, kSplit };
+
+  int width = 0;  // of the pane
+  int height = 0;
+  view::PicturePtr first;
+  view::PicturePtr second;  // for all modes but the first
+  Mode mode = Mode::kPicture;
+  bool false_colour = false;
+  float gain = 1;
+  float split_at = 0.5F;  // of the pane's width
+  float x = 0;            // the picture's top left corner
+  float y = 0;
+  float shown_width = 0;  // of the picture
+  float shown_height = 0;
+
+  bool operator==(const PaneDrawing&) const = default;
+};
+
+struct ItemRect {
+  ImVec2 min;
+  ImVec2 max;
+};
+
+// Frame times of the interface, as `--stats` reports them.
+struct FrameTimes {
+  double last_ms = 0;
+  double percentile95_ms = 0;
+  int frames = 0;
+};
+
+struct Ui {
+  float scale = 1;  // --ui-scale
+  // A pane's texture; null without a window.
+  std::function<ImTextureID(int pane, const PaneDrawing&)> draw_pane;
+  // A small picture's texture; null without a window.
+  std::function<ImTextureID(const view::PicturePtr&)> texture_of;
+
+  bool show_open = false;
+  bool show_help = false;
+  bool show_messages = false;
+  bool show_stats = false;
+  std::string open_path;
+  std::vector<std::string> completions;
+  std::string completed_for;  // the text that `completions` belong to
+  std::string track_path;
+  int side_tab = -1;     // to be opened; −1: as it is
+  int hovered_row = -1;  // found while the panes are drawn
+  int hovered_col = -1;
+  double overview_yaw = 0.6;
+  double overview_pitch = 0.5;
+  FrameTimes times;
+
+  // Where named things were drawn last, for scripts: "screen/Probe", "pane/0", "thumbnail/3".
+  std::map<std::string, ItemRect> items;
+};
+
+// Notes where the item just drawn is.
+void mark_item(Ui& ui, const std::string& name);
+void mark_rect(Ui& ui, const std::string& name, const ImVec2& min, const ImVec2& max);
+
+// The whole window.
+void draw_viewer(view::ViewState& state, Ui& ui);
+
+// The parts. Each draws into the current window and returns whether it changed the state.
+bool draw_menu_panel(view::ViewState& state, Ui& ui);
+bool draw_panes_panel(view::ViewState& state, Ui& ui);
+bool draw_strip_panel(view::ViewState& state, Ui& ui);
+bool draw_camera_panel(view::ViewState& state, Ui& ui);
+bool draw_inputs_panel(view::ViewState& state, Ui& ui);
+bool draw_table_panel(view::ViewState& state, Ui& ui);
+bool draw_view_plot_panel(view::ViewState& state, Ui& ui);
+bool draw_curve_panel(view::ViewState& state, Ui& ui);
+bool draw_path_panel(view::ViewState& state, Ui& ui);
+bool draw_overview_panel(view::ViewState& state, Ui& ui);
+bool draw_classify_panel(view::ViewState& state, Ui& ui);
+bool draw_probe_panel(view::ViewState& state, Ui& ui);
+bool draw_dialogs(view::ViewState& state, Ui& ui);
+
+// Keys that are free of any text field. Returns whether they changed the state.
+bool handle_shortcuts(view::ViewState& state, Ui& ui, double seconds);
+
+// What the mouse does in a picture's rectangle: orbit, pan, dolly, zoom.
+bool handle_picture_mouse(view::ViewState& state, const PaneDrawing& drawing, const ItemRect& rect);
+
+// Places a picture of the scene's size in a pane.
+PaneDrawing place_picture(const view::ViewState& state, int width, int height);
+
+// A pane's drawing; nothing where `pane_note` says why.
+std::optional<PaneDrawing> pane_drawing(const view::ViewState& state,
+                                        const view::Pane& pane,
+                                        int width,
+                                        int height);
+
+// The lines under a pane; those that have nothing to say are empty.
+inline constexpr int kNumberLines = 3;
+using NumberLines = std::array<std::string, kNumberLines>;
+NumberLines pane_numbers(const view::ViewState& state,
+                         const view::Pane& pane,
+                         const std::optional<PaneDrawing>& drawing);
+
+// Shows text, in red if it is an error, wrapped to the window.
+void draw_note(const std::string& text, bool is_error = false);
+
+}  // namespace parallax

@@ -1,0 +1,185 @@
+// GLFW, OpenGL 3.3 and ImGui's backends for them.
+#include "apps/viewer/window.h"
+
+#include <epoxy/gl.h>
+// After the loader, which brings OpenGL's declarations.
+#include <GLFW/glfw3.h>
+#include <backends/imgui_impl_glfw.h>
+#include <backends/imgui_impl_opengl3.h>
+#include <imgui.h>
+
+#include <cstdlib>
+#include <opencv2/core.hpp>
+
+#include "core/error.h"
+
+namespace parallax {
+namespace {
+
+constexpr float kFontSize = 15;
+constexpr const char* kFontFile = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
+
+std::string glfw_problem() {
+  const char* text = nullptr;
+  glfwGetError(&text);
+  return text != nullptr ? text : "no reason given";
+}
+
+void load_font(float scale) {
+  ImGuiIO& io = ImGui::GetIO();
+  std::error_code ignored;
+  if (!std::filesystem::exists(kFontFile, ignored)) {
+    io.FontGlobalScale = scale;
+    return;
+  }
+  // Latin, Greek (the variants' summaries name φ), arrows and superscripts.
+  static const ImWchar ranges[] = {
+      0x20, 0xFF, 0x370, 0x3FF, 0x2010, 0x2027, 0x2070, 0x209F, 0x2190, 0x21FF, 0};
+  io.Fonts->AddFontFromFileTTF(kFontFile, kFontSize * scale, nullptr, ranges);
+}
+
+void set_style(float scale) {
+  ImGui::StyleColorsDark();
+  ImGuiStyle& style = ImGui::GetStyle();
+  style.WindowRounding = 0;
+  style.ChildBorderSize = 1;
+  style.WindowPadding = {6, 6};
+  style.ItemSpacing = {6, 4};
+  style.ScaleAllSizes(scale);
+}
+
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+}  // namespace
+
+void require_display() {
+  if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY")) {
+    throw Error(ErrorParts{
+        .what = "there is no display to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is "
+                "set",
+        .remedy = "Run it in a desktop session or under Xvfb (xvfb-run); every other command works "
+                  "without a display."});
+  }
+  if (glfwInit() == GLFW_FALSE) {
+    throw Error(ErrorParts{.what = "the display cannot be used: " + glfw_problem(),
+                           .where = is_set("DISPLAY") ? std::getenv("DISPLAY") : "Wayland"});
+  }
+}
+
+Window::Window(const WindowOptions& options) {
+  require_display();
+  glfwWindowHint(GLFW_CONTEXT_VERSION_MAJOR, 3);
+  glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 3);
+  glfwWindowHint(GLFW_OPENGL_PROFILE, GLFW_OPENGL_CORE_PROFILE);
+  glfwWindowHint(GLFW_OPENGL_FORWARD_COMPAT, GLFW_TRUE);
+  window_ =
+      glfwCreateWindow(options.width, options.height, options.title.c_str(), nullptr, nullptr);
+  if (window_ == nullptr) {
+    const std::string problem = glfw_problem();
+    glfwTerminate();
+    throw Error(ErrorParts{.what = "no window with OpenGL 3.3 can be opened: " + problem,
+                           .remedy = "A graphics driver may be missing (Debian: "
+                                     "libgl1-mesa-dri)."});
+  }
+  glfwMakeContextCurrent(window_);
+  glfwSwapInterval(0);
+  glfwSetWindowUserPointer(window_, this);
+  glfwSetDropCallback(window_, [](GLFWwindow* window, int count, const char** paths) {
+    auto* self = static_cast<Window*>(glfwGetWindowUserPointer(window));
+    self->drops_.insert(self->drops_.end(), paths, paths + count);
+  });
+  // ImGui's backend calls this one from its own.
+  glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int, int action, int modifiers) {
+    auto* self = static_cast<Window*>(glfwGetWindowUserPointer(window));
+    if (action == GLFW_PRESS && key >= 0) {
+      self->taps_.push_back({key, modifiers});
+    }
+  });
+  ImGui::CreateContext();
+  ImGui::GetIO().IniFilename = nullptr;
+  set_style(options.ui_scale);
+  load_font(options.ui_scale);
+  ImGui_ImplGlfw_InitForOpenGL(window_, true);
+  ImGui_ImplOpenGL3_Init("#version 330 core");
+}
+
+Window::~Window() {
+  ImGui_ImplOpenGL3_Shutdown();
+  ImGui_ImplGlfw_Shutdown();
+  ImGui::DestroyContext();
+  glfwDestroyWindow(window_);
+  glfwTerminate();
+}
+
+bool Window::should_close() const { return glfwWindowShouldClose(window_) != 0; }
+
+void Window::wait(double seconds) {
+  if (seconds > 0) {
+    glfwWaitEventsTimeout(seconds);
+  } else {
+    glfwPollEvents();
+  }
+}
+
+void Window::wake() { glfwPostEmptyEvent(); }
+
+void Window::begin_frame(const std::function<void()>& inject) {
+  ImGui_ImplOpenGL3_NewFrame();
+  ImGui_ImplGlfw_NewFrame();
+  apply_taps();
+  inject();
+  ImGui::NewFrame();
+}
+
+void Window::apply_taps() {
+  ImGuiIO& io = ImGui::GetIO();
+  for (const int key : std::exchange(released_, {})) {
+    io.KeysDown[key] = false;
+  }
+  for (const Tap& tap : std::exchange(taps_, {})) {
+    if (!io.KeysDown[tap.key]) {
+      io.KeysDown[tap.key] = true;
+      io.KeyCtrl = (tap.modifiers & GLFW_MOD_CONTROL) != 0;
+      io.KeyShift = (tap.modifiers & GLFW_MOD_SHIFT) != 0;
+      released_.push_back(tap.key);
+    }
+  }
+}
+
+void Window::end_frame() {
+  ImGui::Render();
+  glBindFramebuffer(GL_FRAMEBUFFER, 0);
+  glViewport(0, 0, width(), height());
+  glClearColor(0.08F, 0.08F, 0.09F, 1);
+  glClear(GL_COLOR_BUFFER_BIT);
+  ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+  on_drawn();
+  glfwSwapBuffers(window_);
+}
+
+cv::Mat Window::pixels() const {
+  cv::Mat image(height(), width(), CV_8UC3);
+  glPixelStorei(GL_PACK_ALIGNMENT, 1);
+  glReadPixels(0, 0, width(), height(), GL_RGB, GL_UNSIGNED_BYTE, image.data);
+  cv::flip(image, image, 0);
+  return image;
+}
+
+int Window::width() const {
+  int width = 0;
+  glfwGetFramebufferSize(window_, &width, nullptr);
+  return std::max(width, 1);
+}
+
+int Window::height() const {
+  int height = 0;
+  glfwGetFramebufferSize(window_, nullptr, &height);
+  return std::max(height, 1);
+}
+
+std::vector<std::string> Window::take_drops() { return std::exchange(drops_, {}); }
+
+}  // namespace parallax

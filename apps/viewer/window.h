@@ -1,0 +1,68 @@
+// The window with its OpenGL context and Dear ImGui in it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <opencv2/core/mat.hpp>
+#include <string>
+#include <vector>
+
+struct GLFWwindow;
+
+namespace parallax {
+
+struct WindowOptions {
+  int width = 1280;
+  int height = 720;
+  float ui_scale = 1;
+  std::string title = "Parallax";
+};
+
+// Throws Error saying what is missing if there is no display. Loads nothing.
+void require_display();
+
+class Window {
+ public:
+  // Throws Error where no window with OpenGL 3.3 can be made.
+  explicit Window(const WindowOptions& options);
+  ~Window();
+  Window(const Window&) = delete;
+  Window& operator=(const Window&) = delete;
+
+  bool should_close() const;
+  // Waits for input, another thread's wake() or `seconds`, whichever comes first.
+  void wait(double seconds);
+  // From any thread.
+  static void wake();
+
+  // Begins ImGui's frame; `inject` may change the input that it sees.
+  void begin_frame(const std::function<void()>& inject);
+  // Draws what was built and shows it.
+  void end_frame();
+
+  // What the window shows, [rows, cols, 3] uint8 RGB. Between draw and show.
+  cv::Mat pixels() const;
+  // Called between draw and show of every frame.
+  std::function<void()> on_drawn = [] {};
+
+  int width() const;
+  int height() const;
+  // Files dropped since the last call.
+  std::vector<std::string> take_drops();
+
+ private:
+  // A key that goes down and up between two frames counts as down for one.
+  void apply_taps();
+
+  GLFWwindow* window_ = nullptr;
+  std::vector<std::string> drops_;
+  struct Tap {
+    int key = 0;
+    int modifiers = 0;
+  };
+  std::vector<Tap> taps_;      // keys pressed since the last frame
+  std::vector<int> released_;  // keys held for the last frame alone
+};
+
+}  // namespace parallax

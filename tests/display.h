@@ -1,0 +1,26 @@
+// A display in memory for windows of tests.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace parallax::testing {
+
+// Xvfb on a free display number, 1280 × 720; ended with this.
+class VirtualDisplay {
+ public:
+  VirtualDisplay();
+  ~VirtualDisplay();
+  VirtualDisplay(const VirtualDisplay&) = delete;
+  VirtualDisplay& operator=(const VirtualDisplay&) = delete;
+
+  // ":7", or empty where there is no Xvfb on this machine.
+  const std::string& name() const { return name_; }
+
+ private:
+  pid_t server_ = -1;
+  std::string name_;
+};
+
+}  // namespace parallax::testing
