@@ -230,9 +230,10 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
 // Where the user says nothing else: short, gentle, and stopped by the views kept back.
 void use_scene_defaults(TrainNvsCommand& command, int views) {
   TrainOptions defaults;
-  defaults.steps = 600;
-  defaults.ema = 0.99;
-  defaults.evaluate_every = 40;
+  defaults.steps = 1500;
+  defaults.warmup_steps = 20;
+  defaults.ema = 0.995;
+  defaults.evaluate_every = 100;
   defaults.patience = 8;
   defaults.max_minutes = 10;
   command.train = overlay_given(*command.app, command.train, defaults);

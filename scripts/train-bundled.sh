@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Trains the bundled models nvs-v0 … nvs-v6 again: variant 2 from nothing, then every variant for the
-# same number of steps from its weights. Each run goes on where it was stopped. About two hours on two cores.
+# same number of steps from its weights, twice. Each run goes on where it was stopped. About four hours
+# on two cores.
 #   scripts/train-bundled.sh [FOLDER]     default output/bundled; models end in FOLDER/<name>/model.safetensors
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,7 +25,10 @@ train_base() {
 train_variant() {
   parallax train nvs --variant "$1" --init nvs-base.safetensors --steps 800 --batch-size 4 \
     --copied-targets 0 --learning-rate 1.2e-3 --muon-learning-rate 3e-3 --ema 0.995 \
-    --evaluate-every 0 --threads 1 --resume -o "nvs-v$1"
+    --evaluate-every 0 --threads 1 --resume -o "first-v$1"
+  parallax train nvs --variant "$1" --init "first-v$1/model.safetensors" --steps 1500 --batch-size 4 \
+    --copied-targets 0 --difficulty 0.3@0,0@0.4 --ema 0.998 --seed 2 --evaluate-every 500 \
+    --threads 1 --resume -o "nvs-v$1"
 }
 export -f train_variant
 

@@ -122,10 +122,10 @@ TEST(WarpViews, ShowWhatTheTurnedCamerasSee) {
     cameras.push_back(camera);
   }
   const MultiViewSample traced = render_sample(renderer, cameras, family.background, 4);
-  // Between the two lie the sampling of edges only: 36 dB and more were measured; an error of one
-  // degree or half a pixel costs 10 dB.
-  EXPECT_GT(psnr(warped.images, traced.images), 33);
-  EXPECT_GT(psnr(warped.alpha, traced.alpha), 28);
+  // Between the two lie the sampling of edges only: 41.5 dB and 1.1e-4 were
+  // measured; the unwarped pictures are at 14.8 dB.
+  EXPECT_GT(psnr(warped.images, traced.images), 38);
+  EXPECT_LT((warped.alpha - traced.alpha).square().mean().item<float>(), 4e-4);
   EXPECT_LT(psnr(torch::avg_pool2d(detailed.images, 2), traced.images), 25);
 }
 
