@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <opencv2/core.hpp>
 
+#include "apps/classify_engine.h"
+#include "core/image.h"
 #include "tests/classifier_fixture.h"
 #include "tests/scratch_folder.h"
 #include "vision/nvs/evaluate.h"
@@ -235,6 +238,27 @@ TEST_F(EngineTest, ErrorsAreSentences) {
   const testing::ScratchFolder empty;
   finish(Lane::kTask, worker_.start_task(ClassifyTask{empty.path().string(), "no-such-model"}));
   EXPECT_NE(error_.find("no-such-model"), std::string::npos) << error_;
+}
+
+TEST_F(EngineTest, ClassifiesTransparentImagesAsTheCommandDoes) {
+  const testing::ScratchFolder scratch;
+  const auto model = scratch.path() / "tiny.safetensors";
+  testing::write_random_classifier(model, testing::small_vit3(7), 1);
+  std::filesystem::create_directories(scratch.path() / "images");
+  cv::Mat image(40, 50, CV_8UC4);
+  cv::RNG random(3);
+  random.fill(image, cv::RNG::UNIFORM, 0, 256);
+  write_image(scratch.path() / "images" / "a.png", image);
+  const auto rows =
+      run_task<ClassifiedRow>(ClassifyTask{(scratch.path() / "images").string(), model.string()});
+  ASSERT_EQ(rows.size(), 1U) << error_;
+  ClassifyEngine engine({load_classifier(model.string())}, {.forms = {Form::kParallel}});
+  std::vector<LoadedImage> images = {load_image({.path = scratch.path() / "images" / "a.png"},
+                                                {.view = {.height = 32, .width = 32}})};
+  const auto expected = engine.classify(images).at(0).image.runs.at(0);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_NEAR(rows[0].top.at(i).parallel, expected.top.at(i).probability, 1e-6);
+  }
 }
 
 TEST_F(EngineTest, ClassifiesAFolderInBothForms) {

@@ -10,12 +10,10 @@ namespace {
 
 using view::ViewState;
 
-constexpr float kThumbnail = 64;
-
 // A thumbnail that snaps the camera to its view; returns whether it was clicked.
 bool draw_thumbnail(ViewState& state, Ui& ui, int index) {
   const view::PicturePtr picture = state.thumbnails[index];
-  const ImVec2 size{kThumbnail * ui.scale, kThumbnail * ui.scale};
+  const ImVec2 size{kThumbnailSide * ui.scale, kThumbnailSide * ui.scale};
   ImGui::PushID(index);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const bool clicked = ImGui::InvisibleButton("view", size);
@@ -65,7 +63,7 @@ bool draw_strip_panel(ViewState& state, Ui& ui) {
   }
   bool changed = false;
   const auto count = static_cast<int>(state.thumbnails.size());
-  const float step = kThumbnail * ui.scale + ImGui::GetStyle().ItemSpacing.x;
+  const float step = kThumbnailSide * ui.scale + ImGui::GetStyle().ItemSpacing.x;
   // Only what is in sight is drawn: scenes have hundreds of views.
   const float left = ImGui::GetScrollX();
   const int first = std::clamp(static_cast<int>(left / step), 0, count);

@@ -19,7 +19,6 @@ constexpr float kTile = 52;
 
 void start(ViewState& state) {
   ClassifyState& classify = state.classify;
-  state.commands.emplace_back(view::CancelTasksCommand{});
   state.commands.emplace_back(
       view::TaskCommand{view::ClassifyTask{classify.folder, classify.model, classify.variant}});
 }
@@ -125,7 +124,7 @@ void draw_tile(const view::ClassifiedRow& row, Ui& ui, const ImVec2& size, bool 
     list->AddRectFilled({end.x - 9, at.y}, {end.x, at.y + 9}, colour);
   }
   if (selected) {
-    list->AddRect(at, end, IM_COL32(255, 255, 255, 255), 0, 0, 2);
+    list->AddRect(at, end, IM_COL32(255, 170, 0, 255), 0, 0, 3);
   }
 }
 

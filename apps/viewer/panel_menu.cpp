@@ -72,7 +72,9 @@ void draw_status(ViewState& state, Ui& ui) {
     return;
   }
   const view::Message& last = state.messages.back();
-  if (ImGui::SmallButton(fmt::format("{} messages", state.messages.size()).c_str())) {
+  if (ImGui::SmallButton(
+          fmt::format("{} message{}", state.messages.size(), state.messages.size() == 1 ? "" : "s")
+              .c_str())) {
     ui.show_messages = !ui.show_messages;
   }
   mark_item(ui, "messages");
@@ -123,7 +125,7 @@ void draw_side(ViewState& state, Ui& ui) {
 void draw_compare_screen(ViewState& state, Ui& ui) {
   const ImVec2 room = ImGui::GetContentRegionAvail();
   const float side = std::clamp(room.x * 0.32F, 60.0F * ui.scale, 460.0F * ui.scale);
-  const float strip = state.scene != nullptr ? 64 * ui.scale + 22 : 0;
+  const float strip = state.scene != nullptr ? kThumbnailSide * ui.scale + 20 : 0;
   const float left = std::max(room.x - side - ImGui::GetStyle().ItemSpacing.x, 1.0F);
   const float gap = strip > 0 ? ImGui::GetStyle().ItemSpacing.y : 0;
   ImGui::BeginGroup();

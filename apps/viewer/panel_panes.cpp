@@ -241,10 +241,7 @@ bool draw_picture(ViewState& state,
                                         std::max(size.x - 16, 1.0F));
     return changed;
   }
-  if (const ImTextureID texture = ui.draw_pane(index, *drawing); texture != nullptr) {
-    // Targets have their first row at the bottom, as OpenGL has.
-    ImGui::GetWindowDrawList()->AddImage(texture, rect.min, rect.max, {0, 1}, {1, 0});
-  }
+  show_drawing(ui, index, *drawing, rect);
   draw_pixel_values(state, *drawing, rect);
   if (split) {
     changed |= draw_split_slider(state, ui, rect);
@@ -286,6 +283,33 @@ PaneDrawing place_picture(const ViewState& state, int width, int height) {
   drawing.x = std::round(w / 2 - state.zoom.centre_x * drawing.shown_width);
   drawing.y = std::round(h / 2 - state.zoom.centre_y * drawing.shown_height);
   return drawing;
+}
+
+void show_drawing(Ui& ui, int pane, const PaneDrawing& drawing, const ItemRect& rect) {
+  // The part that the picture covers: what lies around it costs a software renderer as much.
+  PaneDrawing part = drawing;
+  const float left = std::max(drawing.x, 0.0F);
+  const float top = std::max(drawing.y, 0.0F);
+  const auto width = static_cast<float>(drawing.width);
+  const auto height = static_cast<float>(drawing.height);
+  const float right = std::min(std::ceil(drawing.x + drawing.shown_width), width);
+  const float bottom = std::min(std::ceil(drawing.y + drawing.shown_height), height);
+  if (right <= left || bottom <= top) {
+    return;
+  }
+  part.width = static_cast<int>(right - left);
+  part.height = static_cast<int>(bottom - top);
+  part.x -= left;
+  part.y -= top;
+  part.split_at = (drawing.split_at * width - left) / (right - left);
+  if (const ImTextureID texture = ui.draw_pane(pane, part); texture != nullptr) {
+    // Targets have their first row at the bottom, as OpenGL has.
+    ImGui::GetWindowDrawList()->AddImage(texture,
+                                         {rect.min.x + left, rect.min.y + top},
+                                         {rect.min.x + right, rect.min.y + bottom},
+                                         {0, 1},
+                                         {1, 0});
+  }
 }
 
 std::optional<PaneDrawing> pane_drawing(const ViewState& state,

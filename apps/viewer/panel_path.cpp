@@ -139,11 +139,14 @@ bool draw_timeline(ViewState& state, Ui& ui) {
   mark_item(ui, "path/turntable");
   ImGui::SameLine();
   ImGui::BeginDisabled(cameras.empty());
-  if (ImGui::Button("video of every shown source")) {
+  if (ImGui::Button("video")) {
     start_video(state);
     changed = true;
   }
   mark_item(ui, "path/video");
+  if (ImGui::IsItemHovered()) {
+    ImGui::SetTooltip("the path as MP4, by every shown model and form");
+  }
   ImGui::EndDisabled();
   return changed;
 }
@@ -193,7 +196,7 @@ bool draw_overview_panel(ViewState& state, Ui& ui) {
     draw_note("No scene is open.");
     return false;
   }
-  ImGui::TextDisabled("green: inputs, grey: held out, yellow: the camera, blue: keyframes");
+  ImGui::TextDisabled("green: inputs, grey: held out\nyellow: the camera, blue: keyframes");
   const ImVec2 room = ImGui::GetContentRegionAvail();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const ItemRect rect{at, {at.x + std::max(room.x, 1.0F), at.y + std::max(room.y, 1.0F)}};

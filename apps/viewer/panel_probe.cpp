@@ -74,9 +74,7 @@ bool draw_picture_of(ViewState& state,
   if (ImGui::IsItemHovered() || ImGui::IsItemActive()) {
     changed = handle_picture_mouse(state, drawing, rect);
   }
-  if (const ImTextureID texture = ui.draw_pane(index, drawing); texture != nullptr) {
-    ImGui::GetWindowDrawList()->AddImage(texture, rect.min, rect.max, {0, 1}, {1, 0});
-  }
+  show_drawing(ui, index, drawing, rect);
   return changed;
 }
 

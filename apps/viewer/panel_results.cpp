@@ -81,8 +81,6 @@ void draw_row(ViewState& state, const TableRow& row, const Range& range, double 
               std::isnan(row.pair.max_absolute)
                   ? "-"
                   : fmt::format("{:.0e}", row.pair.max_absolute).c_str());
-  ImGui::TableNextColumn();
-  ImGui::Text("%zu/%d", row.views.size(), row.all_views);
 }
 
 }  // namespace
@@ -97,17 +95,27 @@ bool draw_table_panel(ViewState& state, Ui& ui) {
                        {-1, ImGui::GetTextLineHeight()},
                        state.task_progress->text.c_str());
   }
-  ImGui::TextDisabled("held-out views, %zu views read at once; bars begin 1 dB below the least",
-                      view::input_views(state).size());
+  ImGui::PushTextWrapPos(0);
+  ImGui::TextDisabled(
+      "%zu held-out views, %zu read in a batch. Bars of PSNR begin 1 dB below the least; tokens/s: "
+      "reading; ms: a view; differ: recurrent | parallel.",
+      view::held_out_views(state).size(),
+      view::input_views(state).size());
+  ImGui::PopTextWrapPos();
   const std::vector<TableRow> rows = state.table;
   constexpr ImGuiTableFlags kFlags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerV |
-                                     ImGuiTableFlags_ScrollY | ImGuiTableFlags_Resizable;
-  if (ImGui::BeginTable("table", 9, kFlags)) {
+                                     ImGuiTableFlags_ScrollY | ImGuiTableFlags_Resizable |
+                                     ImGuiTableFlags_SizingFixedFit;
+  if (ImGui::BeginTable("table", 8, kFlags)) {
     ImGui::TableSetupScrollFreeze(0, 1);
-    for (const char* column :
-         {"V", "model", "form", "PSNR dB", "SSIM", "read tok/s", "ms/view", "|rec-par|", "views"}) {
+    for (const char* column : {"V", "model", "form"}) {
       ImGui::TableSetupColumn(column);
     }
+    ImGui::TableSetupColumn("PSNR dB", ImGuiTableColumnFlags_WidthStretch);
+    ImGui::TableSetupColumn("SSIM");
+    ImGui::TableSetupColumn("tokens/s", ImGuiTableColumnFlags_WidthStretch);
+    ImGui::TableSetupColumn("ms");
+    ImGui::TableSetupColumn("differ");
     ImGui::TableHeadersRow();
     const Range range = psnr_range(rows);
     const double most = fastest(rows);

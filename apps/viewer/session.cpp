@@ -26,6 +26,9 @@ void Session::update(ViewState& state, double seconds) {
 void Session::take_events(ViewState& state) {
   for (const view::Event& event : worker_.take_events()) {
     view::apply_event(state, event);
+    if (const auto* ended = std::get_if<view::Ended>(&event)) {
+      std::erase(background_tasks_, ended->id);
+    }
     if (const auto* opened = std::get_if<view::OpenedScene>(&event)) {
       requested_.reset();
       background_.reset();
@@ -88,10 +91,19 @@ bool Session::run_command(ViewState& state, const view::Command& command) {
 }
 
 void Session::start_task(ViewState& state, const view::TaskRequest& task) {
-  const uint64_t id = worker_.start_task(task);
-  if (std::holds_alternative<view::ClassifyTask>(task)) {
-    state.classify.task = id;
+  if (!std::holds_alternative<view::ClassifyTask>(task)) {
+    worker_.start_task(task);
+    return;
   }
+  // What somebody waits for comes before the table, which is made again when it is looked at.
+  if (!background_tasks_.empty()) {
+    cancel_background();
+    background_.reset();
+  }
+  if (state.classify.task != 0) {
+    worker_.cancel_task(state.classify.task);
+  }
+  state.classify.task = worker_.start_task(task);
 }
 
 void Session::run_track(ViewState& state, const view::TrackCommand& command) {
@@ -130,7 +142,6 @@ void Session::open(ViewState& state, const view::Recognised& file) {
       state.screen = view::Screen::kClassify;
       state.classify.folder = path;
       if (!state.classify.model.empty() || !state.classifiers.empty()) {
-        worker_.cancel_tasks();
         start_task(state, view::ClassifyTask{path, state.classify.model, state.classify.variant});
       } else {
         view::complain(state, "Name a classifier, bundled or a checkpoint, to classify " + path);
@@ -188,16 +199,20 @@ void Session::start_background(ViewState& state) {
       (background_ && background_->scene == now.scene && background_->inputs == now.inputs)) {
     return;
   }
-  const bool first = !background_;
+  cancel_background();
   background_ = now;
-  if (!first) {
-    worker_.cancel_tasks();
-  }
   state.table.clear();
   state.curve.clear();
   state.curve_model = state.open.model;
-  worker_.start_task(view::table_task(state));
-  worker_.start_task(view::CurveTask{now.scene, state.curve_model, now.inputs});
+  background_tasks_ = {
+      worker_.start_task(view::table_task(state)),
+      worker_.start_task(view::CurveTask{now.scene, state.curve_model, now.inputs})};
+}
+
+void Session::cancel_background() {
+  for (const uint64_t task : background_tasks_) {
+    worker_.cancel_task(task);
+  }
 }
 
 void Session::start_projection(ViewState& state) {

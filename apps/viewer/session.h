@@ -41,6 +41,7 @@ class Session {
   void load_needed_models(view::ViewState& state);
   void request_frame(view::ViewState& state);
   void start_background(view::ViewState& state);
+  void cancel_background();
   void start_projection(view::ViewState& state);
   void start_task(view::ViewState& state, const view::TaskRequest& task);
   void play(view::ViewState& state, double seconds);
@@ -49,6 +50,7 @@ class Session {
   view::RenderWorker worker_;
   std::optional<view::FrameRequest> requested_;
   std::optional<view::FrameRequest> background_;  // what table and curve were started for
+  std::vector<uint64_t> background_tasks_;        // of these, those that have not ended
   std::optional<view::ProjectionTask> projection_;
   std::set<std::string> dropped_;  // paths that are being looked at
   double play_clock_ = 0;

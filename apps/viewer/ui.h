@@ -46,6 +46,9 @@ struct FrameTimes {
   int frames = 0;
 };
 
+// Of the strip's pictures, in pixels before --ui-scale.
+inline constexpr float kThumbnailSide = 54;
+
 struct Ui {
   float scale = 1;  // --ui-scale
   // A pane's texture; null without a window.
@@ -108,6 +111,9 @@ std::optional<PaneDrawing> pane_drawing(const view::ViewState& state,
                                         const view::Pane& pane,
                                         int width,
                                         int height);
+
+// Puts a drawing into the pane's rectangle of the current window.
+void show_drawing(Ui& ui, int pane, const PaneDrawing& drawing, const ItemRect& rect);
 
 // The lines under a pane; those that have nothing to say are empty.
 inline constexpr int kNumberLines = 3;

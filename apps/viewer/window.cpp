@@ -42,6 +42,8 @@ void set_style(float scale) {
   ImGui::StyleColorsDark();
   ImGuiStyle& style = ImGui::GetStyle();
   style.WindowRounding = 0;
+  style.Colors[ImGuiCol_WindowBg].w = 1;
+  style.Colors[ImGuiCol_PopupBg].w = 1;
   style.ChildBorderSize = 1;
   style.WindowPadding = {6, 6};
   style.ItemSpacing = {6, 4};

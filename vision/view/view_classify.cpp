@@ -79,9 +79,9 @@ ClassifiedRow classify_next(Folder& folder) {
     return row;
   }
   try {
-    const cv::Mat image = composite_on(read_image(file.path), {255, 255, 255});
+    const cv::Mat image = read_image(file.path);
     if (row.index < kMaxThumbnails) {
-      row.thumbnail = shrunk(image, kThumbnailSide);
+      row.thumbnail = shrunk(composite_on(image, {255, 255, 255}), kThumbnailSide);
     }
     classify_image(folder, crop_for_classifier(image, folder.view), row);
   } catch (const std::exception& error) {

@@ -52,7 +52,7 @@ WorkFunctions make_work_functions(const EngineOptions& options) {
   functions.set_up_thread = [threads = options.threads] {
     // The window's thread shall get its share of a busy machine first. On Linux a thread has a
     // niceness of its own.
-    setpriority(PRIO_PROCESS, 0, 5);
+    setpriority(PRIO_PROCESS, 0, 10);
     if (threads > 0) {
       at::set_num_threads(threads);
     }
