@@ -4,37 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ttt/blas.h"
 #include "core/ttt/dispatch.h"
-
-// The BLAS interface, column-major, as LibTorch exports it.
-extern "C" {
-void sgemm_(const char* transpose_a,
-            const char* transpose_b,
-            const int* rows,
-            const int* cols,
-            const int* inner,
-            const float* alpha,
-            const float* a,
-            const int* a_stride,
-            const float* b,
-            const int* b_stride,
-            const float* beta,
-            float* c,
-            const int* c_stride);
-void dgemm_(const char* transpose_a,
-            const char* transpose_b,
-            const int* rows,
-            const int* cols,
-            const int* inner,
-            const double* alpha,
-            const double* a,
-            const int* a_stride,
-            const double* b,
-            const int* b_stride,
-            const double* beta,
-            double* c,
-            const int* c_stride);
-}
 
 namespace parallax {
 namespace {
@@ -68,41 +39,6 @@ void for_each(int64_t count, const F& f) {
   });
 }
 
-// A row-major operand: element (i, k) is at i · stride + k, or at k · stride + i if transposed.
-template <class T>
-struct Operand {
-  const T* data = nullptr;
-  int64_t stride = 0;
-  bool transposed = false;
-  const T* row(int64_t i) const { return data + (transposed ? i : i * stride); }
-};
-
-// c [rows, cols] = a [rows, inner] · b [inner, cols] + beta c, all row-major.
-template <class T>
-void multiply(const Operand<T>& a,
-              const Operand<T>& b,
-              int64_t rows,
-              int64_t inner,
-              int64_t cols,
-              T beta,
-              T* c,
-              int64_t c_stride) {
-  const T one = 1;
-  const int m = static_cast<int>(cols);  // column-major, a row-major product is that of transposes
-  const int n = static_cast<int>(rows);
-  const int k = static_cast<int>(inner);
-  const int lda = static_cast<int>(b.stride);
-  const int ldb = static_cast<int>(a.stride);
-  const int ldc = static_cast<int>(c_stride);
-  const char* left = b.transposed ? "T" : "N";
-  const char* right = a.transposed ? "T" : "N";
-  if constexpr (std::is_same_v<T, float>) {
-    sgemm_(left, right, &m, &n, &k, &one, b.data, &lda, a.data, &ldb, &beta, c, &ldc);
-  } else {
-    dgemm_(left, right, &m, &n, &k, &one, b.data, &lda, a.data, &ldb, &beta, c, &ldc);
-  }
-}
-
 // Copies the block [rows, cols) below the diagonal to its mirror image.
 template <class T>
 void mirror_block(T* c, int64_t n, int64_t begin, int64_t end) {
@@ -131,7 +67,7 @@ void symmetric_product(const Operand<T>& a, const Operand<T>& b, int64_t inner, 
     const int64_t begin = i * panel;
     const int64_t end = std::min(begin + panel, n);
     const Operand<T> rows{a.row(begin), a.stride, a.transposed};
-    multiply(rows, b, end - begin, inner, end, T{0}, c + begin * n, n);
+    multiply(T{1}, rows, b, {end - begin, inner, end}, T{0}, c + begin * n, n);
   });
   for (int64_t begin = 0; begin < n; begin += panel) {
     mirror_block(c, n, begin, std::min(begin + panel, n));
@@ -171,7 +107,7 @@ void apply_factor(const Factor<T>& q, const T* x, const Shape& shape, T* y) {
     const int64_t count = std::min(panel, rows - begin);
     const Operand<T> part{left.row(begin), left.stride};
     std::copy_n(x + begin * cols, count * cols, y + begin * cols);
-    multiply(part, right, count, shape.side, cols, q.identity, y + begin * cols, cols);
+    multiply(T{1}, part, right, {count, shape.side, cols}, q.identity, y + begin * cols, cols);
   });
 }
 
