@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/ttt/attention_view.h"
+#include "core/ttt/dispatch.h"
 #include "core/ttt/parallel.h"
 
 namespace parallax {
@@ -295,6 +296,36 @@ TEST(TttLayer, PreNormParallelMatchesRecurrent) {
   EXPECT_LT(relative_difference(run_parallel(p.rule, p.weights, p.inputs, schedule).output,
                                 run_recurrent(p.rule, p.weights, p.inputs, schedule).output),
             1e-10);
+}
+
+// Over small chunks the parallel form takes tiles of its own: several of them, ragged, in every
+// order of update and apply.
+TEST(TttLayer, TilesOfSmallChunksMatchRecurrent) {
+  VariantSwitches raw_swiglu = find_variant("2").switches;
+  raw_swiglu.normalise_gradient = false;
+  VariantSwitches ascent = raw_swiglu;
+  ascent.direction = Direction::kAscent;
+  ascent.inner_steps = 3;
+  for (const VariantSwitches& switches : {find_variant("6").switches, raw_swiglu, ascent}) {
+    for (const ChunkCase& c : {ChunkCase{300, 1}, {300, 3}, {257, 16}, {256, 64}, {40, 50}}) {
+      const Problem p = make_problem(switches, c.tokens, false);
+      for (const Schedule& schedule : {update_then_apply_chunks(c.tokens, c.chunk),
+                                       apply_then_update_chunks(c.tokens, c.chunk),
+                                       language_model_chunks(c.tokens, c.chunk)}) {
+        const TttResult recurrent = run_recurrent(p.rule, p.weights, p.inputs, schedule);
+        for (const KernelPath path : {KernelPath::kReference, KernelPath::kPortable}) {
+          const KernelPathGuard guard(path);
+          const Tensor before = p.weights.w1.clone();
+          const TttResult parallel = run_parallel(p.rule, p.weights, p.inputs, schedule);
+          EXPECT_LT(relative_difference(parallel.output, recurrent.output), 1e-10) << c.chunk;
+          EXPECT_LT(relative_difference(parallel.state.weights.w1, recurrent.state.weights.w1),
+                    1e-10);
+          EXPECT_LT(relative_difference(parallel.state.main.w1, recurrent.state.main.w1), 1e-10);
+          EXPECT_TRUE(before.equal(p.weights.w1));  // the caller's weights stay
+        }
+      }
+    }
+  }
 }
 
 TEST(TttLayer, StateCarriesASequenceOverCalls) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/ttt/newton_schulz_gram.h"
+
 namespace parallax {
 namespace {
 
@@ -28,6 +30,9 @@ const std::vector<QuinticCoefficients>& language_model_coefficients() {
 }
 
 Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options) {
+  if (has_gram_newton_schulz(gradient, options)) {
+    return orthogonalise_gram(gradient, options);
+  }
   const int64_t excess_rows = gradient.size(-2) - gradient.size(-1);
   const bool transposed = excess_rows > 0 || (excess_rows == 0 && options.transpose_square);
   Tensor x = options.precision == NewtonSchulzPrecision::kBfloat16 ? gradient.to(torch::kBFloat16)

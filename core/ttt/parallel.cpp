@@ -1,92 +1,12 @@
 // Linear attention over chunks: batched products around a prefix scan.
 #include "core/ttt/parallel.h"
 
-#include <algorithm>
-
 #include "core/error.h"
+#include "core/ttt/parallel_tiled.h"
+#include "core/ttt/token_ranges.h"
 
 namespace parallax {
 namespace {
-
-struct TokenRange {
-  int64_t start = 0;
-  int64_t end = 0;
-  int64_t updates_before = 0;  // for an applying range: how many steps its weights have taken
-  int64_t length() const { return end - start; }
-};
-
-struct Ranges {
-  std::vector<TokenRange> updating;
-  std::vector<TokenRange> applying;
-};
-
-Ranges split_schedule(const Schedule& schedule) {
-  Ranges ranges;
-  for (const ScheduleStep& step : schedule) {
-    if (step.update) {
-      ranges.updating.push_back({step.start, step.end});
-    }
-    if (step.apply) {
-      const auto updates = static_cast<int64_t>(ranges.updating.size());
-      ranges.applying.push_back({step.start, step.end, updates});
-    }
-  }
-  return ranges;
-}
-
-// True where the ranges are equal chunks one after the other, but for a shorter last one.
-bool are_uniform(const std::vector<TokenRange>& ranges) {
-  const int64_t chunk = ranges.front().length();
-  for (size_t i = 1; i < ranges.size(); ++i) {
-    const bool last = i + 1 == ranges.size();
-    if (ranges[i].start != ranges[i - 1].end ||
-        (last ? ranges[i].length() > chunk : ranges[i].length() != chunk)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-Tensor pad_tokens(const Tensor& tokens, int64_t length) {  // [batch, L, D] → [batch, length, D]
-  return tokens.size(1) == length
-             ? tokens
-             : torch::constant_pad_nd(tokens, {0, 0, 0, length - tokens.size(1)});
-}
-
-// Tokens by range, [batch, L, D] → [batch, N, C, D], shorter ranges padded with zeros. A zero token
-// adds nothing to any sum over tokens.
-Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges) {
-  int64_t longest = 0;
-  for (const TokenRange& range : ranges) {
-    longest = std::max(longest, range.length());
-  }
-  const auto count = static_cast<int64_t>(ranges.size());
-  if (are_uniform(ranges)) {
-    const Tensor span = tokens.slice(1, ranges.front().start, ranges.back().end);
-    return pad_tokens(span, count * longest)
-        .reshape({tokens.size(0), count, longest, tokens.size(2)});
-  }
-  std::vector<Tensor> padded;
-  padded.reserve(ranges.size());
-  for (const TokenRange& range : ranges) {
-    padded.push_back(pad_tokens(tokens.slice(1, range.start, range.end), longest));
-  }
-  return torch::stack(padded, 1);
-}
-
-// The inverse: [batch, N, C, D] → [batch, sum of lengths, D].
-Tensor concatenate_ranges(const Tensor& chunks, const std::vector<TokenRange>& ranges) {
-  if (are_uniform(ranges)) {
-    const int64_t total = ranges.back().end - ranges.front().start;
-    return chunks.flatten(1, 2).slice(1, 0, total);
-  }
-  std::vector<Tensor> parts;
-  parts.reserve(ranges.size());
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    parts.push_back(chunks.select(1, static_cast<int64_t>(i)).slice(1, 0, ranges[i].length()));
-  }
-  return torch::cat(parts, 1);
-}
 
 // The linear recurrence M_i = G_i + α_i M_{i−1}, by doubling: log₂ N batched steps.
 Tensor momentum_scan(Tensor gradients,  // [batch, N, Dh, D]
@@ -231,6 +151,9 @@ TttResult run_parallel(const UpdateRule& rule,
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
   const Ranges ranges = split_schedule(schedule);
+  if (has_tiled_form(rule, start, inputs, ranges)) {
+    return run_tiled(rule, start, inputs, ranges);
+  }
   const Prefix prefix = scan_states(rule, start, inputs, ranges.updating);
   Tensor states = prefix.main;
   if (rule.switches.weight_norm == WeightNorm::kPre) {

@@ -1,0 +1,267 @@
+// Masked products within tiles, a prefix sum between them.
+#include "core/ttt/parallel_tiled.h"
+
+#include <algorithm>
+
+#include "core/ttt/blas.h"
+#include "core/ttt/dispatch.h"
+
+namespace parallax {
+namespace {
+
+// Tokens of a tile, as near the width of a head as chunks allow: then the masked products within a
+// tile cost as much as those with the states.
+constexpr int64_t kSmallestTile = 64;
+constexpr int64_t kLargestTile = 256;
+
+// How many updates chunk i's queries have seen beyond i: 0 (apply, then update) or 1; −1 where the
+// ranges are not one chunk's update and application after the other.
+int64_t updates_seen(const Ranges& ranges) {
+  const auto& updating = ranges.updating;
+  const auto& applying = ranges.applying;
+  if (updating.empty() || applying.empty() || !are_uniform(updating) || !are_uniform(applying) ||
+      updating.front().start != applying.front().start ||
+      updating.front().length() != applying.front().length() ||
+      updating.back().end > applying.back().end) {
+    return -1;
+  }
+  const int64_t seen = applying.front().updates_before;
+  for (size_t i = 0; i < applying.size(); ++i) {
+    if (applying[i].updates_before != seen + static_cast<int64_t>(i)) {
+      return -1;
+    }
+  }
+  return seen <= 1 ? seen : -1;
+}
+
+// A multiple of the chunk; the chunk itself where a tile has no room for two.
+int64_t tile_length(const TttInputs& inputs, int64_t chunk) {
+  const int64_t wanted = std::clamp(inputs.k.size(2), kSmallestTile, kLargestTile);
+  return chunk * std::max<int64_t>(1, wanted / chunk);
+}
+
+Tensor in_tiles(const Tensor& tokens, int64_t tiles, int64_t tile) {  // → [batch, tiles, tile, D]
+  return pad_tokens(tokens, tiles * tile).view({tokens.size(0), tiles, tile, tokens.size(2)});
+}
+
+// What both ways of running tiles need to know.
+struct Tiling {
+  int64_t first = 0;     // token
+  int64_t applied = 0;   // tokens from there
+  int64_t updating = 0;  // tokens from there that update
+  int64_t chunk = 0;
+  int64_t tile = 0;
+  int64_t seen = 0;   // see updates_seen
+  double factor = 1;  // of each chunk's step
+};
+
+Tiling tiling_of(const UpdateRule& rule, const TttInputs& inputs, const Ranges& ranges) {
+  const VariantSwitches& switches = rule.switches;
+  const int64_t chunk = ranges.applying.front().length();
+  const int64_t first = ranges.applying.front().start;
+  // Each inner step of a chunk adds the same: φ and the loss do not depend on W1.
+  const double sign = switches.direction == Direction::kDescent ? 1.0 : -1.0;
+  return {.first = first,
+          .applied = ranges.applying.back().end - first,
+          .updating = ranges.updating.back().end - first,
+          .chunk = chunk,
+          .tile = tile_length(inputs, chunk),
+          .seen = updates_seen(ranges),
+          .factor = switches.inner_steps * sign};
+}
+
+// Φ of keys and queries, and values; all [batch, tokens, …].
+struct Features {
+  Tensor keys;
+  Tensor values;
+  Tensor queries;
+};
+
+Features features_of(const UpdateRule& rule,
+                     const InnerState& start,
+                     const TttInputs& inputs,
+                     const Tiling& tiling) {
+  const auto updating = [&](const Tensor& tokens) {
+    return tokens.slice(1, tiling.first, tiling.first + tiling.updating);
+  };
+  const Tensor rate = rule.switches.per_token_rate ? updating(inputs.lr1) : Tensor();
+  const Tensor source =
+      query_range(rule.switches, inputs, tiling.first, tiling.first + tiling.applied);
+  return {feature_map(rule.switches, updating(inputs.k), start.weights, rate),
+          updating(inputs.v),
+          feature_map(rule.switches, source, start.weights)};
+}
+
+bool records_graph(const InnerState& start, const TttInputs& inputs) {
+  const auto wants = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
+  return torch::GradMode::is_enabled() &&
+         (wants(start.weights.w0) || wants(start.weights.w1) || wants(start.weights.w2) ||
+          wants(inputs.q) || wants(inputs.k) || wants(inputs.v) || wants(inputs.lr1));
+}
+
+// True where tiles run one after the other with the state in the processor's cache.
+bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
+  return has_fused_kernels(inputs.k) && inputs.k.scalar_type() != torch::kBFloat16 &&
+         start.weights.w1.scalar_type() == inputs.k.scalar_type() && !records_graph(start, inputs);
+}
+
+// One head's rows and its state [inner, width], which the pass leaves as it is at the end.
+template <class T>
+struct HeadPass {
+  const T* keys = nullptr;
+  const T* values = nullptr;
+  const T* queries = nullptr;
+  T* state = nullptr;
+  T* output = nullptr;
+  int64_t inner = 0;  // Dh
+  int64_t width = 0;  // D
+};
+
+// The rows' queries against the tile's own keys, those that each has seen, times the values; added
+// to the output.
+template <class T>
+void add_own_chunks(const HeadPass<T>& p,
+                    const Tiling& t,
+                    int64_t begin,
+                    int64_t rows,
+                    int64_t keys,
+                    T* scores) {
+  multiply<T>(static_cast<T>(t.factor),
+              {p.queries + begin * p.inner, p.inner},
+              {p.keys + begin * p.inner, p.inner, true},
+              {rows, p.inner, keys},
+              T{0},
+              scores,
+              keys);
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t seen = std::min((i / t.chunk + t.seen) * t.chunk, keys);
+    std::fill(scores + i * keys + seen, scores + (i + 1) * keys, T{0});
+  }
+  multiply<T>(T{1},
+              {scores, keys},
+              {p.values + begin * p.width, p.width},
+              {rows, keys, p.width},
+              T{1},
+              p.output + begin * p.width,
+              p.width);
+}
+
+template <class T>
+void run_head(const HeadPass<T>& p, const Tiling& t, T* scores) {
+  for (int64_t begin = 0; begin < t.applied; begin += t.tile) {
+    const int64_t rows = std::min(t.tile, t.applied - begin);
+    const int64_t keys = std::clamp<int64_t>(t.updating - begin, 0, rows);
+    const auto update = [&] {
+      if (keys > 0) {
+        multiply<T>(static_cast<T>(t.factor),
+                    {p.keys + begin * p.inner, p.inner, true},
+                    {p.values + begin * p.width, p.width},
+                    {p.inner, keys, p.width},
+                    T{1},
+                    p.state,
+                    p.width);
+      }
+    };
+    const bool whole_chunk_seen = t.tile == t.chunk && t.seen == 1;
+    if (whole_chunk_seen) {
+      update();
+    }
+    multiply<T>(T{1},
+                {p.queries + begin * p.inner, p.inner},
+                {p.state, p.width},
+                {rows, p.inner, p.width},
+                T{0},
+                p.output + begin * p.width,
+                p.width);
+    if (!whole_chunk_seen) {
+      if (t.tile > t.chunk && keys > 0) {
+        add_own_chunks(p, t, begin, rows, keys, scores);
+      }
+      update();
+    }
+  }
+}
+
+template <class T>
+Tensor run_heads(const Features& features, const Tiling& tiling, const Tensor& state) {
+  const Tensor keys = features.keys.contiguous();
+  const Tensor values = features.values.contiguous();
+  const Tensor queries = features.queries.contiguous();
+  const Tensor output =
+      torch::empty({queries.size(0), tiling.applied, values.size(2)}, values.options());
+  at::parallel_for(0, queries.size(0), 1, [&](int64_t begin, int64_t end) {
+    std::vector<T> scores(static_cast<size_t>(tiling.tile * tiling.tile));
+    for (int64_t head = begin; head < end; ++head) {
+      const auto of_head = [head](const Tensor& x) {
+        return x.data_ptr<T>() + head * x.size(1) * x.size(2);
+      };
+      const HeadPass<T> pass{.keys = of_head(keys),
+                             .values = of_head(values),
+                             .queries = of_head(queries),
+                             .state = of_head(state),
+                             .output = of_head(output),
+                             .inner = keys.size(2),
+                             .width = values.size(2)};
+      run_head(pass, tiling, scores.data());
+    }
+  });
+  return output;
+}
+
+// The same as batched products of all tiles at once, for any dtype and device, differentiable.
+Tensor run_batched(const Features& features, const Tiling& t, const Tensor& w1, Tensor& last) {
+  const int64_t tiles = (t.applied + t.tile - 1) / t.tile;
+  const Tensor keys = in_tiles(features.keys, tiles, t.tile);
+  const Tensor values = in_tiles(features.values, tiles, t.tile);
+  const Tensor queries = in_tiles(features.queries, tiles, t.tile);
+  const Tensor start = w1.unsqueeze(1);
+  const Tensor steps = keys.transpose(2, 3).matmul(values).to(w1.scalar_type());
+  // [batch, tiles + 1, Dh, D]
+  const Tensor states = torch::cat({start, start + t.factor * steps.cumsum(1)}, 1);
+  last = states.select(1, tiles);
+
+  const auto dtype = queries.scalar_type();
+  const Tensor index =
+      torch::arange(t.tile, queries.options().dtype(torch::kInt64)).div(t.chunk, "floor");
+  const Tensor seen = index.unsqueeze(0) < index.unsqueeze(1) + t.seen;  // [query, key]
+  const Tensor scores = queries.matmul(keys.transpose(2, 3)) * (seen.to(dtype) * t.factor);
+  const Tensor output = queries.matmul(states.slice(1, 0, tiles).to(dtype)) + scores.matmul(values);
+  return output.flatten(1, 2).slice(1, 0, t.applied);
+}
+
+}  // namespace
+
+bool has_tiled_form(const UpdateRule& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    const Ranges& ranges) {
+  const VariantSwitches& switches = rule.switches;
+  const bool has_momentum = switches.momentum && inputs.momentum.defined();
+  if (switches.normalise_gradient || switches.weight_norm != WeightNorm::kNone || has_momentum ||
+      updates_seen(ranges) < 0) {
+    return false;
+  }
+  const int64_t chunk = ranges.updating.front().length();
+  return tile_length(inputs, chunk) > chunk || runs_in_cache(start, inputs);
+}
+
+TttResult run_tiled(const UpdateRule& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    const Ranges& ranges) {
+  const Tiling tiling = tiling_of(rule, inputs, ranges);
+  const Features features = features_of(rule, start, inputs, tiling);
+  TttResult result{.state = start};
+  Tensor& w1 = result.state.weights.w1;
+  if (runs_in_cache(start, inputs)) {
+    w1 = w1.clone(at::MemoryFormat::Contiguous);
+    result.output = w1.scalar_type() == torch::kFloat64 ? run_heads<double>(features, tiling, w1)
+                                                        : run_heads<float>(features, tiling, w1);
+  } else {
+    result.output = run_batched(features, tiling, start.weights.w1, w1);
+  }
+  result.state.main.w1 = w1;
+  return result;
+}
+
+}  // namespace parallax

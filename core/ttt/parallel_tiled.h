@@ -1,0 +1,25 @@
+// The parallel form over small chunks, with a tile of its own.
+#pragma once
+
+#include "core/ttt/recurrent.h"
+#include "core/ttt/token_ranges.h"
+
+namespace parallax {
+
+// True where the step is linear in the keys' products and memoryless, the chunks are equal, both
+// updated on and applied to, and tiles gain anything: then no result depends on how tokens are
+// grouped.
+bool has_tiled_form(const UpdateRule& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    const Ranges& ranges);
+
+// Tiles of some chunks each: what earlier tiles wrote comes from a state, what the tile's own
+// chunks wrote from masked products of queries and keys. Tiles run one after the other with the
+// state in the cache, or where that is not to be had as batched products around a prefix sum.
+TttResult run_tiled(const UpdateRule& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    const Ranges& ranges);
+
+}  // namespace parallax

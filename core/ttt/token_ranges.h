@@ -1,0 +1,39 @@
+// A schedule's ranges of tokens as batches of chunks, for the parallel form.
+#pragma once
+
+#include <vector>
+
+#include "core/torch.h"
+#include "core/ttt/schedule.h"
+
+namespace parallax {
+
+struct TokenRange {
+  int64_t start = 0;
+  int64_t end = 0;
+  int64_t updates_before = 0;  // for an applying range: how many steps its weights have taken
+  int64_t length() const { return end - start; }
+};
+
+struct Ranges {
+  std::vector<TokenRange> updating;
+  std::vector<TokenRange> applying;
+};
+
+// The updating and the applying ranges of a schedule, each in order.
+Ranges split_schedule(const Schedule& schedule);
+
+// True where the ranges are equal chunks one after the other, but for a shorter last one.
+bool are_uniform(const std::vector<TokenRange>& ranges);
+
+// Zeros after the last token: [batch, L, D] → [batch, length, D].
+Tensor pad_tokens(const Tensor& tokens, int64_t length);
+
+// Tokens by range, [batch, L, D] → [batch, N, C, D], shorter ranges padded with zeros. A zero token
+// adds nothing to any sum over tokens.
+Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges);
+
+// The inverse: [batch, N, C, D] → [batch, sum of lengths, D].
+Tensor concatenate_ranges(const Tensor& chunks, const std::vector<TokenRange>& ranges);
+
+}  // namespace parallax
