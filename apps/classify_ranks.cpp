@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/clock.h"
+
 namespace parallax {
 namespace {
 
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
-
 constexpr auto kPoll = std::chrono::milliseconds(10);
 constexpr auto kBeat = std::chrono::milliseconds(500);
 constexpr double kGoodbyeSeconds = 10;
@@ -23,10 +23,6 @@ constexpr const char* kLeft = "left";
 
 std::string batches_of(int rank) { return fmt::format("batches/{}", rank); }
 std::string beats_of(int rank) { return fmt::format("beats/{}", rank); }
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Paths and pictures are bytes, not text.
 json bytes(const std::string& text) {

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <mutex>
 
+#include "core/clock.h"
 #include "core/progress.h"
 
 namespace parallax {
@@ -72,7 +72,7 @@ class Classifying {
 
   // `store` null: there are no others.
   ClassifyOutcome run(RankStore* store, const RankInfo& ranks) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     std::optional<ClassifyDealer> dealer;
     if (store != nullptr) {
       dealer.emplace(
@@ -101,8 +101,7 @@ class Classifying {
       }
     }
     progress_.finish();
-    outcome_.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    outcome_.seconds = seconds_since(start);
     outcome_.skipped = files_.skipped();
     for (const std::string& loop : files_.loops()) {
       fmt::print(stderr, "note: {} leads back into a folder above it and was not entered\n", loop);

@@ -245,21 +245,6 @@ Finding describe_image(const fs::path& path) {
                    {"sound", true}}};
 }
 
-bool looks_like_scene(const fs::path& folder) {
-  std::error_code ignored;
-  for (const char* name : {"opencv_cameras.json",
-                           "transforms.json",
-                           "transforms_train.json",
-                           "sparse",
-                           "cameras.bin",
-                           "cameras.txt"}) {
-    if (fs::exists(folder / name, ignored)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 // A folder of images, checkpoints or scenes: what is in it, one level deep.
 Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   if (looks_like_scene(path)) {

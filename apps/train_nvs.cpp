@@ -250,14 +250,28 @@ void use_scene_defaults(TrainNvsCommand& command, int views) {
 
 PreparedScene prepare_training_scene(const TrainNvsCommand& command,
                                      const Scene& scene,
-                                     const NvsModel& model,
-                                     const std::string& size) {
+                                     const NvsModel& model) {
   NvsRunOptions run;
-  run.size = size;
+  run.size = is_given(*command.app, "--size") ? command.data.size : "";
   run.input_views = command.data.input_views;
   run.normalise_poses = command.nvs.normalise_poses;
   run.background = command.nvs.background;
   return prepare_scene(scene, model, prepare_options(run));
+}
+
+// What warped views are sampled from: pictures of twice the size, as else they would be blurred.
+// Nothing where there is no warping, or no alpha to say what lies outside the pictures.
+std::optional<ViewSet> load_detailed_views(const TrainNvsCommand& command,
+                                           const Scene& scene,
+                                           const PreparedScene& prepared) {
+  if (!command.augment.warp().any() || !prepared.inputs.alpha.defined()) {
+    return std::nullopt;
+  }
+  return load_inputs(scene,
+                     prepared,
+                     {.height = 2 * prepared.height,
+                      .width = 2 * prepared.width,
+                      .background = parse_colour(command.nvs.background)});
 }
 
 // The model on the held-out views, reading all input views; nothing where none are held out.
@@ -279,11 +293,8 @@ int adapt_to_scene(TrainNvsCommand& command) {
   NvsModel model = load_nvs_model(command.nvs.init.empty() ? kDefaultNvsModel : command.nvs.init);
   command.model = choose_configuration(command, &model);
   check_run_folder(command.run);
-  const PreparedScene prepared = prepare_training_scene(
-      command, scene, model, is_given(*command.app, "--size") ? command.data.size : "");
-  // Warped views are sampled from pictures of twice the size, as else they would be blurred.
-  const PreparedScene detailed = prepare_training_scene(
-      command, scene, model, fmt::format("{}x{}", 2 * prepared.height, 2 * prepared.width));
+  const PreparedScene prepared = prepare_training_scene(command, scene, model);
+  const std::optional<ViewSet> detailed = load_detailed_views(command, scene, prepared);
   const cv::Vec3b background = parse_colour(command.nvs.background);
   const SceneSource source(prepared,
                            {.batch_size = parse_count(command.data.batch_size, "--batch-size", 1),
@@ -292,7 +303,7 @@ int adapt_to_scene(TrainNvsCommand& command) {
                             .background = cv::Vec3f(background) / 255.0F,
                             .kept_back = command.nvs.kept_back},
                            command.train.seed,
-                           &detailed.inputs);
+                           detailed ? &*detailed : nullptr);
   RankGroup ranks(info, command.run.rank_timeout);
   const bool quiet = command.common.quiet || !ranks.is_first();
   model.module = make_module(command.model, &model, command.train.seed, quiet);

@@ -13,6 +13,7 @@
 #include "vision/nvs/camera_path.h"
 #include "vision/nvs/scene_opencv_json.h"
 #include "vision/nvs/view_loader.h"
+#include "vision/view/view_files.h"
 
 namespace parallax {
 namespace {
@@ -109,6 +110,8 @@ TEST_F(SceneLoading, TransformsOfSyntheticScenesTakeTheSizeFromTheImage) {
     frame["file_path"] = "./" + name.substr(0, name.size() - 4);
   }
   write_json("transforms_train.json", document);
+  // Its images do not make it a folder of images to classify.
+  EXPECT_EQ(view::recognise_file(folder_.path()), view::FileKind::kScene);
   write_json("transforms_test.json", document);
   const Scene loaded = load_scene(folder_.path());
   for (View& view : scene_.views) {

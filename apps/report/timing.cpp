@@ -2,21 +2,18 @@
 #include "apps/report/timing.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
+
+#include "core/clock.h"
 
 namespace parallax {
 namespace {
 
 constexpr int64_t kPeakSide = 1024;
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 double seconds_per_run(const std::function<void()>& run, double min_seconds) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   int runs = 0;
   double elapsed = 0;
   do {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -17,13 +16,13 @@
 #include "apps/viewer/state_json.h"
 #include "apps/viewer/window.h"
 #include "core/atomic_file.h"
+#include "core/clock.h"
 #include "core/paths.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
 constexpr double kFrameSeconds = 1.0 / 60;  // between two frames while something moves
 constexpr double kIdleSeconds = 0.25;       // between two looks while nothing does
@@ -56,8 +55,8 @@ class Viewer {
     const auto start = Clock::now();
     auto last = start;
     while (!window_.should_close() && !quit_) {
-      const std::chrono::duration<double> since = Clock::now() - last;
-      window_.wait(is_moving() ? std::max(kFrameSeconds - since.count(), 0.0) : kIdleSeconds);
+      const double since = seconds_since(last);
+      window_.wait(is_moving() ? std::max(kFrameSeconds - since, 0.0) : kIdleSeconds);
       const auto now = Clock::now();
       const double seconds = std::chrono::duration<double>(now - last).count();
       last = now;
@@ -136,7 +135,7 @@ class Viewer {
     take_commands();
     window_.end_frame();
     panes_.end_frame();
-    times_.add(std::chrono::duration<double, std::milli>(Clock::now() - begin).count(), busy);
+    times_.add(1000 * seconds_since(begin), busy);
     ui_.times = times_.summary();
   }
 

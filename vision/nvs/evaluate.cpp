@@ -2,10 +2,10 @@
 #include "vision/nvs/evaluate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 
+#include "core/clock.h"
 #include "core/device.h"
 #include "vision/metrics/image_metrics.h"
 
@@ -14,10 +14,6 @@ namespace {
 
 constexpr double kMemoryShare = 0.5;  // of what is available, for one rendering pass
 constexpr int64_t kMaxViewsPerPass = 16;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 CameraBatch to_device(const CameraBatch& cameras, torch::Device device) {
   return {cameras.fxfycxcy.to(device), cameras.c2w.to(device), cameras.height, cameras.width};
@@ -74,18 +70,8 @@ double finite_mean(const std::vector<ViewMetrics>& views, double ViewMetrics::*m
 
 void measure(const ViewSet& targets, FormEvaluation& result) {
   const Tensor truth = targets.images.squeeze(0);
-  const double nothing = std::numeric_limits<double>::quiet_NaN();
-  const Tensor psnrs = psnr_per_image(result.images, truth);
-  const bool large_enough = truth.size(2) >= 11 && truth.size(3) >= 11;
-  const Tensor ssims =
-      large_enough ? ssim_per_image(result.images, truth) : torch::full_like(psnrs, nothing);
-  const Tensor masked = targets.alpha.defined()
-                            ? masked_psnr_per_image(result.images, truth, targets.alpha.squeeze(0))
-                            : torch::full_like(psnrs, nothing);
-  for (int64_t i = 0; i < psnrs.size(0); ++i) {
-    result.views.push_back(
-        {psnrs[i].item<double>(), ssims[i].item<double>(), masked[i].item<double>()});
-  }
+  result.views = measure_views(
+      result.images, truth, targets.alpha.defined() ? targets.alpha.squeeze(0) : Tensor());
   result.mean = {finite_mean(result.views, &ViewMetrics::psnr),
                  finite_mean(result.views, &ViewMetrics::ssim),
                  finite_mean(result.views, &ViewMetrics::masked_psnr)};
@@ -93,6 +79,23 @@ void measure(const ViewSet& targets, FormEvaluation& result) {
 }
 
 }  // namespace
+
+std::vector<ViewMetrics> measure_views(const Tensor& images,
+                                       const Tensor& truth,
+                                       const Tensor& alpha) {
+  const double nothing = std::numeric_limits<double>::quiet_NaN();
+  const Tensor psnrs = psnr_per_image(images, truth);
+  const bool large_enough = truth.size(2) >= 11 && truth.size(3) >= 11;
+  const Tensor ssims =
+      large_enough ? ssim_per_image(images, truth) : torch::full_like(psnrs, nothing);
+  const Tensor masked = alpha.defined() ? masked_psnr_per_image(images, truth, alpha)
+                                        : torch::full_like(psnrs, nothing);
+  std::vector<ViewMetrics> views;
+  for (int64_t i = 0; i < psnrs.size(0); ++i) {
+    views.push_back({psnrs[i].item<double>(), ssims[i].item<double>(), masked[i].item<double>()});
+  }
+  return views;
+}
 
 double FormEvaluation::seconds_per_view() const {
   return views.empty() ? 0 : render_seconds / static_cast<double>(views.size());
@@ -116,7 +119,7 @@ FormEvaluation evaluate_form(const NvsModel& model,
   const int64_t per_view = static_cast<int64_t>(scene.height / patch) * (scene.width / patch);
   result.input_tokens = per_view * scene.inputs.batch.views();
 
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   result.state = model.module->reconstruct(
       scene.inputs.images.to(options.device), to_device(scene.inputs.batch, options.device), form);
   wait_for(options.device);
@@ -124,7 +127,7 @@ FormEvaluation evaluate_form(const NvsModel& model,
 
   if (!scene.targets.indices.empty()) {
     result.target_tokens = per_view * scene.targets.batch.views();
-    const auto render_start = std::chrono::steady_clock::now();
+    const auto render_start = Clock::now();
     result.images = render_batch(model, result.state, scene.targets.batch, options);
     result.render_seconds = seconds_since(render_start);
     measure(scene.targets, result);

@@ -43,6 +43,11 @@ struct FormDifference {
   double psnr = 0;  // between the two, dB; infinite where they are equal
 };
 
+// How each image comes up to the truth; SSIM is NaN where it does not fit its window.
+std::vector<ViewMetrics> measure_views(const Tensor& images,  // [V, 3, H, W]
+                                       const Tensor& truth,   // [V, 3, H, W]
+                                       const Tensor& alpha);  // [V, 1, H, W] or undefined
+
 FormEvaluation evaluate_form(const NvsModel& model,
                              const PreparedScene& scene,
                              Form form,

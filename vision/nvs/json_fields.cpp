@@ -200,6 +200,17 @@ cv::Matx44d JsonFields::matrix(const std::string& field) const {
   return result;
 }
 
+Camera JsonFields::intrinsics() const {
+  Camera camera;
+  camera.width = image_side("w");
+  camera.height = image_side("h");
+  camera.fx = positive("fx");
+  camera.fy = positive("fy");
+  camera.cx = number("cx");
+  camera.cy = number("cy");
+  return camera;
+}
+
 const json& JsonFields::list(const std::string& field) const {
   const json& value = at(field);
   if (!value.is_array()) {

@@ -6,6 +6,8 @@
 #include <opencv2/core/matx.hpp>
 #include <string>
 
+#include "vision/nvs/camera.h"
+
 namespace parallax {
 
 // Parses a whole file. NaN and Infinity, which Python writes but JSON lacks, are read as strings,
@@ -29,6 +31,7 @@ class JsonFields {
   std::string text(const std::string& field) const;    // not empty
   bool flag(const std::string& field) const;           // true, false, 1 or 0
   cv::Matx44d matrix(const std::string& field) const;  // [4, 4], finite
+  Camera intrinsics() const;  // of w, h, fx, fy, cx, cy; c2w is the identity
   const nlohmann::json& list(const std::string& field) const;
 
  private:

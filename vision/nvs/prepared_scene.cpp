@@ -113,7 +113,7 @@ ViewSet load_set(const Scene& scene,
                  const std::vector<int>& indices,
                  const ViewOptions& options,
                  const PoseTransform& transform,
-                 PreparedScene& out) {
+                 std::vector<std::string>& notes) {
   ViewSet set{.indices = indices};
   if (indices.empty()) {
     return set;
@@ -127,8 +127,8 @@ ViewSet load_set(const Scene& scene,
     if (view.alpha.defined()) {
       alphas.push_back(view.alpha);
     }
-    if (!view.note.empty() && out.notes.size() < 8) {
-      out.notes.push_back(view.note);
+    if (!view.note.empty() && notes.size() < 8) {
+      notes.push_back(view.note);
     }
   }
   set.batch = to_camera_batch(set.cameras);
@@ -181,14 +181,21 @@ PreparedScene prepare_scene(const Scene& scene,
   prepared.width = size.width;
   const ViewSelection selection = select_views(scene, options.input_views, options.target_views);
   require_room(model, selection, size);
-  const PoseTransform transform = choose_pose_transform(
+  prepared.transform = choose_pose_transform(
       scene, model.card, options.normalisation, selection.inputs, prepared.notes);
   const ViewOptions view_options{
       .height = size.height, .width = size.width, .background = options.background};
-  prepared.inputs = load_set(scene, selection.inputs, view_options, transform, prepared);
-  prepared.targets = load_set(scene, selection.targets, view_options, transform, prepared);
+  prepared.inputs =
+      load_set(scene, selection.inputs, view_options, prepared.transform, prepared.notes);
+  prepared.targets =
+      load_set(scene, selection.targets, view_options, prepared.transform, prepared.notes);
   prepared.surrounds_object = cameras_surround_object(prepared.inputs.cameras);
   return prepared;
+}
+
+ViewSet load_inputs(const Scene& scene, const PreparedScene& prepared, const ViewOptions& options) {
+  std::vector<std::string> notes;  // said when the scene was prepared
+  return load_set(scene, prepared.inputs.indices, options, prepared.transform, notes);
 }
 
 std::vector<Camera> new_camera_path(const PreparedScene& scene, int count) {

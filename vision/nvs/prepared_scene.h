@@ -45,6 +45,7 @@ struct PreparedScene {
   std::string format;
   int height = 0;
   int width = 0;
+  PoseTransform transform;  // from the scene's coordinates to the model's
   ViewSet inputs;
   ViewSet targets;  // may be empty
   bool surrounds_object = false;
@@ -69,6 +70,9 @@ PoseTransform choose_pose_transform(const Scene& scene,
 PreparedScene prepare_scene(const Scene& scene,
                             const NvsModel& model,
                             const PrepareOptions& options);
+
+// The prepared scene's input views once more, at another size.
+ViewSet load_inputs(const Scene& scene, const PreparedScene& prepared, const ViewOptions& options);
 
 // `count` new cameras: a turntable where the inputs surround an object, else a path through them.
 std::vector<Camera> new_camera_path(const PreparedScene& scene, int count);

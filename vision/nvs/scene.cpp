@@ -60,6 +60,21 @@ Scene load_scene(const fs::path& path, const SceneOptions& options) {
                          .expected = fmt::format("{}", fmt::join(scene_formats(), ", "))});
 }
 
+bool looks_like_scene(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const char* name : {"opencv_cameras.json",
+                           "transforms.json",
+                           "transforms_train.json",
+                           "sparse",
+                           "cameras.bin",
+                           "cameras.txt"}) {
+    if (std::filesystem::exists(folder / name, ignored)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::vector<std::string> scene_formats() {
   std::vector<std::string> formats;
   std::transform(kLoaders.begin(), kLoaders.end(), std::back_inserter(formats), [](const auto& l) {

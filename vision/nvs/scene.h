@@ -36,6 +36,9 @@ struct SceneOptions {
 // is wrong.
 Scene load_scene(const std::filesystem::path& path, const SceneOptions& options = {});
 
+// Whether the folder holds a file or folder that one of the formats begins with. Reads none of it.
+bool looks_like_scene(const std::filesystem::path& folder);
+
 // The formats that load_scene tries, in its order, a short description each.
 std::vector<std::string> scene_formats();
 

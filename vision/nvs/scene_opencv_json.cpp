@@ -51,12 +51,7 @@ View read_view(const JsonFields& fields, const fs::path& root) {
   view.name = fields.text("file_path");
   view.image_path = find_scene_image(root, view.name, fields.where("file_path"));
   Camera& camera = view.camera;
-  camera.width = fields.image_side("w");
-  camera.height = fields.image_side("h");
-  camera.fx = fields.positive("fx");
-  camera.fy = fields.positive("fy");
-  camera.cx = fields.number("cx");
-  camera.cy = fields.number("cy");
+  camera = fields.intrinsics();
   const cv::Matx44d w2c = fields.matrix("w2c");
   validate_pose(w2c, fields.where("w2c"));
   camera.c2w = w2c.inv();

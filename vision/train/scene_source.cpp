@@ -51,7 +51,7 @@ SceneSource::SceneSource(const PreparedScene& scene,
                          const ViewSet* detailed)
     : views_(sample_of(scene.inputs)), options_(options), seed_(static_cast<std::uint64_t>(seed)) {
   options_.augment.no_turn |= !scene.surrounds_object;
-  if (detailed != nullptr && views_.alpha.defined()) {
+  if (detailed != nullptr) {
     detailed_ = sample_of(*detailed);
   }
   const auto count = static_cast<int>(scene.inputs.indices.size());
@@ -81,11 +81,10 @@ SceneSource::SceneSource(const PreparedScene& scene,
 
 MultiViewSample SceneSource::draw(const std::vector<int>& views, Random& random) const {
   const SceneAugmentOptions& augment = options_.augment;
-  const WarpRange range = {.roll = augment.roll, .shift = augment.shift, .zoom = augment.zoom};
   MultiViewSample sample;
-  if (range.any() && detailed_.images.defined()) {
+  if (detailed_.images.defined()) {
     sample = warp_views(gather(detailed_, views),
-                        range,
+                        augment.warp(),
                         options_.background,
                         static_cast<int>(views_.images.size(2)),
                         static_cast<int>(views_.images.size(3)),

@@ -18,6 +18,8 @@ struct SceneAugmentOptions {
   double zoom = 0.1;
   bool permute_colours = false;
 
+  WarpRange warp() const { return {.roll = roll, .shift = shift, .zoom = zoom}; }
+
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
     visitor("no_turn",
@@ -48,9 +50,9 @@ struct SceneSourceOptions {
 
 class SceneSource : public NvsSource {
  public:
-  // Uses `scene.inputs` only. `detailed`: the same views at a higher resolution, which warped ones
-  // are sampled from; without it there is no roll, shift or zoom. Throws UsageError when there are
-  // too few views.
+  // Uses `scene.inputs` only. `detailed`: the same views at twice the size, which warped ones are
+  // sampled from; without it there is no roll, shift or zoom. Throws UsageError when there are too
+  // few views.
   SceneSource(const PreparedScene& scene,
               const SceneSourceOptions& options,
               int64_t seed,

@@ -3,10 +3,11 @@
 
 #include <fmt/ranges.h>
 
-#include <chrono>
 #include <cmath>
 
 #include "vision/synth/random.h"
+
+#include "core/clock.h"
 
 namespace parallax {
 namespace {
@@ -108,7 +109,7 @@ Trainer::Trainer(TrainTask& task,
                  [&task](const std::string& name) { return task.is_hidden(name); }),
       gradients_(std::make_unique<GradientAverage>(optimiser_.parameters(), ranks)),
       weights_(named_weights(task.module())),
-      started_(std::chrono::steady_clock::now()) {
+      started_(Clock::now()) {
   const nlohmann::json own = options_to_json(options);
   for (const auto& item : own.items()) {
     if (decides_result(item.key())) {
@@ -121,10 +122,7 @@ Trainer::Trainer(TrainTask& task,
 
 Trainer::~Trainer() = default;
 
-double Trainer::seconds() const {
-  return earlier_seconds_ +
-         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-}
+double Trainer::seconds() const { return earlier_seconds_ + seconds_since(started_); }
 
 int64_t Trainer::resume(std::vector<std::string>& notes) {
   const auto snapshot = load_latest_snapshot(folder_ / "checkpoints", notes);

@@ -32,13 +32,7 @@ nlohmann::json camera_json(const Camera& camera) {
 
 Camera read_camera_json(const nlohmann::json& json, const std::string& where) {
   const JsonFields fields(json, where);
-  Camera camera;
-  camera.height = fields.image_side("h");
-  camera.width = fields.image_side("w");
-  camera.fx = fields.positive("fx");
-  camera.fy = fields.positive("fy");
-  camera.cx = fields.number("cx");
-  camera.cy = fields.number("cy");
+  Camera camera = fields.intrinsics();
   camera.c2w = fields.matrix("c2w");
   validate_camera(camera, where);
   return camera;

@@ -2,8 +2,9 @@
 #include "vision/view/render_worker.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
+
+#include "core/clock.h"
 
 namespace parallax::view {
 namespace {
@@ -227,10 +228,9 @@ void RenderWorker::render_one(uint64_t id,
       gives_way = true;
       control.check();
     }
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     render(true);
-    last_full_seconds_ =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    last_full_seconds_ = seconds_since(start);
     ended.cancelled = stopped() && !gives_way;
   } catch (const Stopped&) {
     ended.cancelled = true;

@@ -1,6 +1,5 @@
 // A folder of images through a classifier, in both forms, an image a step.
 #include <algorithm>
-#include <opencv2/imgproc.hpp>
 
 #include "core/image.h"
 #include "vision/view/view_engine.h"
@@ -15,14 +14,6 @@ constexpr int kLargeSide = 512;  // pixels of the selected image's longer side a
 constexpr int kTopClasses = 5;
 constexpr int kMaxImages = 100000;
 constexpr int kMaxThumbnails = 4000;  // beyond, rows show none: memory stays bounded
-
-PicturePtr shrunk(const cv::Mat& rgb, int side) {
-  const double scale =
-      std::min(1.0, static_cast<double>(side) / static_cast<double>(std::max(rgb.rows, rgb.cols)));
-  cv::Mat small;
-  cv::resize(rgb, small, {}, scale, scale, cv::INTER_AREA);
-  return std::make_shared<const Picture>(from_bytes(small));
-}
 
 struct Folder {
   Classifier model;

@@ -4,27 +4,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <fstream>
 
+#include "core/clock.h"
 #include "core/device.h"
-#include "vision/metrics/image_metrics.h"
 #include "vision/nvs/camera_path.h"
 #include "vision/view/camera_control.h"
 
 namespace parallax::view {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of fast weights
 constexpr size_t kKeptAtLeast = 4;
 constexpr size_t kViewsPerLoad = 4;  // between two looks at whether to stop
 
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
+double milliseconds_since(Clock::time_point start) { return 1000 * seconds_since(start); }
 
 void wait_for(torch::Device device) {
   if (device.is_cuda()) {
@@ -98,104 +92,6 @@ void add_pairs(const std::vector<std::pair<ModelSource, Tensor>>& images, Frame&
 }
 
 }  // namespace
-
-std::string plain_message(const std::exception& error) {
-  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) {
-    return "the device's memory is full. Use a smaller size or fewer views.";
-  }
-  if (const auto* tensor_error = dynamic_cast<const c10::Error*>(&error)) {
-    return std::string("a tensor operation failed: ") + tensor_error->what_without_backtrace();
-  }
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
-    return "out of memory. Use a smaller size or fewer views.";
-  }
-  return error.what();
-}
-
-PicturePtr to_view_picture(const Tensor& image) {
-  const Tensor packed = image.to(torch::kCPU, torch::kFloat32).permute({1, 2, 0}).contiguous();
-  auto picture = std::make_shared<Picture>();
-  picture->height = static_cast<int>(packed.size(0));
-  picture->width = static_cast<int>(packed.size(1));
-  const auto* values = packed.data_ptr<float>();
-  picture->rgb.assign(values, values + packed.numel());
-  return picture;
-}
-
-Quality measure(const Tensor& image, const LoadedView& truth) {
-  const Tensor a = image.unsqueeze(0);
-  const Tensor b = truth.rgb.unsqueeze(0);
-  Quality quality{.psnr = psnr(a, b)};
-  if (a.size(2) >= 11 && a.size(3) >= 11) {
-    quality.ssim = ssim(a, b);
-  }
-  if (truth.alpha.defined()) {
-    quality.masked_psnr = masked_psnr(a, b, truth.alpha.unsqueeze(0));
-  }
-  return quality;
-}
-
-FormPair pair_of(const ModelSource& source, const Tensor& a, const Tensor& b) {
-  const FormDifference difference = compare_images(a, b);
-  FormPair pair{.source = source, .psnr = difference.psnr, .max_absolute = difference.max_absolute};
-  pair.source.form = Form::kRecurrent;
-  return pair;
-}
-
-std::vector<int> other_views(const SceneData& scene, const std::vector<int>& inputs, size_t most) {
-  std::vector<int> others;
-  for (int view = 0; view < static_cast<int>(scene.views.size()); ++view) {
-    if (std::find(inputs.begin(), inputs.end(), view) == inputs.end()) {
-      others.push_back(view);
-    }
-  }
-  std::vector<int> spread;
-  const size_t count = std::min(most, others.size());
-  for (size_t i = 0; i < count; ++i) {
-    spread.push_back(others[i * others.size() / count]);
-  }
-  return spread;
-}
-
-InputBatch gather_inputs(const SceneData& scene,
-                         const std::vector<int>& views,
-                         const PoseTransform& transform,
-                         torch::Device device) {
-  std::vector<Tensor> images;
-  std::vector<Camera> cameras;
-  for (const int view : views) {
-    images.push_back(scene.views.at(view).rgb);
-    cameras.push_back(transform.apply(scene.views.at(view).camera));
-  }
-  CameraBatch batch = to_camera_batch(cameras);
-  batch.fxfycxcy = batch.fxfycxcy.to(device);
-  batch.c2w = batch.c2w.to(device);
-  return {torch::stack(images).unsqueeze(0).to(device), std::move(batch)};
-}
-
-UpdateRule changed_rule(const UpdateRule& own, const RuleChange& change) {
-  UpdateRule rule = own;
-  rule.switches.inner_steps = own.switches.inner_steps * change.inner_steps;
-  if (change.ascent) {
-    rule.switches.direction = Direction::kAscent;
-  }
-  if (change.mse) {
-    rule.switches.loss = InnerLoss::kMse;
-  }
-  if (change.key_as_query) {
-    rule.switches.query = QuerySource::kKey;
-  }
-  return rule;
-}
-
-ChangedRule::ChangedRule(LactNvs& module, const RuleChange& change)
-    : module_(module), own_(module.rule()) {
-  if (change != RuleChange{}) {
-    module.set_rule(changed_rule(own_, change));
-  }
-}
-
-ChangedRule::~ChangedRule() { module_.set_rule(own_); }
 
 ViewEngine::ViewEngine(const EngineOptions& options)
     : options_(options), device_(parse_device(options.device)) {}
@@ -403,7 +299,7 @@ Frame ViewEngine::render(const FrameRequest& request, bool full, const WorkContr
     }
   }
   add_pairs(images, frame);
-  frame.seconds = milliseconds_since(begin) / 1000;
+  frame.seconds = seconds_since(begin);
   return frame;
 }
 

@@ -13,14 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool holds_scene(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::exists(folder / "opencv_cameras.json", ignored) ||
-         fs::exists(folder / "transforms.json", ignored) ||
-         fs::is_directory(folder / "sparse", ignored) ||
-         fs::exists(folder / "cameras.bin", ignored) || fs::exists(folder / "cameras.txt", ignored);
-}
-
 bool holds_images(const fs::path& folder) {
   std::error_code error;
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
@@ -40,7 +32,7 @@ FileKind recognise_file(const fs::path& path) {
     throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
   }
   if (fs::is_directory(path, ignored)) {
-    if (holds_scene(path) || !holds_images(path)) {
+    if (looks_like_scene(path) || !holds_images(path)) {
       return FileKind::kScene;  // an empty folder gets the scene loader's explanation
     }
     return FileKind::kImageFolder;

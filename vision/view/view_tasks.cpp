@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
+#include "core/clock.h"
 #include "vision/view/view_engine.h"
 
 namespace parallax::view {
@@ -61,12 +61,10 @@ class TableOfModel {
     // down what is measured next.
     for (size_t i = 0; i < rows_.size(); ++i) {
       Row& row = rows_[(i + next_) % rows_.size()];
-      const auto start = std::chrono::steady_clock::now();
+      const auto start = Clock::now();
       const Tensor image =
           engine.render_cameras(row.shown.source, *row.reconstruction, {truth.camera});
-      row.milliseconds.push_back(
-          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-              .count());
+      row.milliseconds.push_back(1000 * seconds_since(start));
       const Quality quality = measure(image[0], truth);
       row.shown.views.push_back(view);
       row.shown.psnrs.push_back(quality.psnr);
@@ -220,15 +218,8 @@ TaskStep begin_thumbnails(const std::shared_ptr<ViewEngine>& engine, const Thumb
     if (*next >= scene->views.size()) {
       return false;
     }
-    const Tensor& rgb = scene->views[*next].rgb;
-    const cv::Mat bytes = to_bytes(*to_view_picture(rgb));
-    const double scale = std::min(
-        1.0,
-        static_cast<double>(task.side) / static_cast<double>(std::max(bytes.rows, bytes.cols)));
-    cv::Mat small;
-    cv::resize(bytes, small, {}, scale, scale, cv::INTER_AREA);
-    control.emit(Thumbnail{
-        task.scene, static_cast<int>(*next), std::make_shared<const Picture>(from_bytes(small))});
+    const cv::Mat bytes = to_bytes(*to_view_picture(scene->views[*next].rgb));
+    control.emit(Thumbnail{task.scene, static_cast<int>(*next), shrunk(bytes, task.side)});
     return ++*next < scene->views.size();
   };
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <opencv2/imgproc.hpp>
 
 #include "vision/view/view_engine.h"
 #include "vision/view/view_files.h"
@@ -101,6 +102,14 @@ Picture from_bytes(const cv::Mat& rgb) {
     }
   }
   return picture;
+}
+
+PicturePtr shrunk(const cv::Mat& rgb, int side) {
+  const double scale =
+      std::min(1.0, static_cast<double>(side) / static_cast<double>(std::max(rgb.rows, rgb.cols)));
+  cv::Mat small;
+  cv::resize(rgb, small, {}, scale, scale, cv::INTER_AREA);
+  return std::make_shared<const Picture>(from_bytes(small));
 }
 
 }  // namespace parallax::view

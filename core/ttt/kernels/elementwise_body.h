@@ -51,7 +51,7 @@ void silu_unit_row_backward(const S* x, const S* dy, S* dx, std::int64_t width, 
     const C input = load(x[j]);
     const C sigma = sigmoid(input);
     value[j] = input * sigma;
-    slope[j] = sigma * (1 + input * (1 - sigma));
+    slope[j] = silu_slope(input, sigma);
     squares += value[j] * value[j];
     dot += value[j] * static_cast<C>(load(dy[j]));
   }
@@ -157,7 +157,8 @@ void split_head_row_backward(const SplitHeads<S>& a,
     case HeadMode::kSilu:
 #pragma omp simd
       for (std::int64_t j = 0; j < a.width; ++j) {
-        store(static_cast<C>(load(dy[j])) * silu_slope(static_cast<C>(load(x[j]))), dx[j]);
+        const C input = load(x[j]);
+        store(static_cast<C>(load(dy[j])) * silu_slope(input, sigmoid(input)), dx[j]);
       }
       break;
     case HeadMode::kSiluUnit:
@@ -268,7 +269,7 @@ void swiglu_backward(const SwiGlu<S>& k, std::int64_t begin, std::int64_t end) {
       const C sigma = sigmoid(gate);
       const C activated = gate * sigma;
       rate_gradient += gradient * activated * value;
-      store(gradient * rate * value * sigma * (1 + gate * (1 - sigma)), da[j]);
+      store(gradient * rate * value * silu_slope(gate, sigma), da[j]);
       store(gradient * rate * activated, dm[j]);
     }
     if (k.rate_gradient != nullptr) {
@@ -299,7 +300,7 @@ void inner_gradients(const InnerGradients<S>& k, std::int64_t begin, std::int64_
       const C sigma = sigmoid(gate);
       const C activated = gate * sigma;
       store(activated * value * lr1, h[j]);
-      store(gradient * value * sigma * (1 + gate * (1 - sigma)) * lr0, da[j]);
+      store(gradient * value * silu_slope(gate, sigma) * lr0, da[j]);
       store(gradient * activated * lr2, dm[j]);
     }
   }

@@ -52,8 +52,8 @@ inline C silu(C x) {
   return x * sigmoid(x);
 }
 
+// silu'(x), sigma = sigmoid(x).
 template <class C>
-inline C silu_slope(C x) {
-  const C s = sigmoid(x);
-  return s * (1 + x * (1 - s));
+inline C silu_slope(C x, C sigma) {
+  return sigma * (1 + x * (1 - sigma));
 }
