@@ -2,26 +2,15 @@
 // processor has: values, gradients, ragged shapes, precisions.
 #include <gtest/gtest.h>
 
-#include <functional>
-
 #include "core/error.h"
+#include "core/ttt/depthwise.h"
 #include "core/ttt/dispatch.h"
 #include "core/ttt/fused.h"
 #include "core/ttt/newton_schulz.h"
+#include "tests/kernel_cases.h"
 
-namespace parallax {
+namespace parallax::testing {
 namespace {
-
-using Operator = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
-
-// An operator with some inputs; those that are not defined stay so.
-struct OperatorCase {
-  std::string name;
-  Operator run;
-  std::vector<Tensor> inputs;  // float64
-};
-
-Tensor normal(at::IntArrayRef shape) { return torch::randn(shape, torch::kFloat64); }
 
 void add_head_cases(std::vector<OperatorCase>& cases,
                     int64_t batch,
@@ -46,6 +35,18 @@ void add_head_cases(std::vector<OperatorCase>& cases,
                      return split_heads(x[0], attention, {x[1], x[2]});
                    },
                    {normal({batch, tokens, 3 * heads * width}), normal({width}), normal({width})}});
+  if (width % 2 == 0) {
+    for (const bool heads_first : {false, true}) {
+      HeadSplit turned = split({HeadMode::kRotate, HeadMode::kRotate, HeadMode::kCopy});
+      turned.rotations = normal({tokens, heads * width / 2, 2});
+      turned.heads_first = heads_first;
+      cases.push_back(
+          {c10::str("split with rotations ", shape, heads_first ? ", heads first" : ""),
+           // A slice of a wider projection.
+           [=](const auto& x) { return split_heads(x[0].slice(2, 0, 3 * heads * width), turned); },
+           {normal({batch, tokens, 3 * heads * width + 5})}});
+    }
+  }
   cases.push_back(
       {"merge " + shape,
        [=](const auto& x) -> std::vector<Tensor> { return {merge_heads(x[0], heads, x[1], 1e-5)}; },
@@ -76,6 +77,34 @@ void add_inner_cases(std::vector<OperatorCase>& cases,
                    {hidden(), hidden(), hidden(), rate(), rate(), rate()}});
 }
 
+// Rows of a picture against rows of another that may begin earlier, end later, or lie inside.
+void add_depthwise_cases(std::vector<OperatorCase>& cases,
+                         int64_t batch,
+                         int64_t rows,
+                         int64_t cols,
+                         int64_t channels) {
+  for (const auto& [to_rows, offset] :
+       {std::pair{rows, int64_t{0}}, {int64_t{1}, rows - 1}, {rows + 2, int64_t{-1}}}) {
+    const std::string shape =
+        c10::str(batch, "x", rows, "x", cols, "x", channels, ", ", to_rows, " rows from ", offset);
+    const auto picture = [&](int64_t count) { return normal({batch, count, cols, channels}); };
+    const Operator convolution = [=, t = to_rows, o = offset](const auto& x) {
+      return std::vector<Tensor>{depthwise_convolution(x[0], x[1], x[2], t, o)};
+    };
+    cases.push_back({"convolution, one kernel, " + shape,
+                     convolution,
+                     {picture(rows), normal({1, kDepthwiseTaps, channels}), normal({channels})}});
+    cases.push_back({"convolution, a kernel an image, " + shape,
+                     convolution,
+                     {picture(rows), normal({batch, kDepthwiseTaps, channels}), Tensor()}});
+    cases.push_back({"correlation, " + shape,
+                     [o = offset](const auto& x) {
+                       return std::vector<Tensor>{depthwise_correlation(x[0], x[1], o)};
+                     },
+                     {picture(rows), picture(to_rows)}});
+  }
+}
+
 std::vector<OperatorCase> all_cases() {
   torch::manual_seed(11);
   std::vector<OperatorCase> cases;
@@ -86,96 +115,18 @@ std::vector<OperatorCase> all_cases() {
   add_inner_cases(cases, 1, 1, 1);
   add_inner_cases(cases, 2, 3, 17);
   add_inner_cases(cases, 2, 130, 96);
+  add_depthwise_cases(cases, 1, 1, 1, 1);
+  add_depthwise_cases(cases, 3, 5, 4, 7);
+  add_depthwise_cases(cases, 2, 8, 9, 37);
   return cases;
 }
 
-std::vector<Tensor> converted(const std::vector<Tensor>& inputs, torch::Dtype dtype) {
-  std::vector<Tensor> result;
-  for (const Tensor& input : inputs) {
-    result.push_back(input.defined() ? input.to(dtype) : Tensor());
-  }
-  return result;
-}
-
-double relative_difference(const Tensor& got, const Tensor& expected) {
-  EXPECT_EQ(got.sizes(), expected.sizes());
-  const double scale = expected.abs().max().item<double>();
-  return (got.to(torch::kFloat64) - expected).abs().max().item<double>() / std::max(scale, 1e-30);
-}
-
-std::vector<KernelPath> fused_paths() {
-  std::vector<KernelPath> paths = available_kernel_paths();
-  paths.erase(paths.begin());
-  return paths;
-}
-
-struct Outcome {
-  std::vector<Tensor> outputs;
-  std::vector<Tensor> gradients;  // of the defined inputs
-};
-
-// Outputs and the gradients of a random functional of them.
-Outcome run_with_gradients(const OperatorCase& c, KernelPath path) {
-  const KernelPathGuard guard(path);
-  std::vector<Tensor> leaves;
-  std::vector<Tensor> defined;
-  for (const Tensor& input : c.inputs) {
-    leaves.push_back(input.defined() ? input.clone().requires_grad_(true) : Tensor());
-    if (input.defined()) {
-      defined.push_back(leaves.back());
-    }
-  }
-  Outcome outcome{.outputs = c.run(leaves)};
-  torch::manual_seed(5);
-  Tensor functional = torch::zeros({}, torch::kFloat64);
-  for (const Tensor& output : outcome.outputs) {
-    functional = functional + (output * torch::randn_like(output)).sum();
-  }
-  functional.backward();
-  for (const Tensor& leaf : defined) {
-    outcome.gradients.push_back(leaf.grad());
-  }
-  return outcome;
-}
-
 TEST(Kernels, ValuesAndGradientsEqualTheReferenceInFloat64) {
-  for (const OperatorCase& c : all_cases()) {
-    const Outcome expected = run_with_gradients(c, KernelPath::kReference);
-    for (const KernelPath path : fused_paths()) {
-      const Outcome got = run_with_gradients(c, path);
-      ASSERT_EQ(got.outputs.size(), expected.outputs.size());
-      for (size_t i = 0; i < got.outputs.size(); ++i) {
-        EXPECT_LT(relative_difference(got.outputs[i], expected.outputs[i]), 1e-13)
-            << c.name << ", output " << i << ", " << kernel_path_name(path);
-      }
-      ASSERT_EQ(got.gradients.size(), expected.gradients.size());
-      for (size_t i = 0; i < got.gradients.size(); ++i) {
-        EXPECT_LT(relative_difference(got.gradients[i], expected.gradients[i]), 1e-11)
-            << c.name << ", gradient " << i << ", " << kernel_path_name(path);
-      }
-    }
-  }
+  expect_equal_to_reference(all_cases());
 }
 
 TEST(Kernels, LowPrecisionsStayCloseToFloat64) {
-  const torch::NoGradGuard no_grad;
-  for (const OperatorCase& c : all_cases()) {
-    for (const KernelPath path : fused_paths()) {
-      const KernelPathGuard guard(path);
-      // Rounded inputs are the problem's own; what is measured is the arithmetic.
-      for (const auto& [dtype, tolerance] :
-           {std::pair{torch::kFloat32, 2e-6}, std::pair{torch::kBFloat16, 8e-3}}) {
-        const std::vector<Tensor> inputs = converted(c.inputs, dtype);
-        const std::vector<Tensor> got = c.run(inputs);
-        const std::vector<Tensor> expected = c.run(converted(inputs, torch::kFloat64));
-        for (size_t i = 0; i < got.size(); ++i) {
-          EXPECT_EQ(got[i].scalar_type(), dtype);
-          EXPECT_LT(relative_difference(got[i], expected[i]), tolerance)
-              << c.name << ", output " << i << ", " << kernel_path_name(path) << ", " << dtype;
-        }
-      }
-    }
-  }
+  expect_low_precisions_close(all_cases(), {.float32 = 2e-6, .bfloat16 = 8e-3});
 }
 
 TEST(Kernels, OutputsThatNobodyUsesHaveNoGradient) {
@@ -280,4 +231,4 @@ TEST(Kernels, NewtonSchulzKeepsSmallSingularValues) {
 }
 
 }  // namespace
-}  // namespace parallax
+}  // namespace parallax::testing

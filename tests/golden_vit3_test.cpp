@@ -49,15 +49,18 @@ void check_layer_trace(const GoldenCase& golden, const Vit3LayerTrace& trace) {
     const Tensor expected = golden.tensor("ref." + name);
     return expected.size(0) == batch ? batch_first(w.expand({-1, batch, -1, -1})) : batch_first(w);
   };
+  // Ours has the channels last, and the taps of an image's kernels before them.
+  const auto channels_first = [](const Tensor& x) { return x.permute({0, 3, 1, 2}); };
+  const Tensor w3 = trace.w3.transpose(1, 2).reshape({-1, 1, 3, 3});
   const std::pair<const char*, Tensor> values[] = {{"q1", batch_first(p.q1)},
                                                    {"k1", batch_first(p.k1)},
                                                    {"v1", batch_first(p.v1)},
-                                                   {"q2", p.q2},
-                                                   {"k2", p.k2},
-                                                   {"v2", p.v2},
+                                                   {"q2", channels_first(p.q2)},
+                                                   {"k2", channels_first(p.k2)},
+                                                   {"v2", channels_first(p.v2)},
                                                    {"w1_new", per_image(trace.glu.w1, "w1_new")},
                                                    {"w2_new", per_image(trace.glu.w2, "w2_new")},
-                                                   {"w3_new", trace.w3},
+                                                   {"w3_new", w3},
                                                    {"x1", trace.glu_output},
                                                    {"x2", trace.kernel_output}};
   for (const auto& [name, got] : values) {

@@ -16,11 +16,13 @@ struct HeadSplit {
   int64_t heads = 1;
   std::vector<HeadMode> modes;  // one a part, at most three
   double eps = 0;               // of kSiluUnit and kRmsNorm
+  Tensor rotations = {};        // [L, heads·D / 2, 2] for kRotate: cosine and sine
+  bool heads_first = false;     // parts are [heads, B, L, D], else [B, heads, L, D]
 };
 
 // A packed projection cut into parts and heads, each head's row passed through its part's mode.
 // Throws Error where the widths do not fit.
-std::vector<Tensor> split_heads(const Tensor& packed,  // [B, L, parts·heads·D]
+std::vector<Tensor> split_heads(const Tensor& packed,  // [B, L, parts·heads·D], may be a slice
                                 const HeadSplit& split,
                                 const std::vector<Tensor>& weights = {});  // [D] for kRmsNorm
                                                                            // → [B·heads, L, D]

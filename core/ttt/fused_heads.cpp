@@ -19,17 +19,36 @@ using fused::table;
 using fused::variable_list;
 using fused::with_storage;
 
+kernels::PartLayout part_layout(const Tensor& rows,  // [B, L, parts·heads·D]
+                                int64_t heads,
+                                int64_t parts,
+                                bool heads_first) {
+  const int64_t width = rows.size(2) / (parts * heads);
+  const int64_t head = rows.size(1) * width;
+  return {.tokens = rows.size(1),
+          .heads = heads,
+          .width = width,
+          .batch_stride = heads_first ? head : heads * head,
+          .head_stride = heads_first ? rows.size(0) * head : head};
+}
+
+// Rows of one batch element follow on those before it, each dense.
+bool rows_follow_on(const Tensor& packed) {
+  return packed.stride(2) == 1 && packed.stride(0) == packed.size(1) * packed.stride(1);
+}
+
 template <class S>
 kernels::SplitHeads<S> split_arguments(const Tensor& packed,
                                        const HeadSplit& split,
                                        const variable_list& weights) {
   const auto parts = static_cast<int64_t>(split.modes.size());
-  kernels::SplitHeads<S> arguments{.tokens = packed.size(1),
-                                   .heads = split.heads,
-                                   .width = packed.size(2) / (parts * split.heads),
-                                   .parts = static_cast<int>(parts),
-                                   .eps = static_cast<Compute<S>>(split.eps),
-                                   .packed = data<S>(packed)};
+  kernels::SplitHeads<S> arguments{
+      .layout = part_layout(packed, split.heads, parts, split.heads_first),
+      .parts = static_cast<int>(parts),
+      .packed_stride = packed.stride(1),
+      .eps = static_cast<Compute<S>>(split.eps),
+      .rotations = data<Compute<S>>(split.rotations),
+      .packed = data<S>(packed)};
   for (size_t i = 0; i < split.modes.size(); ++i) {
     arguments.mode[i] = split.modes[i];
     arguments.weight[i] = i < weights.size() ? data<Compute<S>>(weights[i]) : nullptr;
@@ -69,9 +88,10 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
                                const MaybeTensor& weight2) {
     const variable_list weights = {
         as_compute(weight0, packed), as_compute(weight1, packed), as_compute(weight2, packed)};
-    context->save_for_backward({packed, weights[0], weights[1], weights[2]});
+    context->save_for_backward({packed, split.rotations, weights[0], weights[1], weights[2]});
     context->saved_data["heads"] = split.heads;
     context->saved_data["eps"] = split.eps;
+    context->saved_data["heads_first"] = split.heads_first;
     std::vector<int64_t> modes;
     for (const HeadMode mode : split.modes) {
       modes.push_back(static_cast<int64_t>(mode));
@@ -84,13 +104,15 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     HeadSplit split{.heads = context->saved_data["heads"].toInt(),
-                    .eps = context->saved_data["eps"].toDouble()};
+                    .eps = context->saved_data["eps"].toDouble(),
+                    .rotations = saved[1],
+                    .heads_first = context->saved_data["heads_first"].toBool()};
     for (const int64_t mode : context->saved_data["modes"].toIntVector()) {
       split.modes.push_back(static_cast<HeadMode>(mode));
     }
     const Tensor& packed = saved[0];
-    const variable_list weights(saved.begin() + 1, saved.end());
-    const Tensor packed_gradient = torch::empty_like(packed);
+    const variable_list weights(saved.begin() + 2, saved.end());
+    const Tensor packed_gradient = torch::empty(packed.sizes(), packed.options());
     const int64_t width = packed.size(2) / (static_cast<int64_t>(split.modes.size()) * split.heads);
     const Tensor weight_gradients = torch::zeros({at::get_num_threads(), kernels::kMaxParts, width},
                                                  packed.options().dtype(compute_dtype(packed)));
@@ -123,15 +145,33 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
   }
 };
 
+Tensor rotate_reference(const Tensor& rows, const HeadSplit& split) {  // [B·heads, L, D]
+  const int64_t tokens = rows.size(1);
+  const int64_t width = rows.size(2);
+  const auto precision = compute_dtype(rows);
+  // One head after the other, as the tables have them, with the batch where the layout has it.
+  const Tensor turns = torch::view_as_complex(split.rotations.to(precision)
+                                                  .view({tokens, split.heads, width / 2, 2})
+                                                  .transpose(0, 1)
+                                                  .contiguous());
+  const Tensor pairs = torch::view_as_complex(rows.to(precision).contiguous().view(
+      split.heads_first ? std::vector<int64_t>{split.heads, -1, tokens, width / 2, 2}
+                        : std::vector<int64_t>{-1, split.heads, tokens, width / 2, 2}));
+  const Tensor turned = pairs * (split.heads_first ? turns.unsqueeze(1) : turns.unsqueeze(0));
+  return torch::view_as_real(turned).view(rows.sizes()).to(rows.scalar_type());
+}
+
 std::vector<Tensor> split_heads_reference(const Tensor& packed,
                                           const HeadSplit& split,
                                           const std::vector<Tensor>& weights) {
   const auto parts = static_cast<int64_t>(split.modes.size());
   const int64_t width = packed.size(2) / (parts * split.heads);
   // One unbind has one backward; each select would fill and add a whole tensor.
+  const auto order =
+      split.heads_first ? std::vector<int64_t>{2, 3, 0, 1, 4} : std::vector<int64_t>{2, 0, 3, 1, 4};
   std::vector<Tensor> rows =
-      packed.view({packed.size(0), packed.size(1), parts, split.heads, width})
-          .permute({2, 0, 3, 1, 4})
+      packed.reshape({packed.size(0), packed.size(1), parts, split.heads, width})
+          .permute(order)
           .reshape({parts, packed.size(0) * split.heads, packed.size(1), width})
           .unbind(0);
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -146,6 +186,9 @@ std::vector<Tensor> split_heads_reference(const Tensor& packed,
       case HeadMode::kRmsNorm:
         rows[i] = at::rms_norm(rows[i], weights[i].sizes(), weights[i], split.eps);
         break;
+      case HeadMode::kRotate:
+        rows[i] = rotate_reference(rows[i], split);
+        break;
       default:
         break;
     }
@@ -158,9 +201,7 @@ Tensor merge_heads_forward(const Tensor& parted, int64_t heads, const Tensor& we
       {parted.size(0) / heads, parted.size(1), heads * parted.size(2)}, parted.options());
   with_storage(parted, [&](auto storage) {
     using S = decltype(storage);
-    const kernels::MergeHeads<S> arguments{.tokens = parted.size(1),
-                                           .heads = heads,
-                                           .width = parted.size(2),
+    const kernels::MergeHeads<S> arguments{.layout = part_layout(merged, heads, 1, false),
                                            .eps = static_cast<Compute<S>>(eps),
                                            .weight = data<Compute<S>>(weight),
                                            .parted = data<S>(parted),
@@ -197,9 +238,7 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
     const Tensor weight_gradients = torch::zeros({at::get_num_threads(), width}, weight.options());
     with_storage(parted, [&](auto storage) {
       using S = decltype(storage);
-      const kernels::MergeHeads<S> arguments{.tokens = parted.size(1),
-                                             .heads = heads,
-                                             .width = width,
+      const kernels::MergeHeads<S> arguments{.layout = part_layout(gradient, heads, 1, false),
                                              .eps = static_cast<Compute<S>>(eps),
                                              .weight = data<Compute<S>>(weight),
                                              .parted = data<S>(parted),
@@ -232,15 +271,17 @@ std::vector<Tensor> split_heads(const Tensor& packed,
   if (!has_fused_kernels(packed)) {
     return split_heads_reference(packed, split, of_part);
   }
-  const Tensor dense = packed.contiguous();
+  const Tensor dense = rows_follow_on(packed) ? packed : packed.contiguous();
+  HeadSplit in_compute = split;
+  in_compute.rotations = as_compute(split.rotations, packed);
   if (records_graph({packed, of_part[0], of_part[1], of_part[2]})) {
     return SplitHeadsFunction::apply(
-        dense, split, maybe(of_part[0]), maybe(of_part[1]), maybe(of_part[2]));
+        dense, in_compute, maybe(of_part[0]), maybe(of_part[1]), maybe(of_part[2]));
   }
   for (Tensor& weight : of_part) {
     weight = as_compute(weight, dense);
   }
-  return split_heads_forward(dense, split, of_part);
+  return split_heads_forward(dense, in_compute, of_part);
 }
 
 Tensor merge_heads(const Tensor& parted, int64_t heads, const Tensor& weight, double eps) {

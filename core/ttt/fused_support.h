@@ -20,26 +20,34 @@ using torch::autograd::variable_list;
 
 inline constexpr int64_t kGrainNumbers = 16384;  // worth waking another thread for
 
-inline const ElementwiseTables& tables() {
+// The one of an instruction set's tables that is in use.
+template <class Tables>
+const Tables& for_this_path(const Tables& portable, const Tables& avx2, const Tables& avx512) {
   switch (kernel_path()) {
     case KernelPath::kAvx512:
-      return kernels::kElementwiseAvx512;
+      return avx512;
     case KernelPath::kAvx2:
-      return kernels::kElementwiseAvx2;
+      return avx2;
     default:
-      return kernels::kElementwisePortable;
+      return portable;
+  }
+}
+
+template <class S, class Tables>
+const auto& table_of(const Tables& tables) {
+  if constexpr (std::is_same_v<S, double>) {
+    return tables.f64;
+  } else if constexpr (std::is_same_v<S, float>) {
+    return tables.f32;
+  } else {
+    return tables.bf16;
   }
 }
 
 template <class S>
 const ElementwiseKernels<S>& table() {
-  if constexpr (std::is_same_v<S, double>) {
-    return tables().f64;
-  } else if constexpr (std::is_same_v<S, float>) {
-    return tables().f32;
-  } else {
-    return tables().bf16;
-  }
+  return table_of<S>(for_this_path(
+      kernels::kElementwisePortable, kernels::kElementwiseAvx2, kernels::kElementwiseAvx512));
 }
 
 // Calls f with a number of the tensor's storage type.

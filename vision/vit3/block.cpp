@@ -2,6 +2,7 @@
 #include "vision/vit3/block.h"
 
 #include "core/error.h"
+#include "core/ttt/fused.h"
 
 namespace parallax {
 namespace {
@@ -27,19 +28,6 @@ Tensor rotary_table(int64_t rows, int64_t cols, int64_t dim) {
   return torch::stack({all.cos(), all.sin()}, -1);
 }
 
-Tensor rotate_pairs(const Tensor& x, const Tensor& table) {
-  const auto precision = x.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
-  std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() /= 2;
-  shape.push_back(2);
-  std::vector<int64_t> table_shape(shape.size() - 1, 1);
-  table_shape[1] = table.size(0) * table.size(1);
-  table_shape.back() = table.size(2);
-  const Tensor turns = torch::view_as_complex(table.to(precision)).reshape(table_shape);
-  const Tensor pairs = torch::view_as_complex(x.to(precision).reshape(shape));
-  return torch::view_as_real(pairs * turns).flatten(-2).to(x.scalar_type());
-}
-
 Vit3Layer::Vit3Layer(int64_t dim, int64_t heads, bool qkv_bias, const Vit3Rule& rule)
     : heads_(heads), head_dim_(dim / heads), rule_(rule) {
   const std::vector<int64_t> square = {1, heads, head_dim_, head_dim_};
@@ -63,32 +51,25 @@ Vit3Projections Vit3Layer::project(const Tensor& x,
   const int64_t batch = x.size(0);
   const int64_t tokens = x.size(1);
   const int64_t dim = x.size(2);
-  const Tensor packed = qkv_->forward(x);
-  const auto grid_part = [&](int64_t index) {
-    return as_grid(packed.narrow(-1, 3 * dim + index * head_dim_, head_dim_), grid.rows, grid.cols);
+  // One cut has one backward; each narrowing would fill and add a whole tensor.
+  const std::vector<Tensor> cut =
+      qkv_->forward(x).split_with_sizes({3 * dim, head_dim_, head_dim_, head_dim_}, -1);
+  const auto grid_part = [&](size_t index) {
+    return cut[index].view({batch, grid.rows, grid.cols, head_dim_});
   };
-  const auto split_heads = [&](const Tensor& part, int64_t parts) {  // → [parts, H, B, N, d]
-    return part.reshape({batch, tokens, parts, heads_, head_dim_})
-        .permute({2, 3, 0, 1, 4})
-        .contiguous();
-  };
-  Vit3Projections p;
+  const HeadMode turn = rotations.defined() ? HeadMode::kRotate : HeadMode::kCopy;
+  HeadSplit split{.heads = heads_, .modes = {turn, turn, HeadMode::kCopy}, .heads_first = true};
   if (rotations.defined()) {
-    const Tensor turned =
-        rotate_pairs(packed.narrow(-1, 0, 2 * dim).view({batch, tokens, 2, dim}), rotations);
-    const Tensor qk = split_heads(turned, 2);
-    p.q1 = qk[0];
-    p.k1 = qk[1];
-    p.v1 = split_heads(packed.narrow(-1, 2 * dim, dim), 1)[0];
-  } else {
-    const Tensor qkv = split_heads(packed.narrow(-1, 0, 3 * dim), 3);
-    p.q1 = qkv[0];
-    p.k1 = qkv[1];
-    p.v1 = qkv[2];
+    split.rotations = rotations.flatten(0, 1);
   }
-  p.q2 = grid_part(0);
-  p.k2 = grid_part(1);
-  p.v2 = grid_part(2);
+  std::vector<Tensor> parts = split_heads(cut[0], split);
+  for (Tensor& part : parts) {
+    part = part.view({heads_, batch, tokens, head_dim_});
+  }
+  Vit3Projections p{.q1 = parts[0], .k1 = parts[1], .v1 = parts[2]};
+  p.q2 = grid_part(1);
+  p.k2 = grid_part(2);
+  p.v2 = grid_part(3);
   return p;
 }
 
@@ -106,10 +87,16 @@ Tensor Vit3Layer::forward(const Tensor& x,
   const int64_t rows_per_step = pass.form == Form::kRecurrent ? pass.rows_per_step : 0;
   // All heads first: the products are batched over them.
   const GluWeights start = {w1_.transpose(0, 1), w2_.transpose(0, 1)};
-  const GluWeights glu = train_glu(rule_, p.q1, p.k1, p.v1, start, rows_per_step * grid.cols);
   const Tensor w3 = train_convolution(rule_, p.q2, p.k2, p.v2, w3_, rows_per_step);
-  const Tensor glu_output = apply_glu(rule_, p.q1, p.k1, glu).permute({1, 2, 0, 3}).flatten(2);
-  const Tensor kernel_output = as_tokens(apply_convolution(rule_, p.q2, p.k2, w3));
+  GluWeights glu;
+  Tensor glu_output;
+  if (rows_per_step == 0 && trace == nullptr) {
+    glu_output = train_and_apply_glu(rule_, p.q1, p.k1, p.v1, start);
+  } else {
+    glu = train_glu(rule_, p.q1, p.k1, p.v1, start, rows_per_step * grid.cols);
+    glu_output = side_by_side(apply_glu(rule_, p.q1, p.k1, glu));
+  }
+  const Tensor kernel_output = apply_convolution(rule_, p.q2, p.k2, w3).flatten(1, 2);
   if (trace != nullptr) {
     *trace = {p, glu, w3, glu_output, kernel_output};
   }
@@ -132,7 +119,7 @@ Vit3Mlp::Vit3Mlp(const Vit3BlockShape& shape)
 Tensor Vit3Mlp::forward(const Tensor& x, const TokenGrid& grid) const {
   Tensor hidden = torch::gelu(fc1_->forward(x));
   if (dwc_) {
-    hidden = torch::gelu(hidden + dwc_->forward_tokens(hidden, grid.rows, grid.cols));
+    hidden = torch::gelu(dwc_->add_to_tokens(hidden, grid.rows, grid.cols));
   }
   return fc2_->forward(hidden);
 }
@@ -172,7 +159,7 @@ Tensor Vit3Block::forward(const Tensor& x, const TokenGrid& grid, const Vit3Pass
   const auto residual = [&](const Tensor& branch) {
     return drop_path(branch, drop_path_, is_training());
   };
-  Tensor y = x + cpe_->forward_tokens(x, grid.rows, grid.cols);
+  Tensor y = cpe_->add_to_tokens(x, grid.rows, grid.cols);
   y = y + residual(attn_->forward(norm1_->forward(y), grid, rotations(grid), pass));
   return y + residual(mlp_->forward(norm2_->forward(y), grid));
 }

@@ -11,20 +11,16 @@ namespace parallax {
 // the row, the next with the column.
 Tensor rotary_table(int64_t rows, int64_t cols, int64_t dim);  // → [rows, cols, dim / 2, 2] float32
 
-// Turns consecutive pairs of channels.
-Tensor rotate_pairs(const Tensor& x,       // [B, N, ..., dim] in grid order
-                    const Tensor& table);  // [rows, cols, dim / 2, 2]
-
 // What the layer's projections give; the parts in brackets are what the two inner nets read.
 struct Vit3Projections {
   Tensor q1, k1, v1;  // [H, B, N, d]
-  Tensor q2, k2, v2;  // [B, d, rows, cols]
+  Tensor q2, k2, v2;  // [B, rows, cols, d]
 };
 
 struct Vit3LayerTrace {
   Vit3Projections projections;
   GluWeights glu;        // after training, [H, B, d, d]
-  Tensor w3;             // after training, [B·d, 1, 3, 3]
+  Tensor w3;             // after training, [B, 9, d]
   Tensor glu_output;     // [B, N, C]
   Tensor kernel_output;  // [B, N, d]
 };

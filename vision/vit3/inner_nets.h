@@ -36,17 +36,28 @@ Tensor apply_glu(const Vit3Rule& rule,
                  const Tensor& k,             // [H, B, N, d]
                  const GluWeights& weights);  // → [H, B, N, d]
 
+// [H, B, N, d] → [B, N, H·d].
+Tensor side_by_side(const Tensor& heads);
+
+// Training and applying in one, with one gradient step on all tokens; in one pass over memory where
+// the rule and the tensors have fused kernels.
+Tensor train_and_apply_glu(const Vit3Rule& rule,
+                           const Tensor& q,             // [H, B, N, d]
+                           const Tensor& k,             // [H, B, N, d]
+                           const Tensor& v,             // [H, B, N, d]
+                           const GluWeights& weights);  // [H, 1, d, d] → [B, N, H·d]
+
 // One gradient step of the convolution's kernels. `rows_per_step` 0: all at once.
 Tensor train_convolution(const Vit3Rule& rule,
-                         const Tensor& q,         // [B, d, rows, cols]
-                         const Tensor& k,         // [B, d, rows, cols]
-                         const Tensor& v,         // [B, d, rows, cols]
+                         const Tensor& q,         // [B, rows, cols, d]
+                         const Tensor& k,         // [B, rows, cols, d]
+                         const Tensor& v,         // [B, rows, cols, d]
                          const Tensor& w3,        // [d, 1, 3, 3]
-                         int64_t rows_per_step);  // → [B·d, 1, 3, 3]
+                         int64_t rows_per_step);  // → [B, 9, d]
 
 Tensor apply_convolution(const Vit3Rule& rule,
-                         const Tensor& q,    // [B, d, rows, cols]
-                         const Tensor& k,    // [B, d, rows, cols]
-                         const Tensor& w3);  // [B·d, 1, 3, 3] → [B, d, rows, cols]
+                         const Tensor& q,    // [B, rows, cols, d]
+                         const Tensor& k,    // [B, rows, cols, d]
+                         const Tensor& w3);  // [B, 9, d] → [B, rows, cols, d]
 
 }  // namespace parallax

@@ -5,6 +5,9 @@
 
 #include <cmath>
 
+#include "core/ttt/depthwise.h"
+#include "core/ttt/dispatch.h"
+
 namespace parallax {
 namespace {
 
@@ -62,19 +65,48 @@ Convolution::Convolution(const ConvolutionShape& shape)
   if (shape.bias) {
     bias_ = register_parameter("bias", torch::zeros({shape.out}));
   }
+  if (shape.kernel == 3) {
+    middle_ = torch::zeros({1, kDepthwiseTaps, 1});
+    middle_[0][kDepthwiseTaps / 2] = 1;
+  }
 }
+
+bool Convolution::is_depthwise() const {
+  return shape_.kernel == 3 && shape_.groups == shape_.in && shape_.groups == shape_.out &&
+         shape_.pad;
+}
+
+Tensor Convolution::taps() const { return weight_.flatten(1).t().unsqueeze(0); }
 
 Tensor Convolution::forward(const Tensor& x) const {
   if (shape_.kernel == 1 && shape_.stride == 1 && shape_.groups == 1) {
     // A matrix product, for which LibTorch's convolution has only its slowest kernel.
     return torch::linear(x.permute({0, 2, 3, 1}), weight_.flatten(1), bias_).permute({0, 3, 1, 2});
   }
+  if (is_depthwise() && has_fused_kernels(x)) {
+    // Every pixel, of which a stride leaves some: still a fraction of LibTorch's time, whose
+    // gradient also comes back in another order of memory.
+    const Tensor all = depthwise_convolution(x.permute({0, 2, 3, 1}), taps(), bias_, x.size(2));
+    return all.slice(1, 0, {}, shape_.stride)
+        .slice(2, 0, {}, shape_.stride)
+        .contiguous()
+        .permute({0, 3, 1, 2});
+  }
   const int64_t padding = shape_.pad ? shape_.kernel / 2 : 0;
   return torch::conv2d(x, weight_, bias_, shape_.stride, padding, 1, shape_.groups);
 }
 
-Tensor Convolution::forward_tokens(const Tensor& x, int64_t rows, int64_t cols) const {
-  return as_tokens(forward(as_grid(x, rows, cols)));
+Tensor Convolution::add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) const {
+  const Tensor picture = x.reshape({x.size(0), rows, cols, x.size(2)});
+  const auto convolved = [&](const Tensor& weight) {
+    return depthwise_convolution(picture, weight, bias_, rows).flatten(1, 2);
+  };
+  if (!has_fused_kernels(x)) {
+    return x + convolved(taps());
+  }
+  // The identity is one more in the middle of each kernel, where the arithmetic is float32.
+  const Tensor wide = taps().to(torch::promote_types(weight_.scalar_type(), torch::kFloat32));
+  return convolved(wide + middle_);
 }
 
 void Convolution::initialise() {
@@ -98,7 +130,11 @@ Tensor ConvolutionStep::forward(const Tensor& x) {
   if (norm_) {
     y = norm_->forward(y);
   }
-  return with_relu_ ? y.relu_() : y;
+  if (!with_relu_) {
+    return y;
+  }
+  // In place the gradient of a view would be copied twice, into another order of memory.
+  return y.requires_grad() ? y.relu() : y.relu_();
 }
 
 Tensor as_grid(const Tensor& x, int64_t rows, int64_t cols) {

@@ -56,16 +56,20 @@ class Convolution : public torch::nn::Module {
   explicit Convolution(const ConvolutionShape& shape);
   Tensor forward(const Tensor& x) const;  // [B, in, rows, cols] → [B, out, rows', cols']
 
-  // For tokens in grid order: [B, rows·cols, in] → [B, rows·cols, out] at stride 1.
-  Tensor forward_tokens(const Tensor& x, int64_t rows, int64_t cols) const;
+  // x plus its convolution, for tokens in grid order and depthwise 3×3 kernels: [B, rows·cols, in].
+  Tensor add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) const;
 
   // As PyTorch draws convolutions: uniform with bound 1/√fan-in.
   void initialise();
 
  private:
+  bool is_depthwise() const;
+  Tensor taps() const;  // [1, 9, channels], for core/ttt/depthwise
+
   ConvolutionShape shape_;
   Tensor weight_;  // [out, in / groups, kernel, kernel]
   Tensor bias_;    // [out] or undefined
+  Tensor middle_;  // [1, 9, 1]: the kernel that changes nothing; for 3×3 kernels
 };
 
 // A convolution, then optionally BatchNorm, then optionally ReLU.

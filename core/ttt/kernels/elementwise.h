@@ -3,6 +3,7 @@
 // inline function of a library ends up in a form that an older processor cannot run.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace parallax::kernels {
@@ -30,32 +31,41 @@ enum class HeadMode {
   kSilu,      // silu(x)
   kSiluUnit,  // silu(x) / (‖silu(x)‖ + eps)
   kRmsNorm,   // x / √(mean x² + eps) ⊙ weight
+  kRotate,    // neighbouring pairs of x turned by the token's angles
 };
 
 inline constexpr int kMaxParts = 3;
 
-// packed [batch · tokens, parts · heads · width] ↔ part p: [batch · heads, tokens, width].
-template <class S>
-struct SplitHeads {
+// Where a head's token lies in a part: the batch first, [batch, heads, tokens, width], or the
+// heads, [heads, batch, tokens, width].
+struct PartLayout {
   std::int64_t tokens = 0;  // of one batch element
   std::int64_t heads = 0;
   std::int64_t width = 0;
+  std::int64_t batch_stride = 0;
+  std::int64_t head_stride = 0;
+};
+
+// packed [batch · tokens, parts · heads · width], rows packed_stride apart ↔ the parts.
+template <class S>
+struct SplitHeads {
+  PartLayout layout;
   int parts = 0;
+  std::int64_t packed_stride = 0;
   HeadMode mode[kMaxParts] = {};
   Compute<S> eps = 0;
   const Compute<S>* weight[kMaxParts] = {};  // [width] for kRmsNorm
+  const Compute<S>* rotations = nullptr;  // [tokens, heads · width / 2, 2] for kRotate: cos, sin
   const S* packed = nullptr;
   S* part[kMaxParts] = {};                 // forward: outputs
   const S* part_gradient[kMaxParts] = {};  // backward: null where no gradient came
-  S* packed_gradient = nullptr;
+  S* packed_gradient = nullptr;            // dense
 };
 
 // parted [batch · heads, tokens, width] → merged [batch · tokens, heads · width], RMS-normalised.
 template <class S>
 struct MergeHeads {
-  std::int64_t tokens = 0;
-  std::int64_t heads = 0;
-  std::int64_t width = 0;
+  PartLayout layout;
   Compute<S> eps = 0;
   const Compute<S>* weight = nullptr;  // [width]
   const S* parted = nullptr;

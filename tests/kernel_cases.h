@@ -1,0 +1,42 @@
+// Fused kernels against the same work in LibTorch operations, on every instruction set that this
+// processor has: values, gradients, precisions.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/torch.h"
+#include "core/ttt/dispatch.h"
+
+namespace parallax::testing {
+
+using Operator = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+
+// An operator with some inputs; those that are not defined stay so.
+struct OperatorCase {
+  std::string name;
+  Operator run;
+  std::vector<Tensor> inputs;  // float64
+};
+
+Tensor normal(at::IntArrayRef shape);  // float64
+
+double relative_difference(const Tensor& got, const Tensor& expected);
+
+// All but the reference.
+std::vector<KernelPath> fused_paths();
+
+// Values, and gradients of a random functional of them, in float64.
+void expect_equal_to_reference(const std::vector<OperatorCase>& cases);
+
+struct PrecisionTolerances {
+  double float32 = 0;
+  double bfloat16 = 0;
+};
+
+// Values from inputs rounded to a precision, against float64 from the same rounded inputs.
+void expect_low_precisions_close(const std::vector<OperatorCase>& cases,
+                                 const PrecisionTolerances& tolerances);
+
+}  // namespace parallax::testing
