@@ -127,6 +127,9 @@ void add_training(const BenchRenderOptions& options,
                   const RenderTiming& like,
                   TimedCases& cases) {
   const auto model = make_model(options);
+  for (Tensor& parameter : model->parameters()) {  // a stored model's want no gradients
+    parameter.set_requires_grad(true);
+  }
   model->freeze_unused();
   const ImageSize size = parse_image_size(like.size, "--size");
   const CameraBatch inputs = orbit(options.batch_size, like.views, size);
