@@ -30,7 +30,9 @@ RmsNormScale::RmsNormScale(int64_t dim)
 Projection::Projection(int64_t in, int64_t out)
     : weight_(register_parameter("weight", torch::zeros({out, in}))) {}
 
-Tensor Projection::forward(const Tensor& x) const { return torch::linear(x, weight_); }
+Tensor Projection::forward(const Tensor& x, Activation activation) const {
+  return linear_(x, weight_, {}, activation);
+}
 
 ViewAttention::ViewAttention(const LactNvsOptions& options)
     : head_dim_(options.attention_head_dim),
@@ -75,7 +77,7 @@ GeluMlp::GeluMlp(const LactNvsOptions& options)
                           std::make_shared<Projection>(options.mlp_hidden_dim(), options.dim))) {}
 
 Tensor GeluMlp::forward(const Tensor& x) const {
-  return c_proj_->forward(torch::gelu(c_fc_->forward(x)));
+  return c_proj_->forward(c_fc_->forward(x, Activation::kGelu));
 }
 
 LactLayer::LactLayer(const LactNvsOptions& options)

@@ -1,6 +1,7 @@
 // The sub-layers of a LaCT-NVS block, with the published code's parameter names (SPEC §2).
 #pragma once
 
+#include "core/packed_linear.h"
 #include "core/torch.h"
 #include "core/ttt/form.h"
 #include "core/ttt/parallel.h"
@@ -32,11 +33,12 @@ class RmsNormScale : public torch::nn::Module {
 class Projection : public torch::nn::Module {
  public:
   Projection(int64_t in, int64_t out);
-  Tensor forward(const Tensor& x) const;  // [..., in] → [..., out]
+  Tensor forward(const Tensor& x, Activation activation = Activation::kNone) const;  // [..., in]
   Tensor& weight() { return weight_; }
 
  private:
   Tensor weight_;  // [out, in]
+  PackedLinear linear_;
 };
 
 // Self-attention within each view.

@@ -117,7 +117,7 @@ Vit3Mlp::Vit3Mlp(const Vit3BlockShape& shape)
 }
 
 Tensor Vit3Mlp::forward(const Tensor& x, const TokenGrid& grid) const {
-  Tensor hidden = torch::gelu(fc1_->forward(x));
+  Tensor hidden = fc1_->forward(x, Activation::kGelu);
   if (dwc_) {
     hidden = torch::gelu(dwc_->add_to_tokens(hidden, grid.rows, grid.cols));
   }

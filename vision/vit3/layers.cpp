@@ -23,7 +23,9 @@ Dense::Dense(int64_t in, int64_t out, bool with_bias)
   }
 }
 
-Tensor Dense::forward(const Tensor& x) const { return torch::linear(x, weight_, bias_); }
+Tensor Dense::forward(const Tensor& x, Activation activation) const {
+  return linear_(x, weight_, bias_, activation);
+}
 
 LayerNormalisation::LayerNormalisation(int64_t dim, double eps)
     : weight_(register_parameter("weight", torch::ones({dim}))),
@@ -81,7 +83,7 @@ Tensor Convolution::taps() const { return weight_.flatten(1).t().unsqueeze(0); }
 Tensor Convolution::forward(const Tensor& x) const {
   if (shape_.kernel == 1 && shape_.stride == 1 && shape_.groups == 1) {
     // A matrix product, for which LibTorch's convolution has only its slowest kernel.
-    return torch::linear(x.permute({0, 2, 3, 1}), weight_.flatten(1), bias_).permute({0, 3, 1, 2});
+    return linear_(x.permute({0, 2, 3, 1}), weight_.flatten(1), bias_).permute({0, 3, 1, 2});
   }
   if (is_depthwise() && has_fused_kernels(x)) {
     // Every pixel, of which a stride leaves some: still a fraction of LibTorch's time, whose

@@ -1,6 +1,7 @@
 // The plain layers of ViT³ and H-ViT³, with the published code's parameter names.
 #pragma once
 
+#include "core/packed_linear.h"
 #include "core/torch.h"
 
 namespace parallax {
@@ -9,11 +10,12 @@ namespace parallax {
 class Dense : public torch::nn::Module {
  public:
   Dense(int64_t in, int64_t out, bool with_bias = true);
-  Tensor forward(const Tensor& x) const;  // [..., in] → [..., out]
+  Tensor forward(const Tensor& x, Activation activation = Activation::kNone) const;  // [..., in]
 
  private:
   Tensor weight_;  // [out, in]
   Tensor bias_;    // [out] or undefined
+  PackedLinear linear_;
 };
 
 class LayerNormalisation : public torch::nn::Module {
@@ -67,9 +69,10 @@ class Convolution : public torch::nn::Module {
   Tensor taps() const;  // [1, 9, channels], for core/ttt/depthwise
 
   ConvolutionShape shape_;
-  Tensor weight_;  // [out, in / groups, kernel, kernel]
-  Tensor bias_;    // [out] or undefined
-  Tensor middle_;  // [1, 9, 1]: the kernel that changes nothing; for 3×3 kernels
+  Tensor weight_;        // [out, in / groups, kernel, kernel]
+  Tensor bias_;          // [out] or undefined
+  PackedLinear linear_;  // for 1×1 kernels
+  Tensor middle_;        // [1, 9, 1]: the kernel that changes nothing; for 3×3 kernels
 };
 
 // A convolution, then optionally BatchNorm, then optionally ReLU.
