@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains the bundled models nvs-v0 … nvs-v6 again: variant 2 from nothing, then every variant for the
-# same number of steps from its weights, twice. Each run goes on where it was stopped. About four hours
+# same number of steps from its weights, in three stages. Each run goes on where it was stopped. About four hours
 # on two cores.
 #   scripts/train-bundled.sh [FOLDER]     default output/bundled; models end in FOLDER/<name>/model.safetensors
 set -euo pipefail
@@ -28,7 +28,10 @@ train_variant() {
     --evaluate-every 0 --threads 1 --resume -o "first-v$1"
   parallax train nvs --variant "$1" --init "first-v$1/model.safetensors" --steps 1500 --batch-size 4 \
     --copied-targets 0 --difficulty 0.3@0,0@0.4 --ema 0.998 --seed 2 --evaluate-every 500 \
-    --threads 1 --resume -o "nvs-v$1"
+    --threads 1 --resume -o "second-v$1"
+  parallax train nvs --variant "$1" --init "second-v$1/model.safetensors" --steps 800 --batch-size 4 \
+    --copied-targets 0 --difficulty 0-0.7@0,0-0.3@0.7 --learning-rate 1e-3 --muon-learning-rate 2.5e-3 \
+    --warmup-steps 20 --ema 0.995 --seed 3 --evaluate-every 200 --threads 1 --resume -o "nvs-v$1"
 }
 export -f train_variant
 
