@@ -63,8 +63,9 @@ def seconds_of_pass(run, at_least):
 
 
 def case_name(result):
-    parts = (str(value) for key, value in result.items() if isinstance(value, (str, int)) and value != "")
-    return " ".join(parts)
+    words = [value for value in result.values() if isinstance(value, str) and value]
+    numbers = [f"{key} {value}" for key, value in result.items() if isinstance(value, int)]
+    return ", ".join(words + numbers)
 
 
 def seconds_of_bench(arguments):

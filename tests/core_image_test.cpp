@@ -196,6 +196,38 @@ TEST(Image, AppliesEveryExifOrientation) {
   }
 }
 
+// 32×32 pixels in four squares, written by PIL as CMYK with inverted values, as Adobe's programs
+// do.
+constexpr const char* kCmykJpeg =
+    "ffd8ffee000e41646f626500640000000000ffdb004300030202030202030303030403030405080505040405"
+    "0a070706080c0a0c0c0b0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f171816141812141514ff"
+    "c000140800200020044311004d11005911004b1100ffc4001f00000105010101010101000000000000000001"
+    "02030405060708090a0bffc400b5100002010303020403050504040000017d01020300041105122131410613"
+    "516107227114328191a1082342b1c11552d1f02433627282090a161718191a25262728292a3435363738393a"
+    "434445464748494a535455565758595a636465666768696a737475767778797a838485868788898a92939495"
+    "969798999aa2a3a4a5a6a7a8a9aab2b3b4b5b6b7b8b9bac2c3c4c5c6c7c8c9cad2d3d4d5d6d7d8d9dae1e2e3"
+    "e4e5e6e7e8e9eaf1f2f3f4f5f6f7f8f9faffda000e0443004d0059004b00003f00fbd6be14afcfaafd53a28a"
+    "28afc05afdabaf50a28a28a2bf7eabf152bcbe8a28a28afc05afdabaf50a28a28a2b6abf22abf6428a28a28a"
+    "fe85abf6aabf0e68a28a28afe7a6bf156bf71a8a28a28afe85abf6aabf0e68a28a28afffd9";
+
+TEST(Image, ReadsCmyk) {
+  std::string bytes;
+  for (const char* hex = kCmykJpeg; *hex != 0; hex += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(hex, 2), nullptr, 16));
+  }
+  const cv::Mat image = read_bytes(bytes);
+  ASSERT_EQ(image.size(), cv::Size(32, 32));
+  ASSERT_EQ(image.type(), CV_8UC3);
+  // The squares' colours before PIL turned them to CMYK; JPEG keeps them within a few steps.
+  const std::pair<cv::Point, cv::Vec3i> squares[] = {{{8, 8}, {220, 40, 30}},
+                                                     {{24, 8}, {30, 200, 60}},
+                                                     {{8, 24}, {40, 60, 210}},
+                                                     {{24, 24}, {240, 220, 40}}};
+  for (const auto& [point, colour] : squares) {
+    EXPECT_LE(cv::norm(cv::Vec3i(image.at<cv::Vec3b>(point)), colour, cv::NORM_INF), 6) << point;
+  }
+}
+
 TEST(Image, EveryTruncationEndsInAnError) {
   const cv::Mat bgr = noise(9, 13, CV_8UC3);
   for (const char* extension : {".png", ".jpg", ".webp", ".bmp", ".tiff", ".ppm"}) {

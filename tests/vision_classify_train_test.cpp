@@ -96,6 +96,30 @@ TEST(Augment, MixturesKeepTheTargetsAProbability) {
   EXPECT_TRUE(mixed);
 }
 
+TEST(ClassifyTask, ATeachersProbabilitiesAreMixedIntoTheTargets) {
+  const ScratchFolder scratch;
+  write_two_classes(scratch.path() / "data", 3, 1);
+  const ClassLabels labels = labels_of_folder(scratch.path() / "data");
+  const ImageSet set = load_image_set(
+      scratch.path() / "data", labels, {.side = 32, .cache = scratch.path() / "cache"});
+  // Every image has probabilities of its own, by which it is known.
+  const Tensor first = torch::arange(1, 7) / 10.0;
+  const Tensor teacher = torch::stack({first, 1 - first}, 1);
+  const AugmentOptions augment{.mix_probability = 0, .label_smoothing = 0};
+  ClassifyTask task(random_classifier(small_vit3(2), 1),
+                    set,
+                    set,
+                    labels,
+                    augment,
+                    ClassifyTaskOptions{.batch_size = 6, .teacher_weight = 0.25},
+                    teacher,
+                    nlohmann::json::object());
+  const Tensor targets = std::get<0>(task.batch(0, 0, 1).targets.select(1, 0).sort());
+  const Tensor truth = torch::tensor({1.0, 1.0, 1.0, 0.0, 0.0, 0.0});
+  const Tensor expected = std::get<0>((0.75 * truth + 0.25 * first).sort());
+  EXPECT_TRUE(torch::allclose(targets, expected.to(torch::kFloat32))) << targets << expected;
+}
+
 TEST(ClassifyTask, BatchesArePartsOfOneSequenceAndEpochsHoldEveryImageOnce) {
   const ScratchFolder scratch;
   write_two_classes(scratch.path() / "data", 6, 1);
