@@ -5,12 +5,12 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
-#include "core/ttt/dispatch.h"
+#include "core/ttt/fused_support.h"
 
 namespace parallax {
 namespace {
 
-using MaybeTensor = std::optional<Tensor>;
+using fused::MaybeTensor;
 using MaybeScalars = c10::List<std::optional<at::Scalar>>;
 using LinearSignature = Tensor(const Tensor&,
                                const Tensor&,
@@ -44,10 +44,9 @@ bool has_operators() {
 
 bool can_pack(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const auto dtype = x.scalar_type();
-  const bool wants_gradients =
-      torch::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad());
   // Without AVX-512 oneDNN has no products in bfloat16.
-  return has_fused_kernels(x) && !wants_gradients && dtype == weight.scalar_type() &&
+  return has_fused_kernels(x) && !fused::records_graph({x, weight, bias}) &&
+         !weight.is_inference() && dtype == weight.scalar_type() &&
          (!bias.defined() || bias.scalar_type() == dtype) &&
          (dtype == torch::kFloat32 ||
           (dtype == torch::kBFloat16 && kernel_path() == KernelPath::kAvx512)) &&
@@ -57,11 +56,14 @@ bool can_pack(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 }  // namespace
 
 Tensor PackedLinear::packed(const Tensor& weight, int64_t rows) const {
-  const int64_t version = weight.is_inference() ? 0 : static_cast<int64_t>(weight._version());
+  const auto version = static_cast<int64_t>(weight._version());
   const std::lock_guard lock(mutex_);
-  if (packed_from_ != weight.data_ptr() || packed_version_ != version) {
-    packed_ = reorder_operator().call(weight.detach(), c10::SymInt(rows));
-    packed_from_ = weight.data_ptr();
+  const bool same = packed_from_.defined() && packed_from_.data_ptr() == weight.data_ptr() &&
+                    packed_from_.scalar_type() == weight.scalar_type() &&
+                    packed_from_.sizes() == weight.sizes() && packed_version_ == version;
+  if (!same) {
+    packed_from_ = weight.detach();
+    packed_ = reorder_operator().call(packed_from_, c10::SymInt(rows));
     packed_version_ = version;
   }
   return packed_;

@@ -25,7 +25,7 @@ class PackedLinear {
 
   mutable std::mutex mutex_;
   mutable Tensor packed_;
-  mutable const void* packed_from_ = nullptr;  // the weight's memory and version then
+  mutable Tensor packed_from_;  // kept, so that no other weight can take its address
   mutable int64_t packed_version_ = -1;
 };
 

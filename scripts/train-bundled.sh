@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains the bundled models nvs-v0 … nvs-v6 again: variant 2 from nothing, then every variant for the
-# same number of steps from its weights, in three stages. Each run goes on where it was stopped. About four hours
+# same number of steps from its weights, in three stages. Each run goes on where it was stopped. About five hours
 # on two cores.
 #   scripts/train-bundled.sh [FOLDER]     default output/bundled; models end in FOLDER/<name>/model.safetensors
 set -euo pipefail

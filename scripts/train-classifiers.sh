@@ -3,7 +3,9 @@
 # (Tiny-ImageNet's train and val, sorted so). Each run goes on where it was stopped.
 #   scripts/train-classifiers.sh TRAIN VALIDATION [FOLDER]     default FOLDER output/classifiers
 set -euo pipefail
-train=$(realpath "$1") validation=$(realpath "$2")
+train=$(realpath "${1:?usage: train-classifiers.sh TRAIN VALIDATION [FOLDER]}")
+validation=$(realpath "${2:?usage: train-classifiers.sh TRAIN VALIDATION [FOLDER]}")
+folder=$(realpath -m "${3:-$(dirname "$0")/../output/classifiers}")
 cd "$(dirname "$0")/.."
 scripts/setup.sh release parallax
 export PATH=$PWD/build/release:$PATH
@@ -13,5 +15,5 @@ for variant in 0 1 3 6; do
     --steps 6000 --batch-size 64 --train-size 32@0,64@0.7 --distortions 0 --mixup 0 --cutmix 0 --erase 0 \
     --jitter 0.2 --min-crop 0.4 --learning-rate 2e-3 --muon-learning-rate 3e-3 --warmup-steps 100 \
     --ema 0.998 --evaluate-every 0 --checkpoint-every 250 --log-every 50 --threads 1 --resume \
-    -o "${3:-output/classifiers}/classify-v$variant"
+    -o "$folder/classify-v$variant"
 done

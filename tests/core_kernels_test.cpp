@@ -1,6 +1,7 @@
 // Fused kernels against the same work in LibTorch operations, on every instruction set that this
 // processor has: values, gradients, ragged shapes, precisions.
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 #include "core/error.h"
 #include "core/ttt/depthwise.h"
@@ -175,7 +176,68 @@ TEST(Kernels, WorkOnStridedInputs) {
   }
 }
 
+// Gradients of sums are expanded tensors, and a transposition leaves odd strides where a size is 1.
+TEST(Kernels, DepthwiseAndHeadsWorkOnAnyStrides) {
+  torch::manual_seed(8);
+  const Tensor weight = normal({1, kDepthwiseTaps, 20});
+  const Tensor pictures[] = {normal({2, 1, 1, 20}).expand({2, 3, 4, 20}),
+                             normal({2, 1, 1, 1}).expand({2, 3, 4, 20}),
+                             normal({2, 1, 6, 20}).transpose(1, 2),
+                             normal({2, 20, 3, 4}).permute({0, 2, 3, 1}),
+                             normal({2, 3, 4, 50}).slice(3, 7, 27)};
+  const Tensor row = normal({1, 3, 30}).transpose(0, 1);  // [3, 1, 30]
+  for (const KernelPath path : fused_paths()) {
+    const auto with = [&](KernelPath which, auto&& run) {
+      const KernelPathGuard guard(which);
+      return run();
+    };
+    const auto expect_same = [&](auto&& run) {
+      EXPECT_LT(relative_difference(with(path, run), with(KernelPath::kReference, run)), 1e-13);
+    };
+    for (const Tensor& picture : pictures) {
+      expect_same([&] { return depthwise_convolution(picture, weight, {}, picture.size(1)); });
+      expect_same([&] { return depthwise_correlation(picture, picture); });
+    }
+    expect_same([&] { return split_heads(row, {.heads = 2, .modes = {HeadMode::kSilu}})[0]; });
+    expect_same([&] {
+      const Tensor leaf = pictures[3].clone().requires_grad_(true);
+      depthwise_convolution(leaf, weight, {}, 3).sum({1, 2}).square().sum().backward();
+      return leaf.grad();
+    });
+  }
+}
+
+TEST(Kernels, DepthwiseCanBeDifferentiatedTwice) {
+  torch::manual_seed(9);
+  const Tensor picture = normal({2, 3, 4, 5});
+  const Tensor kernels = normal({2, kDepthwiseTaps, 5});
+  std::vector<Tensor> results;
+  for (const KernelPath path : available_kernel_paths()) {
+    const KernelPathGuard guard(path);
+    const Tensor x = picture.clone().requires_grad_(true);
+    const Tensor w = kernels.clone().requires_grad_(true);
+    const Tensor y = depthwise_convolution(x, w, {}, 3);
+    const Tensor gradient = torch::autograd::grad({y.pow(3).sum()}, {x}, {}, true, true)[0];
+    results.push_back(torch::autograd::grad({gradient.square().sum()}, {w})[0]);
+    EXPECT_LT(relative_difference(results.back(), results.front()), 1e-12);
+  }
+}
+
+TEST(Kernels, WhatCanBeDifferentiatedOnceSaysSo) {
+  const Tensor a = normal({1, 2, 3}).requires_grad_(true);
+  const KernelPathGuard guard(KernelPath::kPortable);
+  const Tensor sum = swiglu(a, a).square().sum();
+  EXPECT_THROW(torch::autograd::grad({sum}, {a}, {}, true, true), std::exception);
+}
+
 TEST(Kernels, WidthsThatDoNotFitAreNamed) {
+  const HeadSplit turned{.heads = 2, .modes = {HeadMode::kRotate}};
+  EXPECT_THROW(split_heads(torch::zeros({1, 2, 8}), turned), Error);
+  EXPECT_THROW(split_heads(torch::zeros({1, 2, 8}), {.heads = 2, .modes = {HeadMode::kRmsNorm}}),
+               Error);
+  EXPECT_THROW(depthwise_convolution(
+                   torch::zeros({1, 2, 2, 3}), torch::zeros({1, 9, 3}), torch::zeros({2}), 2),
+               Error);
   const HeadSplit split{.heads = 2, .modes = {HeadMode::kSilu, HeadMode::kSilu}};
   EXPECT_THROW(split_heads(torch::zeros({1, 2, 10}), split), Error);
 }

@@ -16,13 +16,25 @@ void add_glu_cases(std::vector<OperatorCase>& cases,
     // Steps of a size that matters: W + G with G as large as W.
     const auto weight = [&] { return normal({heads, 1, width, width}) / width; };
     const auto part = [&] { return normal({heads, images, tokens, width}); };
-    cases.push_back(
-        {c10::str("variant ", variant.name, ", ", heads, "x", images, "x", tokens, "x", width),
-         [rule = variant.rule](const auto& x) {
-           return std::vector<Tensor>{
-               train_and_apply_glu(rule, x[0], x[1], x[2], {.w1 = x[3], .w2 = x[4]})};
-         },
-         {part(), part(), part(), weight(), weight()}});
+    for (const int64_t step : {0, 5}) {
+      cases.push_back({c10::str("variant ",
+                                variant.name,
+                                ", ",
+                                heads,
+                                "x",
+                                images,
+                                "x",
+                                tokens,
+                                "x",
+                                width,
+                                ", steps of ",
+                                step),
+                       [rule = variant.rule, step](const auto& x) {
+                         return std::vector<Tensor>{train_and_apply_glu(
+                             rule, x[0], x[1], x[2], {.w1 = x[3], .w2 = x[4]}, step)};
+                       },
+                       {part(), part(), part(), weight(), weight()}});
+    }
   }
 }
 
@@ -52,7 +64,7 @@ TEST(Vit3Kernels, ValuesOfZeroHaveFiniteGradients) {
     const Tensor v = torch::zeros({1, 1, 5, 4}, torch::kFloat64).requires_grad_(true);
     const Tensor k = normal({1, 1, 5, 4});
     const Tensor w = normal({1, 1, 4, 4});
-    train_and_apply_glu(find_vit3_variant("0").rule, k, k, v, {w, w}).square().sum().backward();
+    train_and_apply_glu(find_vit3_variant("0").rule, k, k, v, {w, w}, 0).square().sum().backward();
     EXPECT_TRUE(v.grad().isfinite().all().item<bool>()) << kernel_path_name(path);
   }
 }

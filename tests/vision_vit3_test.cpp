@@ -5,6 +5,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/image.h"
+#include "core/ttt/dispatch.h"
 #include "tests/classifier_fixture.h"
 #include "tests/scratch_folder.h"
 #include "vision/vit3/preprocess.h"
@@ -28,6 +29,11 @@ TEST(Vit3, FormsAgreeForEveryVariantModelAndSize) {
         const Tensor x = torch::randn({2, 3, rows, cols}, torch::kFloat64);
         const Tensor parallel = model->forward(x, {.form = Form::kParallel});
         ASSERT_EQ(parallel.sizes(), (std::vector<int64_t>{2, 7}));
+        {
+          const KernelPathGuard reference(KernelPath::kReference);
+          EXPECT_LE(largest_difference(parallel, model->forward(x, {})), 1e-9)
+              << name << " " << rows;
+        }
         for (const int64_t step : {1, 3}) {
           const Tensor recurrent =
               model->forward(x, {.form = Form::kRecurrent, .rows_per_step = step});
@@ -177,6 +183,10 @@ TEST(Vit3, ImpossibleConfigurationsAreErrors) {
   options = small_hierarchical_vit3(5);
   options.dims[1] = 14;
   options.heads[1] = 1;
+  EXPECT_THROW(make_classifier(options), Error);
+  options = small_hierarchical_vit3(5);
+  options.dims[1] = 12;  // heads of three channels have no pairs
+  options.heads[1] = 4;
   EXPECT_THROW(make_classifier(options), Error);
   const auto model = random_classifier(small_vit3(5), 1);
   EXPECT_THROW(model->forward(torch::zeros({1, 3, 36, 32}), {}), Error);

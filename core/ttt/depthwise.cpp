@@ -19,8 +19,6 @@ using fused::records_graph;
 using fused::variable_list;
 using fused::with_storage;
 
-static_assert(kDepthwiseTaps == kernels::kTaps);
-
 template <class S>
 const kernels::DepthwiseKernels<S>& table() {
   return fused::table_of<S>(fused::for_this_path(
@@ -30,9 +28,10 @@ const kernels::DepthwiseKernels<S>& table() {
 // The tensor itself where the kernels can walk it: channels next to each other, rows one after the
 // other; else a dense copy.
 Tensor walkable(const Tensor& picture) {
-  const bool fits =
-      picture.stride(3) == 1 && picture.stride(1) == picture.size(2) * picture.stride(2);
-  return fits ? picture : picture.contiguous();
+  const bool fits = picture.stride(3) == 1 && picture.stride(2) >= picture.size(3) &&
+                    picture.stride(1) == picture.size(2) * picture.stride(2);
+  // contiguous() would keep odd strides of dimensions of size 1.
+  return fits ? picture : picture.clone(torch::MemoryFormat::Contiguous);
 }
 
 template <class S>
@@ -188,14 +187,19 @@ Tensor correlate_reference(const Tensor& from, const Tensor& values, int64_t off
   return torch::stack(sums, 1);
 }
 
+std::string described(const Tensor& tensor) {
+  return c10::str(tensor.sizes(), " ", tensor.scalar_type(), " on ", tensor.device());
+}
+
 void check_pictures(const Tensor& from, const char* name, const Tensor& tensor, bool fits) {
-  if (from.dim() != 4 || !fits) {
-    throw Error(
-        ErrorParts{.what = c10::str("the ", name, " of a depthwise convolution does not fit"),
-                   .expected = c10::str("shapes that go with [B, rows, cols, C] = ", from.sizes()),
-                   .got = c10::str(tensor.sizes())});
+  if (from.dim() != 4 || tensor.device() != from.device() || !fits) {
+    throw Error(ErrorParts{.what = c10::str(name, " do not fit the pictures [B, rows, cols, C]"),
+                           .expected = "what goes with " + described(from),
+                           .got = described(tensor)});
   }
 }
+
+bool is_fused(const Tensor& from) { return has_fused_kernels(from) && from.numel() > 0; }
 
 }  // namespace
 
@@ -205,12 +209,18 @@ Tensor depthwise_convolution(const Tensor& from,
                              int64_t to_rows,
                              int64_t offset) {
   check_pictures(from,
-                 "kernel",
+                 "the kernels of a depthwise convolution",
                  weight,
                  from.dim() == 4 && weight.dim() == 3 && weight.size(1) == kDepthwiseTaps &&
                      weight.size(2) == from.size(3) &&
                      (weight.size(0) == 1 || weight.size(0) == from.size(0)));
-  if (!has_fused_kernels(from)) {
+  if (bias.defined()) {
+    check_pictures(from,
+                   "the biases of a depthwise convolution",
+                   bias,
+                   bias.dim() == 1 && bias.size(0) == from.size(3));
+  }
+  if (!is_fused(from)) {
     return convolve_reference(from, weight, bias, to_rows, offset);
   }
   return records_graph({from, weight, bias})
@@ -220,12 +230,12 @@ Tensor depthwise_convolution(const Tensor& from,
 
 Tensor depthwise_correlation(const Tensor& from, const Tensor& values, int64_t offset) {
   check_pictures(from,
-                 "values",
+                 "the values of a depthwise correlation",
                  values,
                  from.dim() == 4 && values.dim() == 4 && values.size(0) == from.size(0) &&
                      values.size(2) == from.size(2) && values.size(3) == from.size(3) &&
                      values.scalar_type() == from.scalar_type());
-  if (!has_fused_kernels(from)) {
+  if (!is_fused(from) || values.numel() == 0) {
     return correlate_reference(from, values, offset);
   }
   return records_graph({from, values}) ? CorrelationFunction::apply(from, values, offset)

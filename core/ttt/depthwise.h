@@ -7,10 +7,11 @@
 #pragma once
 
 #include "core/torch.h"
+#include "core/ttt/kernels/depthwise.h"
 
 namespace parallax {
 
-inline constexpr int64_t kDepthwiseTaps = 9;  // of a 3×3 kernel, row by row
+inline constexpr int64_t kDepthwiseTaps = kernels::kTaps;
 
 // to[r, c] = Σ weight[dy, dx] ⊙ from[r + offset + dy − 1, c + dx − 1] (+ bias), zero outside.
 // `from` may be a slice of the last dimension. Throws Error where the shapes do not fit.

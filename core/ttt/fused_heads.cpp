@@ -15,6 +15,7 @@ using fused::for_rows;
 using fused::maybe;
 using fused::MaybeTensor;
 using fused::records_graph;
+using fused::refuse_second_derivative;
 using fused::table;
 using fused::variable_list;
 using fused::with_storage;
@@ -34,7 +35,8 @@ kernels::PartLayout part_layout(const Tensor& rows,  // [B, L, parts·heads·D]
 
 // Rows of one batch element follow on those before it, each dense.
 bool rows_follow_on(const Tensor& packed) {
-  return packed.stride(2) == 1 && packed.stride(0) == packed.size(1) * packed.stride(1);
+  return packed.stride(2) == 1 && packed.stride(1) >= packed.size(2) &&
+         packed.stride(0) == packed.size(1) * packed.stride(1);
 }
 
 template <class S>
@@ -102,6 +104,7 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
     const variable_list saved = context->get_saved_variables();
     HeadSplit split{.heads = context->saved_data["heads"].toInt(),
                     .eps = context->saved_data["eps"].toDouble(),
@@ -227,6 +230,7 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
     const variable_list saved = context->get_saved_variables();
     const int64_t heads = context->saved_data["heads"].toInt();
     const double eps = context->saved_data["eps"].toDouble();
@@ -253,6 +257,27 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
   }
 };
 
+// What a part's mode needs beside the part.
+void check_mode(const HeadSplit& split,
+                size_t part,
+                int64_t width,
+                int64_t tokens,
+                const std::vector<Tensor>& weights) {
+  if (split.modes[part] == HeadMode::kRotate &&
+      (width % 2 != 0 || !split.rotations.defined() ||
+       split.rotations.numel() != tokens * split.heads * width)) {
+    throw Error(ErrorParts{
+        .what = "the rotations do not fit the heads",
+        .expected = c10::str("[", tokens, ", ", split.heads, " heads · ", width, " / 2, 2]"),
+        .got = split.rotations.defined() ? c10::str(split.rotations.sizes()) : "none"});
+  }
+  if (split.modes[part] == HeadMode::kRmsNorm &&
+      (part >= weights.size() || weights[part].numel() != width)) {
+    throw Error(ErrorParts{.what = "the scales of a normalised part do not fit the heads",
+                           .expected = c10::str("[", width, "]")});
+  }
+}
+
 }  // namespace
 
 std::vector<Tensor> split_heads(const Tensor& packed,
@@ -266,12 +291,18 @@ std::vector<Tensor> split_heads(const Tensor& packed,
         .expected = c10::str("[B, L, a multiple of ", parts, " parts · ", split.heads, " heads]"),
         .got = c10::str(packed.sizes())});
   }
+  const int64_t width = packed.size(2) / (parts * split.heads);
+  for (size_t i = 0; i < split.modes.size(); ++i) {
+    check_mode(split, i, width, packed.size(1), weights);
+  }
   variable_list of_part(kernels::kMaxParts);
-  std::copy(weights.begin(), weights.end(), of_part.begin());
+  std::copy_n(weights.begin(), std::min(weights.size(), of_part.size()), of_part.begin());
   if (!has_fused_kernels(packed)) {
     return split_heads_reference(packed, split, of_part);
   }
-  const Tensor dense = rows_follow_on(packed) ? packed : packed.contiguous();
+  // contiguous() would keep odd strides of dimensions of size 1.
+  const Tensor dense =
+      rows_follow_on(packed) ? packed : packed.clone(torch::MemoryFormat::Contiguous);
   HeadSplit in_compute = split;
   in_compute.rotations = as_compute(split.rotations, packed);
   if (records_graph({packed, of_part[0], of_part[1], of_part[2]})) {

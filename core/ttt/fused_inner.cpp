@@ -14,6 +14,7 @@ using fused::for_rows;
 using fused::maybe;
 using fused::MaybeTensor;
 using fused::records_graph;
+using fused::refuse_second_derivative;
 using fused::table;
 using fused::variable_list;
 using fused::with_storage;
@@ -47,6 +48,7 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
     const variable_list saved = context->get_saved_variables();
     const Tensor& a = saved[0];
     const Tensor& m = saved[1];
@@ -115,6 +117,7 @@ struct InnerFactorsFunction : torch::autograd::Function<InnerFactorsFunction> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
     const variable_list inputs = context->get_saved_variables();
     const Tensor& a = inputs[0];
     const bool rated = inputs[3].defined();
@@ -163,10 +166,19 @@ InnerFactors inner_factors_reference(const Tensor& a,
           times_rate(dh * activated, lr2)};
 }
 
+// The kernels take tensors that are alike in all respects; LibTorch broadcasts and promotes others.
+bool is_fused(const Tensor& a, std::initializer_list<Tensor> others) {
+  return has_fused_kernels(a) && a.numel() > 0 &&
+         std::all_of(others.begin(), others.end(), [&](const Tensor& other) {
+           return other.sizes() == a.sizes() && other.scalar_type() == a.scalar_type() &&
+                  other.device() == a.device();
+         });
+}
+
 }  // namespace
 
 Tensor swiglu(const Tensor& a, const Tensor& m, const Tensor& rate) {
-  if (!has_fused_kernels(a) || a.scalar_type() != m.scalar_type()) {
+  if (!is_fused(a, {m})) {
     return times_rate(torch::silu(a) * m, rate);
   }
   const Tensor gate = a.contiguous();
@@ -181,8 +193,7 @@ InnerFactors inner_factors(const Tensor& a,
                            const Tensor& lr0,
                            const Tensor& lr1,
                            const Tensor& lr2) {
-  if (!has_fused_kernels(a) || a.scalar_type() != m.scalar_type() ||
-      a.scalar_type() != dh.scalar_type()) {
+  if (!is_fused(a, {m, dh})) {
     return inner_factors_reference(a, m, dh, lr0, lr1, lr2);
   }
   const variable_list inputs = {a.contiguous(), m.contiguous(), dh.contiguous()};

@@ -1,4 +1,4 @@
-// What the autograd functions around element-wise kernels share.
+// What the autograd functions around kernels share.
 #pragma once
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/error.h"
 #include "core/torch.h"
 #include "core/ttt/dispatch.h"
 #include "core/ttt/kernels/elementwise.h"
@@ -94,6 +95,15 @@ inline bool records_graph(std::initializer_list<Tensor> tensors) {
          std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) {
            return t.defined() && t.requires_grad();
          });
+}
+
+// For the backward passes of what can be differentiated once: with a graph asked for, they would
+// silently leave out terms of the second derivative.
+inline void refuse_second_derivative() {
+  if (torch::GradMode::is_enabled()) {
+    throw Error(ErrorParts{.what = "fused operators can be differentiated once",
+                           .remedy = "PARALLAX_KERNELS=reference has second derivatives."});
+  }
 }
 
 inline Tensor contiguous_or_zeros(const Tensor& gradient, const Tensor& like) {

@@ -13,6 +13,7 @@ using fused::Compute;
 using fused::compute_dtype;
 using fused::data;
 using fused::records_graph;
+using fused::refuse_second_derivative;
 using fused::variable_list;
 using fused::with_storage;
 
@@ -32,6 +33,7 @@ kernels::GluNet<S> arguments_for(const Inputs& in, const GluNetRule& rule) {
   return {.images = in.q.size(1),
           .tokens = in.q.size(2),
           .width = in.q.size(3),
+          .step_tokens = rule.step_tokens,
           .gated = rule.gated,
           .trains_gate = rule.trains_gate,
           .normalised = rule.normalised,
@@ -111,6 +113,7 @@ struct GluNetFunction : torch::autograd::Function<GluNetFunction> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
     const variable_list saved = context->get_saved_variables();
     const Inputs in = {saved[0], saved[1], saved[2], saved[3], saved[4], saved[5], saved[6]};
     const std::vector<int64_t> flags = context->saved_data["flags"].toIntVector();
@@ -143,6 +146,42 @@ struct GluNetFunction : torch::autograd::Function<GluNetFunction> {
   }
 };
 
+void check_inputs(const Tensor& q,
+                  const Tensor& k,
+                  const Tensor& v,
+                  const Tensor& w1,
+                  const Tensor& w2) {
+  const auto alike = [&](const Tensor& t) {
+    return t.sizes() == q.sizes() && t.scalar_type() == q.scalar_type() && has_fused_kernels(t);
+  };
+  const auto fits = [&](const Tensor& w) {
+    return w.device().is_cpu() && w.dim() == 3 && w.size(0) == q.size(0) &&
+           w.size(1) == q.size(3) && w.size(2) == q.size(3);
+  };
+  if (q.dim() != 4 || q.numel() == 0 || !alike(q) || !alike(k) || !alike(v) || !fits(w1) ||
+      !fits(w2)) {
+    throw Error(ErrorParts{
+        .what = "the inputs of the fused gated linear unit do not fit each other",
+        .expected = "q, k, v [H, B, N, d] of one dtype (float32, float64, bfloat16) and w1, w2 "
+                    "[H, d, d], all on the CPU, with PARALLAX_KERNELS other than reference",
+        .got = c10::str(q.sizes(),
+                        ", ",
+                        k.sizes(),
+                        ", ",
+                        v.sizes(),
+                        " and ",
+                        w1.sizes(),
+                        ", ",
+                        w2.sizes(),
+                        "; ",
+                        q.scalar_type(),
+                        " on ",
+                        q.device(),
+                        "; kernels: ",
+                        kernel_path_name(kernel_path()))});
+  }
+}
+
 }  // namespace
 
 Tensor glu_net(const Tensor& q,
@@ -151,6 +190,7 @@ Tensor glu_net(const Tensor& q,
                const Tensor& w1,
                const Tensor& w2,
                const GluNetRule& rule) {
+  check_inputs(q, k, v, w1, w2);
   return records_graph({q, k, v, w1, w2}) ? GluNetFunction::apply(q, k, v, w1, w2, rule)
                                           : run_forward(prepared(q, k, v, w1, w2), rule);
 }

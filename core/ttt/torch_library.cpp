@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/ttt/depthwise.h"
-#include "core/ttt/dispatch.h"
 #include "core/ttt/form.h"
 #include "core/ttt/fused.h"
 #include "core/ttt/glu_net.h"
@@ -65,9 +64,6 @@ Tensor vit3_glu(const Tensor& q,
                 bool gated,
                 bool trains_gate,
                 bool normalised) {
-  if (!has_fused_kernels(k)) {
-    throw Error("vit3_glu has only fused kernels: for the CPU, in float32, float64 or bfloat16");
-  }
   return glu_net(q, k, v, w1, w2, {gated, trains_gate && gated, normalised, scale, sign});
 }
 

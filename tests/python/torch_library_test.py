@@ -1,6 +1,6 @@
 """The operators that libparallax_torch.so gives PyTorch, against plain PyTorch.
 
-    python3 tests/python/torch_library_test.py build/release/libparallax_torch.so
+    python3 tests/python/torch_library_test.py build/release/libparallax_torch.so 2.11.0
 
 Exits with 77 where no PyTorch of the library's version can be imported.
 """

@@ -90,10 +90,11 @@ Tensor Vit3Layer::forward(const Tensor& x,
   const Tensor w3 = train_convolution(rule_, p.q2, p.k2, p.v2, w3_, rows_per_step);
   GluWeights glu;
   Tensor glu_output;
-  if (rows_per_step == 0 && trace == nullptr) {
-    glu_output = train_and_apply_glu(rule_, p.q1, p.k1, p.v1, start);
+  const int64_t tokens_per_step = rows_per_step * grid.cols;
+  if (trace == nullptr) {
+    glu_output = train_and_apply_glu(rule_, p.q1, p.k1, p.v1, start, tokens_per_step);
   } else {
-    glu = train_glu(rule_, p.q1, p.k1, p.v1, start, rows_per_step * grid.cols);
+    glu = train_glu(rule_, p.q1, p.k1, p.v1, start, tokens_per_step);
     glu_output = side_by_side(apply_glu(rule_, p.q1, p.k1, glu));
   }
   const Tensor kernel_output = apply_convolution(rule_, p.q2, p.k2, w3).flatten(1, 2);

@@ -130,12 +130,13 @@ Tensor train_and_apply_glu(const Vit3Rule& rule,
                            const Tensor& q,
                            const Tensor& k,
                            const Tensor& v,
-                           const GluWeights& weights) {
+                           const GluWeights& weights,
+                           int64_t tokens_per_step) {
   const bool fused = has_fused_kernels(k) && rule.mixing == QueryKeyMixing::kNone &&
                      rule.switches.loss == InnerLoss::kDotProduct &&
                      k.scalar_type() == v.scalar_type();
   if (!fused) {
-    return side_by_side(apply_glu(rule, q, k, train_glu(rule, q, k, v, weights, 0)));
+    return side_by_side(apply_glu(rule, q, k, train_glu(rule, q, k, v, weights, tokens_per_step)));
   }
   return glu_net(applied_input(rule, q, k),
                  k,
@@ -146,7 +147,8 @@ Tensor train_and_apply_glu(const Vit3Rule& rule,
                   .trains_gate = updates_gate(rule),
                   .normalised = rule.switches.normalise_gradient,
                   .scale = kScale / static_cast<double>(k.size(2)),
-                  .sign = rule.switches.direction == Direction::kDescent ? 1.0 : -1.0});
+                  .sign = rule.switches.direction == Direction::kDescent ? 1.0 : -1.0,
+                  .step_tokens = tokens_per_step});
 }
 
 Tensor side_by_side(const Tensor& heads) { return heads.permute({1, 2, 0, 3}).flatten(2); }

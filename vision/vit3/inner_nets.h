@@ -42,10 +42,11 @@ Tensor side_by_side(const Tensor& heads);
 // Training and applying in one, with one gradient step on all tokens; in one pass over memory where
 // the rule and the tensors have fused kernels.
 Tensor train_and_apply_glu(const Vit3Rule& rule,
-                           const Tensor& q,             // [H, B, N, d]
-                           const Tensor& k,             // [H, B, N, d]
-                           const Tensor& v,             // [H, B, N, d]
-                           const GluWeights& weights);  // [H, 1, d, d] → [B, N, H·d]
+                           const Tensor& q,            // [H, B, N, d]
+                           const Tensor& k,            // [H, B, N, d]
+                           const Tensor& v,            // [H, B, N, d]
+                           const GluWeights& weights,  // [H, 1, d, d]
+                           int64_t tokens_per_step);   // → [B, N, H·d]
 
 // One gradient step of the convolution's kernels. `rows_per_step` 0: all at once.
 Tensor train_convolution(const Vit3Rule& rule,

@@ -1,4 +1,4 @@
-// Layers in LibTorch operations.
+// Layers in LibTorch operations, repacked products and depthwise kernels.
 #include "vision/vit3/layers.h"
 
 #include <torch/nn/init.h>
@@ -67,7 +67,7 @@ Convolution::Convolution(const ConvolutionShape& shape)
   if (shape.bias) {
     bias_ = register_parameter("bias", torch::zeros({shape.out}));
   }
-  if (shape.kernel == 3) {
+  if (is_depthwise()) {
     middle_ = torch::zeros({1, kDepthwiseTaps, 1});
     middle_[0][kDepthwiseTaps / 2] = 1;
   }

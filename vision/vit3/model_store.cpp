@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kModelKind = "vit3";
 constexpr int kImageNetClasses = 1000;
-constexpr int64_t kBytesPerNumber = 4;
+constexpr int64_t kBytesPerNumber = 8;  // float32, and most weights repacked for products
 
 const Tensor& require_tensor(const TensorMap& tensors,
                              const std::string& name,

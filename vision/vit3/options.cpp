@@ -119,6 +119,13 @@ void check_vit3_options(const Vit3Options& options, const std::string& where) {
            "multiples of 4",
            std::to_string(options.dims[i]));
     }
+    if (options.hierarchical && options.dims[i] / options.heads[i] % 2 != 0) {
+      fail("the heads' width does not fit rotary embeddings",
+           where,
+           "heads",
+           "an even width of each head",
+           std::to_string(options.dims[i] / options.heads[i]));
+    }
   }
   if (options.hierarchical && options.patch_size != kStemStride) {
     fail("the stem has another stride",

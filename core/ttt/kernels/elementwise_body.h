@@ -364,10 +364,9 @@ void inner_gradients_backward(const InnerGradients<S>& k, std::int64_t begin, st
       const C of_a = load(da_gradient[j]);
       const C of_m = load(dm_gradient[j]);
       const C sigma = sigmoid(gate);
-      const C sigma_slope = sigma * (1 - sigma);
       const C activated = gate * sigma;
-      const C slope = sigma + gate * sigma_slope;
-      const C curvature = sigma_slope * (2 + gate * (1 - 2 * sigma));
+      const C slope = silu_slope(gate, sigma);
+      const C curvature = silu_curvature(gate, sigma);
       sum0 += of_a * inner * value * slope;
       sum1 += of_h * activated * value;
       sum2 += of_m * inner * activated;

@@ -16,6 +16,7 @@ struct GluNet {
   std::int64_t images = 0;  // that share a head's first weights
   std::int64_t tokens = 0;
   std::int64_t width = 0;
+  std::int64_t step_tokens = 0;  // read at a time while training; 0: as many as the cache likes
   bool gated = true;
   bool trains_gate = true;
   bool normalised = true;

@@ -52,6 +52,12 @@ inline C silu(C x) {
   return x * sigmoid(x);
 }
 
+// silu''(x), sigma = sigmoid(x).
+template <class C>
+inline C silu_curvature(C x, C sigma) {
+  return sigma * (1 - sigma) * (2 + x * (1 - 2 * sigma));
+}
+
 // silu'(x), sigma = sigmoid(x).
 template <class C>
 inline C silu_slope(C x, C sigma) {
