@@ -6,6 +6,7 @@
 #include "core/ttt/depthwise.h"
 #include "core/ttt/form.h"
 #include "core/ttt/fused.h"
+#include "core/ttt/fused_support.h"
 #include "core/ttt/glu_net.h"
 #include "core/ttt/newton_schulz.h"
 #include "core/ttt/parallel.h"
@@ -14,7 +15,7 @@
 namespace parallax {
 namespace {
 
-using MaybeTensor = std::optional<Tensor>;
+using fused::MaybeTensor;
 
 Tensor ttt_layer(const MaybeTensor& q,
                  const Tensor& k,

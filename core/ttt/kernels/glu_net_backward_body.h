@@ -137,49 +137,35 @@ void glu_train_backward(const GluTask<S>& task,
                         C* w2_gradient) {
   const GluNet<S>& net = task.net;
   const std::int64_t width = task.width;
-  const std::int64_t block = kBlockTokens * width;
-  C* k_copy = buffers.take(block);
-  C* v_copy = buffers.take(block);
-  C* a = buffers.take(block);
-  C* m = buffers.take(block);
-  C* dm = buffers.take(block);
-  C* da = buffers.take(block);
-  C* dm_gradient = buffers.take(block);
-  C* da_gradient = buffers.take(block);
-  C* dk = buffers.take(block);
+  TrainedBlock<S> block(task, buffers);
+  C* dm_gradient = buffers.take(kBlockTokens * width);
+  C* da_gradient = buffers.take(kBlockTokens * width);
+  C* dk = buffers.take(kBlockTokens * width);
   C* turned[4];
   const C* squares[] = {g1_gradient, g2_gradient, task.w1, task.w2};
   for (int i = 0; i < 4; ++i) {
     turned[i] = buffers.take(task.square);
     transpose(squares[i], turned[i], width);
   }
-  const bool uses_linear = !net.gated || net.trains_gate;
   for_blocks(net.tokens, 0, [&](std::int64_t t, std::int64_t rows) {
     const std::int64_t offset = task.tokens_offset + t * width;
     const std::int64_t count = rows * width;
-    const C* k = as_numbers(net.k + offset, k_copy, count);
-    const C* v = as_numbers(net.v + offset, v_copy, count);
-    if (net.gated) {
-      multiply_rows(k, task.w2, rows, width, a, false);
-    }
-    if (uses_linear) {
-      multiply_rows(k, task.w1, rows, width, m, false);
-    }
-    glu_factors(net.gated, a, uses_linear ? m : v, v, dm, da, count);
-    multiply_rows(dm, turned[0], rows, width, dk, false);
-    multiply_rows(k, g1_gradient, rows, width, dm_gradient, false);
+    block.read(t, rows);
+    multiply_rows(block.dm, turned[0], rows, width, dk, false);
+    multiply_rows(block.k, g1_gradient, rows, width, dm_gradient, false);
     if (net.trains_gate) {
-      multiply_rows(da, turned[1], rows, width, dk, true);
-      multiply_rows(k, g2_gradient, rows, width, da_gradient, false);
+      multiply_rows(block.da, turned[1], rows, width, dk, true);
+      multiply_rows(block.k, g2_gradient, rows, width, da_gradient, false);
     }
-    glu_factors_backward(net.gated, net.trains_gate, v, a, m, dm_gradient, da_gradient, count);
-    if (uses_linear) {
-      add_outer(k, m, rows, width, w1_gradient);
-      multiply_rows(m, turned[2], rows, width, dk, true);
+    glu_factors_backward(
+        net.gated, net.trains_gate, block.v, block.a, block.m, dm_gradient, da_gradient, count);
+    if (task.uses_linear) {
+      add_outer(block.k, block.m, rows, width, w1_gradient);
+      multiply_rows(block.m, turned[2], rows, width, dk, true);
     }
     if (net.gated) {
-      add_outer(k, a, rows, width, w2_gradient);
-      multiply_rows(a, turned[3], rows, width, dk, true);
+      add_outer(block.k, block.a, rows, width, w2_gradient);
+      multiply_rows(block.a, turned[3], rows, width, dk, true);
     }
     for (std::int64_t i = 0; i < count; ++i) {
       store(dk[i], net.k_gradient[offset + i]);

@@ -67,6 +67,7 @@ struct GluTask {
   C* g1 = net.g1 + pair * square;
   C* g2 = net.g2 + pair * square;
   std::int64_t tokens_offset = pair * net.tokens * width;
+  bool uses_linear = !net.gated || net.trains_gate;  // k W1 takes part in the steps
 
   // Of token t in [images, tokens, out_stride].
   std::int64_t out_offset(std::int64_t t) const {
@@ -145,35 +146,60 @@ void trained_weights(const GluNet<S>& net, const C* w, const C* g, C* trained, C
   }
 }
 
+// A block of tokens as training reads it.
+template <class S>
+class TrainedBlock {
+ public:
+  using C = Compute<S>;
+
+  TrainedBlock(const GluTask<S>& task, Buffers<C>& buffers) : task_(task) {
+    const std::int64_t block = kBlockTokens * task.width;
+    C** const buffers_of_block[] = {&k_copy_, &v_copy_, &a, &m, &dm, &da};
+    for (C** buffer : buffers_of_block) {
+      *buffer = buffers.take(block);
+    }
+  }
+
+  void read(std::int64_t first, std::int64_t rows) {
+    const GluNet<S>& net = task_.net;
+    const std::int64_t offset = task_.tokens_offset + first * task_.width;
+    const std::int64_t count = rows * task_.width;
+    k = as_numbers(net.k + offset, k_copy_, count);
+    v = as_numbers(net.v + offset, v_copy_, count);
+    if (net.gated) {
+      multiply_rows(k, task_.w2, rows, task_.width, a, false);
+    }
+    if (task_.uses_linear) {
+      multiply_rows(k, task_.w1, rows, task_.width, m, false);
+    }
+    glu_factors(net.gated, a, task_.uses_linear ? m : v, v, dm, da, count);
+  }
+
+  const C* k = nullptr;
+  const C* v = nullptr;
+  C* a = nullptr;   // k W2 where gated
+  C* m = nullptr;   // k W1 where it takes part
+  C* dm = nullptr;  // what the steps are products of with the keys
+  C* da = nullptr;
+
+ private:
+  const GluTask<S>& task_;
+  C* k_copy_ = nullptr;
+  C* v_copy_ = nullptr;
+};
+
 template <class S>
 void glu_train(const GluTask<S>& task, Buffers<Compute<S>> buffers) {
   using C = Compute<S>;
   const GluNet<S>& net = task.net;
-  const std::int64_t block = kBlockTokens * task.width;
-  C* k_copy = buffers.take(block);
-  C* v_copy = buffers.take(block);
-  C* a = buffers.take(block);
-  C* m = buffers.take(block);
-  C* dm = buffers.take(block);
-  C* da = buffers.take(block);
-  const bool uses_linear = !net.gated || net.trains_gate;
+  TrainedBlock<S> block(task, buffers);
   fill(task.g1, task.square, C{0});
   fill(task.g2, task.square, C{0});
   for_blocks(net.tokens, net.step_tokens, [&](std::int64_t t, std::int64_t rows) {
-    const std::int64_t offset = task.tokens_offset + t * task.width;
-    const std::int64_t count = rows * task.width;
-    const C* k = as_numbers(net.k + offset, k_copy, count);
-    const C* v = as_numbers(net.v + offset, v_copy, count);
-    if (net.gated) {
-      multiply_rows(k, task.w2, rows, task.width, a, false);
-    }
-    if (uses_linear) {
-      multiply_rows(k, task.w1, rows, task.width, m, false);
-    }
-    glu_factors(net.gated, a, uses_linear ? m : v, v, dm, da, count);
-    add_outer(k, dm, rows, task.width, task.g1);
+    block.read(t, rows);
+    add_outer(block.k, block.dm, rows, task.width, task.g1);
     if (net.trains_gate) {
-      add_outer(k, da, rows, task.width, task.g2);
+      add_outer(block.k, block.da, rows, task.width, task.g2);
     }
   });
   for (std::int64_t i = 0; i < task.square; ++i) {
