@@ -83,6 +83,9 @@ LayerProblem make_problem(const BenchLayerOptions& options,
   };
   LayerProblem p{.rule = {.switches = variant.switches}};
   p.rule.newton_schulz.steps = options.newton_schulz_steps;
+  if (dtype == torch::kBFloat16) {
+    p.rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
+  }
   const double gain = 1 / std::sqrt(static_cast<double>(width));
   p.weights = {normal({heads, width, hidden}, gain, torch::kFloat32),
                normal({heads, hidden, width}, gain, torch::kFloat32),

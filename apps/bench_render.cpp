@@ -22,6 +22,7 @@ struct BenchRenderOptions {
   std::vector<std::string> sizes = {"64x64"};
   std::vector<int> input_views = {8};
   std::vector<std::string> dtypes = {"float32"};
+  std::string newton_schulz;
   std::string form = "both";
   bool train_step = false;
   int batch_size = 4;
@@ -39,6 +40,7 @@ struct BenchRenderOptions {
     visitor("size", self.sizes, "image sizes HxW");
     visitor("input_views", self.input_views, "numbers of views to read");
     visitor("dtype", self.dtypes, "float32, bfloat16");
+    visitor("newton_schulz", self.newton_schulz, kNewtonSchulzHelp);
     visitor("form", self.form, "recurrent, parallel or both");
     visitor("train_step",
             self.train_step,
@@ -98,9 +100,7 @@ void add_inference(const BenchRenderOptions& options,
                    TimedCases& cases) {
   const torch::InferenceMode inference;
   const auto model = make_model(options);
-  if (parse_dtype(dtype) == torch::kBFloat16) {
-    model->use_bfloat16();
-  }
+  choose_precision(*model, dtype, options.newton_schulz);
   const ImageSize size = parse_image_size(like.size, "--size");
   const CameraBatch cameras = orbit(1, like.views, size);
   const Tensor images = torch::rand({1, like.views, 3, size.height, size.width});

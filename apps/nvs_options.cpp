@@ -61,18 +61,26 @@ PrepareOptions prepare_options(const NvsRunOptions& options) {
   return prepare;
 }
 
+void choose_precision(LactNvs& module, const std::string& dtype, const std::string& newton_schulz) {
+  UpdateRule rule = module.rule();
+  const bool bfloat16 = parse_dtype(dtype) == torch::kBFloat16;
+  if (bfloat16) {
+    module.use_bfloat16();
+  }
+  if (bfloat16 || !newton_schulz.empty()) {
+    rule.newton_schulz.precision =
+        parse_newton_schulz_precision(newton_schulz.empty() ? "bfloat16" : newton_schulz);
+    module.set_rule(rule);
+  }
+}
+
 void configure_model(const NvsRunOptions& options, NvsModel& model) {
   UpdateRule rule = model.module->rule();
   if (options.newton_schulz_steps >= 0) {
     rule.newton_schulz.steps = options.newton_schulz_steps;
   }
-  if (options.bfloat16_newton_schulz) {
-    rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16;
-  }
   model.module->set_rule(rule);
-  if (parse_dtype(options.dtype) == torch::kBFloat16) {
-    model.module->use_bfloat16();
-  }
+  choose_precision(*model.module, options.dtype, options.newton_schulz);
   model.module->to(parse_device(options.device));
 }
 

@@ -8,6 +8,10 @@
 
 namespace parallax {
 
+inline constexpr const char* kNewtonSchulzHelp =
+    "precision of Newton-Schulz: float32, bfloat16 (sums in float32, half the operations), or "
+    "published (bfloat16, each operation rounded as the published code does); default: --dtype";
+
 struct NvsRunOptions {
   std::string size;
   std::string input_views = "8";
@@ -20,7 +24,7 @@ struct NvsRunOptions {
   std::string dtype = "float32";
   int views_per_pass = 0;
   int newton_schulz_steps = -1;
-  bool bfloat16_newton_schulz = false;
+  std::string newton_schulz;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
@@ -46,9 +50,7 @@ struct NvsRunOptions {
             self.newton_schulz_steps,
             "other than the model's own number of Newton-Schulz iterations; -1: its own",
             OptionRange{-1, 100});
-    visitor("bfloat16_newton_schulz",
-            self.bfloat16_newton_schulz,
-            "round Newton-Schulz to bfloat16 as the published code does");
+    visitor("newton_schulz", self.newton_schulz, kNewtonSchulzHelp);
   }
 };
 
@@ -60,6 +62,9 @@ cv::Vec3b parse_colour(const std::string& text);
 
 // Throws UsageError naming the option.
 PrepareOptions prepare_options(const NvsRunOptions& options);
+
+// The projections in `dtype`, Newton–Schulz as asked or, if that is empty, likewise.
+void choose_precision(LactNvs& module, const std::string& dtype, const std::string& newton_schulz);
 
 // Applies device, dtype and Newton–Schulz options to a loaded model.
 void configure_model(const NvsRunOptions& options, NvsModel& model);

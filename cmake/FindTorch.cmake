@@ -27,7 +27,7 @@ find_path(PARALLAX_CUPTI_DIR libcupti.so.13
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(Torch
-    REQUIRED_VARS Torch_CPU_LIBRARY Torch_C10_LIBRARY Torch_INCLUDE_DIR PARALLAX_CUDART_DIR
+    REQUIRED_VARS Torch_CPU_LIBRARY Torch_C10_LIBRARY Torch_OPENMP_LIBRARY Torch_INCLUDE_DIR PARALLAX_CUDART_DIR
                   PARALLAX_CUPTI_DIR
     REASON_FAILURE_MESSAGE "run scripts/setup.sh, which downloads and unpacks LibTorch")
 
@@ -48,7 +48,8 @@ if(Torch_FOUND AND NOT TARGET Torch::cpu)
   target_include_directories(Torch::cpu SYSTEM INTERFACE
       "${Torch_LINKED_INCLUDE_DIR}" "${Torch_LINKED_INCLUDE_DIR}/torch/csrc/api/include")
   # The OpenMP runtime that LibTorch brings is the one to use: two in one process oversubscribe.
-  target_link_libraries(Torch::cpu INTERFACE "${Torch_CPU_LIBRARY}" "${Torch_C10_LIBRARY}")
+  target_link_libraries(Torch::cpu INTERFACE
+      "${Torch_CPU_LIBRARY}" "${Torch_C10_LIBRARY}" "${Torch_OPENMP_LIBRARY}")
   target_link_options(Torch::cpu INTERFACE
       "LINKER:-rpath-link,${PARALLAX_CUDART_DIR}" "LINKER:-rpath-link,${PARALLAX_CUPTI_DIR}"
       "LINKER:-rpath,${PARALLAX_TORCH_DIR}/lib" "LINKER:-rpath,${PARALLAX_CUDART_DIR}"

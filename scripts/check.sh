@@ -4,11 +4,22 @@
 #   scripts/check.sh           report
 #   scripts/check.sh --format  the formatting alone, in a second
 #   scripts/check.sh --fix     rewrite the formatting
+#   scripts/check.sh --cuda    compile the CUDA kernels alone, where there is nvcc
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
+if [ "${1:-}" = "--cuda" ]; then
+  if ! command -v nvcc >/dev/null; then
+    printf 'check: no nvcc, so that the CUDA kernels are not compiled\n' >&2
+    exit 0
+  fi
+  mkdir -p build/cuda-kernels
+  nvcc -std=c++20 -O2 -I. -Werror all-warnings -Xcompiler -Wall -gencode arch=compute_80,code=sm_80 \
+    -gencode arch=compute_90,code=[sm_90,compute_90] -c core/ttt/cuda/launch.cu -o build/cuda-kernels/launch.o
+  exit 0
+fi
 mapfile -t sources < <(git ls-files '*.cpp')
-mapfile -t headers < <(git ls-files '*.h')
+mapfile -t headers < <(git ls-files '*.h' '*.cu')
 
 if [ "${1:-}" = "--fix" ]; then
   clang-format-14 -i "${sources[@]}" "${headers[@]}"

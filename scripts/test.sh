@@ -2,9 +2,15 @@
 # Sets everything up and runs all tests.
 #   scripts/test.sh              the release build
 #   scripts/test.sh --sanitize   under AddressSanitizer and UndefinedBehaviorSanitizer
+#   scripts/test.sh --threads    what has threads of its own, under ThreadSanitizer
 #   scripts/test.sh … ARGS       further arguments go to GoogleTest (--gtest_filter=…)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ "${1:-}" = "--threads" ]; then
+  shift
+  scripts/setup.sh tsan parallax_thread_tests
+  exec build/tsan/parallax_thread_tests --gtest_brief=1 "$@"
+fi
 preset=release
 if [ "${1:-}" = "--sanitize" ]; then
   preset=asan

@@ -7,7 +7,6 @@
 #include "core/ttt/depthwise.h"
 #include "core/ttt/dispatch.h"
 #include "core/ttt/fused.h"
-#include "core/ttt/newton_schulz.h"
 #include "tests/kernel_cases.h"
 
 namespace parallax::testing {
@@ -240,56 +239,6 @@ TEST(Kernels, WidthsThatDoNotFitAreNamed) {
                Error);
   const HeadSplit split{.heads = 2, .modes = {HeadMode::kSilu, HeadMode::kSilu}};
   EXPECT_THROW(split_heads(torch::zeros({1, 2, 10}), split), Error);
-}
-
-// Wide, tall, square, one to many panels of rows, ragged.
-std::vector<Tensor> gradients_to_orthogonalise() {
-  torch::manual_seed(4);
-  return {normal({2, 5, 9}),
-          normal({3, 130, 200}),
-          normal({1, 300, 140}),
-          normal({2, 2, 96, 96}),
-          normal({1, 600, 530}),
-          torch::zeros({2, 4, 6}, torch::kFloat64)};
-}
-
-TEST(Kernels, NewtonSchulzOnTheGramMatrixIsTheSameIteration) {
-  const torch::NoGradGuard no_grad;
-  for (const Tensor& g : gradients_to_orthogonalise()) {
-    for (const int steps : {1, 2, 5, 6}) {
-      for (const bool language_model : {false, true}) {
-        NewtonSchulzOptions options{.steps = steps};
-        if (language_model) {
-          options.coefficients = language_model_coefficients();
-          options.transpose_square = true;
-        }
-        const auto run = [&](KernelPath path, torch::Dtype dtype) {
-          const KernelPathGuard guard(path);
-          return orthogonalise(g.to(dtype), options);
-        };
-        const Tensor expected = run(KernelPath::kReference, torch::kFloat64);
-        const Tensor got = run(KernelPath::kPortable, torch::kFloat64);
-        EXPECT_LT(relative_difference(got, expected), 1e-12) << g.sizes() << " " << steps;
-        // As close as the iteration itself is in float32.
-        const Tensor single = run(KernelPath::kPortable, torch::kFloat32);
-        EXPECT_LT(relative_difference(single, expected), 2e-5) << g.sizes() << " " << steps;
-      }
-    }
-  }
-}
-
-// Singular values over five decades: the Gram matrix squares them, and the small ones must survive.
-TEST(Kernels, NewtonSchulzKeepsSmallSingularValues) {
-  const torch::NoGradGuard no_grad;
-  torch::manual_seed(6);
-  for (const auto& shape : {std::vector<int64_t>{140, 300}, std::vector<int64_t>{300, 140}}) {
-    const auto [u, singular, vh] = torch::linalg_svd(normal(shape), false);
-    const Tensor spread = torch::pow(10.0, torch::linspace(0, -5, 140, torch::kFloat64));
-    const Tensor g = (u * spread).matmul(vh);
-    const KernelPathGuard guard(KernelPath::kPortable);
-    EXPECT_LT(relative_difference(orthogonalise(g.to(torch::kFloat32), {}), orthogonalise(g, {})),
-              2e-5);
-  }
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // The worker alone, on functions that cost nothing: random requests, cancels, switches and quits
-// (run under ThreadSanitizer as parallax_worker_tests), the order of frames, errors as events.
+// (run under ThreadSanitizer as parallax_thread_tests), the order of frames, errors as events.
 #include <gtest/gtest.h>
 
 #include <chrono>

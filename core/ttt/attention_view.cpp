@@ -62,7 +62,7 @@ void take_step(const UpdateRule& rule,
   close_step(rule, gradient, momentum, state);
   if (switches.weight_norm == WeightNorm::kPost) {
     const Tensor scale =
-        column_scale(main_before + velocity.matmul(right), state.reference_norms.w1);
+        column_scale(rule, main_before + velocity.matmul(right), state.reference_norms.w1);
     for (Contribution& step : seen.steps) {
       step.factor = step.factor * scale;
     }
@@ -88,7 +88,7 @@ AttentionView view_now(const UpdateRule& rule,
   view.k_hat = torch::cat(keys, 1);
   view.v_hat = torch::cat(values, 1);
   if (rule.switches.weight_norm == WeightNorm::kPre && !seen.steps.empty()) {
-    const Tensor scale = column_scale(state.main.w1, state.reference_norms.w1);
+    const Tensor scale = column_scale(rule, state.main.w1, state.reference_norms.w1);
     view.v_hat = view.v_hat * scale;
     view.s0 = view.s0 * scale;
   }

@@ -84,6 +84,8 @@ KernelPath kernel_path() {
   return path;
 }
 
+bool has_bfloat16_instructions() { return __builtin_cpu_supports("avx512bf16") != 0; }
+
 KernelPathGuard::KernelPathGuard(KernelPath path)
     : previous_(forced_path.exchange(static_cast<int>(path))) {}
 

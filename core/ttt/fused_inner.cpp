@@ -1,4 +1,6 @@
 // The inner net: autograd around the kernels, and the same in LibTorch operations.
+#include "core/ttt/cuda/launch.h"
+#include "core/ttt/cuda/operators.h"
 #include "core/ttt/fused.h"
 #include "core/ttt/fused_support.h"
 
@@ -21,6 +23,18 @@ using fused::with_storage;
 
 int64_t rows_of(const Tensor& x) { return x.numel() / x.size(-1); }
 
+// A kernel over all rows of `a` and what is like it: launched on a GPU, or shared out to threads.
+template <class S, class Kernel, class Launch>
+void run_rows(const Tensor& a, const Kernel& kernel, const Launch& launch) {
+  if constexpr (cuda::kBuiltWithCuda && !std::is_same_v<S, double>) {
+    if (a.is_cuda()) {
+      launch(cuda::current_stream(a));
+      return;
+    }
+  }
+  for_rows(rows_of(a), a.size(-1), kernel);
+}
+
 Tensor swiglu_forward(const Tensor& a, const Tensor& m, const Tensor& rate) {
   const Tensor h = torch::empty_like(a);
   with_storage(a, [&](auto storage) {
@@ -30,9 +44,10 @@ Tensor swiglu_forward(const Tensor& a, const Tensor& m, const Tensor& rate) {
                                        .m = data<S>(m),
                                        .rate = data<Compute<S>>(rate),
                                        .h = data<S>(h)};
-    for_rows(rows_of(a), a.size(-1), [&](int64_t begin, int64_t end) {
-      table<S>().swiglu(arguments, begin, end);
-    });
+    run_rows<S>(
+        a,
+        [&](int64_t begin, int64_t end) { table<S>().swiglu(arguments, begin, end); },
+        [&](auto stream) { cuda::launch_swiglu(arguments, rows_of(a), stream); });
   });
   return h;
 }
@@ -67,9 +82,10 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
                                          .a_gradient = data<S>(a_gradient),
                                          .m_gradient = data<S>(m_gradient),
                                          .rate_gradient = data<Compute<S>>(rate_gradient)};
-      for_rows(rows_of(a), a.size(-1), [&](int64_t begin, int64_t end) {
-        table<S>().swiglu_backward(arguments, begin, end);
-      });
+      run_rows<S>(
+          a,
+          [&](int64_t begin, int64_t end) { table<S>().swiglu_backward(arguments, begin, end); },
+          [&](auto stream) { cuda::launch_swiglu_backward(arguments, rows_of(a), stream); });
     });
     return {a_gradient, m_gradient, rate_gradient};
   }
@@ -95,9 +111,10 @@ variable_list inner_factors_forward(const variable_list& inputs) {
     arguments.h = data<S>(outputs[0]);
     arguments.da = data<S>(outputs[1]);
     arguments.dm = data<S>(outputs[2]);
-    for_rows(rows_of(a), a.size(-1), [&](int64_t begin, int64_t end) {
-      table<S>().inner_gradients(arguments, begin, end);
-    });
+    run_rows<S>(
+        a,
+        [&](int64_t begin, int64_t end) { table<S>().inner_gradients(arguments, begin, end); },
+        [&](auto stream) { cuda::launch_inner_gradients(arguments, rows_of(a), stream); });
   });
   return outputs;
 }
@@ -140,9 +157,14 @@ struct InnerFactorsFunction : torch::autograd::Function<InnerFactorsFunction> {
       arguments.lr0_gradient = data<Compute<S>>(results[3]);
       arguments.lr1_gradient = data<Compute<S>>(results[4]);
       arguments.lr2_gradient = data<Compute<S>>(results[5]);
-      for_rows(rows_of(a), a.size(-1), [&](int64_t begin, int64_t end) {
-        table<S>().inner_gradients_backward(arguments, begin, end);
-      });
+      run_rows<S>(
+          a,
+          [&](int64_t begin, int64_t end) {
+            table<S>().inner_gradients_backward(arguments, begin, end);
+          },
+          [&](auto stream) {
+            cuda::launch_inner_gradients_backward(arguments, rows_of(a), stream);
+          });
     });
     return results;
   }
@@ -168,7 +190,7 @@ InnerFactors inner_factors_reference(const Tensor& a,
 
 // The kernels take tensors that are alike in all respects; LibTorch broadcasts and promotes others.
 bool is_fused(const Tensor& a, std::initializer_list<Tensor> others) {
-  return has_fused_kernels(a) && a.numel() > 0 &&
+  return (has_fused_kernels(a) || cuda::has_cuda_kernels(a)) && a.numel() > 0 &&
          std::all_of(others.begin(), others.end(), [&](const Tensor& other) {
            return other.sizes() == a.sizes() && other.scalar_type() == a.scalar_type() &&
                   other.device() == a.device();

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "core/ttt/cuda/operators.h"
 #include "core/ttt/dispatch.h"
 #include "core/ttt/fused.h"
 
@@ -22,10 +23,6 @@ void require_shape(const Tensor& tensor, const char* name, at::IntArrayRef expec
                            .expected = fmt::format("[{}]", fmt::join(expected, ", ")),
                            .got = shape_text(tensor)});
   }
-}
-
-Tensor column_norms(const Tensor& w) {  // [..., rows, cols] → [..., 1, cols]
-  return w.norm(2, {-2}, true);
 }
 
 Tensor slice(const Tensor& tensor, int64_t start, int64_t end) {
@@ -57,6 +54,16 @@ RangeTokens tokens_of_range(const VariantSwitches& rule,
 bool keeps_published_order(const UpdateRule& rule) {
   return rule.switches.normalise_gradient &&
          rule.newton_schulz.precision == NewtonSchulzPrecision::kBfloat16;
+}
+
+Tensor column_norms(const UpdateRule& rule,
+                    const Tensor& w) {  // [..., rows, cols] → [..., 1, cols]
+  if (keeps_published_order(rule)) {
+    return w.norm(2, {-2}, true);
+  }
+  // Several times as fast as LibTorch's norm along columns. A column of zeros has no gradient.
+  constexpr double kSmallestSquare = 1e-30;
+  return w.square().sum({-2}, true).clamp_min(kSmallestSquare).sqrt();
 }
 
 Tensor weigh(const Tensor& tokens, const Tensor& rate) {
@@ -147,7 +154,7 @@ void update_matrix(const UpdateRule& rule,
   main = rule.switches.direction == Direction::kDescent ? main + step : main - step;
   weight = main;
   if (rule.switches.weight_norm != WeightNorm::kNone) {
-    weight = normalise_columns(main, norms);
+    weight = normalise_columns(rule, main, norms);
   }
   if (rule.switches.weight_norm != WeightNorm::kPre) {
     main = weight;
@@ -156,12 +163,16 @@ void update_matrix(const UpdateRule& rule,
 
 }  // namespace
 
-Tensor column_scale(const Tensor& w, const Tensor& norms) {
-  return norms / (column_norms(w) + kWeightNormEps);
+Tensor column_scale(const UpdateRule& rule, const Tensor& w, const Tensor& norms) {
+  return norms / (column_norms(rule, w) + kWeightNormEps);
 }
 
-Tensor normalise_columns(const Tensor& w, const Tensor& norms) {
-  return w / (column_norms(w) + kWeightNormEps) * norms;
+Tensor normalise_columns(const UpdateRule& rule, const Tensor& w, const Tensor& norms) {
+  if (cuda::has_cuda_kernels(w) && w.scalar_type() == torch::kFloat32 &&
+      !fused::records_graph({w, norms})) {
+    return cuda::normalise_columns(w, norms, kWeightNormEps);
+  }
+  return w / (column_norms(rule, w) + kWeightNormEps) * norms;
 }
 
 void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttInputs& inputs) {
@@ -212,10 +223,10 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
 InnerState start_state(const UpdateRule& rule, const FastWeights& weights) {
   InnerState state{.weights = weights, .main = weights};
   if (rule.switches.weight_norm != WeightNorm::kNone) {
-    state.reference_norms.w1 = column_norms(weights.w1);
+    state.reference_norms.w1 = column_norms(rule, weights.w1);
     if (updates_kernel(rule.switches)) {
-      state.reference_norms.w0 = column_norms(weights.w0);
-      state.reference_norms.w2 = column_norms(weights.w2);
+      state.reference_norms.w0 = column_norms(rule, weights.w0);
+      state.reference_norms.w2 = column_norms(rule, weights.w2);
     }
   }
   return state;

@@ -87,9 +87,13 @@ void close_step(const UpdateRule& rule,
                 InnerState& state);
 
 // norms / (‖w‖ + 1e-5), over the rows of each column: what weight norm multiplies a column by.
-Tensor column_scale(const Tensor& w, const Tensor& norms);  // [..., rows, cols] → [..., 1, cols]
+Tensor column_scale(const UpdateRule& rule,
+                    const Tensor& w,       // [..., rows, cols]
+                    const Tensor& norms);  // [..., 1, cols] → the same
 
 // w / (‖w‖ + 1e-5) · norms.
-Tensor normalise_columns(const Tensor& w, const Tensor& norms);  // [..., rows, cols]
+Tensor normalise_columns(const UpdateRule& rule,
+                         const Tensor& w,       // [..., rows, cols]
+                         const Tensor& norms);  // [..., 1, cols] → as w
 
 }  // namespace parallax

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+#include "core/ttt/newton_schulz_bfloat16.h"
 #include "core/ttt/newton_schulz_gram.h"
 
 namespace parallax {
@@ -25,6 +27,21 @@ Tensor frobenius_scale(const Tensor& gradient) {     // [..., rows, cols] → [.
 
 }  // namespace
 
+NewtonSchulzPrecision parse_newton_schulz_precision(const std::string& name) {
+  if (name == "float32") {
+    return NewtonSchulzPrecision::kWorking;
+  }
+  if (name == "bfloat16") {
+    return NewtonSchulzPrecision::kBfloat16Products;
+  }
+  if (name == "published") {
+    return NewtonSchulzPrecision::kBfloat16;
+  }
+  throw UsageError(ErrorParts{.what = "there is no such precision of Newton-Schulz",
+                              .expected = "float32, bfloat16 or published",
+                              .got = "'" + name + "'"});
+}
+
 const std::vector<QuinticCoefficients>& language_model_coefficients() {
   static const std::vector<QuinticCoefficients> triples = {{4.0848, -6.8946, 2.9270},
                                                            {3.9505, -6.3029, 2.6377},
@@ -35,6 +52,9 @@ const std::vector<QuinticCoefficients>& language_model_coefficients() {
 }
 
 Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options) {
+  if (has_bfloat16_newton_schulz(gradient, options)) {
+    return orthogonalise_bfloat16(gradient, options);
+  }
   if (has_gram_newton_schulz(gradient, options)) {
     return orthogonalise_gram(gradient, options);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <vector>
 
 #include "core/torch.h"
@@ -9,9 +10,13 @@
 namespace parallax {
 
 enum class NewtonSchulzPrecision {
-  kWorking,   // the gradient's own dtype
-  kBfloat16,  // every operation rounded to bfloat16, as the published code does
+  kWorking,           // the gradient's own dtype
+  kBfloat16,          // every operation rounded to bfloat16, as the published code does
+  kBfloat16Products,  // products in bfloat16 where this machine is fast at them, else kWorking
 };
+
+// float32, bfloat16 (kBfloat16Products) or published (kBfloat16). Throws UsageError.
+NewtonSchulzPrecision parse_newton_schulz_precision(const std::string& name);
 
 using QuinticCoefficients = std::array<double, 3>;  // (a, b, c) of X ← aX + (bA + cAA)X, A = XXᵀ
 

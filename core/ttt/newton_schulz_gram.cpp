@@ -1,25 +1,26 @@
-// Symmetric products by panels of rows, one triangle each, around the BLAS that LibTorch brings.
+// Symmetric products by panels of columns, half of each, on kernels of our own.
 #include "core/ttt/newton_schulz_gram.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/ttt/blas.h"
-#include "core/ttt/dispatch.h"
+#include "core/ttt/panel_product.h"
 
 namespace parallax {
 namespace {
 
-constexpr double kFrobeniusEps = 1e-7;
-constexpr int64_t kPanel = 64;       // rows of a panel; below it products are made whole
-constexpr int64_t kWidePanel = 128;  // where matrices are large
-constexpr int64_t kTile = 16;        // of a transposed copy
+using kernels::PanelProduct;
 
-// One matrix of the batch, row-major: long side `length`, short side `side`.
+constexpr double kFrobeniusEps = 1e-7;
+
+int64_t round_up(int64_t number, int64_t multiple) {
+  return (number + multiple - 1) / multiple * multiple;
+}
+
+// X as it is worked on: tall, [length, side], with zeros where the sides are filled up.
 struct Shape {
   int64_t side = 0;
   int64_t length = 0;
-  bool tall = false;  // rows > cols: the Gram matrix is XᵀX and factors come from the right
 };
 
 template <class T>
@@ -29,62 +30,36 @@ void scale_by(T* x, T factor, int64_t count) {
   }
 }
 
-// Runs f(i) for i < count on all threads, or on this one if it is already one of several.
-template <class F>
-void for_each(int64_t count, const F& f) {
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      f(i);
-    }
-  });
-}
-
-// Copies the block [rows, cols) below the diagonal to its mirror image.
 template <class T>
-void mirror_block(T* c, int64_t n, int64_t begin, int64_t end) {
-  for (int64_t i0 = begin; i0 < end; i0 += kTile) {
-    const int64_t i1 = std::min(i0 + kTile, end);
-    for (int64_t j0 = 0; j0 < i1; j0 += kTile) {
-      const int64_t j1 = std::min(j0 + kTile, i1);
-      for (int64_t j = j0; j < j1; ++j) {
-        for (int64_t i = std::max(i0, j + 1); i < i1; ++i) {
-          c[j * n + i] = c[i * n + j];
-        }
-      }
-    }
-  }
-}
-
-// c [n, n] = a [n, inner] · b [inner, n], known to be symmetric: one triangle by panels of rows,
-// and its mirror image.
-template <class T>
-void symmetric_product(const Operand<T>& a, const Operand<T>& b, int64_t inner, T* c, int64_t n) {
-  const int64_t panel = n <= 2 * kPanel ? n : (n < 512 ? kPanel : kWidePanel);
-  const int64_t count = (n + panel - 1) / panel;
-  for_each(count, [&](int64_t index) {
-    // Long and short panels in turn, so that threads get equal shares.
-    const int64_t i = index % 2 == 0 ? index / 2 : count - 1 - index / 2;
-    const int64_t begin = i * panel;
-    const int64_t end = std::min(begin + panel, n);
-    const Operand<T> rows{a.row(begin), a.stride, a.transposed};
-    multiply(T{1}, rows, b, {end - begin, inner, end}, T{0}, c + begin * n, n);
-  });
-  for (int64_t begin = 0; begin < n; begin += panel) {
-    mirror_block(c, n, begin, std::min(begin + panel, n));
-  }
-}
-
-template <class T>
-void gram(const T* x, const Shape& shape, T* c) {
-  const int64_t stride = shape.tall ? shape.side : shape.length;
-  symmetric_product<T>(
-      {x, stride, shape.tall}, {x, stride, !shape.tall}, shape.length, c, shape.side);
+void gram(const T* x, const Shape& shape, T* c) {  // Xᵀ X
+  const int64_t n = shape.side;
+  multiply_panels(PanelProduct<T>{.rows = n,
+                                  .inner = shape.length,
+                                  .cols = n,
+                                  .a = x,
+                                  .a_row = 1,
+                                  .a_inner = n,
+                                  .b = x,
+                                  .b_stride = n,
+                                  .c = c,
+                                  .c_stride = n,
+                                  .symmetric = true});
 }
 
 // a · b of two symmetric matrices that commute.
 template <class T>
 void commuting_product(const T* a, const T* b, T* c, int64_t n) {
-  symmetric_product<T>({a, n}, {b, n}, n, c, n);
+  multiply_panels(PanelProduct<T>{.rows = n,
+                                  .inner = n,
+                                  .cols = n,
+                                  .a = a,
+                                  .a_row = n,
+                                  .a_inner = 1,
+                                  .b = b,
+                                  .b_stride = n,
+                                  .c = c,
+                                  .c_stride = n,
+                                  .symmetric = true});
 }
 
 // The matrix identity · I + rest.
@@ -94,26 +69,29 @@ struct Factor {
   T* rest = nullptr;
 };
 
-// y = q x, or x q where x is tall; by panels of y's rows.
+// y = x q
 template <class T>
 void apply_factor(const Factor<T>& q, const T* x, const Shape& shape, T* y) {
-  const int64_t rows = shape.tall ? shape.length : shape.side;
-  const int64_t cols = shape.tall ? shape.side : shape.length;
-  const Operand<T> left{shape.tall ? x : q.rest, shape.side};
-  const Operand<T> right{shape.tall ? q.rest : x, cols};
-  const int64_t panel = std::max<int64_t>(kPanel, rows / at::get_num_threads());
-  for_each((rows + panel - 1) / panel, [&](int64_t i) {
-    const int64_t begin = i * panel;
-    const int64_t count = std::min(panel, rows - begin);
-    const Operand<T> part{left.row(begin), left.stride};
-    std::copy_n(x + begin * cols, count * cols, y + begin * cols);
-    multiply(T{1}, part, right, {count, shape.side, cols}, q.identity, y + begin * cols, cols);
-  });
+  const int64_t n = shape.side;
+  for (int64_t i = 0; q.identity != 0 && i < shape.length * n; ++i) {
+    y[i] = q.identity * x[i];
+  }
+  multiply_panels(PanelProduct<T>{.rows = shape.length,
+                                  .inner = n,
+                                  .cols = n,
+                                  .a = x,
+                                  .a_row = n,
+                                  .a_inner = 1,
+                                  .b = q.rest,
+                                  .b_stride = n,
+                                  .c = y,
+                                  .c_stride = n,
+                                  .add = q.identity != 0});
 }
 
 constexpr int64_t kWorkMatrices = 5;  // A, A², and what a step's factor and all of them are made of
 
-// `steps` iterations on A, the Gram matrix in `work`: the factor Q with X ← Q X. Destroys A.
+// `steps` iterations on A, the Gram matrix in `work`: the factor Q with X ← X Q. Destroys A.
 template <class T>
 Factor<T> factor_of_steps(const NewtonSchulzOptions& options,
                           int first,
@@ -155,13 +133,8 @@ Factor<T> factor_of_steps(const NewtonSchulzOptions& options,
   return {0, q};
 }
 
-// How many steps share one Gram matrix: products with X saved against products of small matrices.
-int steps_of_block(const Shape& shape, int left) {
-  if (shape.length * 10 < shape.side * 12) {
-    return 1;  // nearly square: there is nothing to save
-  }
-  return std::min(left, 2);
-}
+// How many steps share one Gram matrix: as many as keep small singular values' digits.
+int steps_of_block(int left) { return std::min(left, left % 2 == 1 ? 3 : 2); }
 
 // One matrix: x is overwritten, as is y; returns where the result is.
 template <class T>
@@ -178,7 +151,7 @@ T* iterate(const NewtonSchulzOptions& options, const Shape& shape, T* x, T* y, T
       scale = 1 / (std::sqrt(trace) + static_cast<T>(kFrobeniusEps));
       scale_by(work, scale * scale, n * n);
     }
-    const int steps = steps_of_block(shape, options.steps - done);
+    const int steps = steps_of_block(options.steps - done);
     Factor<T> q = factor_of_steps(options, done, steps, n, work);
     if (done == 0) {
       q.identity *= scale;
@@ -195,29 +168,34 @@ template <class T>
 Tensor orthogonalise_batch(const Tensor& gradient, const NewtonSchulzOptions& options) {
   const int64_t rows = gradient.size(-2);
   const int64_t cols = gradient.size(-1);
-  const Shape shape{std::min(rows, cols), std::max(rows, cols), rows > cols};
-  const int64_t count = gradient.numel() / (rows * cols);
-  const Tensor x = gradient.clone(at::MemoryFormat::Contiguous);
+  const Tensor from = gradient.reshape({-1, rows, cols});
+  const auto tall = [&](const Tensor& matrices) {
+    return rows > cols ? matrices : matrices.transpose(1, 2);
+  };
+  const int64_t side = std::min(rows, cols);
+  const int64_t length = std::max(rows, cols);
+  const Shape shape{round_up(side, kernels::kPanelMultiple), length};
+  const Tensor x = torch::zeros({from.size(0), length, shape.side}, from.options());
+  x.narrow(2, 0, side).copy_(tall(from));
   const Tensor y = torch::empty_like(x);
-  const int64_t work_size = kWorkMatrices * shape.side * shape.side;
   const auto run = [&](int64_t begin, int64_t end) {
-    const Tensor work = torch::empty({work_size}, x.options());
+    const Tensor work = torch::empty({kWorkMatrices * shape.side * shape.side}, x.options());
     for (int64_t i = begin; i < end; ++i) {
-      T* from = x.data_ptr<T>() + i * rows * cols;
-      T* other = y.data_ptr<T>() + i * rows * cols;
-      const T* result = iterate(options, shape, from, other, work.data_ptr<T>());
+      T* one = x.data_ptr<T>() + i * length * shape.side;
+      T* other = y.data_ptr<T>() + i * length * shape.side;
+      const T* result = iterate(options, shape, one, other, work.data_ptr<T>());
       if (result != other) {
-        std::copy_n(result, rows * cols, other);
+        std::copy_n(result, length * shape.side, other);
       }
     }
   };
   // Whole matrices to the threads where there are enough of them, else the threads share each one.
-  if (count % at::get_num_threads() == 0) {
-    at::parallel_for(0, count, 1, run);
+  if (from.size(0) % at::get_num_threads() == 0) {
+    at::parallel_for(0, from.size(0), 1, run);
   } else {
-    run(0, count);
+    run(0, from.size(0));
   }
-  return y;
+  return tall(y.narrow(2, 0, side)).reshape(gradient.sizes());
 }
 
 }  // namespace
@@ -225,7 +203,7 @@ Tensor orthogonalise_batch(const Tensor& gradient, const NewtonSchulzOptions& op
 bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options) {
   const bool recorded = torch::GradMode::is_enabled() && gradient.requires_grad();
   return has_fused_kernels(gradient) && !recorded && options.steps > 0 && gradient.numel() > 0 &&
-         options.precision == NewtonSchulzPrecision::kWorking &&
+         options.precision != NewtonSchulzPrecision::kBfloat16 &&
          gradient.scalar_type() != torch::kBFloat16;
 }
 

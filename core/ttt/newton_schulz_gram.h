@@ -12,7 +12,7 @@ bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& o
 // orthogonalise() for such problems. X ← P(A) X with A = X Xᵀ: as all P are polynomials in A they
 // commute, so that several steps need A alone and one product with X at their end. Small singular
 // values lose digits in A, and each step multiplies that loss by a²; so X and A are made anew after
-// two steps. Against float64 it is as accurate as the iteration in float32 itself.
+// two or three steps. Against float64 it is as accurate as the iteration in float32 itself.
 Tensor orthogonalise_gram(const Tensor& gradient,               // [..., rows, cols]
                           const NewtonSchulzOptions& options);  // → [..., rows, cols]
 

@@ -2,6 +2,7 @@
 #include "core/ttt/parallel.h"
 
 #include "core/error.h"
+#include "core/ttt/cuda/operators.h"
 #include "core/ttt/parallel_tiled.h"
 #include "core/ttt/token_ranges.h"
 
@@ -11,6 +12,10 @@ namespace {
 // The linear recurrence M_i = G_i + α_i M_{i−1}, by doubling: log₂ N batched steps.
 Tensor momentum_scan(Tensor gradients,  // [batch, N, Dh, D]
                      Tensor factors) {  // [batch, N, 1, 1]
+  if (cuda::has_cuda_kernels(gradients) && gradients.scalar_type() == torch::kFloat32 &&
+      !fused::records_graph({gradients, factors})) {
+    return cuda::linear_scan(gradients, factors, {}, 1);
+  }
   const int64_t count = gradients.size(1);
   for (int64_t shift = 1; shift < count; shift *= 2) {
     const Tensor head = gradients.slice(1, 0, shift);
@@ -158,7 +163,7 @@ TttResult run_parallel(const UpdateRule& rule,
   Tensor states = prefix.main;
   if (rule.switches.weight_norm == WeightNorm::kPre) {
     const Tensor normalised =
-        normalise_columns(states.slice(1, 1), start.reference_norms.w1.unsqueeze(1));
+        normalise_columns(rule, states.slice(1, 1), start.reference_norms.w1.unsqueeze(1));
     states = torch::cat({start.weights.w1.unsqueeze(1), normalised}, 1);
   }
   TttResult result{.state = start};

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "core/ttt/blas.h"
+#include "core/ttt/cuda/operators.h"
 #include "core/ttt/dispatch.h"
+#include "core/ttt/panel_product.h"
 
 namespace parallax {
 namespace {
@@ -117,6 +119,32 @@ struct HeadPass {
   int64_t width = 0;  // D
 };
 
+// c (+)= scale · a b: by our own panels where the columns fill them, else by LibTorch's BLAS.
+template <class T>
+void multiply_in_head(T scale,
+                      const Operand<T>& a,
+                      const Operand<T>& b,
+                      const ProductShape& shape,
+                      bool add,
+                      T* c) {
+  if (b.transposed || shape.cols % kernels::kPanelMultiple != 0) {
+    multiply<T>(scale, a, b, shape, add ? T{1} : T{0}, c, shape.cols);
+    return;
+  }
+  multiply_panels(kernels::PanelProduct<T>{.rows = shape.rows,
+                                           .inner = shape.inner,
+                                           .cols = shape.cols,
+                                           .a = a.data,
+                                           .a_row = a.transposed ? 1 : a.stride,
+                                           .a_inner = a.transposed ? a.stride : 1,
+                                           .b = b.data,
+                                           .b_stride = b.stride,
+                                           .c = c,
+                                           .c_stride = shape.cols,
+                                           .scale = scale,
+                                           .add = add});
+}
+
 // The rows' queries against the tile's own keys, those that each has seen, times the values; added
 // to the output.
 template <class T>
@@ -137,13 +165,12 @@ void add_own_chunks(const HeadPass<T>& p,
     const int64_t seen = std::min((i / t.chunk + t.seen) * t.chunk, keys);
     std::fill(scores + i * keys + seen, scores + (i + 1) * keys, T{0});
   }
-  multiply<T>(T{1},
-              {scores, keys},
-              {p.values + begin * p.width, p.width},
-              {rows, keys, p.width},
-              T{1},
-              p.output + begin * p.width,
-              p.width);
+  multiply_in_head<T>(1,
+                      {scores, keys},
+                      {p.values + begin * p.width, p.width},
+                      {rows, keys, p.width},
+                      true,
+                      p.output + begin * p.width);
 }
 
 template <class T>
@@ -153,26 +180,24 @@ void run_head(const HeadPass<T>& p, const Tiling& t, T* scores) {
     const int64_t keys = std::clamp<int64_t>(t.updating - begin, 0, rows);
     const auto update = [&] {
       if (keys > 0) {
-        multiply<T>(static_cast<T>(t.factor),
-                    {p.keys + begin * p.inner, p.inner, true},
-                    {p.values + begin * p.width, p.width},
-                    {p.inner, keys, p.width},
-                    T{1},
-                    p.state,
-                    p.width);
+        multiply_in_head<T>(static_cast<T>(t.factor),
+                            {p.keys + begin * p.inner, p.inner, true},
+                            {p.values + begin * p.width, p.width},
+                            {p.inner, keys, p.width},
+                            true,
+                            p.state);
       }
     };
     const bool whole_chunk_seen = t.tile == t.chunk && t.seen == 1;
     if (whole_chunk_seen) {
       update();
     }
-    multiply<T>(T{1},
-                {p.queries + begin * p.inner, p.inner},
-                {p.state, p.width},
-                {rows, p.inner, p.width},
-                T{0},
-                p.output + begin * p.width,
-                p.width);
+    multiply_in_head<T>(1,
+                        {p.queries + begin * p.inner, p.inner},
+                        {p.state, p.width},
+                        {rows, p.inner, p.width},
+                        false,
+                        p.output + begin * p.width);
     if (!whole_chunk_seen) {
       if (t.tile > t.chunk && keys > 0) {
         add_own_chunks(p, t, begin, rows, keys, scores);
@@ -229,6 +254,15 @@ Tensor run_batched(const Features& features, const Tiling& t, const Tensor& w1, 
   return output.flatten(1, 2).slice(1, 0, t.applied);
 }
 
+// All chunks by one kernel: each read right after its update.
+bool runs_on_gpu(const Features& features, const Tiling& tiling, const Tensor& w1) {
+  return cuda::has_cuda_kernels(features.values) && w1.scalar_type() == torch::kFloat32 &&
+         features.keys.scalar_type() == features.values.scalar_type() &&
+         features.queries.scalar_type() == features.values.scalar_type() && tiling.seen == 1 &&
+         tiling.applied == tiling.updating &&
+         !fused::records_graph({features.queries, features.keys, features.values, w1});
+}
+
 }  // namespace
 
 bool has_tiled_form(const UpdateRule& rule,
@@ -253,7 +287,12 @@ TttResult run_tiled(const UpdateRule& rule,
   const Features features = features_of(rule, start, inputs, tiling);
   TttResult result{.state = start};
   Tensor& w1 = result.state.weights.w1;
-  if (runs_in_cache(start, inputs)) {
+  if (runs_on_gpu(features, tiling, w1)) {
+    const auto [output, end] = cuda::linear_attention(
+        features.queries, features.keys, features.values, w1, tiling.chunk, tiling.factor);
+    result.output = output;
+    w1 = end;
+  } else if (runs_in_cache(start, inputs)) {
     w1 = w1.clone(at::MemoryFormat::Contiguous);
     result.output = w1.scalar_type() == torch::kFloat64 ? run_heads<double>(features, tiling, w1)
                                                         : run_heads<float>(features, tiling, w1);

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/ttt/kernels/device.h"
+
 namespace parallax::kernels {
 
 // A bfloat16 number as it lies in memory.

@@ -2,6 +2,8 @@
 // a namespace of its own, after elementwise.h.
 #include "core/ttt/kernels/math_body.h"
 
+#include "core/ttt/kernels/inner_body.h"
+
 // ---- rows ----
 
 template <class S, class C>
@@ -105,11 +107,6 @@ void rms_row_backward(const S* x,
 
 // ---- inner net ----
 
-template <class C>
-C rate_of(const C* rates, std::int64_t row) {
-  return rates != nullptr ? rates[row] : 1;
-}
-
 template <class S>
 void swiglu(const SwiGlu<S>& k, std::int64_t begin, std::int64_t end) {
   using C = Compute<S>;
@@ -139,14 +136,10 @@ void swiglu_backward(const SwiGlu<S>& k, std::int64_t begin, std::int64_t end) {
     C rate_gradient = 0;
 #pragma omp simd reduction(+ : rate_gradient)
     for (std::int64_t j = 0; j < k.width; ++j) {
-      const C gate = load(a[j]);
-      const C value = load(m[j]);
-      const C gradient = load(dh[j]);
-      const C sigma = sigmoid(gate);
-      const C activated = gate * sigma;
-      rate_gradient += gradient * activated * value;
-      store(gradient * rate * value * silu_slope(gate, sigma), da[j]);
-      store(gradient * rate * activated, dm[j]);
+      const auto g = swiglu_gradient<C>(load(a[j]), load(m[j]), load(dh[j]), rate);
+      rate_gradient += g.rate;
+      store(g.a, da[j]);
+      store(g.m, dm[j]);
     }
     if (k.rate_gradient != nullptr) {
       k.rate_gradient[row] = rate_gradient;
@@ -170,19 +163,14 @@ void inner_gradients(const InnerGradients<S>& k, std::int64_t begin, std::int64_
     const C lr2 = rate_of(k.lr2, row);
 #pragma omp simd
     for (std::int64_t j = 0; j < k.width; ++j) {
-      const C gate = load(a[j]);
-      const C value = load(m[j]);
-      const C gradient = load(dh[j]);
-      const C sigma = sigmoid(gate);
-      const C activated = gate * sigma;
-      store(activated * value * lr1, h[j]);
-      store(gradient * value * silu_slope(gate, sigma) * lr0, da[j]);
-      store(gradient * activated * lr2, dm[j]);
+      const auto factors = inner_factors<C>(load(a[j]), load(m[j]), load(dh[j]));
+      store(factors.h * lr1, h[j]);
+      store(factors.da * lr0, da[j]);
+      store(factors.dm * lr2, dm[j]);
     }
   }
 }
 
-// With s = silu(a) and L = ⟨g_h, lr1 s m⟩ + ⟨g_a, lr0 dh m s'⟩ + ⟨g_m, lr2 dh s⟩.
 template <class S>
 void inner_gradients_backward(const InnerGradients<S>& k, std::int64_t begin, std::int64_t end) {
   using C = Compute<S>;
@@ -197,32 +185,25 @@ void inner_gradients_backward(const InnerGradients<S>& k, std::int64_t begin, st
     S* a_gradient = k.a_gradient + offset;
     S* m_gradient = k.m_gradient + offset;
     S* dh_gradient = k.dh_gradient + offset;
-    const C lr0 = rate_of(k.lr0, row);
-    const C lr1 = rate_of(k.lr1, row);
-    const C lr2 = rate_of(k.lr2, row);
+    const InnerRates<C> rates{rate_of(k.lr0, row), rate_of(k.lr1, row), rate_of(k.lr2, row)};
     C sum0 = 0;
     C sum1 = 0;
     C sum2 = 0;
 #pragma omp simd reduction(+ : sum0, sum1, sum2)
     for (std::int64_t j = 0; j < k.width; ++j) {
-      const C gate = load(a[j]);
-      const C value = load(m[j]);
-      const C inner = load(dh[j]);
-      const C of_h = load(h_gradient[j]);
-      const C of_a = load(da_gradient[j]);
-      const C of_m = load(dm_gradient[j]);
-      const C sigma = sigmoid(gate);
-      const C activated = gate * sigma;
-      const C slope = silu_slope(gate, sigma);
-      const C curvature = silu_curvature(gate, sigma);
-      sum0 += of_a * inner * value * slope;
-      sum1 += of_h * activated * value;
-      sum2 += of_m * inner * activated;
-      store(lr1 * of_h * value * slope + lr0 * of_a * inner * value * curvature +
-                lr2 * of_m * inner * slope,
-            a_gradient[j]);
-      store(lr1 * of_h * activated + lr0 * of_a * inner * slope, m_gradient[j]);
-      store(lr0 * of_a * value * slope + lr2 * of_m * activated, dh_gradient[j]);
+      const auto g = inner_factors_gradient<C>(load(a[j]),
+                                               load(m[j]),
+                                               load(dh[j]),
+                                               load(h_gradient[j]),
+                                               load(da_gradient[j]),
+                                               load(dm_gradient[j]),
+                                               rates);
+      sum0 += g.lr0;
+      sum1 += g.lr1;
+      sum2 += g.lr2;
+      store(g.a, a_gradient[j]);
+      store(g.m, m_gradient[j]);
+      store(g.dh, dh_gradient[j]);
     }
     if (k.lr0_gradient != nullptr) {
       k.lr0_gradient[row] = sum0;

@@ -1,0 +1,49 @@
+// Products by panels of columns, for symmetric results half of them; compiled once for each
+// instruction set (see elementwise.h).
+#pragma once
+
+#include <cstdint>
+
+namespace parallax::kernels {
+
+// c [rows, cols] = scale · a b, or that is added to c. Element (i, k) of a lies at i · a_row + k ·
+// a_inner; b [inner, cols] and c are row-major, rows b_stride and c_stride apart. Columns are a
+// multiple of kPanelMultiple, for which there is memory; where they are more than wanted, b holds
+// zeros there.
+template <class T>
+struct PanelProduct {
+  std::int64_t rows = 0;
+  std::int64_t inner = 0;
+  std::int64_t cols = 0;
+  const T* a = nullptr;
+  std::int64_t a_row = 0;
+  std::int64_t a_inner = 0;
+  const T* b = nullptr;
+  std::int64_t b_stride = 0;
+  T* c = nullptr;
+  std::int64_t c_stride = 0;
+  T scale = 1;
+  bool add = false;
+  bool symmetric = false;  // c is square: what lies above the diagonal is a mirror image
+};
+
+inline constexpr std::int64_t kPanelMultiple = 32;
+
+// Panels [begin, end) of cols / panel_width; in turn long and short ones of a symmetric product.
+// `packed` has inner · panel_width numbers.
+template <class T>
+struct PanelKernels {
+  std::int64_t panel_width;
+  void (*product)(const PanelProduct<T>&, std::int64_t begin, std::int64_t end, T* packed);
+};
+
+struct PanelTables {
+  PanelKernels<float> f32;
+  PanelKernels<double> f64;
+};
+
+extern const PanelTables kPanelsPortable;
+extern const PanelTables kPanelsAvx2;
+extern const PanelTables kPanelsAvx512;
+
+}  // namespace parallax::kernels

@@ -1,0 +1,128 @@
+// Newton–Schulz: what it is to do, and its fast forms against the plain iteration in float64.
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/ttt/dispatch.h"
+#include "core/ttt/newton_schulz.h"
+#include "tests/kernel_cases.h"
+
+namespace parallax::testing {
+namespace {
+
+TEST(NewtonSchulz, BringsSingularValuesNearOne) {
+  torch::manual_seed(3);
+  for (const auto& shape : {std::vector<int64_t>{4, 8, 20}, std::vector<int64_t>{4, 20, 8}}) {
+    const Tensor g = torch::randn(shape, torch::kFloat64);
+    const Tensor singular = torch::linalg_svdvals(orthogonalise(g, {}));
+    EXPECT_GT(singular.min().item<double>(), 0.5);
+    EXPECT_LT(singular.max().item<double>(), 1.5);
+    // Singular vectors stay: the result is G times a symmetric right factor.
+    EXPECT_LT(relative_difference(g.matmul(orthogonalising_factor(g, {})), orthogonalise(g, {})),
+              1e-10);
+  }
+}
+
+TEST(NewtonSchulz, ZeroGradientGivesZeroStep) {
+  const Tensor zero = torch::zeros({2, 5, 4});
+  EXPECT_EQ(orthogonalise(zero, {}).abs().max().item<float>(), 0.0F);
+}
+
+// Wide, tall, square, one to many panels of rows, ragged.
+std::vector<Tensor> gradients_to_orthogonalise() {
+  torch::manual_seed(4);
+  return {normal({2, 5, 9}),
+          normal({3, 130, 200}),
+          normal({1, 300, 140}),
+          normal({2, 2, 96, 96}),
+          normal({1, 600, 530}),
+          torch::zeros({2, 4, 6}, torch::kFloat64)};
+}
+
+TEST(NewtonSchulz, OnTheGramMatrixIsTheSameIteration) {
+  const torch::NoGradGuard no_grad;
+  for (const Tensor& g : gradients_to_orthogonalise()) {
+    for (const int steps : {1, 2, 5, 6}) {
+      for (const bool language_model : {false, true}) {
+        NewtonSchulzOptions options{.steps = steps};
+        if (language_model) {
+          options.coefficients = language_model_coefficients();
+          options.transpose_square = true;
+        }
+        const auto run = [&](KernelPath path, torch::Dtype dtype) {
+          const KernelPathGuard guard(path);
+          return orthogonalise(g.to(dtype), options);
+        };
+        const Tensor expected = run(KernelPath::kReference, torch::kFloat64);
+        const Tensor got = run(KernelPath::kPortable, torch::kFloat64);
+        EXPECT_LT(relative_difference(got, expected), 1e-12) << g.sizes() << " " << steps;
+        // As close as the iteration itself is in float32.
+        const Tensor single = run(KernelPath::kPortable, torch::kFloat32);
+        EXPECT_LT(relative_difference(single, expected), 2e-5) << g.sizes() << " " << steps;
+      }
+    }
+  }
+}
+
+// Singular values over five decades: the Gram matrix squares them, and the small ones must survive.
+TEST(NewtonSchulz, KeepsSmallSingularValues) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(6);
+  for (const auto& shape : {std::vector<int64_t>{140, 300}, std::vector<int64_t>{300, 140}}) {
+    const auto [u, singular, vh] = torch::linalg_svd(normal(shape), false);
+    const Tensor spread = torch::pow(10.0, torch::linspace(0, -5, 140, torch::kFloat64));
+    const Tensor g = (u * spread).matmul(vh);
+    const KernelPathGuard guard(KernelPath::kPortable);
+    EXPECT_LT(relative_difference(orthogonalise(g.to(torch::kFloat32), {}), orthogonalise(g, {})),
+              2e-5);
+  }
+}
+
+// Flat, and over three decades.
+Tensor gradient_with_spectrum(const std::vector<int64_t>& shape, double decades) {
+  const auto [u, singular, vh] = torch::linalg_svd(normal(shape), false);
+  const Tensor spread = torch::pow(10.0, torch::linspace(0, -decades, singular.size(-1)));
+  return (u * spread.to(torch::kFloat64)).matmul(vh);
+}
+
+// What rounds every operation to bfloat16, as the published code does, errs by 0.03 to 0.15 here.
+TEST(NewtonSchulz, Bfloat16ProductsAreNearerThanThePublishedRounding) {
+  if (!has_bfloat16_instructions()) {
+    GTEST_SKIP() << "this processor has no bfloat16 instructions";
+  }
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(7);
+  for (const auto& shape : {std::vector<int64_t>{96, 96},
+                            std::vector<int64_t>{140, 300},
+                            std::vector<int64_t>{512, 256},
+                            std::vector<int64_t>{2, 270, 130}}) {
+    for (const double decades : {0.0, 3.0}) {
+      for (const int steps : {1, 2, 5}) {
+        const Tensor g = gradient_with_spectrum(shape, decades);
+        const auto error = [&](NewtonSchulzPrecision precision) {
+          const NewtonSchulzOptions options{.steps = steps, .precision = precision};
+          return relative_difference(orthogonalise(g.to(torch::kFloat32), options),
+                                     orthogonalise(g, {.steps = steps}));
+        };
+        const double ours = error(NewtonSchulzPrecision::kBfloat16Products);
+        const double published = error(NewtonSchulzPrecision::kBfloat16);
+        EXPECT_LT(ours, published) << g.sizes() << " " << decades << " " << steps;
+        EXPECT_GT(ours, 1e-4);  // that it is this path
+      }
+    }
+  }
+}
+
+TEST(NewtonSchulz, Bfloat16ProductsTakeWhatOthersTake) {
+  const NewtonSchulzOptions fast{.precision = NewtonSchulzPrecision::kBfloat16Products};
+  EXPECT_EQ(orthogonalise(torch::zeros({2, 5, 4}), fast).abs().max().item<float>(), 0.0F);
+  EXPECT_EQ(orthogonalise(torch::randn({3, 5, 4}, torch::kBFloat16), fast).scalar_type(),
+            torch::kBFloat16);
+  const Tensor strided = torch::randn({2, 40, 30}).transpose(1, 2);
+  EXPECT_LT(relative_difference(orthogonalise(strided, fast), orthogonalise(strided, {})), 0.05);
+  const Tensor recorded = torch::randn({1, 8, 6}, torch::kFloat64).requires_grad_();
+  EXPECT_TRUE(orthogonalise(recorded, fast).requires_grad());
+  EXPECT_THROW(parse_newton_schulz_precision("half"), UsageError);
+}
+
+}  // namespace
+}  // namespace parallax::testing
