@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/ttt/newton_schulz_bfloat16.h"
 #include "core/ttt/newton_schulz_gram.h"
 
 namespace parallax {
@@ -52,9 +51,6 @@ const std::vector<QuinticCoefficients>& language_model_coefficients() {
 }
 
 Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options) {
-  if (has_bfloat16_newton_schulz(gradient, options)) {
-    return orthogonalise_bfloat16(gradient, options);
-  }
   if (has_gram_newton_schulz(gradient, options)) {
     return orthogonalise_gram(gradient, options);
   }

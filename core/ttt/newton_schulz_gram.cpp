@@ -9,6 +9,7 @@
 namespace parallax {
 namespace {
 
+using kernels::PanelKernels;
 using kernels::PanelProduct;
 
 constexpr double kFrobeniusEps = 1e-7;
@@ -17,175 +18,204 @@ int64_t round_up(int64_t number, int64_t multiple) {
   return (number + multiple - 1) / multiple * multiple;
 }
 
-// X as it is worked on: tall, [length, side], with zeros where the sides are filled up.
-struct Shape {
-  int64_t side = 0;
-  int64_t length = 0;
-};
-
+// identity · I + rest
 template <class T>
-void scale_by(T* x, T factor, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) {
-    x[i] *= factor;
-  }
-}
-
-template <class T>
-void gram(const T* x, const Shape& shape, T* c) {  // Xᵀ X
-  const int64_t n = shape.side;
-  multiply_panels(PanelProduct<T>{.rows = n,
-                                  .inner = shape.length,
-                                  .cols = n,
-                                  .a = x,
-                                  .a_row = 1,
-                                  .a_inner = n,
-                                  .b = x,
-                                  .b_stride = n,
-                                  .c = c,
-                                  .c_stride = n,
-                                  .symmetric = true});
-}
-
-// a · b of two symmetric matrices that commute.
-template <class T>
-void commuting_product(const T* a, const T* b, T* c, int64_t n) {
-  multiply_panels(PanelProduct<T>{.rows = n,
-                                  .inner = n,
-                                  .cols = n,
-                                  .a = a,
-                                  .a_row = n,
-                                  .a_inner = 1,
-                                  .b = b,
-                                  .b_stride = n,
-                                  .c = c,
-                                  .c_stride = n,
-                                  .symmetric = true});
-}
-
-// The matrix identity · I + rest.
-template <class T>
-struct Factor {
+struct ShiftedMatrix {
   T identity = 1;
-  T* rest = nullptr;
+  T* rest = nullptr;  // [side, side]
 };
 
-// y = x q
+// One matrix X of the batch, tall: [length, side], filled up with columns of zeros; and what its
+// iteration is made in. Products are `kernel`'s, in its precision.
 template <class T>
-void apply_factor(const Factor<T>& q, const T* x, const Shape& shape, T* y) {
-  const int64_t n = shape.side;
-  for (int64_t i = 0; q.identity != 0 && i < shape.length * n; ++i) {
-    y[i] = q.identity * x[i];
-  }
-  multiply_panels(PanelProduct<T>{.rows = shape.length,
-                                  .inner = n,
-                                  .cols = n,
-                                  .a = x,
-                                  .a_row = n,
-                                  .a_inner = 1,
-                                  .b = q.rest,
-                                  .b_stride = n,
-                                  .c = y,
-                                  .c_stride = n,
-                                  .add = q.identity != 0});
-}
-
-constexpr int64_t kWorkMatrices = 5;  // A, A², and what a step's factor and all of them are made of
-
-// `steps` iterations on A, the Gram matrix in `work`: the factor Q with X ← X Q. Destroys A.
-template <class T>
-Factor<T> factor_of_steps(const NewtonSchulzOptions& options,
-                          int first,
-                          int steps,
-                          int64_t n,
-                          T* work) {
-  const int64_t size = n * n;
-  T* a = work;
-  T* square = work + size;
-  T* polynomial = work + 2 * size;
-  T* q = work + 3 * size;
-  T* spare = work + 4 * size;
-  for (int step = 0; step < steps; ++step) {
-    const auto& triple =
-        options.coefficients.at(std::min<size_t>(first + step, options.coefficients.size() - 1));
-    const T identity = static_cast<T>(triple[0]);
-    const T linear = static_cast<T>(triple[1]);
-    const T quadratic = static_cast<T>(triple[2]);
-    commuting_product(a, a, square, n);
-    T* const target = step == 0 ? q : polynomial;
-    for (int64_t i = 0; i < size; ++i) {
-      target[i] = linear * a[i] + quadratic * square[i];
-    }
-    if (steps == 1) {
-      return {identity, q};  // apart, as adding it would cost small entries their last digits
-    }
-    for (int64_t i = 0; i < n; ++i) {
-      target[i * n + i] += identity;
-    }
-    if (step + 1 < steps) {  // A ← P A P
-      commuting_product(a, target, square, n);
-      commuting_product(square, target, a, n);
-    }
-    if (step > 0) {
-      commuting_product(q, polynomial, spare, n);
-      std::swap(q, spare);
+class Iteration {
+ public:
+  Iteration(const PanelKernels<T>& kernel, int64_t length, int64_t side)
+      : kernel_(kernel),
+        length_(length),
+        side_(side),
+        size_(side * side),
+        memory_(std::make_unique_for_overwrite<T[]>(static_cast<size_t>(kMatrices * size_))) {
+    for (int i = 0; i < kMatrices; ++i) {
+      matrices_[i] = memory_.get() + i * size_;
     }
   }
-  return {0, q};
-}
 
-// How many steps share one Gram matrix: as many as keep small singular values' digits.
-int steps_of_block(int left) { return std::min(left, left % 2 == 1 ? 3 : 2); }
-
-// One matrix: x is overwritten, as is y; returns where the result is.
-template <class T>
-T* iterate(const NewtonSchulzOptions& options, const Shape& shape, T* x, T* y, T* work) {
-  const int64_t n = shape.side;
-  for (int done = 0; done < options.steps;) {
-    gram(x, shape, work);
-    T scale = 1;
-    if (done == 0) {  // ‖X‖² is the trace
-      T trace = 0;
-      for (int64_t i = 0; i < n; ++i) {
-        trace += work[i * n + i];
+  // x and y are overwritten; returns the one that the result is in.
+  T* run(const NewtonSchulzOptions& options, int64_t real_side, T* x, T* y) {
+    for (int done = 0; done < options.steps;) {
+      ShiftedMatrix<T> gram = gram_of(x, real_side);
+      T scale = 1;
+      if (done == 0) {  // ‖X‖² is the trace
+        const T norm = std::sqrt(gram.identity * static_cast<T>(real_side));
+        scale = 1 / (norm + static_cast<T>(kFrobeniusEps));
+        gram.identity *= scale * scale;
+        scale_by(scale * scale, gram.rest, size_);
       }
-      scale = 1 / (std::sqrt(trace) + static_cast<T>(kFrobeniusEps));
-      scale_by(work, scale * scale, n * n);
+      const int steps = steps_of_block(options.steps - done);
+      ShiftedMatrix<T> factor = factor_of_steps(options, done, steps, gram);
+      if (done == 0) {
+        factor.identity *= scale;
+        scale_by(scale, factor.rest, size_);
+      }
+      apply(factor, x, y);
+      std::swap(x, y);
+      done += steps;
     }
-    const int steps = steps_of_block(options.steps - done);
-    Factor<T> q = factor_of_steps(options, done, steps, n, work);
-    if (done == 0) {
-      q.identity *= scale;
-      scale_by(q.rest, scale, n * n);
-    }
-    apply_factor(q, x, shape, y);
-    std::swap(x, y);
-    done += steps;
+    return x;
   }
-  return x;
-}
+
+ private:
+  // How many steps share one Gram matrix: as many as keep small singular values' digits.
+  static int steps_of_block(int left) { return std::min(left, left % 2 == 1 ? 3 : 2); }
+
+  static void scale_by(T factor, T* x, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      x[i] *= factor;
+    }
+  }
+
+  // Xᵀ X, with the mean of its diagonal as the multiple of the identity.
+  ShiftedMatrix<T> gram_of(const T* x, int64_t real_side) {
+    T* const gram = matrices_[kGram];
+    multiply_panels(kernel_,
+                    PanelProduct<T>{.rows = side_,
+                                    .inner = length_,
+                                    .cols = side_,
+                                    .a = x,
+                                    .a_row = 1,
+                                    .a_inner = side_,
+                                    .b = x,
+                                    .b_stride = side_,
+                                    .c = gram,
+                                    .c_stride = side_,
+                                    .symmetric = true});
+    T trace = 0;
+    for (int64_t i = 0; i < real_side; ++i) {
+      trace += gram[i * side_ + i];
+    }
+    const T mean = trace / static_cast<T>(real_side);
+    for (int64_t i = 0; i < side_; ++i) {
+      gram[i * side_ + i] -= mean;
+    }
+    return {mean, gram};
+  }
+
+  // c ← c + scale · a b, of symmetric matrices that commute.
+  void add_product(T scale, const T* a, const T* b, T* c) {
+    multiply_panels(kernel_,
+                    PanelProduct<T>{.rows = side_,
+                                    .inner = side_,
+                                    .cols = side_,
+                                    .a = a,
+                                    .a_row = side_,
+                                    .a_inner = 1,
+                                    .b = b,
+                                    .b_stride = side_,
+                                    .c = c,
+                                    .c_stride = side_,
+                                    .scale = scale,
+                                    .add = true,
+                                    .symmetric = true});
+  }
+
+  void combine(T alpha, const T* x, T beta, const T* y, T* out) {
+    kernel_.combine(alpha, x, beta, y, size_, out);
+  }
+
+  // The product of `steps` polynomials a I + b A + c A², with A ← P A P after each. Destroys A.
+  ShiftedMatrix<T> factor_of_steps(const NewtonSchulzOptions& options,
+                                   int done,
+                                   int steps,
+                                   const ShiftedMatrix<T>& gram) {
+    ShiftedMatrix<T> result;
+    T* const e = gram.rest;
+    T* const product = matrices_[kProduct];
+    T d = gram.identity;
+    for (int step = 0; step < steps; ++step) {
+      const auto& triple =
+          options.coefficients.at(std::min<size_t>(done + step, options.coefficients.size() - 1));
+      const T a = static_cast<T>(triple[0]);
+      const T b = static_cast<T>(triple[1]);
+      const T c = static_cast<T>(triple[2]);
+      // With A = d I + E: P = p I + R, p = a + b d + c d², R = (b + 2 c d) E + c E².
+      const T p = a + b * d + c * d * d;
+      T* const r = matrices_[kPolynomial];
+      combine(b + 2 * c * d, e, 0, e, r);
+      add_product(c, e, e, r);
+      if (step + 1 < steps) {
+        // A P = d p I + W with W = p E + d R + E R, and P A P = d p² I + p W + d p R + R W.
+        combine(p, e, d, r, product);
+        add_product(1, e, r, product);
+        combine(p, product, d * p, r, e);
+        add_product(1, r, product, e);
+        d *= p * p;
+      }
+      if (step == 0) {
+        result.identity = p;
+        std::swap(matrices_[kFactor], matrices_[kPolynomial]);
+      } else {  // (p I + R) (identity · I + factor)
+        combine(p, matrices_[kFactor], result.identity, r, product);
+        add_product(1, r, matrices_[kFactor], product);
+        std::copy_n(product, size_, matrices_[kFactor]);
+        result.identity *= p;
+      }
+    }
+    result.rest = matrices_[kFactor];
+    return result;
+  }
+
+  void apply(const ShiftedMatrix<T>& factor, const T* x, T* y) {  // y = x factor
+    kernel_.combine(factor.identity, x, 0, x, length_ * side_, y);
+    multiply_panels(kernel_,
+                    PanelProduct<T>{.rows = length_,
+                                    .inner = side_,
+                                    .cols = side_,
+                                    .a = x,
+                                    .a_row = side_,
+                                    .a_inner = 1,
+                                    .b = factor.rest,
+                                    .b_stride = side_,
+                                    .c = y,
+                                    .c_stride = side_,
+                                    .add = true});
+  }
+
+  enum Matrix { kGram, kPolynomial, kProduct, kFactor, kMatrices };
+
+  const PanelKernels<T>& kernel_;
+  int64_t length_;
+  int64_t side_;
+  int64_t size_;
+  std::unique_ptr<T[]> memory_;
+  T* matrices_[kMatrices] = {};
+};
 
 template <class T>
-Tensor orthogonalise_batch(const Tensor& gradient, const NewtonSchulzOptions& options) {
+Tensor orthogonalise_batch(const PanelKernels<T>& kernel,
+                           const Tensor& gradient,
+                           const NewtonSchulzOptions& options) {
   const int64_t rows = gradient.size(-2);
   const int64_t cols = gradient.size(-1);
   const Tensor from = gradient.reshape({-1, rows, cols});
   const auto tall = [&](const Tensor& matrices) {
     return rows > cols ? matrices : matrices.transpose(1, 2);
   };
-  const int64_t side = std::min(rows, cols);
+  const int64_t real_side = std::min(rows, cols);
   const int64_t length = std::max(rows, cols);
-  const Shape shape{round_up(side, kernels::kPanelMultiple), length};
-  const Tensor x = torch::zeros({from.size(0), length, shape.side}, from.options());
-  x.narrow(2, 0, side).copy_(tall(from));
+  const int64_t side = round_up(real_side, kernels::kPanelMultiple);
+  const auto dtype = std::is_same_v<T, double> ? torch::kFloat64 : torch::kFloat32;
+  const Tensor x = torch::zeros({from.size(0), length, side}, from.options().dtype(dtype));
+  x.narrow(2, 0, real_side).copy_(tall(from));
   const Tensor y = torch::empty_like(x);
   const auto run = [&](int64_t begin, int64_t end) {
-    const Tensor work = torch::empty({kWorkMatrices * shape.side * shape.side}, x.options());
+    Iteration<T> iteration(kernel, length, side);
     for (int64_t i = begin; i < end; ++i) {
-      T* one = x.data_ptr<T>() + i * length * shape.side;
-      T* other = y.data_ptr<T>() + i * length * shape.side;
-      const T* result = iterate(options, shape, one, other, work.data_ptr<T>());
+      T* one = x.data_ptr<T>() + i * length * side;
+      T* other = y.data_ptr<T>() + i * length * side;
+      const T* result = iteration.run(options, real_side, one, other);
       if (result != other) {
-        std::copy_n(result, length * shape.side, other);
+        std::copy_n(result, length * side, other);
       }
     }
   };
@@ -195,21 +225,31 @@ Tensor orthogonalise_batch(const Tensor& gradient, const NewtonSchulzOptions& op
   } else {
     run(0, from.size(0));
   }
-  return tall(y.narrow(2, 0, side)).reshape(gradient.sizes());
+  return tall(y.narrow(2, 0, real_side)).to(gradient.scalar_type()).reshape(gradient.sizes());
+}
+
+bool multiplies_in_bfloat16(const Tensor& gradient, const NewtonSchulzOptions& options) {
+  return options.precision == NewtonSchulzPrecision::kBfloat16Products &&
+         gradient.scalar_type() != torch::kFloat64 && has_bfloat16_instructions() &&
+         kernel_path() == KernelPath::kAvx512;
 }
 
 }  // namespace
 
 bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options) {
-  const bool recorded = torch::GradMode::is_enabled() && gradient.requires_grad();
-  return has_fused_kernels(gradient) && !recorded && options.steps > 0 && gradient.numel() > 0 &&
-         options.precision != NewtonSchulzPrecision::kBfloat16 &&
-         gradient.scalar_type() != torch::kBFloat16;
+  return has_fused_kernels(gradient) && !fused::records_graph({gradient}) && options.steps > 0 &&
+         gradient.numel() > 0 && options.precision != NewtonSchulzPrecision::kBfloat16 &&
+         (gradient.scalar_type() != torch::kBFloat16 || multiplies_in_bfloat16(gradient, options));
 }
 
 Tensor orthogonalise_gram(const Tensor& gradient, const NewtonSchulzOptions& options) {
-  return gradient.scalar_type() == torch::kFloat64 ? orthogonalise_batch<double>(gradient, options)
-                                                   : orthogonalise_batch<float>(gradient, options);
+  if (gradient.scalar_type() == torch::kFloat64) {
+    return orthogonalise_batch(panel_kernels<double>(), gradient, options);
+  }
+  return orthogonalise_batch(
+      multiplies_in_bfloat16(gradient, options) ? kernels::kPanelsBfloat16 : panel_kernels<float>(),
+      gradient,
+      options);
 }
 
 }  // namespace parallax

@@ -11,13 +11,18 @@
 namespace parallax {
 
 template <class T>
-void multiply_panels(const kernels::PanelProduct<T>& product) {  // of float or double
-  const auto& kernel = fused::table_of<T>(
+const kernels::PanelKernels<T>& panel_kernels() {  // of float or double
+  return fused::table_of<T>(
       fused::for_this_path(kernels::kPanelsPortable, kernels::kPanelsAvx2, kernels::kPanelsAvx512));
+}
+
+template <class T>
+void multiply_panels(const kernels::PanelKernels<T>& kernel,
+                     const kernels::PanelProduct<T>& product) {
   at::parallel_for(0, product.cols / kernel.panel_width, 1, [&](int64_t begin, int64_t end) {
-    const auto packed = std::make_unique_for_overwrite<T[]>(
-        static_cast<size_t>(product.inner * kernel.panel_width));
-    kernel.product(product, begin, end, packed.get());
+    const auto scratch =
+        std::make_unique_for_overwrite<T[]>(static_cast<size_t>(kernel.scratch(product)));
+    kernel.product(product, begin, end, scratch.get());
   });
 }
 

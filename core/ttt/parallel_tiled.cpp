@@ -131,7 +131,8 @@ void multiply_in_head(T scale,
     multiply<T>(scale, a, b, shape, add ? T{1} : T{0}, c, shape.cols);
     return;
   }
-  multiply_panels(kernels::PanelProduct<T>{.rows = shape.rows,
+  multiply_panels(panel_kernels<T>(),
+                  kernels::PanelProduct<T>{.rows = shape.rows,
                                            .inner = shape.inner,
                                            .cols = shape.cols,
                                            .a = a.data,

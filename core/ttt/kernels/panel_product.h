@@ -29,12 +29,15 @@ struct PanelProduct {
 
 inline constexpr std::int64_t kPanelMultiple = 32;
 
-// Panels [begin, end) of cols / panel_width; in turn long and short ones of a symmetric product.
-// `packed` has inner · panel_width numbers.
 template <class T>
 struct PanelKernels {
   std::int64_t panel_width;
-  void (*product)(const PanelProduct<T>&, std::int64_t begin, std::int64_t end, T* packed);
+  // How many numbers of scratch `product` needs.
+  std::int64_t (*scratch)(const PanelProduct<T>&);
+  // Panels [begin, end) of cols / panel_width; in turn long and short ones of a symmetric product.
+  void (*product)(const PanelProduct<T>&, std::int64_t begin, std::int64_t end, T* scratch);
+  // out ← alpha x + beta y
+  void (*combine)(T alpha, const T* x, T beta, const T* y, std::int64_t count, T* out);
 };
 
 struct PanelTables {
@@ -45,5 +48,8 @@ struct PanelTables {
 extern const PanelTables kPanelsPortable;
 extern const PanelTables kPanelsAvx2;
 extern const PanelTables kPanelsAvx512;
+// The factors rounded to bfloat16, sums and the rest in float32: for processors with AVX-512 and
+// bfloat16 instructions.
+extern const PanelKernels<float> kPanelsBfloat16;
 
 }  // namespace parallax::kernels

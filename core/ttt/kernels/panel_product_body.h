@@ -94,17 +94,37 @@ void fetch_transposed(const PanelProduct<T>& p) {
   }
 }
 
+// Long and short panels of a symmetric product in turn, so that threads get equal shares.
+template <class T>
+std::int64_t panel_at(const PanelProduct<T>& p, std::int64_t index) {
+  const std::int64_t count = p.cols / kPanelWidth<T>;
+  return index % 2 == 0 ? index / 2 : count - 1 - index / 2;
+}
+
 template <class T>
 void product_panels(const PanelProduct<T>& p, std::int64_t begin, std::int64_t end, T* packed) {
-  const std::int64_t count = p.cols / kPanelWidth<T>;
   fetch_transposed(p);
   for (std::int64_t index = begin; index < end; ++index) {
-    const std::int64_t panel = index % 2 == 0 ? index / 2 : count - 1 - index / 2;
-    product_panel(p, panel * kPanelWidth<T>, packed);
+    product_panel(p, panel_at(p, index) * kPanelWidth<T>, packed);
   }
 }
 
-constexpr PanelTables panel_tables() {
-  return {{kPanelWidth<float>, product_panels<float>},
-          {kPanelWidth<double>, product_panels<double>}};
+template <class T>
+std::int64_t panel_scratch(const PanelProduct<T>& p) {
+  return p.inner * kPanelWidth<T>;
 }
+
+template <class T>
+void combine(T alpha, const T* x, T beta, const T* y, std::int64_t count, T* out) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    out[i] = alpha * x[i] + beta * y[i];
+  }
+}
+
+template <class T>
+constexpr PanelKernels<T> panel_kernels() {
+  return {kPanelWidth<T>, panel_scratch<T>, product_panels<T>, combine<T>};
+}
+
+constexpr PanelTables panel_tables() { return {panel_kernels<float>(), panel_kernels<double>()}; }
