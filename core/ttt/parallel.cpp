@@ -143,18 +143,13 @@ Tensor update_matrix_of_ranges(const UpdateRule& rule,
   return rule.switches.direction == Direction::kAscent ? -matrix : matrix;
 }
 
-}  // namespace
-
-TttResult run_parallel(const UpdateRule& rule,
-                       const InnerState& start,
-                       const TttInputs& inputs,
-                       const Schedule& schedule) {
-  require_parallel_form(rule, schedule);
+TttResult run_segment(const UpdateRule& rule,
+                      const InnerState& start,
+                      const TttInputs& inputs,
+                      const Schedule& schedule) {
   if (count_updates(schedule) <= 1) {
     return run_recurrent(rule, start, inputs, schedule);  // whole ranges: one product each
   }
-  check_inputs(rule, start.weights, inputs);
-  validate_schedule(schedule, inputs.k.size(1));
   const Ranges ranges = split_schedule(schedule);
   if (has_tiled_form(rule, start, inputs, ranges)) {
     return run_tiled(rule, start, inputs, ranges);
@@ -175,6 +170,87 @@ TttResult run_parallel(const UpdateRule& rule,
   result.state.main.w1 = prefix.main.select(1, last);
   if (prefix.velocity.defined()) {
     result.state.velocity.w1 = prefix.velocity;
+  }
+  return result;
+}
+
+// On a CPU what a segment makes of its tokens is to stay in the cache; a scan over segments goes on
+// where the one before ended. All in one where a backward pass wants everything anyway.
+constexpr int64_t kSegmentBytes = 1 << 20;
+
+std::vector<Schedule> segments_of(const UpdateRule& rule,
+                                  const InnerState& start,
+                                  const TttInputs& inputs,
+                                  const Schedule& schedule) {
+  const Tensor& w1 = start.weights.w1;
+  if (!inputs.k.is_cpu() || records_graph(start, inputs) ||
+      (!rule.switches.normalise_gradient && runs_in_cache(start, inputs))) {
+    return {schedule};
+  }
+  const int64_t bytes_a_token = inputs.k.size(0) * w1.size(1) * inputs.k.element_size();
+  const int64_t bytes_a_state = w1.numel() * w1.element_size();
+  std::vector<Schedule> segments(1);
+  int64_t bytes = 0;
+  for (const ScheduleStep& step : schedule) {
+    const int64_t more =
+        (step.end - step.start) * bytes_a_token + (step.update ? bytes_a_state : 0);
+    // A range's update and application stay together where they are steps of their own.
+    const bool may_end = !segments.back().empty() && segments.back().back().update;
+    if (may_end && bytes + more > kSegmentBytes) {
+      segments.emplace_back();
+      bytes = 0;
+    }
+    segments.back().push_back(step);
+    bytes += more;
+  }
+  return segments;
+}
+
+// The tokens from the segment's first to its last, from which its steps then count.
+TttInputs cut_to_segment(const TttInputs& inputs, Schedule& segment) {
+  int64_t first = inputs.k.size(1);
+  int64_t last = 0;
+  for (const ScheduleStep& step : segment) {
+    first = std::min(first, step.start);
+    last = std::max(last, step.end);
+  }
+  for (ScheduleStep& step : segment) {
+    step.start -= first;
+    step.end -= first;
+  }
+  const auto cut = [&](const Tensor& tokens) {
+    return tokens.defined() ? tokens.slice(1, first, last) : tokens;
+  };
+  return {.q = cut(inputs.q),
+          .k = cut(inputs.k),
+          .v = cut(inputs.v),
+          .lr0 = cut(inputs.lr0),
+          .lr1 = cut(inputs.lr1),
+          .lr2 = cut(inputs.lr2),
+          .momentum = cut(inputs.momentum)};
+}
+
+}  // namespace
+
+TttResult run_parallel(const UpdateRule& rule,
+                       const InnerState& start,
+                       const TttInputs& inputs,
+                       const Schedule& schedule) {
+  require_parallel_form(rule, schedule);
+  check_inputs(rule, start.weights, inputs);
+  validate_schedule(schedule, inputs.k.size(1));
+  TttResult result{.state = start};
+  std::vector<Tensor> outputs;
+  for (Schedule& segment : segments_of(rule, start, inputs, schedule)) {
+    const TttInputs tokens = cut_to_segment(inputs, segment);
+    TttResult part = run_segment(rule, result.state, tokens, segment);
+    result.state = std::move(part.state);
+    if (part.output.defined()) {
+      outputs.push_back(part.output);
+    }
+  }
+  if (!outputs.empty()) {
+    result.output = outputs.size() == 1 ? outputs.front() : torch::cat(outputs, 1);
   }
   return result;
 }

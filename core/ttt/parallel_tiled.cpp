@@ -11,9 +11,9 @@
 namespace parallax {
 namespace {
 
-// Tokens of a tile, as near the width of a head as chunks allow: then the masked products within a
-// tile cost as much as those with the states.
-constexpr int64_t kSmallestTile = 64;
+// Tokens of a tile, as near a quarter of a head's width as chunks allow: then the masked products
+// within a tile cost a quarter of those with the states, and the latter are still large enough.
+constexpr int64_t kSmallestTile = 32;
 constexpr int64_t kLargestTile = 256;
 
 // How many updates chunk i's queries have seen beyond i: 0 (apply, then update) or 1; −1 where the
@@ -38,7 +38,7 @@ int64_t updates_seen(const Ranges& ranges) {
 
 // A multiple of the chunk; the chunk itself where a tile has no room for two.
 int64_t tile_length(const TttInputs& inputs, int64_t chunk) {
-  const int64_t wanted = std::clamp(inputs.k.size(2), kSmallestTile, kLargestTile);
+  const int64_t wanted = std::clamp(inputs.k.size(2) / 4, kSmallestTile, kLargestTile);
   return chunk * std::max<int64_t>(1, wanted / chunk);
 }
 
@@ -92,19 +92,6 @@ Features features_of(const UpdateRule& rule,
   return {feature_map(rule.switches, updating(inputs.k), start.weights, rate),
           updating(inputs.v),
           feature_map(rule.switches, source, start.weights)};
-}
-
-bool records_graph(const InnerState& start, const TttInputs& inputs) {
-  const auto wants = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
-  return torch::GradMode::is_enabled() &&
-         (wants(start.weights.w0) || wants(start.weights.w1) || wants(start.weights.w2) ||
-          wants(inputs.q) || wants(inputs.k) || wants(inputs.v) || wants(inputs.lr1));
-}
-
-// True where tiles run one after the other with the state in the processor's cache.
-bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
-  return has_fused_kernels(inputs.k) && inputs.k.scalar_type() != torch::kBFloat16 &&
-         start.weights.w1.scalar_type() == inputs.k.scalar_type() && !records_graph(start, inputs);
 }
 
 // One head's rows and its state [inner, width], which the pass leaves as it is at the end.
@@ -265,6 +252,21 @@ bool runs_on_gpu(const Features& features, const Tiling& tiling, const Tensor& w
 }
 
 }  // namespace
+
+bool records_graph(const InnerState& start, const TttInputs& inputs) {
+  return fused::records_graph({start.weights.w0,
+                               start.weights.w1,
+                               start.weights.w2,
+                               inputs.q,
+                               inputs.k,
+                               inputs.v,
+                               inputs.lr1});
+}
+
+bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
+  return has_fused_kernels(inputs.k) && inputs.k.scalar_type() != torch::kBFloat16 &&
+         start.weights.w1.scalar_type() == inputs.k.scalar_type() && !records_graph(start, inputs);
+}
 
 bool has_tiled_form(const UpdateRule& rule,
                     const InnerState& start,
