@@ -125,6 +125,11 @@ TEST(Kernels, ValuesAndGradientsEqualTheReferenceInFloat64) {
   expect_equal_to_reference(all_cases());
 }
 
+TEST(Kernels, ThreadsShareTheWork) {
+  const ThreadCountGuard threads(3);
+  expect_equal_to_reference(all_cases());
+}
+
 TEST(Kernels, LowPrecisionsStayCloseToFloat64) {
   expect_low_precisions_close(all_cases(), {.float32 = 2e-6, .bfloat16 = 8e-3});
 }

@@ -63,6 +63,23 @@ TEST(NewtonSchulz, OnTheGramMatrixIsTheSameIteration) {
   }
 }
 
+// Whole matrices a thread, and threads that share one.
+TEST(NewtonSchulz, ThreadsShareTheWork) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(5);
+  for (const int64_t count : {1, 3}) {
+    const Tensor g = normal({count, 150, 90});
+    for (const auto precision :
+         {NewtonSchulzPrecision::kWorking, NewtonSchulzPrecision::kBfloat16Products}) {
+      const auto run = [&](int threads) {
+        const ThreadCountGuard guard(threads);
+        return orthogonalise(g.to(torch::kFloat32), {.precision = precision});
+      };
+      EXPECT_TRUE(run(3).equal(run(1)));
+    }
+  }
+}
+
 // Singular values over five decades: the Gram matrix squares them, and the small ones must survive.
 TEST(NewtonSchulz, KeepsSmallSingularValues) {
   const torch::NoGradGuard no_grad;

@@ -2,6 +2,8 @@
 // processor has: values, gradients, precisions.
 #pragma once
 
+#include <ATen/Parallel.h>
+
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,6 +20,20 @@ struct OperatorCase {
   std::string name;
   Operator run;
   std::vector<Tensor> inputs;  // float64
+};
+
+// LibTorch's number of threads while it lives.
+class ThreadCountGuard {
+ public:
+  explicit ThreadCountGuard(int threads) : before_(at::get_num_threads()) {
+    at::set_num_threads(threads);
+  }
+  ~ThreadCountGuard() { at::set_num_threads(before_); }
+  ThreadCountGuard(const ThreadCountGuard&) = delete;
+  ThreadCountGuard& operator=(const ThreadCountGuard&) = delete;
+
+ private:
+  int before_;
 };
 
 Tensor normal(at::IntArrayRef shape);  // float64

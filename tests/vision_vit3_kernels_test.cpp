@@ -52,6 +52,11 @@ TEST(Vit3Kernels, ValuesAndGradientsEqualTheReferenceInFloat64) {
   expect_equal_to_reference(glu_cases());
 }
 
+TEST(Vit3Kernels, ThreadsShareTheWork) {
+  const ThreadCountGuard threads(3);
+  expect_equal_to_reference(glu_cases());
+}
+
 // Float32's error grows with the sums over tokens and columns; bfloat16's is that of its outputs.
 TEST(Vit3Kernels, LowPrecisionsStayCloseToFloat64) {
   expect_low_precisions_close(glu_cases(), {.float32 = 1e-5, .bfloat16 = 2e-2});

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/ttt/fused_support.h"
 #include "core/ttt/kernels/depthwise.h"
+#include "core/ttt/threads.h"
 
 namespace parallax {
 namespace {

@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "core/ttt/fused.h"
 #include "core/ttt/fused_support.h"
+#include "core/ttt/threads.h"
 
 namespace parallax {
 namespace {

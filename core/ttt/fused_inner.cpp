@@ -3,6 +3,7 @@
 #include "core/ttt/cuda/operators.h"
 #include "core/ttt/fused.h"
 #include "core/ttt/fused_support.h"
+#include "core/ttt/threads.h"
 
 namespace parallax {
 namespace {

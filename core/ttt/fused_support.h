@@ -19,8 +19,6 @@ using kernels::ElementwiseTables;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-inline constexpr int64_t kGrainNumbers = 16384;  // worth waking another thread for
-
 // The one of an instruction set's tables that is in use.
 template <class Tables>
 const Tables& for_this_path(const Tables& portable, const Tables& avx2, const Tables& avx512) {
@@ -83,11 +81,6 @@ inline MaybeTensor maybe(const Tensor& tensor) {
 // The tensor in the type that arithmetic on `like` is done in; undefined stays undefined.
 inline Tensor as_compute(const Tensor& tensor, const Tensor& like) {
   return tensor.defined() ? tensor.detach().to(compute_dtype(like)).contiguous() : Tensor();
-}
-
-template <class F>
-void for_rows(int64_t rows, int64_t width, const F& f) {
-  at::parallel_for(0, rows, std::max<int64_t>(1, kGrainNumbers / std::max<int64_t>(1, width)), f);
 }
 
 inline bool records_graph(std::initializer_list<Tensor> tensors) {

@@ -3,6 +3,7 @@
 
 #include "core/ttt/fused_support.h"
 #include "core/ttt/kernels/glu_net.h"
+#include "core/ttt/threads.h"
 
 namespace parallax {
 namespace {

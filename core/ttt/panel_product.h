@@ -1,12 +1,11 @@
 // Products by panels on the kernels of the path in use, panels shared out to the threads.
 #pragma once
 
-#include <ATen/Parallel.h>
-
 #include <memory>
 
 #include "core/ttt/fused_support.h"
 #include "core/ttt/kernels/panel_product.h"
+#include "core/ttt/threads.h"
 
 namespace parallax {
 

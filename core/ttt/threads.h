@@ -1,0 +1,22 @@
+// Loops that LibTorch's threads share.
+#pragma once
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#ifndef _OPENMP
+#error "at::parallel_for runs on one thread in a source that is compiled without OpenMP"
+#endif
+
+namespace parallax::fused {
+
+inline constexpr int64_t kGrainNumbers = 16384;  // worth waking another thread for
+
+// f(begin, end) over rows of `width` numbers, several rows at a time.
+template <class F>
+void for_rows(int64_t rows, int64_t width, const F& f) {
+  at::parallel_for(0, rows, std::max<int64_t>(1, kGrainNumbers / std::max<int64_t>(1, width)), f);
+}
+
+}  // namespace parallax::fused
