@@ -107,6 +107,20 @@ TEST_P(EveryVariant, ParallelMatchesRecurrent) {
   }
 }
 
+// Enough tokens for the parallel form to take several segments, with states and momentum between.
+TEST_P(EveryVariant, SegmentsOfTheParallelFormMatchRecurrent) {
+  const Problem p = make_problem(GetParam().switches, 9000, true);
+  for (const Schedule& schedule : schedules_with(9000, 1700)) {
+    if (why_no_parallel_form(p.rule.switches, schedule)) {
+      continue;
+    }
+    const TttResult recurrent = run_recurrent(p.rule, p.weights, p.inputs, schedule);
+    const TttResult parallel = run_parallel(p.rule, p.weights, p.inputs, schedule);
+    EXPECT_LT(relative_difference(parallel.output, recurrent.output), 1e-10);
+    EXPECT_LT(relative_difference(parallel.state.weights.w1, recurrent.state.weights.w1), 1e-10);
+  }
+}
+
 TEST_P(EveryVariant, TokensInBlocksEqualTheWholeRange) {
   const Problem p = make_problem(GetParam().switches, 13, true);
   const Schedule schedule = update_then_apply_all(9, 13);

@@ -75,21 +75,27 @@ class Iteration {
     }
   }
 
+  // c = a b; all of them are as wide as X.
+  PanelProduct<T> product_of(const T* a, int64_t inner, const T* b, T* c) const {
+    return {.rows = side_,
+            .inner = inner,
+            .cols = side_,
+            .a = a,
+            .a_row = side_,
+            .a_inner = 1,
+            .b = b,
+            .b_stride = side_,
+            .c = c,
+            .c_stride = side_};
+  }
+
   // Xᵀ X, with the mean of its diagonal as the multiple of the identity.
   ShiftedMatrix<T> gram_of(const T* x, int64_t real_side) {
     T* const gram = matrices_[kGram];
-    multiply_panels(kernel_,
-                    PanelProduct<T>{.rows = side_,
-                                    .inner = length_,
-                                    .cols = side_,
-                                    .a = x,
-                                    .a_row = 1,
-                                    .a_inner = side_,
-                                    .b = x,
-                                    .b_stride = side_,
-                                    .c = gram,
-                                    .c_stride = side_,
-                                    .symmetric = true});
+    PanelProduct<T> product = product_of(x, length_, x, gram);
+    std::swap(product.a_row, product.a_inner);
+    product.symmetric = true;
+    multiply_panels(kernel_, product);
     T trace = 0;
     for (int64_t i = 0; i < real_side; ++i) {
       trace += gram[i * side_ + i];
@@ -103,20 +109,11 @@ class Iteration {
 
   // c ← c + scale · a b, of symmetric matrices that commute.
   void add_product(T scale, const T* a, const T* b, T* c) {
-    multiply_panels(kernel_,
-                    PanelProduct<T>{.rows = side_,
-                                    .inner = side_,
-                                    .cols = side_,
-                                    .a = a,
-                                    .a_row = side_,
-                                    .a_inner = 1,
-                                    .b = b,
-                                    .b_stride = side_,
-                                    .c = c,
-                                    .c_stride = side_,
-                                    .scale = scale,
-                                    .add = true,
-                                    .symmetric = true});
+    PanelProduct<T> product = product_of(a, side_, b, c);
+    product.scale = scale;
+    product.add = true;
+    product.symmetric = true;
+    multiply_panels(kernel_, product);
   }
 
   void combine(T alpha, const T* x, T beta, const T* y, T* out) {
@@ -167,18 +164,10 @@ class Iteration {
 
   void apply(const ShiftedMatrix<T>& factor, const T* x, T* y) {  // y = x factor
     kernel_.combine(factor.identity, x, 0, x, length_ * side_, y);
-    multiply_panels(kernel_,
-                    PanelProduct<T>{.rows = length_,
-                                    .inner = side_,
-                                    .cols = side_,
-                                    .a = x,
-                                    .a_row = side_,
-                                    .a_inner = 1,
-                                    .b = factor.rest,
-                                    .b_stride = side_,
-                                    .c = y,
-                                    .c_stride = side_,
-                                    .add = true});
+    PanelProduct<T> product = product_of(x, side_, factor.rest, y);
+    product.rows = length_;
+    product.add = true;
+    multiply_panels(kernel_, product);
   }
 
   enum Matrix { kGram, kPolynomial, kProduct, kFactor, kMatrices };
