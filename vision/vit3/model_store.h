@@ -64,6 +64,6 @@ void save_classifier(const std::filesystem::path& path,
                      const nlohmann::json& card,
                      torch::Dtype dtype);
 
-inline constexpr const char* kDefaultClassifier = "classify-v0";
+inline constexpr const char* kDefaultClassifier = "classify";
 
 }  // namespace parallax
