@@ -81,6 +81,16 @@ INSTANTIATE_TEST_SUITE_P(TttLayer,
                            return name;
                          });
 
+void expect_forms_agree(const Problem& p, const Schedule& schedule) {
+  const TttResult recurrent = run_recurrent(p.rule, p.weights, p.inputs, schedule);
+  const TttResult parallel = run_parallel(p.rule, p.weights, p.inputs, schedule);
+  EXPECT_LT(relative_difference(parallel.output, recurrent.output), 1e-10);
+  EXPECT_LT(relative_difference(parallel.state.weights.w1, recurrent.state.weights.w1), 1e-10);
+  if (recurrent.state.velocity.w1.defined()) {
+    EXPECT_LT(relative_difference(parallel.state.velocity.w1, recurrent.state.velocity.w1), 1e-10);
+  }
+}
+
 TEST_P(EveryVariant, ParallelMatchesRecurrent) {
   for (const ChunkCase& c : kChunkCases) {
     for (const bool with_momentum : {false, true}) {
@@ -88,19 +98,11 @@ TEST_P(EveryVariant, ParallelMatchesRecurrent) {
         Problem p = make_problem(GetParam().switches, c.tokens, with_momentum);
         p.rule.switches.inner_steps = inner_steps;
         for (const Schedule& schedule : schedules_with(c.tokens, c.chunk)) {
-          const TttResult recurrent = run_recurrent(p.rule, p.weights, p.inputs, schedule);
           if (const auto reason = why_no_parallel_form(p.rule.switches, schedule)) {
             EXPECT_THROW(run_parallel(p.rule, p.weights, p.inputs, schedule), UsageError);
             continue;
           }
-          const TttResult parallel = run_parallel(p.rule, p.weights, p.inputs, schedule);
-          EXPECT_LT(relative_difference(parallel.output, recurrent.output), 1e-10);
-          EXPECT_LT(relative_difference(parallel.state.weights.w1, recurrent.state.weights.w1),
-                    1e-10);
-          if (recurrent.state.velocity.w1.defined()) {
-            EXPECT_LT(relative_difference(parallel.state.velocity.w1, recurrent.state.velocity.w1),
-                      1e-10);
-          }
+          expect_forms_agree(p, schedule);
         }
       }
     }
@@ -114,10 +116,7 @@ TEST_P(EveryVariant, SegmentsOfTheParallelFormMatchRecurrent) {
     if (why_no_parallel_form(p.rule.switches, schedule)) {
       continue;
     }
-    const TttResult recurrent = run_recurrent(p.rule, p.weights, p.inputs, schedule);
-    const TttResult parallel = run_parallel(p.rule, p.weights, p.inputs, schedule);
-    EXPECT_LT(relative_difference(parallel.output, recurrent.output), 1e-10);
-    EXPECT_LT(relative_difference(parallel.state.weights.w1, recurrent.state.weights.w1), 1e-10);
+    expect_forms_agree(p, schedule);
   }
 }
 

@@ -22,7 +22,7 @@ std::vector<KernelPath> available_kernel_paths();
 // that this processor cannot run.
 KernelPath kernel_path();
 
-// True where the processor multiplies bfloat16 numbers itself, so that oneDNN is fast at it.
+// True where the processor multiplies bfloat16 numbers itself.
 bool has_bfloat16_instructions();
 
 // Chooses a path while it lives, for comparing paths in one process. For all threads.

@@ -127,7 +127,6 @@ class Iteration {
                                    const ShiftedMatrix<T>& gram) {
     ShiftedMatrix<T> result;
     T* const e = gram.rest;
-    T* const product = matrices_[kProduct];
     T d = gram.identity;
     for (int step = 0; step < steps; ++step) {
       const auto& triple =
@@ -138,6 +137,7 @@ class Iteration {
       // With A = d I + E: P = p I + R, p = a + b d + c d², R = (b + 2 c d) E + c E².
       const T p = a + b * d + c * d * d;
       T* const r = matrices_[kPolynomial];
+      T* const product = matrices_[kProduct];
       combine(b + 2 * c * d, e, 0, e, r);
       add_product(c, e, e, r);
       if (step + 1 < steps) {
@@ -154,7 +154,7 @@ class Iteration {
       } else {  // (p I + R) (identity · I + factor)
         combine(p, matrices_[kFactor], result.identity, r, product);
         add_product(1, r, matrices_[kFactor], product);
-        std::copy_n(product, size_, matrices_[kFactor]);
+        std::swap(matrices_[kFactor], matrices_[kProduct]);
         result.identity *= p;
       }
     }

@@ -22,10 +22,10 @@ inline Grid row_grid(std::int64_t rows, int sums = 0) {
   return {rows, kThreads, sums * kThreads * sizeof(double)};
 }
 
-// The sum of the threads' numbers, left in partial[0].
+// The sums of the numbers of threads that are `columns` apart, left in partial's first `columns`.
 template <class Block, class C>
-PARALLAX_DEVICE void sum_of_threads(Block& block, C* partial) {  // [threads]
-  for (int half = block.threads() / 2; half > 0; half /= 2) {
+PARALLAX_DEVICE void sum_of_threads(Block& block, C* partial, int columns = 1) {  // [threads]
+  for (int half = block.threads() / 2; half >= columns; half /= 2) {
     block.each([&](int thread) {
       if (thread < half) {
         partial[thread] += partial[thread + half];
@@ -76,15 +76,13 @@ PARALLAX_DEVICE void inner_gradients(Block& block, const InnerGradients<S>& k) {
   using C = Compute<S>;
   const std::int64_t row = block.index();
   const std::int64_t offset = row * k.width;
-  const C lr0 = rate_of(k.lr0, row);
-  const C lr1 = rate_of(k.lr1, row);
-  const C lr2 = rate_of(k.lr2, row);
+  const InnerRates<C> rates = rates_of(k, row);
   block.each([&](int thread) {
     for (std::int64_t j = offset + thread; j < offset + k.width; j += block.threads()) {
       const auto factors = inner_factors<C>(load(k.a[j]), load(k.m[j]), load(k.dh[j]));
-      store(factors.h * lr1, k.h[j]);
-      store(factors.da * lr0, k.da[j]);
-      store(factors.dm * lr2, k.dm[j]);
+      store(factors.h * rates.lr1, k.h[j]);
+      store(factors.da * rates.lr0, k.da[j]);
+      store(factors.dm * rates.lr2, k.dm[j]);
     }
   });
 }
@@ -94,9 +92,7 @@ PARALLAX_DEVICE void inner_gradients_backward(Block& block, const InnerGradients
   using C = Compute<S>;
   const std::int64_t row = block.index();
   const std::int64_t offset = row * k.width;
-  const C lr0 = rate_of(k.lr0, row);
-  const C lr1 = rate_of(k.lr1, row);
-  const C lr2 = rate_of(k.lr2, row);
+  const InnerRates<C> rates = rates_of(k, row);
   C* const sum0 = block.template shared<C>(block.threads());
   C* const sum1 = block.template shared<C>(block.threads());
   C* const sum2 = block.template shared<C>(block.threads());
@@ -111,7 +107,7 @@ PARALLAX_DEVICE void inner_gradients_backward(Block& block, const InnerGradients
                                                load(k.h_gradient[j]),
                                                load(k.da_gradient[j]),
                                                load(k.dm_gradient[j]),
-                                               {lr0, lr1, lr2});
+                                               rates);
       of0 += g.lr0;
       of1 += g.lr1;
       of2 += g.lr2;
@@ -184,13 +180,7 @@ PARALLAX_DEVICE void column_norm(Block& block, const ColumnNorm& k) {
     }
     sums[thread] = sum;
   });
-  for (int half = lanes / 2; half > 0; half /= 2) {
-    block.each([&](int thread) {
-      if (thread < half * kNormColumns) {
-        sums[thread] += sums[thread + half * kNormColumns];
-      }
-    });
-  }
+  sum_of_threads(block, sums, kNormColumns);
   block.each([&](int thread) {
     const std::int64_t col = first + thread % kNormColumns;
     if (col >= k.cols) {

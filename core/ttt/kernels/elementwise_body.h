@@ -158,15 +158,13 @@ void inner_gradients(const InnerGradients<S>& k, std::int64_t begin, std::int64_
     S* h = k.h + offset;
     S* da = k.da + offset;
     S* dm = k.dm + offset;
-    const C lr0 = rate_of(k.lr0, row);
-    const C lr1 = rate_of(k.lr1, row);
-    const C lr2 = rate_of(k.lr2, row);
+    const InnerRates<C> rates = rates_of(k, row);
 #pragma omp simd
     for (std::int64_t j = 0; j < k.width; ++j) {
       const auto factors = inner_factors<C>(load(a[j]), load(m[j]), load(dh[j]));
-      store(factors.h * lr1, h[j]);
-      store(factors.da * lr0, da[j]);
-      store(factors.dm * lr2, dm[j]);
+      store(factors.h * rates.lr1, h[j]);
+      store(factors.da * rates.lr0, da[j]);
+      store(factors.dm * rates.lr2, dm[j]);
     }
   }
 }
@@ -185,7 +183,7 @@ void inner_gradients_backward(const InnerGradients<S>& k, std::int64_t begin, st
     S* a_gradient = k.a_gradient + offset;
     S* m_gradient = k.m_gradient + offset;
     S* dh_gradient = k.dh_gradient + offset;
-    const InnerRates<C> rates{rate_of(k.lr0, row), rate_of(k.lr1, row), rate_of(k.lr2, row)};
+    const InnerRates<C> rates = rates_of(k, row);
     C sum0 = 0;
     C sum1 = 0;
     C sum2 = 0;

@@ -39,6 +39,12 @@ struct InnerRates {
   C lr0, lr1, lr2;
 };
 
+template <class S>
+PARALLAX_DEVICE inline InnerRates<Compute<S>> rates_of(const InnerGradients<S>& k,
+                                                       std::int64_t row) {
+  return {rate_of(k.lr0, row), rate_of(k.lr1, row), rate_of(k.lr2, row)};
+}
+
 template <class C>
 struct InnerFactorsGradient {
   C a, m, dh, lr0, lr1, lr2;

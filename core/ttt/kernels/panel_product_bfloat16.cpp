@@ -127,7 +127,6 @@ std::int64_t scratch(const PanelProduct<float>& p) { return pairs_of(p) * (kWidt
 void product(const PanelProduct<float>& p, std::int64_t begin, std::int64_t end, float* numbers) {
   auto* const columns = reinterpret_cast<Pair*>(numbers);
   const std::int64_t pairs = pairs_of(p);
-  fetch_transposed(p);
   const PackedRows rows = pack_rows(p, columns + pairs * kWidth);
   const auto from_row = [&](std::int64_t i) {
     return PackedRows{rows.pairs + i * rows.row, rows.row, rows.inner};
@@ -135,16 +134,9 @@ void product(const PanelProduct<float>& p, std::int64_t begin, std::int64_t end,
   for (std::int64_t index = begin; index < end; ++index) {
     const std::int64_t col = panel_at(p, index) * kWidth;
     pack_columns(p, col, columns);
-    std::int64_t i = p.symmetric ? col : 0;
-    for (; i + kTileRows <= p.rows; i += kTileRows) {
-      tile<kTileRows>(from_row(i), columns, pairs, p.c + i * p.c_stride + col, p.c_stride, p.add);
-    }
-    for (; i < p.rows; ++i) {
-      tile<1>(from_row(i), columns, pairs, p.c + i * p.c_stride + col, p.c_stride, p.add);
-    }
-    if (p.symmetric) {
-      mirror_panel(p, col + kWidth, col);
-    }
+    for_tiles(p, col, [&](auto count, std::int64_t i) {
+      tile<count>(from_row(i), columns, pairs, p.c + i * p.c_stride + col, p.c_stride, p.add);
+    });
   }
 }
 

@@ -52,6 +52,22 @@ void mirror_panel(const PanelProduct<T>& p, std::int64_t first, std::int64_t col
   }
 }
 
+// tile(number of rows, first row) for all rows that are made of the panel at `col`; then what they
+// mirror.
+template <class T, class F>
+void for_tiles(const PanelProduct<T>& p, std::int64_t col, const F& tile) {
+  std::int64_t i = p.symmetric ? col : 0;
+  for (; i + kTileRows <= p.rows; i += kTileRows) {
+    tile(std::integral_constant<int, kTileRows>(), i);
+  }
+  for (; i < p.rows; ++i) {
+    tile(std::integral_constant<int, 1>(), i);
+  }
+  if (p.symmetric) {
+    mirror_panel(p, col + kPanelWidth<T>, col);
+  }
+}
+
 template <class T>
 void product_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
@@ -65,18 +81,10 @@ void product_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
   const auto from_row = [&](std::int64_t i) {
     return Strided<T>{p.a + i * p.a_row, p.a_row, p.a_inner};
   };
-  std::int64_t i = p.symmetric ? col : 0;
-  for (; i + kTileRows <= p.rows; i += kTileRows) {
-    product_tile<kTileRows, kTileRegisters, Register<T>>(
+  for_tiles(p, col, [&](auto rows, std::int64_t i) {
+    product_tile<rows, kTileRegisters, Register<T>>(
         from_row(i), packed, kWidth, p.inner, p.c + i * p.c_stride + col, p.c_stride, p.add);
-  }
-  for (; i < p.rows; ++i) {
-    product_tile<1, kTileRegisters, Register<T>>(
-        from_row(i), packed, kWidth, p.inner, p.c + i * p.c_stride + col, p.c_stride, p.add);
-  }
-  if (p.symmetric) {
-    mirror_panel(p, col + kWidth, col);
-  }
+  });
 }
 
 // Asks for a's numbers in the order they lie in: tiles read a transposed one across its rows, which
