@@ -1,4 +1,5 @@
 // Newton–Schulz: what it is to do, and its fast forms against the plain iteration in float64.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
@@ -60,6 +61,45 @@ TEST(NewtonSchulz, OnTheGramMatrixIsTheSameIteration) {
         EXPECT_LT(relative_difference(single, expected), 2e-5) << g.sizes() << " " << steps;
       }
     }
+  }
+}
+
+TEST(NewtonSchulz, RecordedStepsHaveTheIterationsGradients) {
+  std::vector<OperatorCase> cases;
+  for (const Tensor& g : gradients_to_orthogonalise()) {
+    for (const int steps : {1, 2, 5}) {
+      NewtonSchulzOptions options{.steps = steps};
+      if (steps == 2) {
+        options.coefficients = language_model_coefficients();
+      }
+      cases.push_back({fmt::format("{} rows, {} steps", g.size(-2), steps),
+                       [options](const std::vector<Tensor>& in) {
+                         return std::vector<Tensor>{orthogonalise(in[0], options)};
+                       },
+                       {g}});
+    }
+  }
+  expect_equal_to_reference(cases);
+}
+
+TEST(NewtonSchulz, RecordedStepsInFloat32AreAsCloseAsTheIteration) {
+  torch::manual_seed(8);
+  const Tensor g = normal({3, 70, 130});
+  const Tensor outer = normal({3, 70, 130});
+  const auto run = [&](KernelPath path, torch::Dtype dtype) {
+    const KernelPathGuard guard(path);
+    const Tensor leaf = g.to(dtype, false, true).requires_grad_(true);
+    const Tensor result = orthogonalise(leaf, {});
+    result.backward(outer.to(dtype));
+    return std::pair{result.detach(), leaf.grad()};
+  };
+  const auto [value, gradient] = run(KernelPath::kReference, torch::kFloat64);
+  const auto [plain_value, plain_gradient] = run(KernelPath::kReference, torch::kFloat32);
+  for (const KernelPath path : fused_paths()) {
+    const auto [got_value, got_gradient] = run(path, torch::kFloat32);
+    EXPECT_LT(relative_difference(got_value, value), 2e-5);
+    EXPECT_LT(relative_difference(got_gradient, gradient),
+              2 * relative_difference(plain_gradient, gradient));
   }
 }
 

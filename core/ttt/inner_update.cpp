@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "core/ttt/batched_product.h"
 #include "core/ttt/cuda/operators.h"
 #include "core/ttt/dispatch.h"
 #include "core/ttt/fused.h"
@@ -115,19 +116,20 @@ FastWeights fused_gradient(const VariantSwitches& rule,
   FastWeights gradient;
   if (!updates_kernel(rule)) {
     const Tensor target = effective_values(rule, k, v, weights);
-    gradient.w1 = feature_map(rule, k, weights, lr1).transpose(1, 2).matmul(target);
+    gradient.w1 = batched_product(feature_map(rule, k, weights, lr1).transpose(1, 2), target);
     return gradient;
   }
   const auto dtype = k.scalar_type();
   const Tensor w1 = weights.w1.to(dtype);
-  const Tensor gate = k.matmul(weights.w0.to(dtype));
-  const Tensor value = k.matmul(weights.w2.to(dtype));
-  const Tensor target = rule.loss == InnerLoss::kMse ? v - swiglu(gate, value).matmul(w1) : v;
-  const InnerFactors factors =
-      inner_factors(gate, value, target.matmul(w1.transpose(1, 2)), lr0, lr1, lr2);
-  gradient.w1 = factors.h.transpose(1, 2).matmul(target);
-  gradient.w0 = k.transpose(1, 2).matmul(factors.da);
-  gradient.w2 = k.transpose(1, 2).matmul(factors.dm);
+  const Tensor gate = batched_product(k, weights.w0.to(dtype));
+  const Tensor value = batched_product(k, weights.w2.to(dtype));
+  const Tensor target =
+      rule.loss == InnerLoss::kMse ? v - batched_product(swiglu(gate, value), w1) : v;
+  const Tensor d_hidden = batched_product(target, w1.transpose(1, 2));
+  const InnerFactors factors = inner_factors(gate, value, d_hidden, lr0, lr1, lr2);
+  gradient.w1 = batched_product(factors.h.transpose(1, 2), target);
+  gradient.w0 = batched_product(k.transpose(1, 2), factors.da);
+  gradient.w2 = batched_product(k.transpose(1, 2), factors.dm);
   return gradient;
 }
 
@@ -240,13 +242,15 @@ Tensor feature_map(const VariantSwitches& rule,
   if (rule.kernel == FastKernel::kIdentity) {
     return rate.defined() ? x * rate.to(dtype) : x;
   }
-  return swiglu(x.matmul(weights.w0.to(dtype)), x.matmul(weights.w2.to(dtype)), rate);
+  return swiglu(batched_product(x, weights.w0.to(dtype)),
+                batched_product(x, weights.w2.to(dtype)),
+                rate);
 }
 
 Tensor apply_fast_weights(const VariantSwitches& rule,
                           const Tensor& x,
                           const FastWeights& weights) {
-  return feature_map(rule, x, weights).matmul(weights.w1.to(x.scalar_type()));
+  return batched_product(feature_map(rule, x, weights), weights.w1.to(x.scalar_type()));
 }
 
 Tensor query_range(const VariantSwitches& rule,

@@ -5,15 +5,12 @@
 
 #include "core/error.h"
 #include "core/ttt/newton_schulz_gram.h"
+#include "core/ttt/newton_schulz_recorded.h"
 
 namespace parallax {
 namespace {
 
 constexpr double kFrobeniusEps = 1e-7;
-
-const QuinticCoefficients& coefficients_of_step(const NewtonSchulzOptions& options, int step) {
-  return options.coefficients.at(std::min<size_t>(step, options.coefficients.size() - 1));
-}
 
 Tensor frobenius_scale(const Tensor& gradient) {     // [..., rows, cols] → [..., 1, 1]
   if (gradient.scalar_type() == torch::kBFloat16) {  // with the published code's rounding
@@ -25,6 +22,10 @@ Tensor frobenius_scale(const Tensor& gradient) {     // [..., rows, cols] → [.
 }
 
 }  // namespace
+
+const QuinticCoefficients& coefficients_of_step(const NewtonSchulzOptions& options, int step) {
+  return options.coefficients.at(std::min<size_t>(step, options.coefficients.size() - 1));
+}
 
 NewtonSchulzPrecision parse_newton_schulz_precision(const std::string& name) {
   if (name == "float32") {
@@ -53,6 +54,9 @@ const std::vector<QuinticCoefficients>& language_model_coefficients() {
 Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options) {
   if (has_gram_newton_schulz(gradient, options)) {
     return orthogonalise_gram(gradient, options);
+  }
+  if (has_recorded_newton_schulz(gradient, options)) {
+    return orthogonalise_recorded(gradient, options);
   }
   const int64_t excess_rows = gradient.size(-2) - gradient.size(-1);
   const bool transposed = excess_rows > 0 || (excess_rows == 0 && options.transpose_square);

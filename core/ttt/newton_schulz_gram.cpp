@@ -4,19 +4,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/ttt/panel_product.h"
+#include "core/ttt/newton_schulz_panels.h"
 
 namespace parallax {
 namespace {
 
 using kernels::PanelKernels;
-using kernels::PanelProduct;
-
-constexpr double kFrobeniusEps = 1e-7;
-
-int64_t round_up(int64_t number, int64_t multiple) {
-  return (number + multiple - 1) / multiple * multiple;
-}
+using newton_schulz_panels::kFrobeniusEps;
+using newton_schulz_panels::TallShape;
 
 // identity · I + rest
 template <class T>
@@ -75,27 +70,10 @@ class Iteration {
     }
   }
 
-  // c = a b; all of them are as wide as X.
-  PanelProduct<T> product_of(const T* a, int64_t inner, const T* b, T* c) const {
-    return {.rows = side_,
-            .inner = inner,
-            .cols = side_,
-            .a = a,
-            .a_row = side_,
-            .a_inner = 1,
-            .b = b,
-            .b_stride = side_,
-            .c = c,
-            .c_stride = side_};
-  }
-
   // Xᵀ X, with the mean of its diagonal as the multiple of the identity.
   ShiftedMatrix<T> gram_of(const T* x, int64_t real_side) {
     T* const gram = matrices_[kGram];
-    PanelProduct<T> product = product_of(x, length_, x, gram);
-    std::swap(product.a_row, product.a_inner);
-    product.symmetric = true;
-    multiply_panels(kernel_, product);
+    newton_schulz_panels::symmetric_inner_product(kernel_, length_, side_, x, x, gram);
     T trace = 0;
     for (int64_t i = 0; i < real_side; ++i) {
       trace += gram[i * side_ + i];
@@ -109,11 +87,7 @@ class Iteration {
 
   // c ← c + scale · a b, of symmetric matrices that commute.
   void add_product(T scale, const T* a, const T* b, T* c) {
-    PanelProduct<T> product = product_of(a, side_, b, c);
-    product.scale = scale;
-    product.add = true;
-    product.symmetric = true;
-    multiply_panels(kernel_, product);
+    newton_schulz_panels::add_symmetric_product(kernel_, side_, scale, a, b, c);
   }
 
   void combine(T alpha, const T* x, T beta, const T* y, T* out) {
@@ -129,8 +103,7 @@ class Iteration {
     T* const e = gram.rest;
     T d = gram.identity;
     for (int step = 0; step < steps; ++step) {
-      const auto& triple =
-          options.coefficients.at(std::min<size_t>(done + step, options.coefficients.size() - 1));
+      const auto& triple = coefficients_of_step(options, done + step);
       const T a = static_cast<T>(triple[0]);
       const T b = static_cast<T>(triple[1]);
       const T c = static_cast<T>(triple[2]);
@@ -164,10 +137,7 @@ class Iteration {
 
   void apply(const ShiftedMatrix<T>& factor, const T* x, T* y) {  // y = x factor
     kernel_.combine(factor.identity, x, 0, x, length_ * side_, y);
-    PanelProduct<T> product = product_of(x, side_, factor.rest, y);
-    product.rows = length_;
-    product.add = true;
-    multiply_panels(kernel_, product);
+    newton_schulz_panels::add_product(kernel_, length_, side_, x, factor.rest, y);
   }
 
   enum Matrix { kGram, kPolynomial, kProduct, kFactor, kMatrices };
@@ -184,37 +154,22 @@ template <class T>
 Tensor orthogonalise_batch(const PanelKernels<T>& kernel,
                            const Tensor& gradient,
                            const NewtonSchulzOptions& options) {
-  const int64_t rows = gradient.size(-2);
-  const int64_t cols = gradient.size(-1);
-  const Tensor from = gradient.reshape({-1, rows, cols});
-  const auto tall = [&](const Tensor& matrices) {
-    return rows > cols ? matrices : matrices.transpose(1, 2);
-  };
-  const int64_t real_side = std::min(rows, cols);
-  const int64_t length = std::max(rows, cols);
-  const int64_t side = round_up(real_side, kernels::kPanelMultiple);
-  const auto dtype = std::is_same_v<T, double> ? torch::kFloat64 : torch::kFloat32;
-  const Tensor x = torch::zeros({from.size(0), length, side}, from.options().dtype(dtype));
-  x.narrow(2, 0, real_side).copy_(tall(from));
+  const TallShape shape = newton_schulz_panels::tall_shape(gradient);
+  const Tensor x = newton_schulz_panels::to_tall<T>(gradient, shape);
   const Tensor y = torch::empty_like(x);
-  const auto run = [&](int64_t begin, int64_t end) {
-    Iteration<T> iteration(kernel, length, side);
+  newton_schulz_panels::for_matrices(shape.count, [&](int64_t begin, int64_t end) {
+    const int64_t size = shape.length * shape.side;
+    Iteration<T> iteration(kernel, shape.length, shape.side);
     for (int64_t i = begin; i < end; ++i) {
-      T* one = x.data_ptr<T>() + i * length * side;
-      T* other = y.data_ptr<T>() + i * length * side;
-      const T* result = iteration.run(options, real_side, one, other);
+      T* const one = x.data_ptr<T>() + i * size;
+      T* const other = y.data_ptr<T>() + i * size;
+      const T* const result = iteration.run(options, shape.real_side, one, other);
       if (result != other) {
-        std::copy_n(result, length * side, other);
+        std::copy_n(result, size, other);
       }
     }
-  };
-  // Whole matrices to the threads where there are enough of them, else the threads share each one.
-  if (from.size(0) % at::get_num_threads() == 0) {
-    at::parallel_for(0, from.size(0), 1, run);
-  } else {
-    run(0, from.size(0));
-  }
-  return tall(y.narrow(2, 0, real_side)).to(gradient.scalar_type()).reshape(gradient.sizes());
+  });
+  return newton_schulz_panels::from_tall(y, shape, gradient);
 }
 
 bool multiplies_in_bfloat16(const Tensor& gradient, const NewtonSchulzOptions& options) {

@@ -5,6 +5,8 @@
 
 namespace parallax {
 
+const QuinticCoefficients& coefficients_of_step(const NewtonSchulzOptions& options, int step);
+
 // True where the fast form takes this problem: on the CPU in float32, float64 or (with products in
 // bfloat16) bfloat16, nothing recorded for a backward pass, not with the published rounding, one
 // step or more.

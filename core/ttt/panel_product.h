@@ -1,6 +1,7 @@
 // Products by panels on the kernels of the path in use, panels shared out to the threads.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "core/ttt/fused_support.h"
@@ -15,13 +16,32 @@ const kernels::PanelKernels<T>& panel_kernels() {  // of float or double
       fused::for_this_path(kernels::kPanelsPortable, kernels::kPanelsAvx2, kernels::kPanelsAvx512));
 }
 
+// How far apart the matrices of a batch lie.
+struct BatchStrides {
+  int64_t count = 1;
+  int64_t a = 0;
+  int64_t b = 0;
+  int64_t c = 0;
+};
+
 template <class T>
 void multiply_panels(const kernels::PanelKernels<T>& kernel,
-                     const kernels::PanelProduct<T>& product) {
-  at::parallel_for(0, product.cols / kernel.panel_width, 1, [&](int64_t begin, int64_t end) {
+                     const kernels::PanelProduct<T>& product,
+                     const BatchStrides& batch = {}) {
+  const int64_t panels = product.cols / kernel.panel_width;
+  at::parallel_for(0, batch.count * panels, 1, [&](int64_t begin, int64_t end) {
     const auto scratch =
         std::make_unique_for_overwrite<T[]>(static_cast<size_t>(kernel.scratch(product)));
-    kernel.product(product, begin, end, scratch.get());
+    kernels::PanelProduct<T> one = product;
+    for (int64_t i = begin / panels; i * panels < end; ++i) {
+      one.a = product.a + i * batch.a;
+      one.b = product.b + i * batch.b;
+      one.c = product.c + i * batch.c;
+      kernel.product(one,
+                     std::max<int64_t>(begin - i * panels, 0),
+                     std::min(end - i * panels, panels),
+                     scratch.get());
+    }
   });
 }
 

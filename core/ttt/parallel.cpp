@@ -2,6 +2,7 @@
 #include "core/ttt/parallel.h"
 
 #include "core/error.h"
+#include "core/ttt/batched_product.h"
 #include "core/ttt/cuda/operators.h"
 #include "core/ttt/parallel_tiled.h"
 #include "core/ttt/token_ranges.h"
@@ -62,7 +63,7 @@ Prefix scan_states(const UpdateRule& rule,
   const Tensor rate = switches.per_token_rate ? inputs.lr1 : Tensor();
   const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights, rate), ranges);
   const Tensor values = gather_ranges(inputs.v, ranges);
-  Tensor steps = keys.transpose(2, 3).matmul(values).to(start.main.w1.scalar_type());
+  Tensor steps = batched_product(keys.transpose(2, 3), values).to(start.main.w1.scalar_type());
 
   Prefix prefix;
   Tensor factors = range_momentum(rule, inputs, ranges);
@@ -109,7 +110,7 @@ Tensor apply_ranges(const UpdateRule& rule,
   }
   const Tensor index = torch::tensor(indices, torch::kInt64).to(states.device());
   const Tensor weights = states.index_select(1, index).to(chunks.scalar_type());
-  return concatenate_ranges(chunks.matmul(weights), ranges);
+  return concatenate_ranges(batched_product(chunks, weights), ranges);
 }
 
 void require_parallel_form(const UpdateRule& rule, const Schedule& schedule) {

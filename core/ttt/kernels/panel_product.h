@@ -7,9 +7,9 @@
 namespace parallax::kernels {
 
 // c [rows, cols] = scale · a b, or that is added to c. Element (i, k) of a lies at i · a_row + k ·
-// a_inner; b [inner, cols] and c are row-major, rows b_stride and c_stride apart. Columns are a
-// multiple of kPanelMultiple, for which there is memory; where they are more than wanted, b holds
-// zeros there.
+// a_inner; b [inner, cols], or transposed [cols, inner], and c are row-major, rows b_stride and
+// c_stride apart. Columns are a multiple of kPanelMultiple, for which there is memory; where they are
+// more than wanted, b holds zeros there.
 template <class T>
 struct PanelProduct {
   std::int64_t rows = 0;
@@ -20,6 +20,7 @@ struct PanelProduct {
   std::int64_t a_inner = 0;
   const T* b = nullptr;
   std::int64_t b_stride = 0;
+  bool b_transposed = false;
   T* c = nullptr;
   std::int64_t c_stride = 0;
   T scale = 1;

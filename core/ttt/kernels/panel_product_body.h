@@ -68,8 +68,9 @@ void for_tiles(const PanelProduct<T>& p, std::int64_t col, const F& tile) {
   }
 }
 
+// The panel of b at `col`, times the scale, its rows one after the other.
 template <class T>
-void product_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
+void pack_rows_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
   for (std::int64_t k = 0; k < p.inner; ++k) {
     const T* const row = p.b + k * p.b_stride + col;
@@ -77,6 +78,40 @@ void product_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
     for (std::int64_t j = 0; j < kWidth; ++j) {
       packed[k * kWidth + j] = p.scale * row[j];
     }
+  }
+}
+
+template <class T>
+void pack_columns_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
+  constexpr std::int64_t kWidth = kPanelWidth<T>;
+  constexpr std::int64_t kLanes = kLanesOf<T>;
+  const std::int64_t squares = p.inner / kLanes * kLanes;
+  for (std::int64_t j = 0; j < kWidth; j += kLanes) {
+    const T* const from = p.b + (col + j) * p.b_stride;
+    for (std::int64_t k = 0; k < squares; k += kLanes) {
+      transpose_square(from + k, p.b_stride, packed + k * kWidth + j, kWidth);
+    }
+    for (std::int64_t k = squares; k < p.inner; ++k) {
+      for (std::int64_t i = 0; i < kLanes; ++i) {
+        packed[k * kWidth + j + i] = from[i * p.b_stride + k];
+      }
+    }
+  }
+  if (p.scale != T{1}) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < p.inner * kWidth; ++i) {
+      packed[i] *= p.scale;
+    }
+  }
+}
+
+template <class T>
+void product_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
+  constexpr std::int64_t kWidth = kPanelWidth<T>;
+  if (p.b_transposed) {
+    pack_columns_of_panel(p, col, packed);
+  } else {
+    pack_rows_of_panel(p, col, packed);
   }
   const auto from_row = [&](std::int64_t i) {
     return Strided<T>{p.a + i * p.a_row, p.a_row, p.a_inner};

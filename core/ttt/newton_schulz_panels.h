@@ -1,0 +1,124 @@
+// What the forms of Newton–Schulz by panels share: tall matrices padded with columns of zeros, and
+// products that leave symmetric ones.
+#pragma once
+
+#include <algorithm>
+
+#include "core/ttt/newton_schulz.h"
+#include "core/ttt/panel_product.h"
+
+namespace parallax::newton_schulz_panels {
+
+inline constexpr double kFrobeniusEps = 1e-7;
+
+// A batch of matrices X, each [length, side] in memory, of which real_side columns are in use.
+struct TallShape {
+  int64_t count = 0;
+  int64_t length = 0;
+  int64_t real_side = 0;
+  int64_t side = 0;
+  bool transposed = false;  // against the gradient
+};
+
+inline TallShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
+  const int64_t rows = gradient.size(-2);
+  const int64_t cols = gradient.size(-1);
+  const int64_t side = std::min(rows, cols);
+  constexpr int64_t kMultiple = kernels::kPanelMultiple;
+  return {.count = gradient.numel() / (rows * cols),
+          .length = std::max(rows, cols),
+          .real_side = side,
+          .side = (side + kMultiple - 1) / kMultiple * kMultiple,
+          .transposed = rows <= cols};
+}
+
+template <class T>
+Tensor to_tall(const Tensor& gradient, const TallShape& shape) {  // → [count, length, side]
+  const auto dtype = std::is_same_v<T, double> ? torch::kFloat64 : torch::kFloat32;
+  const Tensor from = gradient.reshape({shape.count, gradient.size(-2), gradient.size(-1)});
+  const Tensor x =
+      torch::empty({shape.count, shape.length, shape.side}, from.options().dtype(dtype));
+  x.narrow(2, 0, shape.real_side).copy_(shape.transposed ? from.transpose(1, 2) : from);
+  if (shape.side > shape.real_side) {
+    x.narrow(2, shape.real_side, shape.side - shape.real_side).zero_();
+  }
+  return x;
+}
+
+// Back to the shape and the dtype of `like`.
+inline Tensor from_tall(const Tensor& x, const TallShape& shape, const Tensor& like) {
+  const Tensor used = x.narrow(2, 0, shape.real_side);
+  return (shape.transposed ? used.transpose(1, 2) : used)
+      .to(like.scalar_type())
+      .reshape(like.sizes());
+}
+
+// f(begin, end) over the matrices: whole ones to the threads where there are enough of them, else
+// the threads share each one's products.
+template <class F>
+void for_matrices(int64_t count, const F& f) {
+  if (count % at::get_num_threads() == 0) {
+    at::parallel_for(0, count, 1, f);
+  } else {
+    f(0, count);
+  }
+}
+
+// a b with a [side, inner] read in rows, or with its transpose [inner, side] in memory.
+template <class T>
+kernels::PanelProduct<T> panel_product(int64_t side, int64_t inner, const T* a, const T* b, T* c) {
+  return {.rows = side,
+          .inner = inner,
+          .cols = side,
+          .a = a,
+          .a_row = inner,
+          .a_inner = 1,
+          .b = b,
+          .b_stride = side,
+          .c = c,
+          .c_stride = side};
+}
+
+// c [side, side] ← aᵀ b, or that is added, where the whole is symmetric. a, b: [length, side].
+template <class T>
+void symmetric_inner_product(const kernels::PanelKernels<T>& kernel,
+                             int64_t length,
+                             int64_t side,
+                             const T* a,
+                             const T* b,
+                             T* c,
+                             bool add = false) {
+  kernels::PanelProduct<T> product = panel_product(side, length, a, b, c);
+  product.a_row = 1;
+  product.a_inner = side;
+  product.symmetric = true;
+  product.add = add;
+  multiply_panels(kernel, product);
+}
+
+// c ← c + scale · a b, where the whole is symmetric; all [side, side].
+template <class T>
+void add_symmetric_product(
+    const kernels::PanelKernels<T>& kernel, int64_t side, T scale, const T* a, const T* b, T* c) {
+  kernels::PanelProduct<T> product = panel_product(side, side, a, b, c);
+  product.scale = scale;
+  product.add = true;
+  product.symmetric = true;
+  multiply_panels(kernel, product);
+}
+
+// y ← y + x p with x, y [length, side] and p [side, side].
+template <class T>
+void add_product(const kernels::PanelKernels<T>& kernel,
+                 int64_t length,
+                 int64_t side,
+                 const T* x,
+                 const T* p,
+                 T* y) {
+  kernels::PanelProduct<T> product = panel_product(side, side, x, p, y);
+  product.rows = length;
+  product.add = true;
+  multiply_panels(kernel, product);
+}
+
+}  // namespace parallax::newton_schulz_panels
