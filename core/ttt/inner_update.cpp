@@ -113,10 +113,11 @@ FastWeights fused_gradient(const VariantSwitches& rule,
                            const FastWeights& weights,
                            const RangeTokens& tokens) {
   const auto& [k, v, lr0, lr1, lr2] = tokens;
+  const auto sums = weights.w1.scalar_type();
   FastWeights gradient;
   if (!updates_kernel(rule)) {
     const Tensor target = effective_values(rule, k, v, weights);
-    gradient.w1 = batched_product(feature_map(rule, k, weights, lr1).transpose(1, 2), target);
+    gradient.w1 = batched_product(feature_map(rule, k, weights, lr1).transpose(1, 2), target, sums);
     return gradient;
   }
   const auto dtype = k.scalar_type();
@@ -127,9 +128,9 @@ FastWeights fused_gradient(const VariantSwitches& rule,
       rule.loss == InnerLoss::kMse ? v - batched_product(swiglu(gate, value), w1) : v;
   const Tensor d_hidden = batched_product(target, w1.transpose(1, 2));
   const InnerFactors factors = inner_factors(gate, value, d_hidden, lr0, lr1, lr2);
-  gradient.w1 = batched_product(factors.h.transpose(1, 2), target);
-  gradient.w0 = batched_product(k.transpose(1, 2), factors.da);
-  gradient.w2 = batched_product(k.transpose(1, 2), factors.dm);
+  gradient.w1 = batched_product(factors.h.transpose(1, 2), target, sums);
+  gradient.w0 = batched_product(k.transpose(1, 2), factors.da, sums);
+  gradient.w2 = batched_product(k.transpose(1, 2), factors.dm, sums);
   return gradient;
 }
 

@@ -63,7 +63,8 @@ Prefix scan_states(const UpdateRule& rule,
   const Tensor rate = switches.per_token_rate ? inputs.lr1 : Tensor();
   const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights, rate), ranges);
   const Tensor values = gather_ranges(inputs.v, ranges);
-  Tensor steps = batched_product(keys.transpose(2, 3), values).to(start.main.w1.scalar_type());
+  Tensor steps =
+      batched_product(keys.transpose(2, 3), values, start.main.w1.scalar_type());
 
   Prefix prefix;
   Tensor factors = range_momentum(rule, inputs, ranges);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/ttt/batched_product.h"
 #include "core/ttt/blas.h"
 #include "core/ttt/cuda/operators.h"
 #include "core/ttt/dispatch.h"
@@ -228,7 +229,7 @@ Tensor run_batched(const Features& features, const Tiling& t, const Tensor& w1, 
   const Tensor values = in_tiles(features.values, tiles, t.tile);
   const Tensor queries = in_tiles(features.queries, tiles, t.tile);
   const Tensor start = w1.unsqueeze(1);
-  const Tensor steps = keys.transpose(2, 3).matmul(values).to(w1.scalar_type());
+  const Tensor steps = batched_product(keys.transpose(2, 3), values, w1.scalar_type());
   // [batch, tiles + 1, Dh, D]
   const Tensor states = torch::cat({start, start + t.factor * steps.cumsum(1)}, 1);
   last = states.select(1, tiles);
@@ -237,8 +238,10 @@ Tensor run_batched(const Features& features, const Tiling& t, const Tensor& w1, 
   const Tensor index =
       torch::arange(t.tile, queries.options().dtype(torch::kInt64)).div(t.chunk, "floor");
   const Tensor seen = index.unsqueeze(0) < index.unsqueeze(1) + t.seen;  // [query, key]
-  const Tensor scores = queries.matmul(keys.transpose(2, 3)) * (seen.to(dtype) * t.factor);
-  const Tensor output = queries.matmul(states.slice(1, 0, tiles).to(dtype)) + scores.matmul(values);
+  const Tensor scores =
+      batched_product(queries, keys.transpose(2, 3)) * (seen.to(dtype) * t.factor);
+  const Tensor output = batched_product(queries, states.slice(1, 0, tiles).to(dtype)) +
+                        batched_product(scores, values);
   return output.flatten(1, 2).slice(1, 0, t.applied);
 }
 
