@@ -76,7 +76,10 @@ std::vector<ClassifyTiming> time_model(const BenchClassifyOptions& options,
       const Tensor images = torch::randn({batch, 3, options.size, options.size}).to(dtype);
       for (const Form form : parse_forms(options.form)) {
         timings.push_back({.model = name, .dtype = dtype_name, .form = form, .batch = batch});
-        cases.emplace_back([model, images, form] { model->forward(images, {.form = form}); });
+        cases.emplace_back([model, images, form] {
+          const torch::InferenceMode no_graph;
+          model->forward(images, {.form = form});
+        });
       }
     }
   }
@@ -94,7 +97,6 @@ int run_bench_classify(const BenchClassifyOptions& options) {
       throw UsageError("--batch-size wants positive numbers");
     }
   }
-  const torch::InferenceMode inference;
   nlohmann::json json = bench_json(options);
   std::vector<std::vector<std::string>> rows = {
       {"model", "dtype", "form", "batch", "ms", "images/s"}};

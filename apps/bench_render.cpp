@@ -98,9 +98,9 @@ void add_inference(const BenchRenderOptions& options,
                    const std::string& dtype,
                    const RenderTiming& like,
                    TimedCases& cases) {
-  const torch::InferenceMode inference;
-  const auto model = make_model(options);
+  const auto model = make_model(options);  // before there is no graph: such weights are not repacked
   choose_precision(*model, dtype, options.newton_schulz);
+  const torch::InferenceMode inference;
   const ImageSize size = parse_image_size(like.size, "--size");
   const CameraBatch cameras = orbit(1, like.views, size);
   const Tensor images = torch::rand({1, like.views, 3, size.height, size.width});
