@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/ttt/dispatch.h"
 #include "core/ttt/newton_schulz.h"
+#include "core/ttt/newton_schulz_product.h"
 #include "tests/kernel_cases.h"
 
 namespace parallax::testing {
@@ -103,6 +104,61 @@ TEST(NewtonSchulz, RecordedStepsInFloat32AreAsCloseAsTheIteration) {
   }
 }
 
+// Tokens [2, count, width]; `alike`: many the same, as patches of a plain background are.
+Tensor tokens_of(int64_t count, int64_t width, bool alike) {
+  Tensor tokens = normal({2, count, width});
+  if (alike) {
+    tokens.slice(1, count / 3) = tokens.slice(1, 0, 1);
+  }
+  return tokens;
+}
+
+TEST(NewtonSchulz, OfAProductOverFewTokensIsThatOfTheProduct) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(12);
+  for (const bool alike : {false, true}) {
+    for (const int64_t count : {1, 5, 33, 60}) {
+      const Tensor left = tokens_of(count, 80, alike);
+      const std::vector<Tensor> rights = {tokens_of(count, 130, false), tokens_of(count, 130, alike)};
+      for (const bool transposed : {false, true}) {
+        const auto run = [&](torch::Dtype dtype) {
+          std::vector<Tensor> converted = {rights[0].to(dtype), rights[1].to(dtype)};
+          return orthogonalise_products(
+              left.to(dtype), converted, {}, {.transposed = transposed, .dtype = dtype});
+        };
+        const std::vector<Tensor> got = run(torch::kFloat64);
+        const std::vector<Tensor> single = run(torch::kFloat32);
+        for (size_t i = 0; i < rights.size(); ++i) {
+          const KernelPathGuard reference(KernelPath::kReference);
+          const auto plain = [&](torch::Dtype dtype) {
+            const Tensor product = left.to(dtype).transpose(1, 2).matmul(rights[i].to(dtype));
+            const Tensor step = orthogonalise(product, {});
+            return transposed ? step.transpose(1, 2) : step;
+          };
+          const Tensor expected = plain(torch::kFloat64);
+          EXPECT_LT(relative_difference(got[i], expected), 1e-11) << count << " " << alike;
+          // The iteration multiplies by 485 what rounding leaves where the product has no rank.
+          const double plain_error = relative_difference(plain(torch::kFloat32), expected);
+          EXPECT_LT(relative_difference(single[i], expected), std::max(2e-5, 2 * plain_error))
+              << count << " " << alike << " " << plain_error;
+        }
+      }
+    }
+  }
+}
+
+TEST(NewtonSchulz, TokensAreFewOrTheProductIsMade) {
+  const Tensor few = torch::randn({1, 48, 64});
+  EXPECT_TRUE(has_product_newton_schulz(few, 64, {}));
+  EXPECT_FALSE(has_product_newton_schulz(few, 63, {}));
+  EXPECT_FALSE(has_product_newton_schulz(torch::randn({1, 49, 64}), 64, {}));
+  EXPECT_FALSE(has_product_newton_schulz(few, 64, {.steps = 0}));
+  EXPECT_FALSE(
+      has_product_newton_schulz(few, 64, {.precision = NewtonSchulzPrecision::kBfloat16}));
+  const KernelPathGuard reference(KernelPath::kReference);
+  EXPECT_FALSE(has_product_newton_schulz(few, 64, {}));
+}
+
 // Whole matrices a thread, and threads that share one.
 TEST(NewtonSchulz, ThreadsShareTheWork) {
   const torch::NoGradGuard no_grad;
@@ -117,6 +173,13 @@ TEST(NewtonSchulz, ThreadsShareTheWork) {
       };
       EXPECT_TRUE(run(3).equal(run(1)));
     }
+    const Tensor left = torch::randn({count, 20, 64});
+    const std::vector<Tensor> rights = {torch::randn({count, 20, 96})};
+    const auto run_product = [&](int threads) {
+      const ThreadCountGuard guard(threads);
+      return orthogonalise_products(left, rights, {}, {}).front();
+    };
+    EXPECT_LT(relative_difference(run_product(3), run_product(1).to(torch::kFloat64)), 1e-5);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "core/ttt/cuda/operators.h"
 #include "core/ttt/dispatch.h"
 #include "core/ttt/fused.h"
+#include "core/ttt/newton_schulz_product.h"
 
 namespace parallax {
 namespace {
@@ -107,18 +108,25 @@ FastWeights reference_gradient(const VariantSwitches& rule,
   return gradient;
 }
 
-// The same with the element-wise work of all three gradients in one pass; the rates multiply what
-// that pass writes.
-FastWeights fused_gradient(const VariantSwitches& rule,
-                           const FastWeights& weights,
-                           const RangeTokens& tokens) {
+// A gradient before its sum over tokens: leftᵀ right.
+struct TokenFactors {
+  Tensor left;   // [batch, L, rows]
+  Tensor right;  // [batch, L, cols]
+};
+
+struct GradientFactors {
+  TokenFactors w0, w1, w2;  // undefined where the matrix is not updated
+};
+
+// With the element-wise work of all three gradients in one pass; the rates multiply what that pass
+// writes.
+GradientFactors gradient_factors(const VariantSwitches& rule,
+                                 const FastWeights& weights,
+                                 const RangeTokens& tokens) {
   const auto& [k, v, lr0, lr1, lr2] = tokens;
-  const auto sums = weights.w1.scalar_type();
-  FastWeights gradient;
   if (!updates_kernel(rule)) {
     const Tensor target = effective_values(rule, k, v, weights);
-    gradient.w1 = batched_product(feature_map(rule, k, weights, lr1).transpose(1, 2), target, sums);
-    return gradient;
+    return {.w1 = {feature_map(rule, k, weights, lr1), target}};
   }
   const auto dtype = k.scalar_type();
   const Tensor w1 = weights.w1.to(dtype);
@@ -128,22 +136,51 @@ FastWeights fused_gradient(const VariantSwitches& rule,
       rule.loss == InnerLoss::kMse ? v - batched_product(swiglu(gate, value), w1) : v;
   const Tensor d_hidden = batched_product(target, w1.transpose(1, 2));
   const InnerFactors factors = inner_factors(gate, value, d_hidden, lr0, lr1, lr2);
-  gradient.w1 = batched_product(factors.h.transpose(1, 2), target, sums);
-  gradient.w0 = batched_product(k.transpose(1, 2), factors.da, sums);
-  gradient.w2 = batched_product(k.transpose(1, 2), factors.dm, sums);
-  return gradient;
+  return {.w0 = {k, factors.da}, .w1 = {factors.h, target}, .w2 = {k, factors.dm}};
 }
 
-void update_matrix(const UpdateRule& rule,
-                   const Tensor& gradient,
-                   const Tensor& momentum,
-                   const Tensor& norms,
-                   Tensor& weight,
-                   Tensor& main,
-                   Tensor& velocity) {
-  if (!gradient.defined()) {
-    return;
+FastWeights fused_gradient(const VariantSwitches& rule,
+                           const FastWeights& weights,
+                           const RangeTokens& tokens) {
+  const GradientFactors factors = gradient_factors(rule, weights, tokens);
+  const auto sum = [&](const TokenFactors& of_matrix) {
+    return of_matrix.left.defined() ? batched_product(of_matrix.left.transpose(1, 2),
+                                                      of_matrix.right,
+                                                      weights.w1.scalar_type())
+                                    : Tensor();
+  };
+  return {.w0 = sum(factors.w0), .w1 = sum(factors.w1), .w2 = sum(factors.w2)};
+}
+
+// Each matrix's orthogonalised step out of its factors.
+FastWeights orthogonal_steps(const UpdateRule& rule,
+                             const FastWeights& weights,
+                             const RangeTokens& tokens) {
+  const GradientFactors factors = gradient_factors(rule.switches, weights, tokens);
+  const auto dtype = weights.w1.scalar_type();
+  FastWeights steps;
+  // Tokens are reduced on the side of width D, which keys and values have.
+  steps.w1 = orthogonalise_products(factors.w1.right,
+                                    {factors.w1.left},
+                                    rule.newton_schulz,
+                                    {.transposed = true, .dtype = dtype})
+                 .front();
+  if (factors.w0.left.defined()) {
+    const std::vector<Tensor> kernel = orthogonalise_products(factors.w0.left,
+                                                              {factors.w0.right, factors.w2.right},
+                                                              rule.newton_schulz,
+                                                              {.dtype = dtype});
+    steps.w0 = kernel[0];
+    steps.w2 = kernel[1];
   }
+  return steps;
+}
+
+// Momentum and orthogonalisation.
+Tensor step_of(const UpdateRule& rule,
+               const Tensor& gradient,
+               const Tensor& momentum,
+               Tensor& velocity) {
   Tensor step = gradient;
   if (momentum.defined()) {
     if (velocity.defined()) {
@@ -151,9 +188,15 @@ void update_matrix(const UpdateRule& rule,
     }
     velocity = step;
   }
-  if (rule.switches.normalise_gradient) {
-    step = orthogonalise(step, rule.newton_schulz);
-  }
+  return rule.switches.normalise_gradient ? orthogonalise(step, rule.newton_schulz) : step;
+}
+
+// Addition and weight normalisation.
+void add_step(const UpdateRule& rule,
+              const Tensor& step,
+              const Tensor& norms,
+              Tensor& weight,
+              Tensor& main) {
   main = rule.switches.direction == Direction::kDescent ? main + step : main - step;
   weight = main;
   if (rule.switches.weight_norm != WeightNorm::kNone) {
@@ -162,6 +205,21 @@ void update_matrix(const UpdateRule& rule,
   if (rule.switches.weight_norm != WeightNorm::kPre) {
     main = weight;
   }
+}
+
+void add_steps(const UpdateRule& rule, const FastWeights& steps, InnerState& state) {
+  const auto add = [&](Tensor FastWeights::*matrix) {
+    if ((steps.*matrix).defined()) {
+      add_step(rule,
+               steps.*matrix,
+               state.reference_norms.*matrix,
+               state.weights.*matrix,
+               state.main.*matrix);
+    }
+  };
+  add(&FastWeights::w0);
+  add(&FastWeights::w1);
+  add(&FastWeights::w2);
 }
 
 }  // namespace
@@ -299,13 +357,31 @@ void close_step(const UpdateRule& rule,
                 const FastWeights& gradient,
                 const Tensor& momentum,
                 InnerState& state) {
-  FastWeights& weights = state.weights;
-  FastWeights& main = state.main;
-  FastWeights& velocity = state.velocity;
-  const FastWeights& norms = state.reference_norms;
-  update_matrix(rule, gradient.w0, momentum, norms.w0, weights.w0, main.w0, velocity.w0);
-  update_matrix(rule, gradient.w1, momentum, norms.w1, weights.w1, main.w1, velocity.w1);
-  update_matrix(rule, gradient.w2, momentum, norms.w2, weights.w2, main.w2, velocity.w2);
+  FastWeights steps;
+  for (Tensor FastWeights::*matrix : {&FastWeights::w0, &FastWeights::w1, &FastWeights::w2}) {
+    if ((gradient.*matrix).defined()) {
+      steps.*matrix = step_of(rule, gradient.*matrix, momentum, state.velocity.*matrix);
+    }
+  }
+  add_steps(rule, steps, state);
+}
+
+void update_on_tokens(const UpdateRule& rule,
+                      const TttInputs& inputs,
+                      int64_t start,
+                      int64_t end,
+                      InnerState& state) {
+  const Tensor momentum = momentum_of_range(rule.switches, inputs, start, end);
+  const RangeTokens tokens = tokens_of_range(rule.switches, inputs, start, end);
+  const FastWeights& weights = state.weights;
+  const auto& [k, v, lr0, lr1, lr2] = tokens;
+  if (rule.switches.normalise_gradient && !momentum.defined() &&
+      !fused::records_graph({weights.w0, weights.w1, weights.w2, k, v, lr0, lr1, lr2}) &&
+      has_product_newton_schulz(k, weights.w1.size(1), rule.newton_schulz)) {
+    add_steps(rule, orthogonal_steps(rule, weights, tokens), state);
+    return;
+  }
+  close_step(rule, range_gradient(rule, weights, inputs, start, end), momentum, state);
 }
 
 }  // namespace parallax

@@ -86,6 +86,14 @@ void close_step(const UpdateRule& rule,
                 const Tensor& momentum,  // [batch, 1, 1] or undefined
                 InnerState& state);
 
+// range_gradient() of tokens [start, end), and close_step() with it; orthogonalised out of its
+// factors where tokens are few.
+void update_on_tokens(const UpdateRule& rule,
+                      const TttInputs& inputs,
+                      int64_t start,
+                      int64_t end,
+                      InnerState& state);
+
 // norms / (‖w‖ + 1e-5), over the rows of each column: what weight norm multiplies a column by.
 Tensor column_scale(const UpdateRule& rule,
                     const Tensor& w,       // [..., rows, cols]

@@ -172,13 +172,13 @@ Tensor orthogonalise_batch(const PanelKernels<T>& kernel,
   return newton_schulz_panels::from_tall(y, shape, gradient);
 }
 
+}  // namespace
+
 bool multiplies_in_bfloat16(const Tensor& gradient, const NewtonSchulzOptions& options) {
   return options.precision == NewtonSchulzPrecision::kBfloat16Products &&
          gradient.scalar_type() != torch::kFloat64 && has_bfloat16_instructions() &&
          kernel_path() == KernelPath::kAvx512;
 }
-
-}  // namespace
 
 bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options) {
   return has_fused_kernels(gradient) && !fused::records_graph({gradient}) && options.steps > 0 &&

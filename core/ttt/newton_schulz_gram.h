@@ -7,6 +7,9 @@ namespace parallax {
 
 const QuinticCoefficients& coefficients_of_step(const NewtonSchulzOptions& options, int step);
 
+// True where products are to be made in bfloat16, and this machine is fast at them.
+bool multiplies_in_bfloat16(const Tensor& gradient, const NewtonSchulzOptions& options);
+
 // True where the fast form takes this problem: on the CPU in float32, float64 or (with products in
 // bfloat16) bfloat16, nothing recorded for a backward pass, not with the published rounding, one
 // step or more.

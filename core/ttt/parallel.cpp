@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/ttt/batched_product.h"
 #include "core/ttt/cuda/operators.h"
+#include "core/ttt/newton_schulz_product.h"
 #include "core/ttt/parallel_tiled.h"
 #include "core/ttt/token_ranges.h"
 
@@ -63,11 +64,21 @@ Prefix scan_states(const UpdateRule& rule,
   const Tensor rate = switches.per_token_rate ? inputs.lr1 : Tensor();
   const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights, rate), ranges);
   const Tensor values = gather_ranges(inputs.v, ranges);
-  Tensor steps =
-      batched_product(keys.transpose(2, 3), values, start.main.w1.scalar_type());
+  Tensor factors = range_momentum(rule, inputs, ranges);
+  const bool from_factors = switches.normalise_gradient && !factors.defined() &&
+                            !records_graph(start, inputs) &&
+                            has_product_newton_schulz(values, keys.size(3), rule.newton_schulz);
+  const auto dtype = start.main.w1.scalar_type();
+  Tensor steps;  // [batch, N, Dh, D]
+  if (from_factors) {
+    steps = orthogonalise_products(
+                values, {keys}, rule.newton_schulz, {.transposed = true, .dtype = dtype})
+                .front();
+  } else {
+    steps = batched_product(keys.transpose(2, 3), values, dtype);
+  }
 
   Prefix prefix;
-  Tensor factors = range_momentum(rule, inputs, ranges);
   const int64_t repeats = switches.inner_steps;
   if (factors.defined()) {
     // Every inner step of a range sees the same gradient, as φ and the loss do not depend on W1.
@@ -80,7 +91,7 @@ Prefix scan_states(const UpdateRule& rule,
     steps = momentum_scan(steps, factors);
     prefix.velocity = steps.select(1, steps.size(1) - 1);
   }
-  if (switches.normalise_gradient) {
+  if (switches.normalise_gradient && !from_factors) {
     steps = orthogonalise(steps, rule.newton_schulz);
   }
   if (switches.direction == Direction::kAscent) {

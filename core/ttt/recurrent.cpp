@@ -20,6 +20,12 @@ void update_on_range(const UpdateRule& rule,
                      int64_t token_block,
                      InnerState& state) {
   const int64_t block = token_block > 0 ? token_block : range.end - range.start;
+  if (block >= range.end - range.start) {
+    for (int step = 0; step < rule.switches.inner_steps; ++step) {
+      update_on_tokens(rule, inputs, range.start, range.end, state);
+    }
+    return;
+  }
   const Tensor momentum = momentum_of_range(rule.switches, inputs, range.start, range.end);
   for (int step = 0; step < rule.switches.inner_steps; ++step) {
     FastWeights sum;

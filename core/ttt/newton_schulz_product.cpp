@@ -1,0 +1,120 @@
+// Householder's QR of the tokens by LAPACK, the iteration on what is left.
+#include "core/ttt/newton_schulz_product.h"
+
+#include <algorithm>
+
+#include "core/ttt/batched_product.h"
+#include "core/ttt/newton_schulz_gram.h"
+#include "core/ttt/newton_schulz_panels.h"
+
+// LAPACK's interface, column-major, as LibTorch exports it.
+extern "C" {
+void sgeqrf_(const int* rows, const int* cols, float* a, const int* stride, float* tau, float* work,
+             const int* work_size, int* info);
+void dgeqrf_(const int* rows, const int* cols, double* a, const int* stride, double* tau,
+             double* work, const int* work_size, int* info);
+void sorgqr_(const int* rows, const int* cols, const int* reflectors, float* a, const int* stride,
+             const float* tau, float* work, const int* work_size, int* info);
+void dorgqr_(const int* rows, const int* cols, const int* reflectors, double* a, const int* stride,
+             const double* tau, double* work, const int* work_size, int* info);
+}
+
+namespace parallax {
+namespace {
+
+// xᵀ = Q R for x [batch, tokens, width], tokens ≤ width.
+struct TokenBasis {
+  Tensor q_transposed;  // [batch, tokens, width], orthonormal rows
+  Tensor r_transposed;  // [batch, tokens, tokens], lower triangular
+};
+
+template <class T>
+void factorise(int width, int tokens, T* x, T* tau, T* work, int work_size) {
+  int info = 0;
+  if constexpr (std::is_same_v<T, double>) {
+    dgeqrf_(&width, &tokens, x, &width, tau, work, &work_size, &info);
+  } else {
+    sgeqrf_(&width, &tokens, x, &width, tau, work, &work_size, &info);
+  }
+}
+
+template <class T>
+void form_basis(int width, int tokens, T* x, const T* tau, T* work, int work_size) {
+  int info = 0;
+  if constexpr (std::is_same_v<T, double>) {
+    dorgqr_(&width, &tokens, &tokens, x, &width, tau, work, &work_size, &info);
+  } else {
+    sorgqr_(&width, &tokens, &tokens, x, &width, tau, work, &work_size, &info);
+  }
+}
+
+// What is x row by row is xᵀ column by column, which is how LAPACK reads it.
+template <class T>
+TokenBasis basis_of(const Tensor& x) {
+  const Tensor q = x.to(c10::CppTypeToScalarType<T>::value, false, true).contiguous();
+  const Tensor r = torch::zeros({q.size(0), q.size(1), q.size(1)}, q.options());
+  const auto tokens = static_cast<int>(q.size(1));
+  const auto width = static_cast<int>(q.size(2));
+  constexpr int kBlock = 64;  // of LAPACK's blocked algorithms
+  const int work_size = kBlock * std::max(tokens, 1);
+  newton_schulz_panels::for_matrices(q.size(0), [&](int64_t begin, int64_t end) {
+    std::vector<T> tau(static_cast<size_t>(tokens));
+    std::vector<T> work(static_cast<size_t>(work_size));
+    for (int64_t i = begin; i < end; ++i) {
+      T* const one = q.data_ptr<T>() + i * tokens * width;
+      T* const triangle = r.data_ptr<T>() + i * tokens * tokens;
+      factorise(width, tokens, one, tau.data(), work.data(), work_size);
+      for (int64_t j = 0; j < tokens; ++j) {
+        std::copy_n(one + j * width, j + 1, triangle + j * tokens);
+      }
+      form_basis(width, tokens, one, tau.data(), work.data(), work_size);
+    }
+  });
+  return {q, r};
+}
+
+Tensor as_batch(const Tensor& x) { return x.reshape({-1, x.size(-2), x.size(-1)}); }
+
+}  // namespace
+
+bool has_product_newton_schulz(const Tensor& left,
+                               int64_t cols,
+                               const NewtonSchulzOptions& options) {
+  return has_fused_kernels(left) && options.steps > 0 && left.numel() > 0 &&
+         options.precision != NewtonSchulzPrecision::kBfloat16 &&
+         4 * left.size(-2) <= 3 * std::min(left.size(-1), cols);
+}
+
+std::vector<Tensor> orthogonalise_products(const Tensor& left,
+                                           const std::vector<Tensor>& rights,
+                                           const NewtonSchulzOptions& options,
+                                           const ProductSteps& steps) {
+  const Tensor tokens = as_batch(left);
+  const auto [q, r] = steps.dtype == torch::kFloat64 ? basis_of<double>(tokens)
+                                                     : basis_of<float>(tokens);
+  std::vector<Tensor> reduced;
+  reduced.reserve(rights.size());
+  for (const Tensor& right : rights) {  // R right
+    reduced.push_back(
+        batched_product(r.to(right.scalar_type()).transpose(1, 2), as_batch(right), steps.dtype));
+  }
+  Tensor basis = q;
+  Tensor orthogonal = orthogonalise(torch::stack(reduced), options);
+  if (multiplies_in_bfloat16(orthogonal, options)) {
+    basis = basis.to(torch::kBFloat16);
+    orthogonal = orthogonal.to(torch::kBFloat16);
+  }
+  std::vector<int64_t> shape = left.sizes().vec();
+  std::vector<Tensor> results;
+  for (const Tensor& core : orthogonal.unbind(0)) {
+    const Tensor result = steps.transposed
+                              ? batched_product(core.transpose(1, 2), basis, steps.dtype)
+                              : batched_product(basis.transpose(1, 2), core, steps.dtype);
+    shape[shape.size() - 2] = result.size(1);
+    shape[shape.size() - 1] = result.size(2);
+    results.push_back(result.view(shape));
+  }
+  return results;
+}
+
+}  // namespace parallax
