@@ -157,21 +157,17 @@ FastWeights orthogonal_steps(const UpdateRule& rule,
                              const FastWeights& weights,
                              const RangeTokens& tokens) {
   const GradientFactors factors = gradient_factors(rule.switches, weights, tokens);
+  const NewtonSchulzOptions& options = rule.newton_schulz;
   const auto dtype = weights.w1.scalar_type();
-  FastWeights steps;
   // Tokens are reduced on the side of width D, which keys and values have.
-  steps.w1 = orthogonalise_products(factors.w1.right,
-                                    {factors.w1.left},
-                                    rule.newton_schulz,
-                                    {.transposed = true, .dtype = dtype})
-                 .front();
+  const auto [values, hidden] =
+      orthogonalise_factors(factors.w1.right, {factors.w1.left}, options, dtype);
+  FastWeights steps{.w1 = product_of_factors(hidden.front(), values, options)};
   if (factors.w0.left.defined()) {
-    const std::vector<Tensor> kernel = orthogonalise_products(factors.w0.left,
-                                                              {factors.w0.right, factors.w2.right},
-                                                              rule.newton_schulz,
-                                                              {.dtype = dtype});
-    steps.w0 = kernel[0];
-    steps.w2 = kernel[1];
+    const auto [keys, kernel] = orthogonalise_factors(
+        factors.w0.left, {factors.w0.right, factors.w2.right}, options, dtype);
+    steps.w0 = product_of_factors(keys, kernel[0], options);
+    steps.w2 = product_of_factors(keys, kernel[1], options);
   }
   return steps;
 }

@@ -1,17 +1,19 @@
-// Symmetric products by panels of columns, half of each, on kernels of our own.
+// Symmetric products by panels of columns, half of each, on kernels of our own; or, of matrices too
+// thin to fill panels, whole ones.
 #include "core/ttt/newton_schulz_gram.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "core/ttt/blas.h"
 #include "core/ttt/newton_schulz_panels.h"
 
 namespace parallax {
 namespace {
 
 using kernels::PanelKernels;
+using newton_schulz_panels::BatchShape;
 using newton_schulz_panels::kFrobeniusEps;
-using newton_schulz_panels::TallShape;
 
 // identity · I + rest
 template <class T>
@@ -20,16 +22,82 @@ struct ShiftedMatrix {
   T* rest = nullptr;  // [side, side]
 };
 
-// One matrix X of the batch, tall: [length, side], filled up with columns of zeros; and what its
-// iteration is made in. Products are `kernel`'s, in its precision.
+// What the iteration does with X [length, side] and matrices [side, side], in the kernel's precision.
 template <class T>
+class PanelArithmetic {
+ public:
+  PanelArithmetic(const PanelKernels<T>& kernel, const BatchShape& shape)
+      : kernel_(kernel), length_(shape.length), side_(shape.side) {}
+
+  void gram(const T* x, T* gram) const {
+    newton_schulz_panels::symmetric_inner_product(kernel_, length_, side_, x, x, gram);
+  }
+
+  // c ← c + scale · a b, of symmetric matrices that commute.
+  void add_product(T scale, const T* a, const T* b, T* c) const {
+    newton_schulz_panels::add_symmetric_product(kernel_, side_, scale, a, b, c);
+  }
+
+  // y ← y + x factor
+  void add_applied(const T* x, const T* factor, T* y) const {
+    newton_schulz_panels::add_product(kernel_, length_, side_, x, factor, y);
+  }
+
+  void combine(T alpha, const T* x, T beta, const T* y, int64_t count, T* out) const {
+    kernel_.combine(alpha, x, beta, y, count, out);
+  }
+
+ private:
+  const PanelKernels<T>& kernel_;
+  int64_t length_;
+  int64_t side_;
+};
+
+// The same of a few long rows, X [side, length] in memory.
+template <class T>
+class ThinArithmetic {
+ public:
+  explicit ThinArithmetic(const BatchShape& shape) : length_(shape.length), side_(shape.side) {}
+
+  void gram(const T* x, T* gram) const {
+    multiply<T>(1, {x, length_}, {x, length_, true}, {side_, length_, side_}, 0, gram, side_);
+  }
+
+  void add_product(T scale, const T* a, const T* b, T* c) const {
+    for (int64_t i = 0; i < side_; ++i) {
+      for (int64_t k = 0; k < side_; ++k) {
+        const T factor = scale * a[i * side_ + k];
+        for (int64_t j = 0; j < side_; ++j) {
+          c[i * side_ + j] += factor * b[k * side_ + j];
+        }
+      }
+    }
+  }
+
+  void add_applied(const T* x, const T* factor, T* y) const {
+    multiply<T>(1, {factor, side_}, {x, length_}, {side_, side_, length_}, 1, y, length_);
+  }
+
+  void combine(T alpha, const T* x, T beta, const T* y, int64_t count, T* out) const {
+    for (int64_t i = 0; i < count; ++i) {
+      out[i] = alpha * x[i] + beta * y[i];
+    }
+  }
+
+ private:
+  int64_t length_;
+  int64_t side_;
+};
+
+// The iteration on one matrix X of the batch, and the matrices that it is made in.
+template <class T, class Arithmetic>
 class Iteration {
  public:
-  Iteration(const PanelKernels<T>& kernel, int64_t length, int64_t side)
-      : kernel_(kernel),
-        length_(length),
-        side_(side),
-        size_(side * side),
+  Iteration(const Arithmetic& arithmetic, const BatchShape& shape)
+      : arithmetic_(arithmetic),
+        length_(shape.length),
+        side_(shape.side),
+        size_(shape.side * shape.side),
         memory_(std::make_unique_for_overwrite<T[]>(static_cast<size_t>(kMatrices * size_))) {
     for (int i = 0; i < kMatrices; ++i) {
       matrices_[i] = memory_.get() + i * size_;
@@ -73,7 +141,7 @@ class Iteration {
   // Xᵀ X, with the mean of its diagonal as the multiple of the identity.
   ShiftedMatrix<T> gram_of(const T* x, int64_t real_side) {
     T* const gram = matrices_[kGram];
-    newton_schulz_panels::symmetric_inner_product(kernel_, length_, side_, x, x, gram);
+    arithmetic_.gram(x, gram);
     T trace = 0;
     for (int64_t i = 0; i < real_side; ++i) {
       trace += gram[i * side_ + i];
@@ -83,15 +151,6 @@ class Iteration {
       gram[i * side_ + i] -= mean;
     }
     return {mean, gram};
-  }
-
-  // c ← c + scale · a b, of symmetric matrices that commute.
-  void add_product(T scale, const T* a, const T* b, T* c) {
-    newton_schulz_panels::add_symmetric_product(kernel_, side_, scale, a, b, c);
-  }
-
-  void combine(T alpha, const T* x, T beta, const T* y, T* out) {
-    kernel_.combine(alpha, x, beta, y, size_, out);
   }
 
   // The product of `steps` polynomials a I + b A + c A², with A ← P A P after each. Destroys A.
@@ -111,22 +170,22 @@ class Iteration {
       const T p = a + b * d + c * d * d;
       T* const r = matrices_[kPolynomial];
       T* const product = matrices_[kProduct];
-      combine(b + 2 * c * d, e, 0, e, r);
-      add_product(c, e, e, r);
+      arithmetic_.combine(b + 2 * c * d, e, 0, e, size_, r);
+      arithmetic_.add_product(c, e, e, r);
       if (step + 1 < steps) {
         // A P = d p I + W with W = p E + d R + E R, and P A P = d p² I + p W + d p R + R W.
-        combine(p, e, d, r, product);
-        add_product(1, e, r, product);
-        combine(p, product, d * p, r, e);
-        add_product(1, r, product, e);
+        arithmetic_.combine(p, e, d, r, size_, product);
+        arithmetic_.add_product(1, e, r, product);
+        arithmetic_.combine(p, product, d * p, r, size_, e);
+        arithmetic_.add_product(1, r, product, e);
         d *= p * p;
       }
       if (step == 0) {
         result.identity = p;
         std::swap(matrices_[kFactor], matrices_[kPolynomial]);
       } else {  // (p I + R) (identity · I + factor)
-        combine(p, matrices_[kFactor], result.identity, r, product);
-        add_product(1, r, matrices_[kFactor], product);
+        arithmetic_.combine(p, matrices_[kFactor], result.identity, r, size_, product);
+        arithmetic_.add_product(1, r, matrices_[kFactor], product);
         std::swap(matrices_[kFactor], matrices_[kProduct]);
         result.identity *= p;
       }
@@ -136,13 +195,13 @@ class Iteration {
   }
 
   void apply(const ShiftedMatrix<T>& factor, const T* x, T* y) {  // y = x factor
-    kernel_.combine(factor.identity, x, 0, x, length_ * side_, y);
-    newton_schulz_panels::add_product(kernel_, length_, side_, x, factor.rest, y);
+    arithmetic_.combine(factor.identity, x, 0, x, length_ * side_, y);
+    arithmetic_.add_applied(x, factor.rest, y);
   }
 
   enum Matrix { kGram, kPolynomial, kProduct, kFactor, kMatrices };
 
-  const PanelKernels<T>& kernel_;
+  Arithmetic arithmetic_;
   int64_t length_;
   int64_t side_;
   int64_t size_;
@@ -150,16 +209,16 @@ class Iteration {
   T* matrices_[kMatrices] = {};
 };
 
-template <class T>
-Tensor orthogonalise_batch(const PanelKernels<T>& kernel,
+template <class T, class Arithmetic>
+Tensor orthogonalise_batch(const Arithmetic& arithmetic,
+                           const BatchShape& shape,
                            const Tensor& gradient,
                            const NewtonSchulzOptions& options) {
-  const TallShape shape = newton_schulz_panels::tall_shape(gradient);
-  const Tensor x = newton_schulz_panels::to_tall<T>(gradient, shape);
+  const Tensor x = newton_schulz_panels::to_batch<T>(gradient, shape);
   const Tensor y = torch::empty_like(x);
   newton_schulz_panels::for_matrices(shape.count, [&](int64_t begin, int64_t end) {
     const int64_t size = shape.length * shape.side;
-    Iteration<T> iteration(kernel, shape.length, shape.side);
+    Iteration<T, Arithmetic> iteration(arithmetic, shape);
     for (int64_t i = begin; i < end; ++i) {
       T* const one = x.data_ptr<T>() + i * size;
       T* const other = y.data_ptr<T>() + i * size;
@@ -169,7 +228,19 @@ Tensor orthogonalise_batch(const PanelKernels<T>& kernel,
       }
     }
   });
-  return newton_schulz_panels::from_tall(y, shape, gradient);
+  return newton_schulz_panels::from_batch(y, shape, gradient);
+}
+
+template <class T>
+Tensor orthogonalise_as(const PanelKernels<T>& kernel,
+                        const Tensor& gradient,
+                        const NewtonSchulzOptions& options) {
+  if (std::min(gradient.size(-2), gradient.size(-1)) < kernels::kPanelMultiple) {
+    const BatchShape shape = newton_schulz_panels::wide_shape(gradient);
+    return orthogonalise_batch<T>(ThinArithmetic<T>(shape), shape, gradient, options);
+  }
+  const BatchShape shape = newton_schulz_panels::tall_shape(gradient);
+  return orthogonalise_batch<T>(PanelArithmetic<T>(kernel, shape), shape, gradient, options);
 }
 
 }  // namespace
@@ -188,9 +259,9 @@ bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& o
 
 Tensor orthogonalise_gram(const Tensor& gradient, const NewtonSchulzOptions& options) {
   if (gradient.scalar_type() == torch::kFloat64) {
-    return orthogonalise_batch(panel_kernels<double>(), gradient, options);
+    return orthogonalise_as<double>(panel_kernels<double>(), gradient, options);
   }
-  return orthogonalise_batch(
+  return orthogonalise_as<float>(
       multiplies_in_bfloat16(gradient, options) ? kernels::kPanelsBfloat16 : panel_kernels<float>(),
       gradient,
       options);

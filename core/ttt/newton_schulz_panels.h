@@ -1,5 +1,5 @@
-// What the forms of Newton–Schulz by panels share: tall matrices padded with columns of zeros, and
-// products that leave symmetric ones.
+// What the forms of Newton–Schulz share: how matrices lie in memory, and products by panels that
+// leave symmetric ones.
 #pragma once
 
 #include <algorithm>
@@ -11,16 +11,18 @@ namespace parallax::newton_schulz_panels {
 
 inline constexpr double kFrobeniusEps = 1e-7;
 
-// A batch of matrices X, each [length, side] in memory, of which real_side columns are in use.
-struct TallShape {
+// A batch of matrices X, each [length, side] in memory, of which real_side columns are in use; or,
+// where `wide`, [side, length] without columns to spare.
+struct BatchShape {
   int64_t count = 0;
   int64_t length = 0;
   int64_t real_side = 0;
   int64_t side = 0;
-  bool transposed = false;  // against the gradient
+  bool wide = false;
+  bool transposed = false;  // in memory, against the gradient
 };
 
-inline TallShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
+inline BatchShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
   const int64_t rows = gradient.size(-2);
   const int64_t cols = gradient.size(-1);
   const int64_t side = std::min(rows, cols);
@@ -32,22 +34,32 @@ inline TallShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
           .transposed = rows <= cols};
 }
 
+inline BatchShape wide_shape(const Tensor& gradient) {
+  BatchShape shape = tall_shape(gradient);
+  shape.side = shape.real_side;
+  shape.wide = true;
+  shape.transposed = !shape.transposed;
+  return shape;
+}
+
 template <class T>
-Tensor to_tall(const Tensor& gradient, const TallShape& shape) {  // → [count, length, side]
+Tensor to_batch(const Tensor& gradient, const BatchShape& shape) {
   const auto dtype = std::is_same_v<T, double> ? torch::kFloat64 : torch::kFloat32;
   const Tensor from = gradient.reshape({shape.count, gradient.size(-2), gradient.size(-1)});
-  const Tensor x =
-      torch::empty({shape.count, shape.length, shape.side}, from.options().dtype(dtype));
-  x.narrow(2, 0, shape.real_side).copy_(shape.transposed ? from.transpose(1, 2) : from);
-  if (shape.side > shape.real_side) {
-    x.narrow(2, shape.real_side, shape.side - shape.real_side).zero_();
+  const int64_t rows = shape.wide ? shape.side : shape.length;
+  const int64_t cols = shape.wide ? shape.length : shape.side;
+  const int64_t used = shape.wide ? cols : shape.real_side;
+  const Tensor x = torch::empty({shape.count, rows, cols}, from.options().dtype(dtype));
+  x.narrow(2, 0, used).copy_(shape.transposed ? from.transpose(1, 2) : from);
+  if (used < cols) {
+    x.narrow(2, used, cols - used).zero_();
   }
   return x;
 }
 
 // Back to the shape and the dtype of `like`.
-inline Tensor from_tall(const Tensor& x, const TallShape& shape, const Tensor& like) {
-  const Tensor used = x.narrow(2, 0, shape.real_side);
+inline Tensor from_batch(const Tensor& x, const BatchShape& shape, const Tensor& like) {
+  const Tensor used = x.narrow(2, 0, shape.wide ? shape.length : shape.real_side);
   return (shape.transposed ? used.transpose(1, 2) : used)
       .to(like.scalar_type())
       .reshape(like.sizes());

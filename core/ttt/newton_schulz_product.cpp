@@ -85,36 +85,29 @@ bool has_product_newton_schulz(const Tensor& left,
          4 * left.size(-2) <= 3 * std::min(left.size(-1), cols);
 }
 
-std::vector<Tensor> orthogonalise_products(const Tensor& left,
-                                           const std::vector<Tensor>& rights,
-                                           const NewtonSchulzOptions& options,
-                                           const ProductSteps& steps) {
+OrthogonalFactors orthogonalise_factors(const Tensor& left,
+                                        const std::vector<Tensor>& rights,
+                                        const NewtonSchulzOptions& options,
+                                        torch::Dtype dtype) {
   const Tensor tokens = as_batch(left);
-  const auto [q, r] = steps.dtype == torch::kFloat64 ? basis_of<double>(tokens)
-                                                     : basis_of<float>(tokens);
+  const auto [q, r] = dtype == torch::kFloat64 ? basis_of<double>(tokens) : basis_of<float>(tokens);
   std::vector<Tensor> reduced;
   reduced.reserve(rights.size());
   for (const Tensor& right : rights) {  // R right
     reduced.push_back(
-        batched_product(r.to(right.scalar_type()).transpose(1, 2), as_batch(right), steps.dtype));
+        batched_product(r.to(right.scalar_type()).transpose(1, 2), as_batch(right), dtype)
+            .view(right.sizes()));
   }
-  Tensor basis = q;
-  Tensor orthogonal = orthogonalise(torch::stack(reduced), options);
-  if (multiplies_in_bfloat16(orthogonal, options)) {
-    basis = basis.to(torch::kBFloat16);
-    orthogonal = orthogonal.to(torch::kBFloat16);
-  }
-  std::vector<int64_t> shape = left.sizes().vec();
-  std::vector<Tensor> results;
-  for (const Tensor& core : orthogonal.unbind(0)) {
-    const Tensor result = steps.transposed
-                              ? batched_product(core.transpose(1, 2), basis, steps.dtype)
-                              : batched_product(basis.transpose(1, 2), core, steps.dtype);
-    shape[shape.size() - 2] = result.size(1);
-    shape[shape.size() - 1] = result.size(2);
-    results.push_back(result.view(shape));
-  }
-  return results;
+  return {q.view(left.sizes()), orthogonalise(torch::stack(reduced), options).unbind(0)};
+}
+
+Tensor product_of_factors(const Tensor& left,
+                          const Tensor& right,
+                          const NewtonSchulzOptions& options) {
+  const auto factors =
+      multiplies_in_bfloat16(right, options) ? torch::kBFloat16 : right.scalar_type();
+  return batched_product(
+      left.to(factors).transpose(-2, -1), right.to(factors), right.scalar_type());
 }
 
 }  // namespace parallax

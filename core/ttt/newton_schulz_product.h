@@ -11,18 +11,24 @@ bool has_product_newton_schulz(const Tensor& left,  // [..., tokens, rows]
                                int64_t cols,
                                const NewtonSchulzOptions& options);
 
-struct ProductSteps {
-  bool transposed = false;               // the results are wanted as [..., cols, rows]
-  torch::Dtype dtype = torch::kFloat32;  // of the results: float32 or float64
+// orthogonalise(leftᵀ right) as a product again: leftᵀ right of these.
+struct OrthogonalFactors {
+  Tensor left;                 // [..., tokens, rows], orthonormal rows where tokens ≤ rows
+  std::vector<Tensor> rights;  // [..., tokens, cols]
 };
 
-// orthogonalise(leftᵀ right), [..., rows, cols], for each of several right factors of one width.
-// With leftᵀ = Q R (Householder), Q's columns orthonormal, the singular values of R right are the
-// product's: so the iteration runs on [tokens, cols], and its result is multiplied by Q. As exact as
-// orthogonalise() of the product, also where tokens are alike. tokens ≤ rows.
-std::vector<Tensor> orthogonalise_products(const Tensor& left,                 // [..., tokens, rows]
-                                           const std::vector<Tensor>& rights,  // [..., tokens, cols]
-                                           const NewtonSchulzOptions& options,
-                                           const ProductSteps& steps);
+// For several right factors of one width, which share the left one's. With leftᵀ = Q R
+// (Householder), Q's columns orthonormal, the singular values of R right are the product's: so the
+// iteration runs on [tokens, cols]. As exact as orthogonalise() of the product, also where tokens
+// are alike. tokens ≤ rows; in float32 or float64, as `dtype` says.
+OrthogonalFactors orthogonalise_factors(const Tensor& left,                 // [..., tokens, rows]
+                                        const std::vector<Tensor>& rights,  // [..., tokens, cols]
+                                        const NewtonSchulzOptions& options,
+                                        torch::Dtype dtype);
+
+// leftᵀ right, [..., rows, cols], in the precision that the options ask for.
+Tensor product_of_factors(const Tensor& left,
+                          const Tensor& right,
+                          const NewtonSchulzOptions& options);
 
 }  // namespace parallax

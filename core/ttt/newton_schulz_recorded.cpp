@@ -14,7 +14,7 @@ using newton_schulz_panels::add_product;
 using newton_schulz_panels::add_symmetric_product;
 using newton_schulz_panels::kFrobeniusEps;
 using newton_schulz_panels::symmetric_inner_product;
-using newton_schulz_panels::TallShape;
+using newton_schulz_panels::BatchShape;
 
 // What one step of one matrix leaves for its adjoint.
 template <class T>
@@ -27,11 +27,11 @@ struct StepRecord {
 template <class T>
 class Steps {
  public:
-  Steps(const std::vector<double>& coefficients, const TallShape& shape, const Tensor& tape)
+  Steps(const std::vector<double>& coefficients, const BatchShape& shape, const Tensor& tape)
       : coefficients_(coefficients), shape_(shape), tape_(tape.data_ptr<T>()) {}
 
   // A record's rows: X, A and P one under the other.
-  static int64_t rows_of_record(const TallShape& shape) { return shape.length + 2 * shape.side; }
+  static int64_t rows_of_record(const BatchShape& shape) { return shape.length + 2 * shape.side; }
 
   // From the X of a matrix's first record to `result`.
   void forward(int64_t matrix, T* result) const {
@@ -85,7 +85,7 @@ class Steps {
 
   const PanelKernels<T>& kernel_ = panel_kernels<T>();
   const std::vector<double>& coefficients_;  // a, b, c of each step
-  const TallShape& shape_;
+  const BatchShape& shape_;
   T* tape_;
 };
 
@@ -101,8 +101,8 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
     context->saved_data["coefficients"] = coefficients;
     return with_precision(gradient, [&](auto precision) {
       using T = decltype(precision);
-      const TallShape shape = newton_schulz_panels::tall_shape(gradient);
-      const Tensor x = newton_schulz_panels::to_tall<T>(gradient, shape);
+      const BatchShape shape = newton_schulz_panels::tall_shape(gradient);
+      const Tensor x = newton_schulz_panels::to_batch<T>(gradient, shape);
       const Tensor norm = x.flatten(1).norm(2, {1}, true).unsqueeze(-1);
       const Tensor tape = torch::empty({shape.count,
                                         static_cast<int64_t>(coefficients.size()) / 3,
@@ -117,7 +117,7 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
         }
       });
       context->save_for_backward({tape, norm});
-      return newton_schulz_panels::from_tall(x, shape, gradient);
+      return newton_schulz_panels::from_batch(x, shape, gradient);
     });
   }
 
@@ -131,8 +131,8 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
     const Tensor& outer = gradients[0];
     return with_precision(outer, [&](auto precision) -> variable_list {
       using T = decltype(precision);
-      const TallShape shape = newton_schulz_panels::tall_shape(outer);
-      const Tensor one = newton_schulz_panels::to_tall<T>(outer, shape);
+      const BatchShape shape = newton_schulz_panels::tall_shape(outer);
+      const Tensor one = newton_schulz_panels::to_batch<T>(outer, shape);
       const Tensor other = torch::empty_like(one);
       const Steps<T> steps(coefficients, shape, tape);
       newton_schulz_panels::for_matrices(shape.count, [&](int64_t begin, int64_t end) {
@@ -142,14 +142,14 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
         }
       });
       const Tensor& of_x = tape.size(1) % 2 == 1 ? other : one;
-      return {newton_schulz_panels::from_tall(
+      return {newton_schulz_panels::from_batch(
                   through_scale(of_x, first_x(tape, shape), norm), shape, outer),
               Tensor()};
     });
   }
 
  private:
-  static Tensor first_x(const Tensor& tape, const TallShape& shape) {
+  static Tensor first_x(const Tensor& tape, const BatchShape& shape) {
     return tape.select(1, 0).narrow(1, 0, shape.length);
   }
 

@@ -17,6 +17,22 @@ double newton_schulz_operations(const NewtonSchulzOptions& options, double rows,
   return options.steps * (gram + square + product(n, n, m));
 }
 
+// The step from a gradient that is a sum over tokens: of the product, or, where that is less, of its
+// factor on one side after a QR of the other (LAPACK's counts for it and for forming Q).
+double orthogonal_step_operations(const NewtonSchulzOptions& options,
+                                  const LayerShape& shape,
+                                  double tokens) {
+  const auto side = static_cast<double>(std::min(shape.width, shape.hidden));
+  const auto wide = static_cast<double>(std::max(shape.width, shape.hidden));
+  const double whole = newton_schulz_operations(options, side, wide);
+  if (tokens >= side) {
+    return whole;
+  }
+  const double qr = 4 * tokens * tokens * (side - tokens / 3);
+  return std::min(
+      whole, qr + product(tokens, tokens, wide) + newton_schulz_operations(options, tokens, wide));
+}
+
 double update_operations(const VariantSwitches& rule, const LayerShape& shape, double tokens) {
   const auto d = static_cast<double>(shape.width);
   const auto h = static_cast<double>(shape.hidden);
@@ -45,7 +61,8 @@ double needed_operations(const VariantSwitches& rule,
     if (step.update) {
       double update = update_operations(rule, shape, tokens);
       if (rule.normalise_gradient) {
-        update += newton_schulz_operations(newton_schulz, h, d) * (updates_kernel(rule) ? 3 : 1);
+        update += orthogonal_step_operations(newton_schulz, shape, tokens) *
+                  (updates_kernel(rule) ? 3 : 1);
       }
       total += update * rule.inner_steps;
     }

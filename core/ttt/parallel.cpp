@@ -71,9 +71,8 @@ Prefix scan_states(const UpdateRule& rule,
   const auto dtype = start.main.w1.scalar_type();
   Tensor steps;  // [batch, N, Dh, D]
   if (from_factors) {
-    steps = orthogonalise_products(
-                values, {keys}, rule.newton_schulz, {.transposed = true, .dtype = dtype})
-                .front();
+    const auto [left, rights] = orthogonalise_factors(values, {keys}, rule.newton_schulz, dtype);
+    steps = product_of_factors(rights.front(), left, rule.newton_schulz);
   } else {
     steps = batched_product(keys.transpose(2, 3), values, dtype);
   }
@@ -200,8 +199,9 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
       (!rule.switches.normalise_gradient && runs_in_cache(start, inputs))) {
     return {schedule};
   }
+  const bool tiled = has_tiled_form(rule, start, inputs, split_schedule(schedule));
   const int64_t bytes_a_token = inputs.k.size(0) * w1.size(1) * inputs.k.element_size();
-  const int64_t bytes_a_state = w1.numel() * w1.element_size();
+  const int64_t bytes_a_state = tiled ? 0 : w1.numel() * w1.element_size();
   std::vector<Schedule> segments(1);
   int64_t bytes = 0;
   for (const ScheduleStep& step : schedule) {

@@ -7,6 +7,7 @@
 #include "core/ttt/blas.h"
 #include "core/ttt/cuda/operators.h"
 #include "core/ttt/dispatch.h"
+#include "core/ttt/newton_schulz_product.h"
 #include "core/ttt/panel_product.h"
 
 namespace parallax {
@@ -14,7 +15,8 @@ namespace {
 
 // Tokens of a tile, as near a quarter of a head's width as chunks allow: then the masked products
 // within a tile cost a quarter of those with the states, and the latter are still large enough.
-constexpr int64_t kSmallestTile = 32;
+constexpr int64_t kSmallestTile = 16;
+constexpr int64_t kSmallestMaskedTile = 32;  // fills panels
 constexpr int64_t kLargestTile = 256;
 
 // How many updates chunk i's queries have seen beyond i: 0 (apply, then update) or 1; −1 where the
@@ -40,7 +42,10 @@ int64_t updates_seen(const Ranges& ranges) {
 // A multiple of the chunk; the chunk itself where a tile has no room for two.
 int64_t tile_length(const TttInputs& inputs, int64_t chunk) {
   const int64_t wanted = std::clamp(inputs.k.size(2) / 4, kSmallestTile, kLargestTile);
-  return chunk * std::max<int64_t>(1, wanted / chunk);
+  if (chunk >= wanted) {
+    return chunk;
+  }
+  return chunk * std::max<int64_t>(1, std::max(wanted, kSmallestMaskedTile) / chunk);
 }
 
 Tensor in_tiles(const Tensor& tokens, int64_t tiles, int64_t tile) {  // → [batch, tiles, tile, D]
@@ -80,6 +85,32 @@ struct Features {
   Tensor queries;
 };
 
+// Chunk by chunk, what makes the orthogonalised step: its factors are keys and values like others.
+Features orthogonal_features(const UpdateRule& rule, const Features& features, int64_t chunk) {
+  const int64_t tokens = features.keys.size(1);
+  std::vector<Tensor> keys;
+  std::vector<Tensor> values;
+  const auto add = [&](int64_t start, int64_t end, int64_t length) {
+    const auto in_chunks = [&](const Tensor& x) {
+      return x.slice(1, start, end).reshape({x.size(0), -1, length, x.size(2)});
+    };
+    const auto [left, rights] = orthogonalise_factors(in_chunks(features.values),
+                                                      {in_chunks(features.keys)},
+                                                      rule.newton_schulz,
+                                                      features.values.scalar_type());
+    values.push_back(left.flatten(1, 2));
+    keys.push_back(rights.front().flatten(1, 2));
+  };
+  const int64_t whole = tokens / chunk * chunk;
+  if (whole > 0) {
+    add(0, whole, chunk);
+  }
+  if (whole < tokens) {
+    add(whole, tokens, tokens - whole);
+  }
+  return {torch::cat(keys, 1), torch::cat(values, 1), features.queries};
+}
+
 Features features_of(const UpdateRule& rule,
                      const InnerState& start,
                      const TttInputs& inputs,
@@ -90,9 +121,11 @@ Features features_of(const UpdateRule& rule,
   const Tensor rate = rule.switches.per_token_rate ? updating(inputs.lr1) : Tensor();
   const Tensor source =
       query_range(rule.switches, inputs, tiling.first, tiling.first + tiling.applied);
-  return {feature_map(rule.switches, updating(inputs.k), start.weights, rate),
-          updating(inputs.v),
-          feature_map(rule.switches, source, start.weights)};
+  const Features features{feature_map(rule.switches, updating(inputs.k), start.weights, rate),
+                          updating(inputs.v),
+                          feature_map(rule.switches, source, start.weights)};
+  return rule.switches.normalise_gradient ? orthogonal_features(rule, features, tiling.chunk)
+                                          : features;
 }
 
 // One head's rows and its state [inner, width], which the pass leaves as it is at the end.
@@ -107,31 +140,42 @@ struct HeadPass {
   int64_t width = 0;  // D
 };
 
+template <class T>
+struct Workspace {
+  std::vector<T> scores;  // [tile, tile]
+  std::vector<T> packed;  // the panel kernels' scratch
+};
+
 // c (+)= scale · a b: by our own panels where the columns fill them, else by LibTorch's BLAS.
+// `scratch` grows to what that needs.
 template <class T>
 void multiply_in_head(T scale,
                       const Operand<T>& a,
                       const Operand<T>& b,
                       const ProductShape& shape,
                       bool add,
-                      T* c) {
-  if (b.transposed || shape.cols % kernels::kPanelMultiple != 0) {
+                      T* c,
+                      std::vector<T>& scratch) {
+  if (shape.cols % kernels::kPanelMultiple != 0) {
     multiply<T>(scale, a, b, shape, add ? T{1} : T{0}, c, shape.cols);
     return;
   }
-  multiply_panels(panel_kernels<T>(),
-                  kernels::PanelProduct<T>{.rows = shape.rows,
-                                           .inner = shape.inner,
-                                           .cols = shape.cols,
-                                           .a = a.data,
-                                           .a_row = a.transposed ? 1 : a.stride,
-                                           .a_inner = a.transposed ? a.stride : 1,
-                                           .b = b.data,
-                                           .b_stride = b.stride,
-                                           .c = c,
-                                           .c_stride = shape.cols,
-                                           .scale = scale,
-                                           .add = add});
+  const kernels::PanelKernels<T>& kernel = panel_kernels<T>();
+  const kernels::PanelProduct<T> product{.rows = shape.rows,
+                                         .inner = shape.inner,
+                                         .cols = shape.cols,
+                                         .a = a.data,
+                                         .a_row = a.transposed ? 1 : a.stride,
+                                         .a_inner = a.transposed ? a.stride : 1,
+                                         .b = b.data,
+                                         .b_stride = b.stride,
+                                         .b_transposed = b.transposed,
+                                         .c = c,
+                                         .c_stride = shape.cols,
+                                         .scale = scale,
+                                         .add = add};
+  scratch.resize(std::max(scratch.size(), static_cast<size_t>(kernel.scratch(product))));
+  kernel.product(product, 0, shape.cols / kernel.panel_width, scratch.data());
 }
 
 // The rows' queries against the tile's own keys, those that each has seen, times the values; added
@@ -142,14 +186,15 @@ void add_own_chunks(const HeadPass<T>& p,
                     int64_t begin,
                     int64_t rows,
                     int64_t keys,
-                    T* scores) {
-  multiply<T>(static_cast<T>(t.factor),
-              {p.queries + begin * p.inner, p.inner},
-              {p.keys + begin * p.inner, p.inner, true},
-              {rows, p.inner, keys},
-              T{0},
-              scores,
-              keys);
+                    Workspace<T>& work) {
+  T* const scores = work.scores.data();
+  multiply_in_head<T>(static_cast<T>(t.factor),
+                      {p.queries + begin * p.inner, p.inner},
+                      {p.keys + begin * p.inner, p.inner, true},
+                      {rows, p.inner, keys},
+                      false,
+                      scores,
+                      work.packed);
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t seen = std::min((i / t.chunk + t.seen) * t.chunk, keys);
     std::fill(scores + i * keys + seen, scores + (i + 1) * keys, T{0});
@@ -159,11 +204,12 @@ void add_own_chunks(const HeadPass<T>& p,
                       {p.values + begin * p.width, p.width},
                       {rows, keys, p.width},
                       true,
-                      p.output + begin * p.width);
+                      p.output + begin * p.width,
+                      work.packed);
 }
 
 template <class T>
-void run_head(const HeadPass<T>& p, const Tiling& t, T* scores) {
+void run_head(const HeadPass<T>& p, const Tiling& t, Workspace<T>& work) {
   for (int64_t begin = 0; begin < t.applied; begin += t.tile) {
     const int64_t rows = std::min(t.tile, t.applied - begin);
     const int64_t keys = std::clamp<int64_t>(t.updating - begin, 0, rows);
@@ -174,7 +220,8 @@ void run_head(const HeadPass<T>& p, const Tiling& t, T* scores) {
                             {p.values + begin * p.width, p.width},
                             {p.inner, keys, p.width},
                             true,
-                            p.state);
+                            p.state,
+                            work.packed);
       }
     };
     const bool whole_chunk_seen = t.tile == t.chunk && t.seen == 1;
@@ -186,10 +233,11 @@ void run_head(const HeadPass<T>& p, const Tiling& t, T* scores) {
                         {p.state, p.width},
                         {rows, p.inner, p.width},
                         false,
-                        p.output + begin * p.width);
+                        p.output + begin * p.width,
+                        work.packed);
     if (!whole_chunk_seen) {
       if (t.tile > t.chunk && keys > 0) {
-        add_own_chunks(p, t, begin, rows, keys, scores);
+        add_own_chunks(p, t, begin, rows, keys, work);
       }
       update();
     }
@@ -204,7 +252,7 @@ Tensor run_heads(const Features& features, const Tiling& tiling, const Tensor& s
   const Tensor output =
       torch::empty({queries.size(0), tiling.applied, values.size(2)}, values.options());
   at::parallel_for(0, queries.size(0), 1, [&](int64_t begin, int64_t end) {
-    std::vector<T> scores(static_cast<size_t>(tiling.tile * tiling.tile));
+    Workspace<T> work{.scores = std::vector<T>(static_cast<size_t>(tiling.tile * tiling.tile))};
     for (int64_t head = begin; head < end; ++head) {
       const auto of_head = [head](const Tensor& x) {
         return x.data_ptr<T>() + head * x.size(1) * x.size(2);
@@ -216,7 +264,7 @@ Tensor run_heads(const Features& features, const Tiling& tiling, const Tensor& s
                              .output = of_head(output),
                              .inner = keys.size(2),
                              .width = values.size(2)};
-      run_head(pass, tiling, scores.data());
+      run_head(pass, tiling, work);
     }
   });
   return output;
@@ -277,11 +325,16 @@ bool has_tiled_form(const UpdateRule& rule,
                     const Ranges& ranges) {
   const VariantSwitches& switches = rule.switches;
   const bool has_momentum = switches.momentum && inputs.momentum.defined();
-  if (switches.normalise_gradient || switches.weight_norm != WeightNorm::kNone || has_momentum ||
-      updates_seen(ranges) < 0) {
+  if (switches.weight_norm != WeightNorm::kNone || has_momentum || updates_seen(ranges) < 0) {
     return false;
   }
   const int64_t chunk = ranges.updating.front().length();
+  if (switches.normalise_gradient) {
+    // Else states are needed anyway, to be orthogonalised.
+    return runs_in_cache(start, inputs) &&
+           has_product_newton_schulz(
+               inputs.v.slice(1, 0, chunk), start.weights.w1.size(1), rule.newton_schulz);
+  }
   return tile_length(inputs, chunk) > chunk || runs_in_cache(start, inputs);
 }
 
