@@ -37,9 +37,14 @@ inline void store_lanes(const V& lanes, S* p) {
     store(lanes, *p);
   } else if constexpr (sizeof(S) == sizeof(Compute<S>)) {
     __builtin_memcpy(p, &lanes, sizeof(V));
-  } else {
-    for (std::size_t i = 0; i < sizeof(V) / sizeof(lanes[0]); ++i) {
-      store(lanes[i], p[i]);
-    }
+  } else {  // as store() rounds a number
+    using Words = typename VectorOf<std::uint32_t, sizeof(V)>::Type;
+    const Words bits = __builtin_bit_cast(Words, lanes);
+    const Words rounded = (bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U;
+    const Words quiet_nan = (bits >> 16U) | 0x40U;
+    const Words kept = (bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet_nan : rounded;
+    using Halves = typename VectorOf<std::uint16_t, sizeof(V) / 2>::Type;
+    const Halves halves = __builtin_convertvector(kept, Halves);
+    __builtin_memcpy(p, &halves, sizeof(halves));
   }
 }
