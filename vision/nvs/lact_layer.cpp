@@ -150,20 +150,37 @@ FastWeights LactLayer::initial_weights(int64_t batch) const {
   return {w0_.repeat({batch, 1, 1}), w1_.repeat({batch, 1, 1}), w2_.repeat({batch, 1, 1})};
 }
 
+TttResult LactLayer::run(const TttInputs& inputs,
+                         const InnerState& start,
+                         const Schedule& schedule,
+                         const LactPass& pass) const {
+  return pass.form == Form::kParallel
+             ? run_parallel(rule_, start, inputs, schedule)
+             : run_recurrent(
+                   rule_, start, inputs, schedule, {.token_block = pass.tokens_per_view});
+}
+
 LactLayerResult LactLayer::forward(const Tensor& x,
                                    const LactPass& pass,
                                    const InnerState* start) const {
   const TttInputs inputs = project(x);
   const InnerState state =
       start != nullptr ? *start : start_state(rule_, initial_weights(x.size(0)));
-  TttResult result =
-      pass.form == Form::kParallel
-          ? run_parallel(rule_, state, inputs, pass.schedule)
-          : run_recurrent(
-                rule_, state, inputs, pass.schedule, {.token_block = pass.tokens_per_view});
+  TttResult result = run(inputs, state, pass.schedule, pass);
   const Tensor merged =
       merge_heads(result.output.to(x.scalar_type()), num_heads_, o_norm_->weight(), kOutputNormEps);
   return {c_proj_->forward(merged), std::move(result.state)};
+}
+
+InnerState LactLayer::read(const Tensor& x, const LactPass& pass) const {
+  Schedule updates;
+  for (ScheduleStep step : pass.schedule) {
+    if (step.update) {
+      step.apply = false;
+      updates.push_back(step);
+    }
+  }
+  return run(project(x), start_state(rule_, initial_weights(x.size(0))), updates, pass).state;
 }
 
 }  // namespace parallax

@@ -89,6 +89,9 @@ class LactLayer : public torch::nn::Module {
                           const LactPass& pass,
                           const InnerState* start = nullptr) const;
 
+  // The state that forward() leaves, from the layer's own weights, without its output.
+  InnerState read(const Tensor& x, const LactPass& pass) const;  // x: [B, L, dim]
+
   // q, k, v and rates of the tokens, split into heads.
   TttInputs project(const Tensor& x) const;
 
@@ -105,6 +108,11 @@ class LactLayer : public torch::nn::Module {
   void freeze_unused();
 
  private:
+  TttResult run(const TttInputs& inputs,
+                const InnerState& start,
+                const Schedule& schedule,
+                const LactPass& pass) const;
+
   int64_t num_heads_;
   int64_t head_dim_;
   double base_rate_offset_;  // softplus⁻¹(base_lr)
