@@ -98,7 +98,8 @@ void add_inference(const BenchRenderOptions& options,
                    const std::string& dtype,
                    const RenderTiming& like,
                    TimedCases& cases) {
-  const auto model = make_model(options);  // before there is no graph: such weights are not repacked
+  const auto model =
+      make_model(options);  // before there is no graph: such weights are not repacked
   choose_precision(*model, dtype, options.newton_schulz);
   const torch::InferenceMode inference;
   const ImageSize size = parse_image_size(like.size, "--size");

@@ -14,8 +14,12 @@ struct Size {
 };
 
 // Ragged rows and inner sizes, one to several panels, sizes that LibTorch keeps.
-constexpr Size kSizes[] = {
-    {2, 33, 45, 64}, {3, 64, 128, 32}, {1, 131, 77, 96}, {2, 5, 40, 32}, {2, 40, 8, 32}, {2, 40, 40, 33}};
+constexpr Size kSizes[] = {{2, 33, 45, 64},
+                           {3, 64, 128, 32},
+                           {1, 131, 77, 96},
+                           {2, 5, 40, 32},
+                           {2, 40, 8, 32},
+                           {2, 40, 40, 33}};
 
 std::vector<Tensor> run_product(const std::vector<Tensor>& in) {
   return {batched_product(in[0], in[1])};
@@ -53,7 +57,8 @@ std::vector<OperatorCase> product_cases() {
                      },
                      {a, b}});
   }
-  cases.push_back({"four dimensions", run_product, {normal({2, 3, 40, 50}), normal({2, 3, 50, 64})}});
+  cases.push_back(
+      {"four dimensions", run_product, {normal({2, 3, 40, 50}), normal({2, 3, 50, 64})}});
   return cases;
 }
 
@@ -84,7 +89,8 @@ TEST(BatchedProduct, HasSecondDerivatives) {
   const Tensor first =
       torch::autograd::grad({batched_product(a, b).square().sum()}, {a}, {}, true, true)[0];
   first.square().sum().backward();
-  const Tensor expected_first = 2 * a.detach().matmul(b.detach()).matmul(b.detach().transpose(1, 2));
+  const Tensor expected_first =
+      2 * a.detach().matmul(b.detach()).matmul(b.detach().transpose(1, 2));
   EXPECT_LT(relative_difference(first.detach(), expected_first), 1e-13);
   const Tensor square = b.detach().matmul(b.detach().transpose(1, 2));
   EXPECT_LT(relative_difference(a.grad(), 4 * expected_first.matmul(square)), 1e-12);

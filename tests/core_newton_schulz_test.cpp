@@ -119,7 +119,8 @@ TEST(NewtonSchulz, OfAProductOverFewTokensIsThatOfTheProduct) {
   for (const bool alike : {false, true}) {
     for (const int64_t count : {1, 5, 33, 60}) {
       const Tensor left = tokens_of(count, 80, alike);
-      const std::vector<Tensor> rights = {tokens_of(count, 130, false), tokens_of(count, 130, alike)};
+      const std::vector<Tensor> rights = {tokens_of(count, 130, false),
+                                          tokens_of(count, 130, alike)};
       const auto run = [&](torch::Dtype dtype) {
         std::vector<Tensor> converted = {rights[0].to(dtype), rights[1].to(dtype)};
         const auto factors = orthogonalise_factors(left.to(dtype), converted, {}, dtype);
@@ -150,8 +151,7 @@ TEST(NewtonSchulz, TokensAreFewOrTheProductIsMade) {
   EXPECT_FALSE(has_product_newton_schulz(few, 63, {}));
   EXPECT_FALSE(has_product_newton_schulz(torch::randn({1, 49, 64}), 64, {}));
   EXPECT_FALSE(has_product_newton_schulz(few, 64, {.steps = 0}));
-  EXPECT_FALSE(
-      has_product_newton_schulz(few, 64, {.precision = NewtonSchulzPrecision::kBfloat16}));
+  EXPECT_FALSE(has_product_newton_schulz(few, 64, {.precision = NewtonSchulzPrecision::kBfloat16}));
   const KernelPathGuard reference(KernelPath::kReference);
   EXPECT_FALSE(has_product_newton_schulz(few, 64, {}));
 }

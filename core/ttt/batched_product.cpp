@@ -109,8 +109,8 @@ struct ProductFunction : torch::autograd::Function<ProductFunction> {
 
 Tensor batched_product(const Tensor& a, const Tensor& b, std::optional<torch::Dtype> result) {
   const torch::Dtype dtype = result.value_or(a.scalar_type());
-  const bool has_kernel = dtype == a.scalar_type() ||
-                          (a.scalar_type() == torch::kBFloat16 && dtype == torch::kFloat32);
+  const bool has_kernel =
+      dtype == a.scalar_type() || (a.scalar_type() == torch::kBFloat16 && dtype == torch::kFloat32);
   if (!has_kernel || !fills_panels(a, b)) {
     return a.matmul(b).to(dtype);
   }

@@ -144,10 +144,10 @@ FastWeights fused_gradient(const VariantSwitches& rule,
                            const RangeTokens& tokens) {
   const GradientFactors factors = gradient_factors(rule, weights, tokens);
   const auto sum = [&](const TokenFactors& of_matrix) {
-    return of_matrix.left.defined() ? batched_product(of_matrix.left.transpose(1, 2),
-                                                      of_matrix.right,
-                                                      weights.w1.scalar_type())
-                                    : Tensor();
+    return of_matrix.left.defined()
+               ? batched_product(
+                     of_matrix.left.transpose(1, 2), of_matrix.right, weights.w1.scalar_type())
+               : Tensor();
   };
   return {.w0 = sum(factors.w0), .w1 = sum(factors.w1), .w2 = sum(factors.w2)};
 }
@@ -297,9 +297,8 @@ Tensor feature_map(const VariantSwitches& rule,
   if (rule.kernel == FastKernel::kIdentity) {
     return rate.defined() ? x * rate.to(dtype) : x;
   }
-  return swiglu(batched_product(x, weights.w0.to(dtype)),
-                batched_product(x, weights.w2.to(dtype)),
-                rate);
+  return swiglu(
+      batched_product(x, weights.w0.to(dtype)), batched_product(x, weights.w2.to(dtype)), rate);
 }
 
 Tensor apply_fast_weights(const VariantSwitches& rule,

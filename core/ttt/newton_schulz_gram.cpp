@@ -22,7 +22,8 @@ struct ShiftedMatrix {
   T* rest = nullptr;  // [side, side]
 };
 
-// What the iteration does with X [length, side] and matrices [side, side], in the kernel's precision.
+// What the iteration does with X [length, side] and matrices [side, side], in the kernel's
+// precision.
 template <class T>
 class PanelArithmetic {
  public:
@@ -64,14 +65,7 @@ class ThinArithmetic {
   }
 
   void add_product(T scale, const T* a, const T* b, T* c) const {
-    for (int64_t i = 0; i < side_; ++i) {
-      for (int64_t k = 0; k < side_; ++k) {
-        const T factor = scale * a[i * side_ + k];
-        for (int64_t j = 0; j < side_; ++j) {
-          c[i * side_ + j] += factor * b[k * side_ + j];
-        }
-      }
-    }
+    kernel_.add_small_product(side_, scale, a, b, c);
   }
 
   void add_applied(const T* x, const T* factor, T* y) const {
@@ -79,12 +73,11 @@ class ThinArithmetic {
   }
 
   void combine(T alpha, const T* x, T beta, const T* y, int64_t count, T* out) const {
-    for (int64_t i = 0; i < count; ++i) {
-      out[i] = alpha * x[i] + beta * y[i];
-    }
+    kernel_.combine(alpha, x, beta, y, count, out);
   }
 
  private:
+  const PanelKernels<T>& kernel_ = panel_kernels<T>();
   int64_t length_;
   int64_t side_;
 };

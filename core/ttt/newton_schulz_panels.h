@@ -110,8 +110,12 @@ void symmetric_inner_product(const kernels::PanelKernels<T>& kernel,
 
 // c ← c + scale · a b, where the whole is symmetric; all [side, side].
 template <class T>
-void add_symmetric_product(
-    const kernels::PanelKernels<T>& kernel, int64_t side, T scale, const T* a, const T* b, T* c) {
+void add_symmetric_product(const kernels::PanelKernels<T>& kernel,
+                           int64_t side,
+                           T scale,
+                           const T* a,
+                           const T* b,
+                           T* c) {
   kernels::PanelProduct<T> product = panel_product(side, side, a, b, c);
   product.scale = scale;
   product.add = true;

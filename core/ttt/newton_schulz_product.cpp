@@ -9,14 +9,40 @@
 
 // LAPACK's interface, column-major, as LibTorch exports it.
 extern "C" {
-void sgeqrf_(const int* rows, const int* cols, float* a, const int* stride, float* tau, float* work,
-             const int* work_size, int* info);
-void dgeqrf_(const int* rows, const int* cols, double* a, const int* stride, double* tau,
-             double* work, const int* work_size, int* info);
-void sorgqr_(const int* rows, const int* cols, const int* reflectors, float* a, const int* stride,
-             const float* tau, float* work, const int* work_size, int* info);
-void dorgqr_(const int* rows, const int* cols, const int* reflectors, double* a, const int* stride,
-             const double* tau, double* work, const int* work_size, int* info);
+void sgeqrf_(const int* rows,
+             const int* cols,
+             float* a,
+             const int* stride,
+             float* tau,
+             float* work,
+             const int* work_size,
+             int* info);
+void dgeqrf_(const int* rows,
+             const int* cols,
+             double* a,
+             const int* stride,
+             double* tau,
+             double* work,
+             const int* work_size,
+             int* info);
+void sorgqr_(const int* rows,
+             const int* cols,
+             const int* reflectors,
+             float* a,
+             const int* stride,
+             const float* tau,
+             float* work,
+             const int* work_size,
+             int* info);
+void dorgqr_(const int* rows,
+             const int* cols,
+             const int* reflectors,
+             double* a,
+             const int* stride,
+             const double* tau,
+             double* work,
+             const int* work_size,
+             int* info);
 }
 
 namespace parallax {

@@ -5,8 +5,9 @@
 
 namespace parallax {
 
-// True where a gradient [rows, cols] summed over so few tokens has a rank clearly below its sides, on
-// the CPU and not with the published rounding. There must be nothing to record for a backward pass.
+// True where a gradient [rows, cols] summed over so few tokens has a rank clearly below its sides,
+// on the CPU and not with the published rounding. There must be nothing to record for a backward
+// pass.
 bool has_product_newton_schulz(const Tensor& left,  // [..., tokens, rows]
                                int64_t cols,
                                const NewtonSchulzOptions& options);

@@ -12,9 +12,9 @@ using fused::variable_list;
 using kernels::PanelKernels;
 using newton_schulz_panels::add_product;
 using newton_schulz_panels::add_symmetric_product;
+using newton_schulz_panels::BatchShape;
 using newton_schulz_panels::kFrobeniusEps;
 using newton_schulz_panels::symmetric_inner_product;
-using newton_schulz_panels::BatchShape;
 
 // What one step of one matrix leaves for its adjoint.
 template <class T>
@@ -123,8 +123,7 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     fused::refuse_second_derivative();
-    const std::vector<double> coefficients =
-        context->saved_data["coefficients"].toDoubleVector();
+    const std::vector<double> coefficients = context->saved_data["coefficients"].toDoubleVector();
     const variable_list saved = context->get_saved_variables();
     const Tensor& tape = saved[0];
     const Tensor& norm = saved[1];

@@ -17,8 +17,8 @@ double newton_schulz_operations(const NewtonSchulzOptions& options, double rows,
   return options.steps * (gram + square + product(n, n, m));
 }
 
-// The step from a gradient that is a sum over tokens: of the product, or, where that is less, of its
-// factor on one side after a QR of the other (LAPACK's counts for it and for forming Q).
+// The step from a gradient that is a sum over tokens: of the product, or, where that is less, of
+// its factor on one side after a QR of the other (LAPACK's counts for it and for forming Q).
 double orthogonal_step_operations(const NewtonSchulzOptions& options,
                                   const LayerShape& shape,
                                   double tokens) {

@@ -156,8 +156,7 @@ TttResult LactLayer::run(const TttInputs& inputs,
                          const LactPass& pass) const {
   return pass.form == Form::kParallel
              ? run_parallel(rule_, start, inputs, schedule)
-             : run_recurrent(
-                   rule_, start, inputs, schedule, {.token_block = pass.tokens_per_view});
+             : run_recurrent(rule_, start, inputs, schedule, {.token_block = pass.tokens_per_view});
 }
 
 LactLayerResult LactLayer::forward(const Tensor& x,

@@ -10,8 +10,8 @@ namespace parallax::kernels {
 
 // c [rows, cols] = scale · a b, or that is added to c. Element (i, k) of a lies at i · a_row + k ·
 // a_inner; b [inner, cols], or transposed [cols, inner], and c are row-major, rows b_stride and
-// c_stride apart. Columns are a multiple of kPanelMultiple, for which there is memory; where they are
-// more than wanted, b holds zeros there.
+// c_stride apart. Columns are a multiple of kPanelMultiple, for which there is memory; where they
+// are more than wanted, b holds zeros there.
 template <class T, class C = T>
 struct PanelProduct {
   std::int64_t rows = 0;
@@ -48,6 +48,8 @@ template <class T>
 struct PanelKernels : PanelProducts<T> {
   // out ← alpha x + beta y
   void (*combine)(T alpha, const T* x, T beta, const T* y, std::int64_t count, T* out);
+  // c ← c + scale · a b, all [side, side], of sides that do not fill panels.
+  void (*add_small_product)(std::int64_t side, T scale, const T* a, const T* b, T* c);
 };
 
 struct PanelTables {

@@ -1,5 +1,5 @@
-// Products by panels for processors with AVX-512 and bfloat16 instructions: pairs of factors that are
-// bfloat16 or are rounded to it, their products summed in float32.
+// Products by panels for processors with AVX-512 and bfloat16 instructions: pairs of factors that
+// are bfloat16 or are rounded to it, their products summed in float32.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -40,21 +40,26 @@ PARALLAX_INLINE __m512i loaded(const BFloat16Bits* from, __mmask16 mask, float /
 
 // Rows k and k + 1 (or zeros) of a matrix to pairs.
 template <class T>
-PARALLAX_INLINE void pack_two_rows(
-    const T* lower, const T* upper, std::int64_t count, float scale, Pair* pairs) {
+PARALLAX_INLINE void pack_two_rows(const T* lower,
+                                   const T* upper,
+                                   std::int64_t count,
+                                   float scale,
+                                   Pair* pairs) {
   for (std::int64_t j = 0; j < count; j += kLanes) {
     const __mmask16 mask = first_lanes(count - j);
     const __m512i low = loaded(lower + j, mask, scale);
-    const __m512i high =
-        upper != nullptr ? loaded(upper + j, mask, scale) : _mm512_setzero_si512();
+    const __m512i high = upper != nullptr ? loaded(upper + j, mask, scale) : _mm512_setzero_si512();
     _mm512_mask_storeu_epi32(pairs + j, mask, _mm512_or_epi32(low, _mm512_slli_epi32(high, 16)));
   }
 }
 
 // The same, cut to pieces of kTileRows pairs that lie `stride` apart.
 template <class T>
-void pack_two_rows_in_tiles(
-    const T* lower, const T* upper, std::int64_t count, std::int64_t stride, Pair* pairs) {
+void pack_two_rows_in_tiles(const T* lower,
+                            const T* upper,
+                            std::int64_t count,
+                            std::int64_t stride,
+                            Pair* pairs) {
   for (std::int64_t j = 0; j < count; j += kLanes) {
     Pair lanes[kLanes];
     pack_two_rows(lower + j,
@@ -232,7 +237,8 @@ constexpr PanelProducts<T, C> products() {
 }  // namespace
 
 const PanelKernels<float> kPanelsBfloat16 = {products<float, float>(),
-                                             avx512_bfloat16::combine<float>};
+                                             avx512_bfloat16::combine<float>,
+                                             avx512_bfloat16::add_small_product<float>};
 const PanelProducts<BFloat16Bits> kPanelsOfBfloat16 = products<BFloat16Bits, BFloat16Bits>();
 const PanelProducts<BFloat16Bits, float> kPanelsOfBfloat16ToFloat32 =
     products<BFloat16Bits, float>();

@@ -6,8 +6,8 @@
 template <class T>
 inline constexpr std::int64_t kPanelWidth = kTileRegisters* kLanesOf<T>;
 
-// Registers s apart exchange what is not on their own side: where a lane's number has the bit s, the
-// upper register's, else the lower's.
+// Registers s apart exchange what is not on their own side: where a lane's number has the bit s,
+// the upper register's, else the lower's.
 template <class T, int s, int... lanes>
 inline void exchange_halves(Register<T>* rows, std::integer_sequence<int, lanes...>) {
   constexpr int kLanes = sizeof...(lanes);
@@ -140,7 +140,10 @@ void fetch_rows(const PanelProduct<T>& p, std::int64_t first) {
 
 // Asks for rows [first, last) of b's panel at `col`.
 template <class T>
-void fetch_panel(const PanelProduct<T>& p, std::int64_t col, std::int64_t first, std::int64_t last) {
+void fetch_panel(const PanelProduct<T>& p,
+                 std::int64_t col,
+                 std::int64_t first,
+                 std::int64_t last) {
   constexpr std::int64_t kLine = kLineBytes / sizeof(T);
   for (std::int64_t k = first; k < std::min(last, p.inner); ++k) {
     for (std::int64_t j = 0; j < kPanelWidth<T>; j += kLine) {
@@ -151,8 +154,11 @@ void fetch_panel(const PanelProduct<T>& p, std::int64_t col, std::int64_t first,
 
 // `first`: no panel of the product was made yet; next: the column of the one after, or −1.
 template <class T>
-void product_panel(
-    const PanelProduct<T>& p, std::int64_t col, bool first, std::int64_t next, T* packed) {
+void product_panel(const PanelProduct<T>& p,
+                   std::int64_t col,
+                   bool first,
+                   std::int64_t next,
+                   T* packed) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
   if (p.b_transposed) {
     pack_columns_of_panel(p, col, packed);
@@ -208,8 +214,21 @@ void combine(T alpha, const T* x, T beta, const T* y, std::int64_t count, T* out
 }
 
 template <class T>
+void add_small_product(std::int64_t side, T scale, const T* a, const T* b, T* c) {
+  for (std::int64_t i = 0; i < side; ++i) {
+    for (std::int64_t k = 0; k < side; ++k) {
+      const T factor = scale * a[i * side + k];
+#pragma omp simd
+      for (std::int64_t j = 0; j < side; ++j) {
+        c[i * side + j] += factor * b[k * side + j];
+      }
+    }
+  }
+}
+
+template <class T>
 constexpr PanelKernels<T> panel_kernels() {
-  return {{kPanelWidth<T>, panel_scratch<T>, product_panels<T>}, combine<T>};
+  return {{kPanelWidth<T>, panel_scratch<T>, product_panels<T>}, combine<T>, add_small_product<T>};
 }
 
 constexpr PanelTables panel_tables() { return {panel_kernels<float>(), panel_kernels<double>()}; }

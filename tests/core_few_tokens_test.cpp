@@ -1,0 +1,99 @@
+// Layers whose updates read fewer tokens than the fast weights are wide: orthogonalised out of
+// their factors, and in the parallel form as linear attention over those.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "core/ttt/dispatch.h"
+#include "core/ttt/parallel.h"
+#include "core/ttt/recurrent.h"
+#include "tests/kernel_cases.h"
+
+namespace parallax::testing {
+namespace {
+
+constexpr int64_t kBatch = 2;
+constexpr int64_t kTokens = 50;  // leaves a shorter last chunk
+constexpr int64_t kWidth = 32;
+
+struct Layer {
+  UpdateRule rule;
+  FastWeights weights;
+  TttInputs inputs;
+
+  Layer to(torch::Dtype dtype) const {
+    const auto cast = [dtype](const Tensor& x) { return x.defined() ? x.to(dtype) : x; };
+    return {rule,
+            {cast(weights.w0), cast(weights.w1), cast(weights.w2)},
+            {.q = cast(inputs.q),
+             .k = cast(inputs.k),
+             .v = cast(inputs.v),
+             .lr0 = cast(inputs.lr0),
+             .lr1 = cast(inputs.lr1),
+             .lr2 = cast(inputs.lr2)}};
+  }
+};
+
+Layer layer_of(const Variant& variant) {
+  torch::manual_seed(21);
+  const int64_t hidden = variant.switches.kernel == FastKernel::kIdentity ? kWidth : 48;
+  const auto rate = [] { return 0.1 + normal({kBatch, kTokens, 1}).abs(); };
+  Layer layer{.rule = {.switches = variant.switches}};
+  layer.weights = {normal({kBatch, kWidth, hidden}),
+                   normal({kBatch, hidden, kWidth}),
+                   normal({kBatch, kWidth, hidden})};
+  layer.inputs = {.q = normal({kBatch, kTokens, kWidth}),
+                  .k = normal({kBatch, kTokens, kWidth}),
+                  .v = normal({kBatch, kTokens, kWidth}),
+                  .lr0 = rate(),
+                  .lr1 = rate(),
+                  .lr2 = rate()};
+  return layer;
+}
+
+enum class Run { kReference, kRecurrent, kParallel };
+
+TttResult run_layer(const Layer& layer, const Schedule& schedule, Run run) {
+  const KernelPathGuard guard(run == Run::kReference ? KernelPath::kReference
+                                                     : fused_paths().back());
+  return run == Run::kParallel ? run_parallel(layer.rule, layer.weights, layer.inputs, schedule)
+                               : run_recurrent(layer.rule, layer.weights, layer.inputs, schedule);
+}
+
+void expect_same(const Layer& layer, const Schedule& schedule, const std::string& name) {
+  const torch::NoGradGuard no_grad;
+  const TttResult expected = run_layer(layer, schedule, Run::kReference);
+  const double plain_error = relative_difference(
+      run_layer(layer.to(torch::kFloat32), schedule, Run::kReference).output, expected.output);
+  for (const Run run : {Run::kRecurrent, Run::kParallel}) {
+    if (run == Run::kParallel && why_no_parallel_form(layer.rule.switches, schedule)) {
+      continue;
+    }
+    const TttResult got = run_layer(layer, schedule, run);
+    EXPECT_LT(relative_difference(got.output, expected.output), 1e-9) << name;
+    EXPECT_LT(relative_difference(got.state.weights.w1, expected.state.weights.w1), 1e-9) << name;
+    const TttResult single = run_layer(layer.to(torch::kFloat32), schedule, run);
+    EXPECT_LT(relative_difference(single.output, expected.output), std::max(2e-5, 3 * plain_error))
+        << name << " " << plain_error;
+  }
+}
+
+TEST(FewTokens, EveryFormIsTheReference) {
+  for (const Variant& variant : kVariants) {
+    const Layer layer = layer_of(variant);
+    for (const int64_t chunk : {1, 3, 8, 16}) {
+      const std::string name = fmt::format("{}, chunk {}", variant.name, chunk);
+      expect_same(layer, update_then_apply_chunks(kTokens, chunk), name);
+      expect_same(layer, apply_then_update_chunks(kTokens, chunk), name + ", applied first");
+    }
+    expect_same(layer, update_then_apply_all(20, kTokens), std::string(variant.name) + ", at once");
+  }
+}
+
+TEST(FewTokens, SeveralInnerSteps) {
+  Layer layer = layer_of(find_variant("3"));
+  layer.rule.switches.inner_steps = 2;
+  expect_same(layer, update_then_apply_chunks(kTokens, 4), "two inner steps");
+}
+
+}  // namespace
+}  // namespace parallax::testing
