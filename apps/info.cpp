@@ -1,5 +1,6 @@
 // `parallax info`: what a checkpoint, a scene or a folder holds, and whether it is sound.
 #include <fmt/ranges.h>
+#include <algorithm>
 
 #include <cstdio>
 #include <set>
@@ -292,13 +293,33 @@ Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   return finding;
 }
 
-Finding describe(const fs::path& path, const InfoOptions& options) {
+// A file or folder of that name, else the bundled or user's model that is called so.
+fs::path find_named(const fs::path& name) {
+  std::error_code ignored;
+  if (fs::exists(name, ignored)) {
+    return name;
+  }
+  const auto file_in = [&](const auto& listings) {
+    const auto found = std::find_if(listings.begin(), listings.end(), [&](const auto& listing) {
+      return listing.name == name.string();
+    });
+    return found != listings.end() ? found->path : fs::path();
+  };
+  for (const fs::path& file : {file_in(list_nvs_models()), file_in(list_classifiers())}) {
+    if (!file.empty()) {
+      return file;
+    }
+  }
+  throw Error(ErrorParts{.what = "there is no such file, folder or bundled model",
+                         .where = name.string(),
+                         .remedy = "`parallax info` lists the bundled ones."});
+}
+
+Finding describe(const fs::path& name, const InfoOptions& options) {
+  const fs::path path = find_named(name);
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
     return describe_folder(path, options);
-  }
-  if (!fs::exists(path, ignored)) {
-    throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
   }
   if (is_checkpoint(path)) {
     return describe_checkpoint(path, options);
@@ -375,9 +396,11 @@ Command add_info_command(CLI::App& program) {
   CLI::App* app = program.add_subcommand(
       "info", "Say what a checkpoint, scene or folder holds, and if it is sound");
   app->add_option(
-      "FILE", options->paths, "checkpoints, scenes, images or folders; none: what is bundled");
+      "FILE",
+      options->paths,
+      "checkpoints, scenes, images, folders or bundled models' names; none: what is bundled");
   add_options(*app, *options);
-  app->footer("Example:\n  parallax info assets/models/nvs.safetensors assets/scenes/procedural_a");
+  app->footer("Example:\n  parallax info nvs vittt_t.pth assets/scenes/procedural_a");
   return {app, [options] { return run_info(*options); }};
 }
 

@@ -146,6 +146,7 @@ TEST(Program, InfoDescribesWhatItIsGiven) {
   EXPECT_NE(result.out.find("LaCT-NVS model, variant 2"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("32 views"), std::string::npos) << result.out;
   EXPECT_EQ(run_program({"info"}).exit_code, 0);
+  EXPECT_EQ(run_program({"info", "nvs", "classify"}).exit_code, 0);
   EXPECT_EQ(run_program({"info", "/nonexistent"}).exit_code, 1);
   EXPECT_EQ(run_program({"info", kModel, "/nonexistent"}).exit_code, 3);
 }
