@@ -48,10 +48,12 @@ void Muon::step_group(const std::vector<size_t>& group, const MuonOptions& optio
   if (members.empty()) {
     return;
   }
-  // bfloat16 is enough for a direction, and much faster.
-  const Tensor steps = orthogonalise(
-      torch::cat(directions),
-      {.steps = options.newton_schulz_steps, .precision = NewtonSchulzPrecision::kBfloat16});
+  // bfloat16 is enough for a direction, and faster; kernels of our own for it are the CPU's.
+  const Tensor gradients = torch::cat(directions);
+  const auto precision = gradients.is_cpu() ? NewtonSchulzPrecision::kBfloat16Products
+                                            : NewtonSchulzPrecision::kBfloat16;
+  const Tensor steps =
+      orthogonalise(gradients, {.steps = options.newton_schulz_steps, .precision = precision});
   const double aspect = static_cast<double>(steps.size(1)) / static_cast<double>(steps.size(2));
   const double rate = options.learning_rate * std::sqrt(std::max(1.0, aspect));
   int64_t start = 0;
