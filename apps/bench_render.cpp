@@ -99,7 +99,7 @@ void add_inference(const BenchRenderOptions& options,
                    const RenderTiming& like,
                    TimedCases& cases) {
   const auto model =
-      make_model(options);  // before there is no graph: such weights are not repacked
+      make_model(options);  // outside inference mode, in which weights could not be repacked
   choose_precision(*model, dtype, options.newton_schulz);
   const torch::InferenceMode inference;
   const ImageSize size = parse_image_size(like.size, "--size");

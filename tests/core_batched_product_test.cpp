@@ -51,6 +51,12 @@ std::vector<OperatorCase> product_cases() {
                        return run_product({in[0].slice(1, 3), in[1].slice(2, 0, cols / 32 * 32)});
                      },
                      {a, b}});
+    cases.push_back({name + ", out of rows one longer, b transposed",
+                     [](const auto& in) {
+                       const auto shorter = [](const Tensor& x) { return x.slice(2, 1); };
+                       return run_product({shorter(in[0]), shorter(in[1]).transpose(1, 2)});
+                     },
+                     {normal({batch, rows, inner + 1}), normal({batch, cols, inner + 1})}});
     cases.push_back({name + ", one b for all",
                      [batch = batch](const auto& in) {
                        return run_product({in[0], in[1].slice(0, 0, 1).expand({batch, -1, -1})});

@@ -1,6 +1,7 @@
 // Newton–Schulz: what it is to do, and its fast forms against the plain iteration in float64.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 #include "core/error.h"
 #include "core/ttt/dispatch.h"
@@ -81,6 +82,12 @@ TEST(NewtonSchulz, RecordedStepsHaveTheIterationsGradients) {
     }
   }
   expect_equal_to_reference(cases);
+}
+
+TEST(NewtonSchulz, RecordedStepsRefuseASecondDerivative) {
+  const Tensor g = normal({1, 6, 8}).requires_grad_(true);
+  const Tensor sum = orthogonalise(g, {}).square().sum();
+  EXPECT_THROW(torch::autograd::grad({sum}, {g}, {}, true, true), Error);
 }
 
 TEST(NewtonSchulz, RecordedStepsInFloat32AreAsCloseAsTheIteration) {

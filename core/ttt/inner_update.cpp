@@ -371,6 +371,7 @@ void update_on_tokens(const UpdateRule& rule,
   const FastWeights& weights = state.weights;
   const auto& [k, v, lr0, lr1, lr2] = tokens;
   if (rule.switches.normalise_gradient && !momentum.defined() &&
+      weights.w1.scalar_type() != torch::kBFloat16 &&
       !fused::records_graph({weights.w0, weights.w1, weights.w2, k, v, lr0, lr1, lr2}) &&
       has_product_newton_schulz(k, weights.w1.size(1), rule.newton_schulz)) {
     add_steps(rule, orthogonal_steps(rule, weights, tokens), state);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "core/ttt/blas.h"
 #include "core/ttt/newton_schulz_panels.h"
@@ -209,18 +210,21 @@ Tensor orthogonalise_batch(const Arithmetic& arithmetic,
                            const NewtonSchulzOptions& options) {
   const Tensor x = newton_schulz_panels::to_batch<T>(gradient, shape);
   const Tensor y = torch::empty_like(x);
-  newton_schulz_panels::for_matrices(shape.count, [&](int64_t begin, int64_t end) {
-    const int64_t size = shape.length * shape.side;
-    Iteration<T, Arithmetic> iteration(arithmetic, shape);
-    for (int64_t i = begin; i < end; ++i) {
-      T* const one = x.data_ptr<T>() + i * size;
-      T* const other = y.data_ptr<T>() + i * size;
-      const T* const result = iteration.run(options, shape.real_side, one, other);
-      if (result != other) {
-        std::copy_n(result, size, other);
-      }
-    }
-  });
+  newton_schulz_panels::for_matrices(
+      shape.count,
+      [&](int64_t begin, int64_t end) {
+        const int64_t size = shape.length * shape.side;
+        Iteration<T, Arithmetic> iteration(arithmetic, shape);
+        for (int64_t i = begin; i < end; ++i) {
+          T* const one = x.data_ptr<T>() + i * size;
+          T* const other = y.data_ptr<T>() + i * size;
+          const T* const result = iteration.run(options, shape.real_side, one, other);
+          if (result != other) {
+            std::copy_n(result, size, other);
+          }
+        }
+      },
+      shape.wide);
   return newton_schulz_panels::from_batch(y, shape, gradient);
 }
 

@@ -65,11 +65,13 @@ inline Tensor from_batch(const Tensor& x, const BatchShape& shape, const Tensor&
       .reshape(like.sizes());
 }
 
-// f(begin, end) over the matrices: whole ones to the threads where there are enough of them, else
-// the threads share each one's products.
+// f(begin, end) over the matrices: whole ones to the threads where there are enough of them, or
+// where `whole_only`; else the threads share each one's products.
 template <class F>
-void for_matrices(int64_t count, const F& f) {
-  if (count % at::get_num_threads() == 0) {
+void for_matrices(int64_t count, const F& f, bool whole_only = false) {
+  const int64_t threads = at::get_num_threads();
+  constexpr int64_t kEnough = 4;  // of them a thread: then a remainder leaves few threads idle
+  if (whole_only || count % threads == 0 || count >= kEnough * threads) {
     at::parallel_for(0, count, 1, f);
   } else {
     f(0, count);

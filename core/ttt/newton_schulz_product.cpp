@@ -2,6 +2,7 @@
 #include "core/ttt/newton_schulz_product.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/ttt/batched_product.h"
 #include "core/ttt/newton_schulz_gram.h"
@@ -83,19 +84,22 @@ TokenBasis basis_of(const Tensor& x) {
   const auto width = static_cast<int>(q.size(2));
   constexpr int kBlock = 64;  // of LAPACK's blocked algorithms
   const int work_size = kBlock * std::max(tokens, 1);
-  newton_schulz_panels::for_matrices(q.size(0), [&](int64_t begin, int64_t end) {
-    std::vector<T> tau(static_cast<size_t>(tokens));
-    std::vector<T> work(static_cast<size_t>(work_size));
-    for (int64_t i = begin; i < end; ++i) {
-      T* const one = q.data_ptr<T>() + i * tokens * width;
-      T* const triangle = r.data_ptr<T>() + i * tokens * tokens;
-      factorise(width, tokens, one, tau.data(), work.data(), work_size);
-      for (int64_t j = 0; j < tokens; ++j) {
-        std::copy_n(one + j * width, j + 1, triangle + j * tokens);
-      }
-      form_basis(width, tokens, one, tau.data(), work.data(), work_size);
-    }
-  });
+  newton_schulz_panels::for_matrices(
+      q.size(0),
+      [&](int64_t begin, int64_t end) {
+        std::vector<T> tau(static_cast<size_t>(tokens));
+        std::vector<T> work(static_cast<size_t>(work_size));
+        for (int64_t i = begin; i < end; ++i) {
+          T* const one = q.data_ptr<T>() + i * tokens * width;
+          T* const triangle = r.data_ptr<T>() + i * tokens * tokens;
+          factorise(width, tokens, one, tau.data(), work.data(), work_size);
+          for (int64_t j = 0; j < tokens; ++j) {
+            std::copy_n(one + j * width, j + 1, triangle + j * tokens);
+          }
+          form_basis(width, tokens, one, tau.data(), work.data(), work_size);
+        }
+      },
+      q.size(0) > 1);  // one: LAPACK has threads of its own
   return {q, r};
 }
 
@@ -120,8 +124,10 @@ OrthogonalFactors orthogonalise_factors(const Tensor& left,
   std::vector<Tensor> reduced;
   reduced.reserve(rights.size());
   for (const Tensor& right : rights) {  // R right
+    const auto factors =
+        options.precision == NewtonSchulzPrecision::kBfloat16Products ? right.scalar_type() : dtype;
     reduced.push_back(
-        batched_product(r.to(right.scalar_type()).transpose(1, 2), as_batch(right), dtype)
+        batched_product(r.to(factors).transpose(1, 2), as_batch(right).to(factors), dtype)
             .view(right.sizes()));
   }
   return {q.view(left.sizes()), orthogonalise(torch::stack(reduced), options).unbind(0)};

@@ -9,8 +9,8 @@ namespace parallax {
 // in the gradient's own precision, one step or more.
 bool has_recorded_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options);
 
-// orthogonalise() for such problems, differentiable once. Each step's X and A = Xᵀ X are kept; with
-// X' = a X + X P, P = b A + c A², and G the gradient of X',
+// orthogonalise() for such problems, differentiable once (PARALLAX_KERNELS=reference: twice). Each
+// step's X and A = Xᵀ X are kept; with X' = a X + X P, P = b A + c A², and G the gradient of X',
 //   S = Xᵀ G + Gᵀ X,  dX = a G + G P + X (b S + c (S A + A S)),
 // in which all but the products with X and G are symmetric and made by halves.
 Tensor orthogonalise_recorded(const Tensor& gradient,               // [..., rows, cols]

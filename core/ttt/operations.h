@@ -16,7 +16,8 @@ struct LayerShape {
 
 // Additions and multiplications in matrix products that one pass over the schedule cannot do
 // without, each product once. Element-wise work is not counted. Newton–Schulz counts as the
-// iteration is written, with one triangle of its symmetric products.
+// iteration is written, with one triangle of its symmetric products; of updates from few tokens, on
+// the tokens' factors.
 double needed_operations(const VariantSwitches& rule,
                          const NewtonSchulzOptions& newton_schulz,
                          const LayerShape& shape,

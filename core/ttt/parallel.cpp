@@ -65,10 +65,10 @@ Prefix scan_states(const UpdateRule& rule,
   const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights, rate), ranges);
   const Tensor values = gather_ranges(inputs.v, ranges);
   Tensor factors = range_momentum(rule, inputs, ranges);
-  const bool from_factors = switches.normalise_gradient && !factors.defined() &&
-                            !records_graph(start, inputs) &&
-                            has_product_newton_schulz(values, keys.size(3), rule.newton_schulz);
   const auto dtype = start.main.w1.scalar_type();
+  const bool from_factors = switches.normalise_gradient && !factors.defined() &&
+                            !records_graph(start, inputs) && dtype != torch::kBFloat16 &&
+                            has_product_newton_schulz(values, keys.size(3), rule.newton_schulz);
   Tensor steps;  // [batch, N, Dh, D]
   if (from_factors) {
     const auto [left, rights] = orthogonalise_factors(values, {keys}, rule.newton_schulz, dtype);
@@ -199,7 +199,8 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
       (!rule.switches.normalise_gradient && runs_in_cache(start, inputs))) {
     return {schedule};
   }
-  const bool tiled = has_tiled_form(rule, start, inputs, split_schedule(schedule));
+  const bool tiled =
+      runs_in_cache(start, inputs) && has_tiled_form(rule, start, inputs, split_schedule(schedule));
   const int64_t bytes_a_token = inputs.k.size(0) * w1.size(1) * inputs.k.element_size();
   const int64_t bytes_a_state = tiled ? 0 : w1.numel() * w1.element_size();
   std::vector<Schedule> segments(1);

@@ -15,9 +15,10 @@ namespace {
 
 // Tokens of a tile, as near a quarter of a head's width as chunks allow: then the masked products
 // within a tile cost a quarter of those with the states, and the latter are still large enough.
-constexpr int64_t kSmallestTile = 16;
-constexpr int64_t kSmallestMaskedTile = 32;  // fills panels
+constexpr int64_t kSmallestTile = 32;  // fills panels
 constexpr int64_t kLargestTile = 256;
+constexpr int64_t kSmallestUnmasked =
+    16;  // a chunk that is a tile by itself, with its state at hand
 
 // How many updates chunk i's queries have seen beyond i: 0 (apply, then update) or 1; −1 where the
 // ranges are not one chunk's update and application after the other.
@@ -40,12 +41,12 @@ int64_t updates_seen(const Ranges& ranges) {
 }
 
 // A multiple of the chunk; the chunk itself where a tile has no room for two.
-int64_t tile_length(const TttInputs& inputs, int64_t chunk) {
-  const int64_t wanted = std::clamp(inputs.k.size(2) / 4, kSmallestTile, kLargestTile);
-  if (chunk >= wanted) {
+int64_t tile_length(const InnerState& start, const TttInputs& inputs, int64_t chunk) {
+  const int64_t wanted = inputs.k.size(2) / 4;
+  if (runs_in_cache(start, inputs) && chunk >= std::max(wanted, kSmallestUnmasked)) {
     return chunk;
   }
-  return chunk * std::max<int64_t>(1, std::max(wanted, kSmallestMaskedTile) / chunk);
+  return chunk * std::max<int64_t>(1, std::clamp(wanted, kSmallestTile, kLargestTile) / chunk);
 }
 
 Tensor in_tiles(const Tensor& tokens, int64_t tiles, int64_t tile) {  // → [batch, tiles, tile, D]
@@ -63,7 +64,10 @@ struct Tiling {
   double factor = 1;  // of each chunk's step
 };
 
-Tiling tiling_of(const UpdateRule& rule, const TttInputs& inputs, const Ranges& ranges) {
+Tiling tiling_of(const UpdateRule& rule,
+                 const InnerState& start,
+                 const TttInputs& inputs,
+                 const Ranges& ranges) {
   const VariantSwitches& switches = rule.switches;
   const int64_t chunk = ranges.applying.front().length();
   const int64_t first = ranges.applying.front().start;
@@ -73,7 +77,7 @@ Tiling tiling_of(const UpdateRule& rule, const TttInputs& inputs, const Ranges& 
           .applied = ranges.applying.back().end - first,
           .updating = ranges.updating.back().end - first,
           .chunk = chunk,
-          .tile = tile_length(inputs, chunk),
+          .tile = tile_length(start, inputs, chunk),
           .seen = updates_seen(ranges),
           .factor = switches.inner_steps * sign};
 }
@@ -335,14 +339,14 @@ bool has_tiled_form(const UpdateRule& rule,
            has_product_newton_schulz(
                inputs.v.slice(1, 0, chunk), start.weights.w1.size(1), rule.newton_schulz);
   }
-  return tile_length(inputs, chunk) > chunk || runs_in_cache(start, inputs);
+  return tile_length(start, inputs, chunk) > chunk || runs_in_cache(start, inputs);
 }
 
 TttResult run_tiled(const UpdateRule& rule,
                     const InnerState& start,
                     const TttInputs& inputs,
                     const Ranges& ranges) {
-  const Tiling tiling = tiling_of(rule, inputs, ranges);
+  const Tiling tiling = tiling_of(rule, start, inputs, ranges);
   const Features features = features_of(rule, start, inputs, tiling);
   TttResult result{.state = start};
   Tensor& w1 = result.state.weights.w1;

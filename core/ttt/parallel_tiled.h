@@ -12,9 +12,9 @@ bool records_graph(const InnerState& start, const TttInputs& inputs);
 // True where run_tiled() has tiles one after the other, with the state in the processor's cache.
 bool runs_in_cache(const InnerState& start, const TttInputs& inputs);
 
-// True where the step is linear in the keys' products and memoryless, the chunks are equal, both
-// updated on and applied to, and tiles gain anything: then no result depends on how tokens are
-// grouped.
+// True where the steps are sums of the keys' products, or of those of what orthogonalising few
+// tokens leaves of them, and memoryless; the chunks are equal, both updated on and applied to; and
+// tiles gain anything.
 bool has_tiled_form(const UpdateRule& rule,
                     const InnerState& start,
                     const TttInputs& inputs,

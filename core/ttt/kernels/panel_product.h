@@ -60,11 +60,11 @@ struct PanelTables {
 extern const PanelTables kPanelsPortable;
 extern const PanelTables kPanelsAvx2;
 extern const PanelTables kPanelsAvx512;
-// The factors rounded to bfloat16, sums and the rest in float32: for processors with AVX-512 and
-// bfloat16 instructions.
+// The factors, b as it is, rounded to bfloat16, sums and the rest in float32: for processors with
+// AVX-512 and bfloat16 instructions.
 extern const PanelKernels<float> kPanelsBfloat16;
 // The same of factors that are bfloat16, rows an even number of them apart where their neighbours
-// are along the inner dimension; without a scale, and without adding to bfloat16.
+// are along the inner dimension; without a scale or symmetry, and without adding to bfloat16.
 extern const PanelProducts<BFloat16Bits> kPanelsOfBfloat16;
 extern const PanelProducts<BFloat16Bits, float> kPanelsOfBfloat16ToFloat32;
 

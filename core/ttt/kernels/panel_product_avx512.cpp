@@ -1,7 +1,6 @@
 // Products by panels for processors with AVX-512.
 #include "core/ttt/kernels/panel_product.h"
 
-#include <algorithm>
 #include <type_traits>
 #include <utility>
 

@@ -2,7 +2,6 @@
 // are bfloat16 or are rounded to it, their products summed in float32.
 #include <immintrin.h>
 
-#include <algorithm>
 #include <type_traits>
 #include <utility>
 
@@ -64,7 +63,7 @@ void pack_two_rows_in_tiles(const T* lower,
     Pair lanes[kLanes];
     pack_two_rows(lower + j,
                   upper != nullptr ? upper + j : nullptr,
-                  std::min<std::int64_t>(count - j, kLanes),
+                  count - j < kLanes ? count - j : kLanes,
                   1,
                   lanes);
     for (std::int64_t i = 0; i < kLanes && j + i < count; i += kTileRows) {
@@ -82,7 +81,7 @@ void pack_row(const T* row, std::int64_t count, Pair* pairs) {
     _mm256_mask_storeu_epi16(numbers + k, mask, _mm512_cvtepi32_epi16(loaded(row + k, mask, 1)));
   }
   if (count % 2 != 0) {
-    numbers[count] = 0;
+    __builtin_memset(numbers + count, 0, sizeof(*numbers));
   }
 }
 

@@ -130,7 +130,7 @@ void fetch_rows(const PanelProduct<T>& p, std::int64_t first) {
     }
     return;
   }
-  const std::int64_t last = std::min<std::int64_t>(first + kTileRows, p.rows);
+  const std::int64_t last = first + kTileRows < p.rows ? first + kTileRows : p.rows;
   for (std::int64_t i = first; i < last; ++i) {
     for (std::int64_t k = 0; k < p.inner; k += kLine) {
       __builtin_prefetch(p.a + i * p.a_row + k * p.a_inner);
@@ -145,7 +145,7 @@ void fetch_panel(const PanelProduct<T>& p,
                  std::int64_t first,
                  std::int64_t last) {
   constexpr std::int64_t kLine = kLineBytes / sizeof(T);
-  for (std::int64_t k = first; k < std::min(last, p.inner); ++k) {
+  for (std::int64_t k = first; k < last && k < p.inner; ++k) {
     for (std::int64_t j = 0; j < kPanelWidth<T>; j += kLine) {
       __builtin_prefetch(p.b + k * p.b_stride + col + j);
     }
@@ -168,15 +168,15 @@ void product_panel(const PanelProduct<T>& p,
   const auto from_row = [&](std::int64_t i) {
     return Strided<T>{p.a + i * p.a_row, p.a_row, p.a_inner};
   };
-  const std::int64_t fetched_a_tile = p.inner * kTileRows / std::max<std::int64_t>(p.rows, 1) + 1;
+  const std::int64_t rows_a_tile = p.inner * kTileRows / p.rows + 1;
   std::int64_t fetched = 0;
   for_tiles(p, col, [&](auto rows, std::int64_t i) {
     if (first) {
       fetch_rows(p, i + kTileRows);
     }
     if (next >= 0 && !p.b_transposed) {
-      fetch_panel(p, next, fetched, fetched + fetched_a_tile);
-      fetched += fetched_a_tile;
+      fetch_panel(p, next, fetched, fetched + rows_a_tile);
+      fetched += rows_a_tile;
     }
     product_tile<rows, kTileRegisters, Register<T>>(
         from_row(i), packed, kWidth, p.inner, p.c + i * p.c_stride + col, p.c_stride, p.add);
