@@ -1,5 +1,6 @@
 // `parallax bench`: that every kind measures something and says where. Times are not judged.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <nlohmann/json.hpp>
 
@@ -81,6 +82,26 @@ TEST(BenchCommand, BundledModelsReadRenderAndTrain) {
                       "bfloat16"})
                    .at("results"),
                4);
+}
+
+// Small outputs between large matrices that come and go once kept their memory from being used again:
+// 3.6 GiB here.
+TEST(BenchCommand, ManySmallStepsUseTheSameMemory) {
+  bench({"layer",
+         "--head-dim",
+         "256",
+         "--tokens",
+         "2048",
+         "--chunk",
+         "1",
+         "--variant",
+         "2",
+         "--form",
+         "recurrent"});
+  rusage largest{};
+  ASSERT_EQ(getrusage(RUSAGE_CHILDREN, &largest), 0);
+  constexpr int64_t kKibibytesAGibibyte = 1 << 20;
+  EXPECT_LT(largest.ru_maxrss, kKibibytesAGibibyte);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/ttt/parallel_tiled.h"
+
 namespace parallax {
 namespace {
 
@@ -40,6 +42,42 @@ void update_on_range(const UpdateRule& rule,
   }
 }
 
+// The outputs of the applying ranges, [batch, tokens, D], put where they belong at once: kept one
+// by one until the end, small ones would split the memory that each step's large ones come from.
+class Outputs {
+ public:
+  Outputs(const Schedule& schedule, bool records_graph) : records_graph_(records_graph) {
+    for (const ScheduleStep& step : schedule) {
+      tokens_ += step.apply ? step.end - step.start : 0;
+    }
+  }
+
+  void add(const Tensor& output) {
+    if (records_graph_ || output.size(1) == tokens_) {
+      parts_.push_back(output);
+      return;
+    }
+    if (parts_.empty()) {
+      parts_.push_back(torch::empty({output.size(0), tokens_, output.size(2)}, output.options()));
+    }
+    parts_.front().narrow(1, filled_, output.size(1)).copy_(output);
+    filled_ += output.size(1);
+  }
+
+  Tensor all() const {  // undefined where nothing was applied
+    if (parts_.empty()) {
+      return {};
+    }
+    return parts_.size() == 1 ? parts_.front() : torch::cat(parts_, 1);
+  }
+
+ private:
+  bool records_graph_;
+  int64_t tokens_ = 0;
+  int64_t filled_ = 0;
+  std::vector<Tensor> parts_;
+};
+
 }  // namespace
 
 TttResult run_recurrent(const UpdateRule& rule,
@@ -50,19 +88,17 @@ TttResult run_recurrent(const UpdateRule& rule,
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
   TttResult result{.state = start};
-  std::vector<Tensor> outputs;
+  Outputs outputs(schedule, records_graph(start, inputs));
   for (const ScheduleStep& step : schedule) {
     if (step.update) {
       update_on_range(rule, inputs, step, options.token_block, result.state);
     }
     if (step.apply) {
       const Tensor queries = query_range(rule.switches, inputs, step.start, step.end);
-      outputs.push_back(apply_fast_weights(rule.switches, queries, result.state.weights));
+      outputs.add(apply_fast_weights(rule.switches, queries, result.state.weights));
     }
   }
-  if (!outputs.empty()) {
-    result.output = outputs.size() == 1 ? outputs.front() : torch::cat(outputs, 1);
-  }
+  result.output = outputs.all();
   return result;
 }
 
