@@ -98,8 +98,8 @@ void add_inference(const BenchRenderOptions& options,
                    const std::string& dtype,
                    const RenderTiming& like,
                    TimedCases& cases) {
-  const auto model =
-      make_model(options);  // outside inference mode, in which weights could not be repacked
+  // Outside inference mode, in which weights could not be repacked.
+  const auto model = make_model(options);
   choose_precision(*model, dtype, options.newton_schulz);
   const torch::InferenceMode inference;
   const ImageSize size = parse_image_size(like.size, "--size");

@@ -1,7 +1,7 @@
 // `parallax info`: what a checkpoint, a scene or a folder holds, and whether it is sound.
 #include <fmt/ranges.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
 

@@ -3,6 +3,8 @@
 
 #include <fmt/ranges.h>
 
+#include <array>
+
 #include "core/error.h"
 #include "core/ttt/batched_product.h"
 #include "core/ttt/cuda/operators.h"
@@ -14,6 +16,10 @@ namespace parallax {
 namespace {
 
 constexpr double kWeightNormEps = 1e-5;
+
+constexpr std::array<Tensor FastWeights::*, 3> kMatrices = {&FastWeights::w0,
+                                                            &FastWeights::w1,
+                                                            &FastWeights::w2};
 
 std::string shape_text(const Tensor& tensor) {
   return tensor.defined() ? fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")) : "nothing";
@@ -152,6 +158,20 @@ FastWeights fused_gradient(const VariantSwitches& rule,
   return {.w0 = sum(factors.w0), .w1 = sum(factors.w1), .w2 = sum(factors.w2)};
 }
 
+FastWeights gradient_of_tokens(const UpdateRule& rule,
+                               const FastWeights& weights,
+                               const RangeTokens& tokens) {
+  FastWeights gradient = has_fused_kernels(tokens.k) && !keeps_published_order(rule)
+                             ? fused_gradient(rule.switches, weights, tokens)
+                             : reference_gradient(rule.switches, weights, tokens);
+  for (Tensor FastWeights::*matrix : kMatrices) {
+    if ((gradient.*matrix).defined()) {
+      gradient.*matrix = (gradient.*matrix).to(weights.w1.scalar_type());
+    }
+  }
+  return gradient;
+}
+
 // Each matrix's orthogonalised step out of its factors.
 FastWeights orthogonal_steps(const UpdateRule& rule,
                              const FastWeights& weights,
@@ -188,34 +208,23 @@ Tensor step_of(const UpdateRule& rule,
 }
 
 // Addition and weight normalisation.
-void add_step(const UpdateRule& rule,
-              const Tensor& step,
-              const Tensor& norms,
-              Tensor& weight,
-              Tensor& main) {
-  main = rule.switches.direction == Direction::kDescent ? main + step : main - step;
-  weight = main;
-  if (rule.switches.weight_norm != WeightNorm::kNone) {
-    weight = normalise_columns(rule, main, norms);
-  }
-  if (rule.switches.weight_norm != WeightNorm::kPre) {
-    main = weight;
-  }
-}
-
 void add_steps(const UpdateRule& rule, const FastWeights& steps, InnerState& state) {
-  const auto add = [&](Tensor FastWeights::*matrix) {
-    if ((steps.*matrix).defined()) {
-      add_step(rule,
-               steps.*matrix,
-               state.reference_norms.*matrix,
-               state.weights.*matrix,
-               state.main.*matrix);
+  const VariantSwitches& switches = rule.switches;
+  for (Tensor FastWeights::*matrix : kMatrices) {
+    const Tensor& step = steps.*matrix;
+    if (!step.defined()) {
+      continue;
     }
-  };
-  add(&FastWeights::w0);
-  add(&FastWeights::w1);
-  add(&FastWeights::w2);
+    Tensor& main = state.main.*matrix;
+    Tensor& weight = state.weights.*matrix;
+    main = switches.direction == Direction::kDescent ? main + step : main - step;
+    weight = switches.weight_norm == WeightNorm::kNone
+                 ? main
+                 : normalise_columns(rule, main, state.reference_norms.*matrix);
+    if (switches.weight_norm != WeightNorm::kPre) {
+      main = weight;
+    }
+  }
 }
 
 }  // namespace
@@ -326,16 +335,7 @@ FastWeights range_gradient(const UpdateRule& rule,
                            const TttInputs& inputs,
                            int64_t start,
                            int64_t end) {
-  const RangeTokens tokens = tokens_of_range(rule.switches, inputs, start, end);
-  FastWeights gradient = has_fused_kernels(inputs.k) && !keeps_published_order(rule)
-                             ? fused_gradient(rule.switches, weights, tokens)
-                             : reference_gradient(rule.switches, weights, tokens);
-  for (Tensor* matrix : {&gradient.w0, &gradient.w1, &gradient.w2}) {
-    if (matrix->defined()) {
-      *matrix = matrix->to(weights.w1.scalar_type());
-    }
-  }
-  return gradient;
+  return gradient_of_tokens(rule, weights, tokens_of_range(rule.switches, inputs, start, end));
 }
 
 Tensor momentum_of_range(const VariantSwitches& rule,
@@ -353,7 +353,7 @@ void close_step(const UpdateRule& rule,
                 const Tensor& momentum,
                 InnerState& state) {
   FastWeights steps;
-  for (Tensor FastWeights::*matrix : {&FastWeights::w0, &FastWeights::w1, &FastWeights::w2}) {
+  for (Tensor FastWeights::*matrix : kMatrices) {
     if ((gradient.*matrix).defined()) {
       steps.*matrix = step_of(rule, gradient.*matrix, momentum, state.velocity.*matrix);
     }
@@ -377,7 +377,7 @@ void update_on_tokens(const UpdateRule& rule,
     add_steps(rule, orthogonal_steps(rule, weights, tokens), state);
     return;
   }
-  close_step(rule, range_gradient(rule, weights, inputs, start, end), momentum, state);
+  close_step(rule, gradient_of_tokens(rule, weights, tokens), momentum, state);
 }
 
 }  // namespace parallax

@@ -10,8 +10,6 @@
 namespace parallax {
 namespace {
 
-constexpr double kFrobeniusEps = 1e-7;
-
 Tensor frobenius_scale(const Tensor& gradient) {     // [..., rows, cols] → [..., 1, 1]
   if (gradient.scalar_type() == torch::kBFloat16) {  // with the published code's rounding
     return gradient.norm(2, {-2, -1}, true) + kFrobeniusEps;

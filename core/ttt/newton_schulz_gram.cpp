@@ -14,7 +14,6 @@ namespace {
 
 using kernels::PanelKernels;
 using newton_schulz_panels::BatchShape;
-using newton_schulz_panels::kFrobeniusEps;
 
 // identity · I + rest
 template <class T>

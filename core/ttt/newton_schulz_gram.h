@@ -5,6 +5,8 @@
 
 namespace parallax {
 
+inline constexpr double kFrobeniusEps = 1e-7;  // added to the norm that a gradient is divided by
+
 const QuinticCoefficients& coefficients_of_step(const NewtonSchulzOptions& options, int step);
 
 // True where products are to be made in bfloat16, and this machine is fast at them.

@@ -4,12 +4,9 @@
 
 #include <algorithm>
 
-#include "core/ttt/newton_schulz.h"
 #include "core/ttt/panel_product.h"
 
 namespace parallax::newton_schulz_panels {
-
-inline constexpr double kFrobeniusEps = 1e-7;
 
 // A batch of matrices X, each [length, side] in memory, of which real_side columns are in use; or,
 // where `wide`, [side, length] without columns to spare.

@@ -49,10 +49,10 @@ void dorgqr_(const int* rows,
 namespace parallax {
 namespace {
 
-// xᵀ = Q R for x [batch, tokens, width], tokens ≤ width.
+// xᵀ = Q R for x [..., tokens, width], tokens ≤ width.
 struct TokenBasis {
-  Tensor q_transposed;  // [batch, tokens, width], orthonormal rows
-  Tensor r_transposed;  // [batch, tokens, tokens], lower triangular
+  Tensor q_transposed;  // [..., tokens, width], orthonormal rows
+  Tensor r_transposed;  // [..., tokens, tokens], lower triangular
 };
 
 template <class T>
@@ -79,13 +79,16 @@ void form_basis(int width, int tokens, T* x, const T* tau, T* work, int work_siz
 template <class T>
 TokenBasis basis_of(const Tensor& x) {
   const Tensor q = x.to(c10::CppTypeToScalarType<T>::value, false, true).contiguous();
-  const Tensor r = torch::zeros({q.size(0), q.size(1), q.size(1)}, q.options());
-  const auto tokens = static_cast<int>(q.size(1));
-  const auto width = static_cast<int>(q.size(2));
+  std::vector<int64_t> triangle_shape = q.sizes().vec();
+  triangle_shape.back() = q.size(-2);
+  const Tensor r = torch::zeros(triangle_shape, q.options());
+  const auto tokens = static_cast<int>(q.size(-2));
+  const auto width = static_cast<int>(q.size(-1));
+  const int64_t count = q.numel() / (q.size(-2) * q.size(-1));
   constexpr int kBlock = 64;  // of LAPACK's blocked algorithms
   const int work_size = kBlock * std::max(tokens, 1);
   newton_schulz_panels::for_matrices(
-      q.size(0),
+      count,
       [&](int64_t begin, int64_t end) {
         std::vector<T> tau(static_cast<size_t>(tokens));
         std::vector<T> work(static_cast<size_t>(work_size));
@@ -99,11 +102,9 @@ TokenBasis basis_of(const Tensor& x) {
           form_basis(width, tokens, one, tau.data(), work.data(), work_size);
         }
       },
-      q.size(0) > 1);  // one: LAPACK has threads of its own
+      count > 1);  // one: LAPACK has threads of its own
   return {q, r};
 }
-
-Tensor as_batch(const Tensor& x) { return x.reshape({-1, x.size(-2), x.size(-1)}); }
 
 }  // namespace
 
@@ -119,18 +120,15 @@ OrthogonalFactors orthogonalise_factors(const Tensor& left,
                                         const std::vector<Tensor>& rights,
                                         const NewtonSchulzOptions& options,
                                         torch::Dtype dtype) {
-  const Tensor tokens = as_batch(left);
-  const auto [q, r] = dtype == torch::kFloat64 ? basis_of<double>(tokens) : basis_of<float>(tokens);
+  const auto [q, r] = dtype == torch::kFloat64 ? basis_of<double>(left) : basis_of<float>(left);
   std::vector<Tensor> reduced;
   reduced.reserve(rights.size());
   for (const Tensor& right : rights) {  // R right
     const auto factors =
         options.precision == NewtonSchulzPrecision::kBfloat16Products ? right.scalar_type() : dtype;
-    reduced.push_back(
-        batched_product(r.to(factors).transpose(1, 2), as_batch(right).to(factors), dtype)
-            .view(right.sizes()));
+    reduced.push_back(batched_product(r.to(factors).transpose(-2, -1), right.to(factors), dtype));
   }
-  return {q.view(left.sizes()), orthogonalise(torch::stack(reduced), options).unbind(0)};
+  return {q, orthogonalise(torch::stack(reduced), options).unbind(0)};
 }
 
 Tensor product_of_factors(const Tensor& left,

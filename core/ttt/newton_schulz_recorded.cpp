@@ -13,7 +13,6 @@ using kernels::PanelKernels;
 using newton_schulz_panels::add_product;
 using newton_schulz_panels::add_symmetric_product;
 using newton_schulz_panels::BatchShape;
-using newton_schulz_panels::kFrobeniusEps;
 using newton_schulz_panels::symmetric_inner_product;
 
 // What one step of one matrix leaves for its adjoint.

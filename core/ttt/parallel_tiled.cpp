@@ -17,8 +17,8 @@ namespace {
 // within a tile cost a quarter of those with the states, and the latter are still large enough.
 constexpr int64_t kSmallestTile = 32;  // fills panels
 constexpr int64_t kLargestTile = 256;
-constexpr int64_t kSmallestUnmasked =
-    16;  // a chunk that is a tile by itself, with its state at hand
+// Of a chunk that is a tile by itself, with its state at hand.
+constexpr int64_t kSmallestUnmasked = 16;
 
 // How many updates chunk i's queries have seen beyond i: 0 (apply, then update) or 1; −1 where the
 // ranges are not one chunk's update and application after the other.
@@ -146,7 +146,7 @@ struct HeadPass {
 
 template <class T>
 struct Workspace {
-  std::vector<T> scores;  // [tile, tile]
+  std::vector<T> scores;  // [tile, tile] where tiles hold several chunks
   std::vector<T> packed;  // the panel kernels' scratch
 };
 
@@ -256,7 +256,10 @@ Tensor run_heads(const Features& features, const Tiling& tiling, const Tensor& s
   const Tensor output =
       torch::empty({queries.size(0), tiling.applied, values.size(2)}, values.options());
   at::parallel_for(0, queries.size(0), 1, [&](int64_t begin, int64_t end) {
-    Workspace<T> work{.scores = std::vector<T>(static_cast<size_t>(tiling.tile * tiling.tile))};
+    Workspace<T> work;
+    if (tiling.tile > tiling.chunk) {
+      work.scores.resize(static_cast<size_t>(tiling.tile * tiling.tile));
+    }
     for (int64_t head = begin; head < end; ++head) {
       const auto of_head = [head](const Tensor& x) {
         return x.data_ptr<T>() + head * x.size(1) * x.size(2);
