@@ -134,13 +134,11 @@ GradientFactors gradient_factors(const VariantSwitches& rule,
     const Tensor target = effective_values(rule, k, v, weights);
     return {.w1 = {feature_map(rule, k, weights, lr1), target}};
   }
-  const auto dtype = k.scalar_type();
-  const Tensor w1 = weights.w1.to(dtype);
-  const Tensor gate = batched_product(k, weights.w0.to(dtype));
-  const Tensor value = batched_product(k, weights.w2.to(dtype));
+  const Tensor gate = batched_product(k, weights.w0);
+  const Tensor value = batched_product(k, weights.w2);
   const Tensor target =
-      rule.loss == InnerLoss::kMse ? v - batched_product(swiglu(gate, value), w1) : v;
-  const Tensor d_hidden = batched_product(target, w1.transpose(1, 2));
+      rule.loss == InnerLoss::kMse ? v - batched_product(swiglu(gate, value), weights.w1) : v;
+  const Tensor d_hidden = batched_product(target, weights.w1.transpose(1, 2));
   const InnerFactors factors = inner_factors(gate, value, d_hidden, lr0, lr1, lr2);
   return {.w0 = {k, factors.da}, .w1 = {factors.h, target}, .w2 = {k, factors.dm}};
 }
@@ -150,10 +148,10 @@ FastWeights fused_gradient(const VariantSwitches& rule,
                            const RangeTokens& tokens) {
   const GradientFactors factors = gradient_factors(rule, weights, tokens);
   const auto sum = [&](const TokenFactors& of_matrix) {
-    return of_matrix.left.defined()
-               ? batched_product(
-                     of_matrix.left.transpose(1, 2), of_matrix.right, weights.w1.scalar_type())
-               : Tensor();
+    return of_matrix.left.defined() ? batched_product(of_matrix.left.transpose(1, 2),
+                                                      of_matrix.right,
+                                                      {.result = weights.w1.scalar_type()})
+                                    : Tensor();
   };
   return {.w0 = sum(factors.w0), .w1 = sum(factors.w1), .w2 = sum(factors.w2)};
 }
@@ -181,13 +179,13 @@ FastWeights orthogonal_steps(const UpdateRule& rule,
   const auto dtype = weights.w1.scalar_type();
   // Tokens are reduced on the side of width D, which keys and values have.
   const auto [values, hidden] =
-      orthogonalise_factors(factors.w1.right, {factors.w1.left}, options, dtype);
-  FastWeights steps{.w1 = product_of_factors(hidden.front(), values, options)};
+      orthogonalise_factors(factors.w1.right, {factors.w1.left}, options, dtype).front();
+  FastWeights steps{.w1 = product_of_factors({hidden, values}, options)};
   if (factors.w0.left.defined()) {
-    const auto [keys, kernel] = orthogonalise_factors(
+    const std::vector<LeftAndRight> kernel = orthogonalise_factors(
         factors.w0.left, {factors.w0.right, factors.w2.right}, options, dtype);
-    steps.w0 = product_of_factors(keys, kernel[0], options);
-    steps.w2 = product_of_factors(keys, kernel[1], options);
+    steps.w0 = product_of_factors(kernel[0], options);
+    steps.w2 = product_of_factors(kernel[1], options);
   }
   return steps;
 }
@@ -306,14 +304,13 @@ Tensor feature_map(const VariantSwitches& rule,
   if (rule.kernel == FastKernel::kIdentity) {
     return rate.defined() ? x * rate.to(dtype) : x;
   }
-  return swiglu(
-      batched_product(x, weights.w0.to(dtype)), batched_product(x, weights.w2.to(dtype)), rate);
+  return swiglu(batched_product(x, weights.w0), batched_product(x, weights.w2), rate);
 }
 
 Tensor apply_fast_weights(const VariantSwitches& rule,
                           const Tensor& x,
                           const FastWeights& weights) {
-  return batched_product(feature_map(rule, x, weights), weights.w1.to(x.scalar_type()));
+  return batched_product(feature_map(rule, x, weights), weights.w1);
 }
 
 Tensor query_range(const VariantSwitches& rule,

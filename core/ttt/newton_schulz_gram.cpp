@@ -14,44 +14,48 @@ namespace {
 
 using kernels::PanelKernels;
 using newton_schulz_panels::BatchShape;
+using newton_schulz_panels::Terms;
 
-// identity · I + rest
+// Too thin to fill panels.
+bool is_thin(const Tensor& gradient) {
+  return std::min(gradient.size(-2), gradient.size(-1)) < kernels::kPanelMultiple;
+}
+
+// scale · (identity · I + rest)
 template <class T>
 struct ShiftedMatrix {
   T identity = 1;
   T* rest = nullptr;  // [side, side]
+  T scale = 1;
 };
 
-// What the iteration does with X [length, side] and matrices [side, side], in the kernel's
-// precision.
+// What the iteration does with X and symmetric matrices [side, side], in the kernel's precision.
 template <class T>
 class PanelArithmetic {
  public:
   PanelArithmetic(const PanelKernels<T>& kernel, const BatchShape& shape)
-      : kernel_(kernel), length_(shape.length), side_(shape.side) {}
+      : kernel_(kernel), shape_(shape) {}
 
   void gram(const T* x, T* gram) const {
-    newton_schulz_panels::symmetric_inner_product(kernel_, length_, side_, x, x, gram);
+    newton_schulz_panels::symmetric_inner_product<T>(kernel_, shape_, x, x, {}, gram);
   }
 
-  // c ← c + scale · a b, of symmetric matrices that commute.
-  void add_product(T scale, const T* a, const T* b, T* c) const {
-    newton_schulz_panels::add_symmetric_product(kernel_, side_, scale, a, b, c);
+  // c ← scale · a b + terms, of matrices that commute.
+  void multiply(T scale, const T* a, const T* b, const Terms<T>& terms, T* c) const {
+    newton_schulz_panels::symmetric_product<T>(kernel_, shape_.side, scale, a, b, terms, c);
   }
 
-  // y ← y + x factor
-  void add_applied(const T* x, const T* factor, T* y) const {
-    newton_schulz_panels::add_product(kernel_, length_, side_, x, factor, y);
-  }
-
-  void combine(T alpha, const T* x, T beta, const T* y, int64_t count, T* out) const {
-    kernel_.combine(alpha, x, beta, y, count, out);
+  // y ← factor on x's side, where x's other dimension has this length.
+  void apply(const ShiftedMatrix<T>& factor, const T* x, int64_t length, T* y) const {
+    BatchShape shape = shape_;
+    shape.length = length;
+    newton_schulz_panels::product_with_symmetric<T>(
+        kernel_, shape, factor.scale, x, factor.rest, {factor.scale * factor.identity, x}, y);
   }
 
  private:
   const PanelKernels<T>& kernel_;
-  int64_t length_;
-  int64_t side_;
+  BatchShape shape_;
 };
 
 // The same of a few long rows, X [side, length] in memory.
@@ -61,19 +65,28 @@ class ThinArithmetic {
   explicit ThinArithmetic(const BatchShape& shape) : length_(shape.length), side_(shape.side) {}
 
   void gram(const T* x, T* gram) const {
-    multiply<T>(1, {x, length_}, {x, length_, true}, {side_, length_, side_}, 0, gram, side_);
+    parallax::multiply<T>(
+        1, {x, length_}, {x, length_, true}, {side_, length_, side_}, 0, gram, side_);
   }
 
-  void add_product(T scale, const T* a, const T* b, T* c) const {
-    kernel_.add_small_product(side_, scale, a, b, c);
+  void multiply(T scale, const T* a, const T* b, const Terms<T>& terms, T* c) const {
+    kernel_.small_product({.rows = side_,
+                           .a = a,
+                           .b = b,
+                           .c = c,
+                           .scale = scale,
+                           .x = terms.x,
+                           .x_scale = terms.x_scale,
+                           .y = terms.y,
+                           .y_scale = terms.y_scale});
   }
 
-  void add_applied(const T* x, const T* factor, T* y) const {
-    multiply<T>(1, {factor, side_}, {x, length_}, {side_, side_, length_}, 1, y, length_);
-  }
-
-  void combine(T alpha, const T* x, T beta, const T* y, int64_t count, T* out) const {
-    kernel_.combine(alpha, x, beta, y, count, out);
+  void apply(const ShiftedMatrix<T>& factor, const T* x, int64_t length, T* y) const {
+    for (int64_t i = 0; i < side_; ++i) {
+      factor.rest[i * side_ + i] += factor.identity;
+    }
+    parallax::multiply<T>(
+        factor.scale, {factor.rest, side_}, {x, length}, {side_, side_, length}, 0, y, length);
   }
 
  private:
@@ -82,71 +95,106 @@ class ThinArithmetic {
   int64_t side_;
 };
 
-// The iteration on one matrix X of the batch, and the matrices that it is made in.
+// One matrix of the batch, and where what becomes of it is to be.
+template <class T>
+struct IterationCase {
+  const T* x = nullptr;
+  T* result = nullptr;  // as x
+  // What the last factor is applied to instead of X [side, length]; null: it is X.
+  const T* companion = nullptr;   // [side, companion_length]
+  T* companion_result = nullptr;  // the same
+  int64_t companion_length = 0;
+};
+
+// The iteration on one matrix X after the other, and the matrices that it is made in.
 template <class T, class Arithmetic>
 class Iteration {
  public:
   Iteration(const Arithmetic& arithmetic, const BatchShape& shape)
       : arithmetic_(arithmetic),
         length_(shape.length),
+        real_side_(shape.real_side),
         side_(shape.side),
         size_(shape.side * shape.side),
-        memory_(std::make_unique_for_overwrite<T[]>(static_cast<size_t>(kMatrices * size_))) {
+        memory_(std::make_unique_for_overwrite<T[]>(
+            static_cast<size_t>(kMatrices * size_ + shape.length * shape.side))),
+        between_(memory_.get() + kMatrices * size_) {
     for (int i = 0; i < kMatrices; ++i) {
       matrices_[i] = memory_.get() + i * size_;
     }
   }
 
-  // x and y are overwritten; returns the one that the result is in.
-  T* run(const NewtonSchulzOptions& options, int64_t real_side, T* x, T* y) {
+  void run(const NewtonSchulzOptions& options, const IterationCase<T>& c) {
+    const T* x = c.x;
     for (int done = 0; done < options.steps;) {
-      ShiftedMatrix<T> gram = gram_of(x, real_side);
-      T scale = 1;
-      if (done == 0) {  // ‖X‖² is the trace
-        const T norm = std::sqrt(gram.identity * static_cast<T>(real_side));
-        scale = 1 / (norm + static_cast<T>(kFrobeniusEps));
-        gram.identity *= scale * scale;
-        scale_by(scale * scale, gram.rest, size_);
-      }
       const int steps = steps_of_block(options.steps - done);
-      ShiftedMatrix<T> factor = factor_of_steps(options, done, steps, gram);
-      if (done == 0) {
-        factor.identity *= scale;
-        scale_by(scale, factor.rest, size_);
-      }
-      apply(factor, x, y);
-      std::swap(x, y);
+      const ShiftedMatrix<T> factor = factor_of_block(options, done, steps, x);
       done += steps;
+      if (done == options.steps && c.companion != nullptr) {
+        arithmetic_.apply(factor, c.companion, c.companion_length, c.companion_result);
+        break;
+      }
+      // In turn, so that the last is the result.
+      T* const y = is_even(blocks_of(options.steps - done) - (c.companion != nullptr ? 1 : 0))
+                       ? c.result
+                       : between_;
+      arithmetic_.apply(factor, x, length_, y);
+      x = y;
     }
-    return x;
+    if (x == c.x) {
+      std::copy_n(x, length_ * side_, c.result);
+    }
   }
 
  private:
   // How many steps share one Gram matrix: as many as keep small singular values' digits.
   static int steps_of_block(int left) { return std::min(left, left % 2 == 1 ? 3 : 2); }
 
-  static void scale_by(T factor, T* x, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) {
-      x[i] *= factor;
+  static int blocks_of(int steps) {
+    int blocks = 0;
+    for (; steps > 0; ++blocks) {
+      steps -= steps_of_block(steps);
     }
+    return blocks;
   }
 
+  static bool is_even(int number) { return number % 2 == 0; }
+
   // Xᵀ X, with the mean of its diagonal as the multiple of the identity.
-  ShiftedMatrix<T> gram_of(const T* x, int64_t real_side) {
+  ShiftedMatrix<T> gram_of(const T* x) {
     T* const gram = matrices_[kGram];
     arithmetic_.gram(x, gram);
     T trace = 0;
-    for (int64_t i = 0; i < real_side; ++i) {
+    for (int64_t i = 0; i < real_side_; ++i) {
       trace += gram[i * side_ + i];
     }
-    const T mean = trace / static_cast<T>(real_side);
+    const T mean = trace / static_cast<T>(real_side_);
     for (int64_t i = 0; i < side_; ++i) {
       gram[i * side_ + i] -= mean;
     }
     return {mean, gram};
   }
 
-  // The product of `steps` polynomials a I + b A + c A², with A ← P A P after each. Destroys A.
+  // What `steps` steps on X multiply it by, its scaling to start with included.
+  ShiftedMatrix<T> factor_of_block(const NewtonSchulzOptions& options,
+                                   int done,
+                                   int steps,
+                                   const T* x) {
+    ShiftedMatrix<T> gram = gram_of(x);
+    if (done > 0) {
+      return factor_of_steps(options, done, steps, gram);
+    }
+    const T norm = std::sqrt(gram.identity * static_cast<T>(real_side_));  // ‖X‖² is the trace
+    const T scale = 1 / (norm + static_cast<T>(kFrobeniusEps));
+    gram.identity *= scale * scale;
+    gram.scale = scale * scale;
+    ShiftedMatrix<T> factor = factor_of_steps(options, done, steps, gram);
+    factor.scale = scale;
+    return factor;
+  }
+
+  // The product of `steps` polynomials a I + b A + c A², with A ← P A P after each, of A = d I + s
+  // E. Destroys A.
   ShiftedMatrix<T> factor_of_steps(const NewtonSchulzOptions& options,
                                    int done,
                                    int steps,
@@ -154,31 +202,30 @@ class Iteration {
     ShiftedMatrix<T> result;
     T* const e = gram.rest;
     T d = gram.identity;
+    T s = gram.scale;
     for (int step = 0; step < steps; ++step) {
       const auto& triple = coefficients_of_step(options, done + step);
       const T a = static_cast<T>(triple[0]);
       const T b = static_cast<T>(triple[1]);
       const T c = static_cast<T>(triple[2]);
-      // With A = d I + E: P = p I + R, p = a + b d + c d², R = (b + 2 c d) E + c E².
+      // P = p I + R, p = a + b d + c d², R = (b + 2 c d) s E + c s² E².
       const T p = a + b * d + c * d * d;
       T* const r = matrices_[kPolynomial];
       T* const product = matrices_[kProduct];
-      arithmetic_.combine(b + 2 * c * d, e, 0, e, size_, r);
-      arithmetic_.add_product(c, e, e, r);
+      arithmetic_.multiply(c * s * s, e, e, {(b + 2 * c * d) * s, e}, r);
       if (step + 1 < steps) {
-        // A P = d p I + W with W = p E + d R + E R, and P A P = d p² I + p W + d p R + R W.
-        arithmetic_.combine(p, e, d, r, size_, product);
-        arithmetic_.add_product(1, e, r, product);
-        arithmetic_.combine(p, product, d * p, r, size_, e);
-        arithmetic_.add_product(1, r, product, e);
+        // A P = d p I + W with W = p s E + d R + s E R, and P A P = d p² I + p W + d p R + R W.
+        arithmetic_.multiply(s, e, r, {p * s, e, d, r}, product);
+        arithmetic_.multiply(1, r, product, {p, product, d * p, r}, e);
         d *= p * p;
+        s = 1;
       }
       if (step == 0) {
         result.identity = p;
         std::swap(matrices_[kFactor], matrices_[kPolynomial]);
       } else {  // (p I + R) (identity · I + factor)
-        arithmetic_.combine(p, matrices_[kFactor], result.identity, r, size_, product);
-        arithmetic_.add_product(1, r, matrices_[kFactor], product);
+        T* const factor = matrices_[kFactor];
+        arithmetic_.multiply(1, r, factor, {p, factor, result.identity, r}, product);
         std::swap(matrices_[kFactor], matrices_[kProduct]);
         result.identity *= p;
       }
@@ -187,56 +234,84 @@ class Iteration {
     return result;
   }
 
-  void apply(const ShiftedMatrix<T>& factor, const T* x, T* y) {  // y = x factor
-    arithmetic_.combine(factor.identity, x, 0, x, length_ * side_, y);
-    arithmetic_.add_applied(x, factor.rest, y);
-  }
-
   enum Matrix { kGram, kPolynomial, kProduct, kFactor, kMatrices };
 
   Arithmetic arithmetic_;
   int64_t length_;
+  int64_t real_side_;
   int64_t side_;
   int64_t size_;
   std::unique_ptr<T[]> memory_;
+  T* between_;  // X between blocks of steps
   T* matrices_[kMatrices] = {};
 };
 
+// `companion` [..., side, length], for X [..., side, length] alone: what the last factor is applied
+// to instead, and what it is replaced by; the same for all leading dimensions that it lacks.
 template <class T, class Arithmetic>
 Tensor orthogonalise_batch(const Arithmetic& arithmetic,
                            const BatchShape& shape,
                            const Tensor& gradient,
-                           const NewtonSchulzOptions& options) {
-  const Tensor x = newton_schulz_panels::to_batch<T>(gradient, shape);
-  const Tensor y = torch::empty_like(x);
+                           const NewtonSchulzOptions& options,
+                           Tensor* companion) {
+  const Tensor x = newton_schulz_panels::as_batch<T>(gradient, shape);
+  const Tensor y = torch::empty(x.sizes(), x.options());
+  Tensor companions;
+  Tensor companion_results;
+  if (companion != nullptr) {
+    companions = companion->to(x.scalar_type()).contiguous();
+    std::vector<int64_t> sizes = gradient.sizes().vec();
+    sizes.back() = companions.size(-1);
+    companion_results = torch::empty(sizes, x.options());
+  }
   newton_schulz_panels::for_matrices(
       shape.count,
       [&](int64_t begin, int64_t end) {
-        const int64_t size = shape.length * shape.side;
         Iteration<T, Arithmetic> iteration(arithmetic, shape);
         for (int64_t i = begin; i < end; ++i) {
-          T* const one = x.data_ptr<T>() + i * size;
-          T* const other = y.data_ptr<T>() + i * size;
-          const T* const result = iteration.run(options, shape.real_side, one, other);
-          if (result != other) {
-            std::copy_n(result, size, other);
+          const int64_t offset = i * shape.length * shape.side;
+          IterationCase<T> one{.x = x.data_ptr<T>() + offset, .result = y.data_ptr<T>() + offset};
+          if (companion != nullptr) {
+            one.companion_length = companions.size(-1);
+            const int64_t size = shape.side * one.companion_length;
+            one.companion = companions.data_ptr<T>() + i * size % companions.numel();
+            one.companion_result = companion_results.data_ptr<T>() + i * size;
           }
+          iteration.run(options, one);
         }
       },
-      shape.wide);
+      is_thin(gradient));
+  if (companion != nullptr) {
+    *companion = companion_results;
+  }
   return newton_schulz_panels::from_batch(y, shape, gradient);
 }
 
 template <class T>
 Tensor orthogonalise_as(const PanelKernels<T>& kernel,
                         const Tensor& gradient,
-                        const NewtonSchulzOptions& options) {
-  if (std::min(gradient.size(-2), gradient.size(-1)) < kernels::kPanelMultiple) {
+                        const NewtonSchulzOptions& options,
+                        Tensor* companion) {
+  if (is_thin(gradient)) {
     const BatchShape shape = newton_schulz_panels::wide_shape(gradient);
-    return orthogonalise_batch<T>(ThinArithmetic<T>(shape), shape, gradient, options);
+    return orthogonalise_batch<T>(ThinArithmetic<T>(shape), shape, gradient, options, companion);
   }
-  const BatchShape shape = newton_schulz_panels::tall_shape(gradient);
-  return orthogonalise_batch<T>(PanelArithmetic<T>(kernel, shape), shape, gradient, options);
+  const BatchShape shape = newton_schulz_panels::panel_shape(gradient);
+  return orthogonalise_batch<T>(
+      PanelArithmetic<T>(kernel, shape), shape, gradient, options, companion);
+}
+
+Tensor orthogonalise_any(const Tensor& gradient,
+                         const NewtonSchulzOptions& options,
+                         Tensor* companion) {
+  if (gradient.scalar_type() == torch::kFloat64) {
+    return orthogonalise_as<double>(panel_kernels<double>(), gradient, options, companion);
+  }
+  return orthogonalise_as<float>(
+      multiplies_in_bfloat16(gradient, options) ? kernels::kPanelsBfloat16 : panel_kernels<float>(),
+      gradient,
+      options,
+      companion);
 }
 
 }  // namespace
@@ -254,13 +329,22 @@ bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& o
 }
 
 Tensor orthogonalise_gram(const Tensor& gradient, const NewtonSchulzOptions& options) {
-  if (gradient.scalar_type() == torch::kFloat64) {
-    return orthogonalise_as<double>(panel_kernels<double>(), gradient, options);
-  }
-  return orthogonalise_as<float>(
-      multiplies_in_bfloat16(gradient, options) ? kernels::kPanelsBfloat16 : panel_kernels<float>(),
-      gradient,
-      options);
+  return orthogonalise_any(gradient, options, nullptr);
+}
+
+bool takes_last_factor(const Tensor& gradient, const Tensor& left) {
+  const BatchShape shape = newton_schulz_panels::panel_shape(gradient);
+  return left.size(-1) <= gradient.size(-1) &&
+         (is_thin(gradient) ||
+          (shape.wide && !shape.transposed && left.size(-1) % kernels::kPanelMultiple == 0));
+}
+
+LeftAndRight orthogonalise_beside(const Tensor& gradient,
+                                  const Tensor& left,
+                                  const NewtonSchulzOptions& options) {
+  Tensor companion = left;
+  const Tensor right = orthogonalise_any(gradient, options, &companion);
+  return {companion, right};
 }
 
 }  // namespace parallax

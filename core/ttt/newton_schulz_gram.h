@@ -27,4 +27,21 @@ bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& o
 Tensor orthogonalise_gram(const Tensor& gradient,               // [..., rows, cols]
                           const NewtonSchulzOptions& options);  // → [..., rows, cols]
 
+// leftᵀ orthogonalise(right) as leftᵀ right again, where the last symmetric factor of the iteration
+// is multiplied with the left side: that is less work where it is the narrower one.
+struct LeftAndRight {
+  Tensor left;   // [..., rows, width]
+  Tensor right;  // [..., rows, cols]
+};
+
+// Whether `left` fills the kernels, and is not the wider one. rows ≤ cols.
+bool takes_last_factor(const Tensor& gradient,  // [..., rows, cols]
+                       const Tensor& left);     // [..., rows, width]
+
+// For problems that has_gram_newton_schulz() and takes_last_factor() are true for. `left` may lack
+// leading dimensions of the gradient, along which it is then the same.
+LeftAndRight orthogonalise_beside(const Tensor& gradient,
+                                  const Tensor& left,
+                                  const NewtonSchulzOptions& options);
+
 }  // namespace parallax

@@ -8,8 +8,8 @@
 
 namespace parallax::newton_schulz_panels {
 
-// A batch of matrices X, each [length, side] in memory, of which real_side columns are in use; or,
-// where `wide`, [side, length] without columns to spare.
+// A batch of matrices X in memory, each [length, side], of which real_side columns are in use and
+// the others zeros; or, where `wide`, [side, length] without any to spare.
 struct BatchShape {
   int64_t count = 0;
   int64_t length = 0;
@@ -17,6 +17,10 @@ struct BatchShape {
   int64_t side = 0;
   bool wide = false;
   bool transposed = false;  // in memory, against the gradient
+
+  int64_t rows() const { return wide ? side : length; }
+  int64_t cols() const { return wide ? length : side; }
+  int64_t used_cols() const { return wide ? length : real_side; }
 };
 
 inline BatchShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
@@ -39,24 +43,46 @@ inline BatchShape wide_shape(const Tensor& gradient) {
   return shape;
 }
 
+// As the gradient lies in memory, where panels take it so.
+inline BatchShape panel_shape(const Tensor& gradient) {
+  const auto fills_panels = [](int64_t size) { return size % kernels::kPanelMultiple == 0; };
+  const bool tall = gradient.size(-2) >= gradient.size(-1);
+  if (!fills_panels(gradient.size(-1)) || !(tall || fills_panels(gradient.size(-2)))) {
+    return tall_shape(gradient);
+  }
+  BatchShape shape = tall ? tall_shape(gradient) : wide_shape(gradient);
+  shape.transposed = false;
+  return shape;
+}
+
 template <class T>
-Tensor to_batch(const Tensor& gradient, const BatchShape& shape) {
-  const auto dtype = std::is_same_v<T, double> ? torch::kFloat64 : torch::kFloat32;
+constexpr torch::Dtype kDtype = std::is_same_v<T, double> ? torch::kFloat64 : torch::kFloat32;
+
+template <class T>
+Tensor to_batch(const Tensor& gradient, const BatchShape& shape) {  // a copy
   const Tensor from = gradient.reshape({shape.count, gradient.size(-2), gradient.size(-1)});
-  const int64_t rows = shape.wide ? shape.side : shape.length;
-  const int64_t cols = shape.wide ? shape.length : shape.side;
-  const int64_t used = shape.wide ? cols : shape.real_side;
-  const Tensor x = torch::empty({shape.count, rows, cols}, from.options().dtype(dtype));
+  const Tensor x =
+      torch::empty({shape.count, shape.rows(), shape.cols()}, from.options().dtype(kDtype<T>));
+  const int64_t used = shape.used_cols();
   x.narrow(2, 0, used).copy_(shape.transposed ? from.transpose(1, 2) : from);
-  if (used < cols) {
-    x.narrow(2, used, cols - used).zero_();
+  if (used < shape.cols()) {
+    x.narrow(2, used, shape.cols() - used).zero_();
   }
   return x;
 }
 
+// A copy only where the gradient lies otherwise.
+template <class T>
+Tensor as_batch(const Tensor& gradient, const BatchShape& shape) {
+  if (shape.transposed || shape.used_cols() < shape.cols() || gradient.scalar_type() != kDtype<T>) {
+    return to_batch<T>(gradient, shape);
+  }
+  return gradient.reshape({shape.count, shape.rows(), shape.cols()}).contiguous();
+}
+
 // Back to the shape and the dtype of `like`.
 inline Tensor from_batch(const Tensor& x, const BatchShape& shape, const Tensor& like) {
-  const Tensor used = x.narrow(2, 0, shape.wide ? shape.length : shape.real_side);
+  const Tensor used = x.narrow(2, 0, shape.used_cols());
   return (shape.transposed ? used.transpose(1, 2) : used)
       .to(like.scalar_type())
       .reshape(like.sizes());
@@ -75,65 +101,96 @@ void for_matrices(int64_t count, const F& f, bool whole_only = false) {
   }
 }
 
-// a b with a [side, inner] read in rows, or with its transpose [inner, side] in memory.
+// What a product is added to: x_scale · x + y_scale · y, of matrices as the result.
 template <class T>
-kernels::PanelProduct<T> panel_product(int64_t side, int64_t inner, const T* a, const T* b, T* c) {
-  return {.rows = side,
-          .inner = inner,
-          .cols = side,
-          .a = a,
-          .a_row = inner,
-          .a_inner = 1,
-          .b = b,
-          .b_stride = side,
-          .c = c,
-          .c_stride = side};
+struct Terms {
+  T x_scale = 0;
+  const T* x = nullptr;
+  T y_scale = 0;
+  const T* y = nullptr;
+};
+
+template <class T>
+void multiply_with_terms(const kernels::PanelKernels<T>& kernel,
+                         kernels::PanelProduct<T> product,
+                         const Terms<T>& terms) {
+  product.c_stride = product.cols;
+  product.xy_stride = product.cols;
+  product.x = terms.x;
+  product.x_scale = terms.x_scale;
+  product.y = terms.y;
+  product.y_scale = terms.y_scale;
+  multiply_panels(kernel, product);
 }
 
-// c [side, side] ← aᵀ b, or that is added, where the whole is symmetric. a, b: [length, side].
+// c [side, side] ← aᵀ b (a bᵀ where the shape is wide) + terms, where the whole is symmetric.
 template <class T>
 void symmetric_inner_product(const kernels::PanelKernels<T>& kernel,
-                             int64_t length,
-                             int64_t side,
+                             const BatchShape& shape,
                              const T* a,
                              const T* b,
-                             T* c,
-                             bool add = false) {
-  kernels::PanelProduct<T> product = panel_product(side, length, a, b, c);
-  product.a_row = 1;
-  product.a_inner = side;
-  product.symmetric = true;
-  product.add = add;
-  multiply_panels(kernel, product);
+                             const Terms<T>& terms,
+                             T* c) {
+  multiply_with_terms(kernel,
+                      {.rows = shape.side,
+                       .inner = shape.length,
+                       .cols = shape.side,
+                       .a = a,
+                       .a_row = shape.wide ? shape.length : 1,
+                       .a_inner = shape.wide ? 1 : shape.side,
+                       .b = b,
+                       .b_stride = shape.cols(),
+                       .b_transposed = shape.wide,
+                       .c = c,
+                       .symmetric = true},
+                      terms);
 }
 
-// c ← c + scale · a b, where the whole is symmetric; all [side, side].
+// c ← scale · a b + terms, where the whole is symmetric; all [side, side].
 template <class T>
-void add_symmetric_product(const kernels::PanelKernels<T>& kernel,
-                           int64_t side,
-                           T scale,
-                           const T* a,
-                           const T* b,
-                           T* c) {
-  kernels::PanelProduct<T> product = panel_product(side, side, a, b, c);
-  product.scale = scale;
-  product.add = true;
-  product.symmetric = true;
-  multiply_panels(kernel, product);
+void symmetric_product(const kernels::PanelKernels<T>& kernel,
+                       int64_t side,
+                       T scale,
+                       const T* a,
+                       const T* b,
+                       const Terms<T>& terms,
+                       T* c) {
+  multiply_with_terms(kernel,
+                      {.rows = side,
+                       .inner = side,
+                       .cols = side,
+                       .a = a,
+                       .a_row = side,
+                       .a_inner = 1,
+                       .b = b,
+                       .b_stride = side,
+                       .c = c,
+                       .scale = scale,
+                       .symmetric = true},
+                      terms);
 }
 
-// y ← y + x p with x, y [length, side] and p [side, side].
+// y ← scale · x p (p x where the shape is wide) + terms, with a symmetric p [side, side].
 template <class T>
-void add_product(const kernels::PanelKernels<T>& kernel,
-                 int64_t length,
-                 int64_t side,
-                 const T* x,
-                 const T* p,
-                 T* y) {
-  kernels::PanelProduct<T> product = panel_product(side, side, x, p, y);
-  product.rows = length;
-  product.add = true;
-  multiply_panels(kernel, product);
+void product_with_symmetric(const kernels::PanelKernels<T>& kernel,
+                            const BatchShape& shape,
+                            T scale,
+                            const T* x,
+                            const T* p,
+                            const Terms<T>& terms,
+                            T* y) {
+  multiply_with_terms(kernel,
+                      {.rows = shape.rows(),
+                       .inner = shape.side,
+                       .cols = shape.cols(),
+                       .a = shape.wide ? p : x,
+                       .a_row = shape.side,
+                       .a_inner = 1,
+                       .b = shape.wide ? x : p,
+                       .b_stride = shape.cols(),
+                       .c = y,
+                       .scale = scale},
+                      terms);
 }
 
 }  // namespace parallax::newton_schulz_panels

@@ -2,10 +2,10 @@
 #include "core/ttt/newton_schulz_product.h"
 
 #include <algorithm>
+#include <optional>
 #include <type_traits>
 
 #include "core/ttt/batched_product.h"
-#include "core/ttt/newton_schulz_gram.h"
 #include "core/ttt/newton_schulz_panels.h"
 
 // LAPACK's interface, column-major, as LibTorch exports it.
@@ -44,10 +44,29 @@ void dorgqr_(const int* rows,
              double* work,
              const int* work_size,
              int* info);
+// Of MKL, where LibTorch's LAPACK is that: threads of calls from this thread; returns the former
+// number.
+int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
 }
 
 namespace parallax {
 namespace {
+
+// MKL's QR would wait for threads of its own that a thread of ours cannot start: often for ever.
+class OneLapackThread {
+ public:
+  OneLapackThread() : before_(set(1)) {}
+  ~OneLapackThread() { set(before_); }
+  OneLapackThread(const OneLapackThread&) = delete;
+  OneLapackThread& operator=(const OneLapackThread&) = delete;
+
+ private:
+  static int set(int threads) {
+    return MKL_Set_Num_Threads_Local != nullptr ? MKL_Set_Num_Threads_Local(threads) : 0;
+  }
+
+  int before_;
+};
 
 // xᵀ = Q R for x [..., tokens, width], tokens ≤ width.
 struct TokenBasis {
@@ -90,6 +109,10 @@ TokenBasis basis_of(const Tensor& x) {
   newton_schulz_panels::for_matrices(
       count,
       [&](int64_t begin, int64_t end) {
+        std::optional<OneLapackThread> alone;
+        if (at::in_parallel_region()) {
+          alone.emplace();
+        }
         std::vector<T> tau(static_cast<size_t>(tokens));
         std::vector<T> work(static_cast<size_t>(work_size));
         for (int64_t i = begin; i < end; ++i) {
@@ -116,28 +139,39 @@ bool has_product_newton_schulz(const Tensor& left,
          4 * left.size(-2) <= 3 * std::min(left.size(-1), cols);
 }
 
-OrthogonalFactors orthogonalise_factors(const Tensor& left,
-                                        const std::vector<Tensor>& rights,
-                                        const NewtonSchulzOptions& options,
-                                        torch::Dtype dtype) {
+std::vector<LeftAndRight> orthogonalise_factors(const Tensor& left,
+                                                const std::vector<Tensor>& rights,
+                                                const NewtonSchulzOptions& options,
+                                                torch::Dtype dtype) {
   const auto [q, r] = dtype == torch::kFloat64 ? basis_of<double>(left) : basis_of<float>(left);
-  std::vector<Tensor> reduced;
-  reduced.reserve(rights.size());
+  std::vector<Tensor> of_rights;
+  of_rights.reserve(rights.size());
   for (const Tensor& right : rights) {  // R right
     const auto factors =
         options.precision == NewtonSchulzPrecision::kBfloat16Products ? right.scalar_type() : dtype;
-    reduced.push_back(batched_product(r.to(factors).transpose(-2, -1), right.to(factors), dtype));
+    of_rights.push_back(batched_product(
+        r.to(factors).transpose(-2, -1), right.to(factors), {.result = dtype, .a_is_upper = true}));
   }
-  return {q, orthogonalise(torch::stack(reduced), options).unbind(0)};
+  const Tensor reduced = torch::stack(of_rights);
+  std::vector<LeftAndRight> results;
+  if (has_gram_newton_schulz(reduced, options) && takes_last_factor(reduced, q)) {
+    const auto [lefts, orthogonal] = orthogonalise_beside(reduced, q, options);
+    for (int64_t i = 0; i < reduced.size(0); ++i) {
+      results.push_back({lefts[i], orthogonal[i]});
+    }
+  } else {
+    for (const Tensor& orthogonal : orthogonalise(reduced, options).unbind(0)) {
+      results.push_back({q, orthogonal});
+    }
+  }
+  return results;
 }
 
-Tensor product_of_factors(const Tensor& left,
-                          const Tensor& right,
-                          const NewtonSchulzOptions& options) {
-  const auto factors =
-      multiplies_in_bfloat16(right, options) ? torch::kBFloat16 : right.scalar_type();
+Tensor product_of_factors(const LeftAndRight& factors, const NewtonSchulzOptions& options) {
+  const auto dtype = factors.right.scalar_type();
+  const auto rounded = multiplies_in_bfloat16(factors.right, options) ? torch::kBFloat16 : dtype;
   return batched_product(
-      left.to(factors).transpose(-2, -1), right.to(factors), right.scalar_type());
+      factors.left.to(rounded).transpose(-2, -1), factors.right.to(rounded), {.result = dtype});
 }
 
 }  // namespace parallax

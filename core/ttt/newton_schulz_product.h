@@ -1,7 +1,7 @@
 // Newton–Schulz of a gradient that is a product over few tokens, without that product.
 #pragma once
 
-#include "core/ttt/newton_schulz.h"
+#include "core/ttt/newton_schulz_gram.h"
 
 namespace parallax {
 
@@ -12,24 +12,18 @@ bool has_product_newton_schulz(const Tensor& left,  // [..., tokens, rows]
                                int64_t cols,
                                const NewtonSchulzOptions& options);
 
-// orthogonalise(leftᵀ right) as a product again: leftᵀ right of these.
-struct OrthogonalFactors {
-  Tensor left;                 // [..., tokens, rows], orthonormal rows where tokens ≤ rows
-  std::vector<Tensor> rights;  // [..., tokens, cols]
-};
-
-// For several right factors of one width, which share the left one's. With leftᵀ = Q R
-// (Householder), Q's columns orthonormal, the singular values of R right are the product's: so the
-// iteration runs on [tokens, cols]. As exact as orthogonalise() of the product, also where tokens
-// are alike. tokens ≤ rows; in float32 or float64, as `dtype` says.
-OrthogonalFactors orthogonalise_factors(const Tensor& left,                 // [..., tokens, rows]
-                                        const std::vector<Tensor>& rights,  // [..., tokens, cols]
-                                        const NewtonSchulzOptions& options,
-                                        torch::Dtype dtype);
+// orthogonalise(leftᵀ right) for each of several right factors of one width, as leftᵀ right again,
+// in the rights' order. With leftᵀ = Q R (Householder), Q's columns orthonormal, the singular
+// values of R right are the product's: so the iteration runs on [tokens, cols]. As exact as
+// orthogonalise() of the product, also where tokens are alike. tokens ≤ rows; in float32 or
+// float64, as `dtype` says.
+std::vector<LeftAndRight> orthogonalise_factors(
+    const Tensor& left,                 // [..., tokens, rows]
+    const std::vector<Tensor>& rights,  // [..., tokens, cols]
+    const NewtonSchulzOptions& options,
+    torch::Dtype dtype);
 
 // leftᵀ right, [..., rows, cols], in the precision that the options ask for.
-Tensor product_of_factors(const Tensor& left,
-                          const Tensor& right,
-                          const NewtonSchulzOptions& options);
+Tensor product_of_factors(const LeftAndRight& factors, const NewtonSchulzOptions& options);
 
 }  // namespace parallax

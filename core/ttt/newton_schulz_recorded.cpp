@@ -10,10 +10,10 @@ namespace {
 using fused::AutogradContext;
 using fused::variable_list;
 using kernels::PanelKernels;
-using newton_schulz_panels::add_product;
-using newton_schulz_panels::add_symmetric_product;
 using newton_schulz_panels::BatchShape;
+using newton_schulz_panels::product_with_symmetric;
 using newton_schulz_panels::symmetric_inner_product;
+using newton_schulz_panels::symmetric_product;
 
 // What one step of one matrix leaves for its adjoint.
 template <class T>
@@ -38,11 +38,9 @@ class Steps {
       const auto [x, gram, p] = record(matrix, step);
       const auto [a, b, c] = coefficients(step);
       T* const next = step + 1 < steps() ? record(matrix, step + 1).x : result;
-      symmetric_inner_product(kernel_, shape_.length, shape_.side, x, x, gram);
-      kernel_.combine(b, gram, 0, gram, square(), p);
-      add_symmetric_product(kernel_, shape_.side, c, gram, gram, p);
-      kernel_.combine(a, x, 0, x, whole(), next);
-      add_product(kernel_, shape_.length, shape_.side, x, p, next);
+      symmetric_inner_product<T>(kernel_, shape_, x, x, {}, gram);
+      symmetric_product<T>(kernel_, shape_.side, c, gram, gram, {b, gram}, p);
+      product_with_symmetric<T>(kernel_, shape_, 1, x, p, {a, x}, next);
     }
   }
 
@@ -55,14 +53,12 @@ class Steps {
     for (int64_t step = steps() - 1; step >= 0; --step) {
       const auto [x, gram, p] = record(matrix, step);
       const auto [a, b, c] = coefficients(step);
-      symmetric_inner_product(kernel_, shape_.length, shape_.side, x, gradient, s);
-      symmetric_inner_product(kernel_, shape_.length, shape_.side, gradient, x, s, true);
-      kernel_.combine(b, s, 0, s, square(), q);
-      add_symmetric_product(kernel_, shape_.side, c, s, gram, q);
-      add_symmetric_product(kernel_, shape_.side, c, gram, s, q);
-      kernel_.combine(a, gradient, 0, gradient, whole(), other);
-      add_product(kernel_, shape_.length, shape_.side, gradient, p, other);
-      add_product(kernel_, shape_.length, shape_.side, x, q, other);
+      symmetric_inner_product<T>(kernel_, shape_, x, gradient, {}, s);
+      symmetric_inner_product<T>(kernel_, shape_, gradient, x, {1, s}, s);
+      symmetric_product<T>(kernel_, shape_.side, c, s, gram, {b, s}, q);
+      symmetric_product<T>(kernel_, shape_.side, c, gram, s, {1, q}, q);
+      product_with_symmetric<T>(kernel_, shape_, 1, gradient, p, {a, gradient}, other);
+      product_with_symmetric<T>(kernel_, shape_, 1, x, q, {1, other}, other);
       std::swap(gradient, other);
     }
   }

@@ -24,16 +24,16 @@ struct BatchStrides {
   int64_t c = 0;
 };
 
-template <class T, class C>
-void multiply_panels(const kernels::PanelProducts<T, C>& kernel,
-                     const kernels::PanelProduct<T, C>& product,
+template <class A, class B, class C>
+void multiply_panels(const kernels::PanelProducts<A, B, C>& kernel,
+                     const kernels::PanelProduct<A, B, C>& product,
                      const BatchStrides& batch = {}) {
-  using Number = kernels::Compute<T>;
+  using Number = kernels::Compute<A>;
   const int64_t panels = product.cols / kernel.panel_width;
   at::parallel_for(0, batch.count * panels, 1, [&](int64_t begin, int64_t end) {
     const auto scratch =
         std::make_unique_for_overwrite<Number[]>(static_cast<size_t>(kernel.scratch(product)));
-    kernels::PanelProduct<T, C> one = product;
+    kernels::PanelProduct<A, B, C> one = product;
     for (int64_t i = begin / panels; i * panels < end; ++i) {
       one.a = product.a + i * batch.a;
       one.b = product.b + i * batch.b;

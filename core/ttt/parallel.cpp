@@ -71,10 +71,11 @@ Prefix scan_states(const UpdateRule& rule,
                             has_product_newton_schulz(values, keys.size(3), rule.newton_schulz);
   Tensor steps;  // [batch, N, Dh, D]
   if (from_factors) {
-    const auto [left, rights] = orthogonalise_factors(values, {keys}, rule.newton_schulz, dtype);
-    steps = product_of_factors(rights.front(), left, rule.newton_schulz);
+    const auto [of_values, of_keys] =
+        orthogonalise_factors(values, {keys}, rule.newton_schulz, dtype).front();
+    steps = product_of_factors({of_keys, of_values}, rule.newton_schulz);
   } else {
-    steps = batched_product(keys.transpose(2, 3), values, dtype);
+    steps = batched_product(keys.transpose(2, 3), values, {.result = dtype});
   }
 
   Prefix prefix;
@@ -120,8 +121,7 @@ Tensor apply_ranges(const UpdateRule& rule,
     indices.push_back(range.updates_before);
   }
   const Tensor index = torch::tensor(indices, torch::kInt64).to(states.device());
-  const Tensor weights = states.index_select(1, index).to(chunks.scalar_type());
-  return concatenate_ranges(batched_product(chunks, weights), ranges);
+  return concatenate_ranges(batched_product(chunks, states.index_select(1, index)), ranges);
 }
 
 void require_parallel_form(const UpdateRule& rule, const Schedule& schedule) {

@@ -28,7 +28,14 @@ inline void exchange_halves(Register<T>* rows, std::integer_sequence<int, lanes.
   }
 }
 
-// A square of kLanesOf<T> numbers a side, by halves of halves.
+// Of as many registers as one has lanes, by halves of halves.
+template <class T, int kLanes>
+inline void transpose_registers(T (&rows)[kLanes]) {
+  using Number = std::remove_reference_t<decltype(rows[0][0])>;
+  exchange_halves<Number, kLanes / 2>(rows, std::make_integer_sequence<int, kLanes>());
+}
+
+// A square of kLanesOf<T> numbers a side.
 template <class T>
 inline void transpose_square(const T* from,
                              std::int64_t from_stride,
@@ -39,7 +46,7 @@ inline void transpose_square(const T* from,
   for (int i = 0; i < kLanes; ++i) {
     rows[i] = load_lanes<Register<T>>(from + i * from_stride);
   }
-  exchange_halves<T, kLanes / 2>(rows, std::make_integer_sequence<int, kLanes>());
+  transpose_registers(rows);
   for (int i = 0; i < kLanes; ++i) {
     store_lanes(rows[i], to + i * to_stride);
   }
@@ -59,8 +66,8 @@ void mirror_panel(const PanelProduct<T>& p, std::int64_t first, std::int64_t col
 
 // tile(number of rows, first row) for all rows that are made of the panel at `col`; then what they
 // mirror.
-template <class T, class C, class F>
-void for_tiles(const PanelProduct<T, C>& p, std::int64_t col, const F& tile) {
+template <class A, class B, class C, class F>
+void for_tiles(const PanelProduct<A, B, C>& p, std::int64_t col, const F& tile) {
   std::int64_t i = p.symmetric ? col : 0;
   for (; i + kTileRows <= p.rows; i += kTileRows) {
     tile(std::integral_constant<int, kTileRows>(), i);
@@ -68,14 +75,55 @@ void for_tiles(const PanelProduct<T, C>& p, std::int64_t col, const F& tile) {
   for (; i < p.rows; ++i) {
     tile(std::integral_constant<int, 1>(), i);
   }
-  if constexpr (std::is_same_v<T, C> && std::is_floating_point_v<T>) {
+  if constexpr (std::is_same_v<A, C> && std::is_floating_point_v<A>) {
     if (p.symmetric) {
-      mirror_panel(p, col + kPanelWidth<T>, col);
+      mirror_panel(p, col + kPanelWidth<A>, col);
     }
   }
 }
 
-// The panel of b at `col`, times the scale, its rows one after the other.
+// What c is at `row` from `col` on, where a b has these sums.
+template <class V, class A, class B, class C>
+inline V finished(const PanelProduct<A, B, C>& p,
+                  const V& sums,
+                  std::int64_t row,
+                  std::int64_t col) {
+  V result = p.scale * sums;
+  if (p.x != nullptr) {
+    result += p.x_scale * load_lanes<V>(p.x + row * p.xy_stride + col);
+    if (p.y != nullptr) {
+      result += p.y_scale * load_lanes<V>(p.y + row * p.xy_stride + col);
+    }
+  }
+  return result;
+}
+
+// Where the inner dimension of the tile at row i begins.
+template <class A, class B, class C>
+std::int64_t first_inner(const PanelProduct<A, B, C>& p, std::int64_t i) {
+  return p.a_is_upper ? i : 0;
+}
+
+// kRows rows of c from `row` on, of the panel at `col`.
+template <int kRows, class T>
+void panel_tile(const PanelProduct<T>& p, std::int64_t row, std::int64_t col, const T* packed) {
+  using V = Register<T>;
+  V sums[kRows][kTileRegisters] = {};
+  const std::int64_t k = first_inner(p, row);
+  add_to_sums(Strided<T>{p.a + row * p.a_row + k * p.a_inner, p.a_row, p.a_inner},
+              packed + k * kPanelWidth<T>,
+              kPanelWidth<T>,
+              p.inner - k,
+              sums);
+  for (int i = 0; i < kRows; ++i) {
+    for (int r = 0; r < kTileRegisters; ++r) {
+      const std::int64_t to = col + r * kLanesOf<T>;
+      store_lanes(finished(p, sums[i][r], row + i, to), p.c + (row + i) * p.c_stride + to);
+    }
+  }
+}
+
+// The panel of b at `col`, its rows one after the other.
 template <class T>
 void pack_rows_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
@@ -83,7 +131,7 @@ void pack_rows_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
     const T* const row = p.b + k * p.b_stride + col;
 #pragma omp simd
     for (std::int64_t j = 0; j < kWidth; ++j) {
-      packed[k * kWidth + j] = p.scale * row[j];
+      packed[k * kWidth + j] = row[j];
     }
   }
 }
@@ -102,12 +150,6 @@ void pack_columns_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed
       for (std::int64_t i = 0; i < kLanes; ++i) {
         packed[k * kWidth + j + i] = from[i * p.b_stride + k];
       }
-    }
-  }
-  if (p.scale != T{1}) {
-#pragma omp simd
-    for (std::int64_t i = 0; i < p.inner * kWidth; ++i) {
-      packed[i] *= p.scale;
     }
   }
 }
@@ -159,15 +201,11 @@ void product_panel(const PanelProduct<T>& p,
                    bool first,
                    std::int64_t next,
                    T* packed) {
-  constexpr std::int64_t kWidth = kPanelWidth<T>;
   if (p.b_transposed) {
     pack_columns_of_panel(p, col, packed);
   } else {
     pack_rows_of_panel(p, col, packed);
   }
-  const auto from_row = [&](std::int64_t i) {
-    return Strided<T>{p.a + i * p.a_row, p.a_row, p.a_inner};
-  };
   const std::int64_t rows_a_tile = p.inner * kTileRows / p.rows + 1;
   std::int64_t fetched = 0;
   for_tiles(p, col, [&](auto rows, std::int64_t i) {
@@ -178,15 +216,14 @@ void product_panel(const PanelProduct<T>& p,
       fetch_panel(p, next, fetched, fetched + rows_a_tile);
       fetched += rows_a_tile;
     }
-    product_tile<rows, kTileRegisters, Register<T>>(
-        from_row(i), packed, kWidth, p.inner, p.c + i * p.c_stride + col, p.c_stride, p.add);
+    panel_tile<rows>(p, i, col, packed);
   });
 }
 
 // Long and short panels of a symmetric product in turn, so that threads get equal shares.
-template <class T, class C>
-std::int64_t panel_at(const PanelProduct<T, C>& p, std::int64_t index) {
-  const std::int64_t count = p.cols / kPanelWidth<Compute<T>>;
+template <class A, class B, class C>
+std::int64_t panel_at(const PanelProduct<A, B, C>& p, std::int64_t index) {
+  const std::int64_t count = p.cols / kPanelWidth<Compute<A>>;
   return index % 2 == 0 ? index / 2 : count - 1 - index / 2;
 }
 
@@ -206,21 +243,25 @@ std::int64_t panel_scratch(const PanelProduct<T>& p) {
 }
 
 template <class T>
-void combine(T alpha, const T* x, T beta, const T* y, std::int64_t count, T* out) {
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    out[i] = alpha * x[i] + beta * y[i];
-  }
-}
-
-template <class T>
-void add_small_product(std::int64_t side, T scale, const T* a, const T* b, T* c) {
+void small_product(const PanelProduct<T>& p) {
+  const std::int64_t side = p.rows;
   for (std::int64_t i = 0; i < side; ++i) {
-    for (std::int64_t k = 0; k < side; ++k) {
-      const T factor = scale * a[i * side + k];
+    T* const row = p.c + i * side;
+#pragma omp simd
+    for (std::int64_t j = 0; j < side; ++j) {
+      row[j] = p.x != nullptr ? p.x_scale * p.x[i * side + j] : T{0};
+    }
+    if (p.y != nullptr) {
 #pragma omp simd
       for (std::int64_t j = 0; j < side; ++j) {
-        c[i * side + j] += factor * b[k * side + j];
+        row[j] += p.y_scale * p.y[i * side + j];
+      }
+    }
+    for (std::int64_t k = 0; k < side; ++k) {
+      const T factor = p.scale * p.a[i * side + k];
+#pragma omp simd
+      for (std::int64_t j = 0; j < side; ++j) {
+        row[j] += factor * p.b[k * side + j];
       }
     }
   }
@@ -228,7 +269,7 @@ void add_small_product(std::int64_t side, T scale, const T* a, const T* b, T* c)
 
 template <class T>
 constexpr PanelKernels<T> panel_kernels() {
-  return {{kPanelWidth<T>, panel_scratch<T>, product_panels<T>}, combine<T>, add_small_product<T>};
+  return {{kPanelWidth<T>, panel_scratch<T>, product_panels<T>}, small_product<T>};
 }
 
 constexpr PanelTables panel_tables() { return {panel_kernels<float>(), panel_kernels<double>()}; }

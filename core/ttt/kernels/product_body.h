@@ -18,6 +18,28 @@ struct ProductSize {
   std::int64_t cols;
 };
 
+// sums of kRows rows and `registers` V's columns += a b.
+template <int kRows, int registers, class V, class C>
+inline __attribute__((always_inline)) void add_to_sums(const Strided<C>& a,
+                                                       const C* b,
+                                                       std::int64_t b_stride,
+                                                       std::int64_t inner,
+                                                       V (&sums)[kRows][registers]) {
+  constexpr std::int64_t kLanes = sizeof(V) / sizeof(C);
+  for (std::int64_t k = 0; k < inner; ++k) {
+    V row[registers];
+    for (int r = 0; r < registers; ++r) {
+      row[r] = load_lanes<V>(b + k * b_stride + r * kLanes);
+    }
+    for (int i = 0; i < kRows; ++i) {
+      const C value = a.data[i * a.row + k * a.inner];
+      for (int r = 0; r < registers; ++r) {
+        sums[i][r] += value * row[r];
+      }
+    }
+  }
+}
+
 // kRows rows and `registers` V's columns of c (+)= a b.
 template <int kRows, int registers, class V, class C>
 inline void product_tile(const Strided<C>& a,
@@ -36,18 +58,7 @@ inline void product_tile(const Strided<C>& a,
       }
     }
   }
-  for (std::int64_t k = 0; k < inner; ++k) {
-    V row[registers];
-    for (int r = 0; r < registers; ++r) {
-      row[r] = load_lanes<V>(b + k * b_stride + r * kLanes);
-    }
-    for (int i = 0; i < kRows; ++i) {
-      const C value = a.data[i * a.row + k * a.inner];
-      for (int r = 0; r < registers; ++r) {
-        sums[i][r] += value * row[r];
-      }
-    }
-  }
+  add_to_sums(a, b, b_stride, inner, sums);
   for (int i = 0; i < kRows; ++i) {
     for (int r = 0; r < registers; ++r) {
       store_lanes(sums[i][r], c + i * c_stride + r * kLanes);
