@@ -10,8 +10,8 @@ using fused::AutogradContext;
 using fused::variable_list;
 
 // Below these sizes packing costs more than the kernels save.
-constexpr int64_t kLeastRows = 16;
-constexpr int64_t kLeastInner = 32;
+constexpr int64_t kLeastRows = 8;
+constexpr int64_t kLeastInner = 8;
 
 bool is_row_major(const Tensor& x) { return x.stride(-1) == 1; }
 

@@ -5,6 +5,7 @@
 #include "core/ttt/batched_product.h"
 #include "core/ttt/cuda/operators.h"
 #include "core/ttt/newton_schulz_product.h"
+#include "core/ttt/outputs.h"
 #include "core/ttt/parallel_tiled.h"
 #include "core/ttt/token_ranges.h"
 
@@ -254,18 +255,16 @@ TttResult run_parallel(const UpdateRule& rule,
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
   TttResult result{.state = start};
-  std::vector<Tensor> outputs;
+  Outputs outputs(schedule, records_graph(start, inputs));
   for (Schedule& segment : segments_of(rule, start, inputs, schedule)) {
     const TttInputs tokens = cut_to_segment(inputs, segment);
     TttResult part = run_segment(rule, result.state, tokens, segment);
     result.state = std::move(part.state);
     if (part.output.defined()) {
-      outputs.push_back(part.output);
+      outputs.add(part.output);
     }
   }
-  if (!outputs.empty()) {
-    result.output = outputs.size() == 1 ? outputs.front() : torch::cat(outputs, 1);
-  }
+  result.output = outputs.all();
   return result;
 }
 

@@ -2,6 +2,7 @@
 #include "core/ttt/tiled_heads.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/ttt/blas.h"
 #include "core/ttt/panel_product.h"
@@ -56,24 +57,29 @@ class HeadRunner {
     for (int64_t begin = 0; begin < t_.applied; begin += t_.tile) {
       const int64_t rows = std::min(t_.tile, t_.applied - begin);
       const int64_t keys = std::clamp<int64_t>(t_.updating - begin, 0, rows);
-      const bool whole_chunk_seen = t_.tile == t_.chunk && t_.seen == 1;
-      if (whole_chunk_seen) {
-        update(p, begin, keys);
+      const int64_t next = begin + t_.tile;
+      if (t_.tile == t_.chunk && t_.seen == 1) {
+        update(p, begin, keys, updating_from(p, next));
+        apply_state(p, begin, rows, p.output + begin * p.width, applied_from(p, next));
+        continue;
       }
       if (has_masks() && keys > 0) {
         T* const sums = sums_of(p, begin);
-        apply_state(p, begin, rows, sums);
+        apply_state(p, begin, rows, sums, applied_from(p, next));
         add_own_chunks(p, begin, rows, keys, sums);
       } else {
-        apply_state(p, begin, rows, p.output + begin * p.width);
+        apply_state(p, begin, rows, p.output + begin * p.width, applied_from(p, next));
       }
-      if (!whole_chunk_seen) {
-        update(p, begin, keys);
-      }
+      update(p, begin, keys, updating_from(p, next));
     }
   }
 
  private:
+  // Tokens of a product with the state: memory for the next ones is asked for during it, and as
+  // many are to fit in the nearest cache; but each time the state is packed.
+  static constexpr int64_t kBlock = sizeof(S) == 2 ? 128 : 64;
+  using NextMemory = std::array<kernels::MemoryToFetch, 2>;
+
   // Sums of products with the state and within the tile are rounded once.
   static constexpr bool kSumsApart = !std::is_same_v<S, T>;
 
@@ -87,6 +93,26 @@ class HeadRunner {
     }
   }
 
+  // Of rows [tokens, width] a block from `begin` on.
+  template <class E>
+  kernels::MemoryToFetch block_of(const E* rows,
+                                  int64_t begin,
+                                  int64_t tokens,
+                                  int64_t width) const {
+    const int64_t count = std::clamp<int64_t>(tokens - begin, 0, std::min(kBlock, t_.tile));
+    return {rows + begin * width, count * width * static_cast<int64_t>(sizeof(E))};
+  }
+
+  NextMemory updating_from(const HeadPass<S>& p, int64_t begin) const {
+    return {block_of(p.keys, begin, t_.updating, p.inner),
+            block_of(p.values, begin, t_.updating, p.width)};
+  }
+
+  NextMemory applied_from(const HeadPass<S>& p, int64_t begin) const {
+    return {block_of(p.queries, begin, t_.applied, p.inner),
+            block_of(p.output, begin, t_.applied, p.width)};
+  }
+
   // c = scale · a b + x, where x is null or, of numbers that are not rounded, c: by our own panels
   // where the columns fill them, else by LibTorch's BLAS.
   template <class A, class B, class C>
@@ -95,7 +121,8 @@ class HeadRunner {
                         const Operand<B>& b,
                         const ProductShape& shape,
                         const T* x,
-                        C* c) {
+                        C* c,
+                        const NextMemory& next = {}) {
     if constexpr (std::is_floating_point_v<A>) {
       if (shape.cols % kernels::kPanelMultiple != 0) {
         multiply<T>(scale, a, b, shape, x != nullptr ? T{1} : T{0}, c, shape.cols);
@@ -116,30 +143,41 @@ class HeadRunner {
                                                  .c_stride = shape.cols,
                                                  .scale = scale,
                                                  .x = x,
-                                                 .xy_stride = shape.cols};
+                                                 .xy_stride = shape.cols,
+                                                 .next = {next[0], next[1]}};
     scratch_.resize(std::max(scratch_.size(), static_cast<size_t>(kernel.scratch(product))));
     kernel.product(product, 0, shape.cols / kernel.panel_width, scratch_.data());
   }
 
-  void update(const HeadPass<S>& p, int64_t begin, int64_t keys) {
-    if (keys > 0) {
+  void update(const HeadPass<S>& p, int64_t begin, int64_t keys, const NextMemory& after) {
+    for (int64_t done = 0; done < keys; done += kBlock) {
+      const int64_t from = begin + done;
       multiply_in_head<S, S, T>(static_cast<T>(t_.factor),
-                                {p.keys + begin * p.inner, p.inner, true},
-                                {p.values + begin * p.width, p.width},
-                                {p.inner, keys, p.width},
+                                {p.keys + from * p.inner, p.inner, true},
+                                {p.values + from * p.width, p.width},
+                                {p.inner, std::min(kBlock, keys - done), p.width},
                                 p.state,
-                                p.state);
+                                p.state,
+                                done + kBlock < keys ? updating_from(p, from + kBlock) : after);
     }
   }
 
   template <class C>
-  void apply_state(const HeadPass<S>& p, int64_t begin, int64_t rows, C* to) {
-    multiply_in_head<S, T, C>(1,
-                              {p.queries + begin * p.inner, p.inner},
-                              {p.state, p.width},
-                              {rows, p.inner, p.width},
-                              nullptr,
-                              to);
+  void apply_state(const HeadPass<S>& p,
+                   int64_t begin,
+                   int64_t rows,
+                   C* to,
+                   const NextMemory& after) {
+    for (int64_t done = 0; done < rows; done += kBlock) {
+      const int64_t from = begin + done;
+      multiply_in_head<S, T, C>(1,
+                                {p.queries + from * p.inner, p.inner},
+                                {p.state, p.width},
+                                {std::min(kBlock, rows - done), p.inner, p.width},
+                                nullptr,
+                                to + done * p.width,
+                                done + kBlock < rows ? applied_from(p, from + kBlock) : after);
+    }
   }
 
   // The tile's keys, with rows to fill panels behind them.

@@ -8,6 +8,12 @@
 
 namespace parallax::kernels {
 
+// Memory that is needed next: asked for while a product is made, which hides the wait.
+struct MemoryToFetch {
+  const void* from = nullptr;
+  std::int64_t bytes = 0;
+};
+
 // c [rows, cols] = scale · a b + x_scale · x + y_scale · y. Element (i, k) of a lies at i · a_row +
 // k · a_inner; b [inner, cols], or transposed [cols, inner], c, and x and y are row-major, rows
 // b_stride, c_stride and xy_stride apart. Columns are a multiple of kPanelMultiple, for which there
@@ -34,6 +40,7 @@ struct PanelProduct {
   Number y_scale = 1;
   std::int64_t xy_stride = 0;
   bool symmetric = false;  // c is square: what lies above the diagonal is a mirror image
+  MemoryToFetch next[2];   // beside what the product itself reads
 };
 
 inline constexpr std::int64_t kPanelMultiple = 32;

@@ -186,7 +186,12 @@ void tile(const PanelProduct<A, B, C>& p,
           std::int64_t col) {
   const std::int64_t first = first_inner(p, row) / 2;
   const PackedRows a = rows.from(row, first);
-  __m512 sums[kRows][kTileRegisters] = {};
+  __m512 sums[kRows][kTileRegisters];
+  for (int i = 0; i < kRows; ++i) {
+    for (int r = 0; r < kTileRegisters; ++r) {
+      sums[i][r] = start_of_sums<__m512>(p, row + i, col + r * kLanes);
+    }
+  }
   const Pair* b = columns + first * kWidth;
   for (std::int64_t k = 0; k < pairs_of(p) - first; ++k) {
     __m512bh of_columns[kTileRegisters];
@@ -224,7 +229,11 @@ void product(const PanelProduct<A, B, C>& p, std::int64_t begin, std::int64_t en
   for (std::int64_t index = begin; index < end; ++index) {
     const std::int64_t col = panel_at(p, index) * kWidth;
     p.b_transposed ? pack_transposed_columns(p, col, columns) : pack_columns(p, col, columns);
-    for_tiles(p, col, [&](auto count, std::int64_t i) { tile<count>(p, rows, columns, i, col); });
+    FetchOfNext fetch_of_next(p, col);
+    for_tiles(p, col, [&](auto count, std::int64_t i) {
+      fetch_of_next.advance();
+      tile<count>(p, rows, columns, i, col);
+    });
   }
 }
 

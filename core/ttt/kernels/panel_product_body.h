@@ -82,12 +82,27 @@ void for_tiles(const PanelProduct<A, B, C>& p, std::int64_t col, const F& tile) 
   }
 }
 
-// What c is at `row` from `col` on, where a b has these sums.
+// Whether sums can start from x, at no cost.
+template <class A, class B, class C>
+bool starts_from_x(const PanelProduct<A, B, C>& p) {
+  return p.x != nullptr && p.y == nullptr && p.scale == 1 && p.x_scale == 1;
+}
+
+// What the sums of a b at `row` from `col` on start from.
+template <class V, class A, class B, class C>
+inline V start_of_sums(const PanelProduct<A, B, C>& p, std::int64_t row, std::int64_t col) {
+  return starts_from_x(p) ? load_lanes<V>(p.x + row * p.xy_stride + col) : V{};
+}
+
+// What c is there, where the sums end with these.
 template <class V, class A, class B, class C>
 inline V finished(const PanelProduct<A, B, C>& p,
                   const V& sums,
                   std::int64_t row,
                   std::int64_t col) {
+  if (starts_from_x(p)) {
+    return sums;
+  }
   V result = p.scale * sums;
   if (p.x != nullptr) {
     result += p.x_scale * load_lanes<V>(p.x + row * p.xy_stride + col);
@@ -104,20 +119,30 @@ std::int64_t first_inner(const PanelProduct<A, B, C>& p, std::int64_t i) {
   return p.a_is_upper ? i : 0;
 }
 
-// kRows rows of c from `row` on, of the panel at `col`.
+// kRows rows of c from `row` on, of the panel at `col`, whose rows lie b_stride apart at b.
 template <int kRows, class T>
-void panel_tile(const PanelProduct<T>& p, std::int64_t row, std::int64_t col, const T* packed) {
+void panel_tile(const PanelProduct<T>& p,
+                std::int64_t row,
+                std::int64_t col,
+                const T* b,
+                std::int64_t b_stride) {
   using V = Register<T>;
-  V sums[kRows][kTileRegisters] = {};
+  constexpr std::int64_t kLanes = kLanesOf<T>;
+  V sums[kRows][kTileRegisters];
+  for (int i = 0; i < kRows; ++i) {
+    for (int r = 0; r < kTileRegisters; ++r) {
+      sums[i][r] = start_of_sums<V>(p, row + i, col + r * kLanes);
+    }
+  }
   const std::int64_t k = first_inner(p, row);
   add_to_sums(Strided<T>{p.a + row * p.a_row + k * p.a_inner, p.a_row, p.a_inner},
-              packed + k * kPanelWidth<T>,
-              kPanelWidth<T>,
+              b + k * b_stride,
+              b_stride,
               p.inner - k,
               sums);
   for (int i = 0; i < kRows; ++i) {
     for (int r = 0; r < kTileRegisters; ++r) {
-      const std::int64_t to = col + r * kLanesOf<T>;
+      const std::int64_t to = col + r * kLanes;
       store_lanes(finished(p, sums[i][r], row + i, to), p.c + (row + i) * p.c_stride + to);
     }
   }
@@ -153,6 +178,9 @@ void pack_columns_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed
     }
   }
 }
+
+// So few of them use a panel of b so little that packing it does not pay.
+inline constexpr std::int64_t kFewRows = 2 * kTileRows;
 
 inline constexpr std::int64_t kLineBytes = 64;
 
@@ -194,6 +222,39 @@ void fetch_panel(const PanelProduct<T>& p,
   }
 }
 
+// Asks for an equal part of what is needed next, at each of a panel's tiles.
+template <class A, class B, class C>
+class FetchOfNext {
+ public:
+  explicit FetchOfNext(const PanelProduct<A, B, C>& p, std::int64_t col) {
+    const std::int64_t panels = p.cols / kPanelWidth<Compute<A>>;
+    const std::int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
+    const std::int64_t panel = col / kPanelWidth<Compute<A>>;
+    for (int i = 0; i < 2; ++i) {
+      const std::int64_t bytes = p.next[i].bytes;
+      const auto* const from = static_cast<const char*>(p.next[i].from);
+      at_[i] = from + bytes * panel / panels;
+      end_[i] = from + bytes * (panel + 1) / panels;
+      step_[i] = (end_[i] - at_[i] + tiles - 1) / tiles;
+    }
+  }
+
+  void advance() {
+    for (int i = 0; i < 2; ++i) {
+      const char* const until = end_[i] - at_[i] < step_[i] ? end_[i] : at_[i] + step_[i];
+      for (const char* line = at_[i]; line < until; line += kLineBytes) {
+        __builtin_prefetch(line);
+      }
+      at_[i] = until;
+    }
+  }
+
+ private:
+  const char* at_[2];
+  const char* end_[2];
+  std::int64_t step_[2];
+};
+
 // `first`: no panel of the product was made yet; next: the column of the one after, or −1.
 template <class T>
 void product_panel(const PanelProduct<T>& p,
@@ -201,14 +262,21 @@ void product_panel(const PanelProduct<T>& p,
                    bool first,
                    std::int64_t next,
                    T* packed) {
+  const T* b = packed;
+  std::int64_t b_stride = kPanelWidth<T>;
   if (p.b_transposed) {
     pack_columns_of_panel(p, col, packed);
+  } else if (p.rows <= kFewRows) {
+    b = p.b + col;
+    b_stride = p.b_stride;
   } else {
     pack_rows_of_panel(p, col, packed);
   }
   const std::int64_t rows_a_tile = p.inner * kTileRows / p.rows + 1;
   std::int64_t fetched = 0;
+  FetchOfNext fetch_of_next(p, col);
   for_tiles(p, col, [&](auto rows, std::int64_t i) {
+    fetch_of_next.advance();
     if (first) {
       fetch_rows(p, i + kTileRows);
     }
@@ -216,7 +284,7 @@ void product_panel(const PanelProduct<T>& p,
       fetch_panel(p, next, fetched, fetched + rows_a_tile);
       fetched += rows_a_tile;
     }
-    panel_tile<rows>(p, i, col, packed);
+    panel_tile<rows>(p, i, col, b, b_stride);
   });
 }
 
