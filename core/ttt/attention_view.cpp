@@ -2,6 +2,8 @@
 // computation puts on its values.
 #include "core/ttt/attention_view.h"
 
+#include "core/ttt/weight_norm.h"
+
 namespace parallax {
 namespace {
 

@@ -11,11 +11,10 @@
 #include "core/ttt/dispatch.h"
 #include "core/ttt/fused.h"
 #include "core/ttt/newton_schulz_product.h"
+#include "core/ttt/weight_norm.h"
 
 namespace parallax {
 namespace {
-
-constexpr double kWeightNormEps = 1e-5;
 
 constexpr std::array<Tensor FastWeights::*, 3> kMatrices = {&FastWeights::w0,
                                                             &FastWeights::w1,
@@ -55,23 +54,6 @@ RangeTokens tokens_of_range(const VariantSwitches& rule,
           rate(inputs.lr0),
           rate(inputs.lr1),
           rate(inputs.lr2)};
-}
-
-// Newton–Schulz emulated in bfloat16 amplifies the last bit of a gradient: there the operations
-// keep the published code's order.
-bool keeps_published_order(const UpdateRule& rule) {
-  return rule.switches.normalise_gradient &&
-         rule.newton_schulz.precision == NewtonSchulzPrecision::kBfloat16;
-}
-
-Tensor column_norms(const UpdateRule& rule,
-                    const Tensor& w) {  // [..., rows, cols] → [..., 1, cols]
-  if (keeps_published_order(rule)) {
-    return w.norm(2, {-2}, true);
-  }
-  // Several times as fast as LibTorch's norm along columns. A column of zeros has no gradient.
-  constexpr double kSmallestSquare = 1e-30;
-  return w.square().sum({-2}, true).clamp_min(kSmallestSquare).sqrt();
 }
 
 Tensor weigh(const Tensor& tokens, const Tensor& rate) {
@@ -215,28 +197,23 @@ void add_steps(const UpdateRule& rule, const FastWeights& steps, InnerState& sta
     }
     Tensor& main = state.main.*matrix;
     Tensor& weight = state.weights.*matrix;
-    main = switches.direction == Direction::kDescent ? main + step : main - step;
-    weight = switches.weight_norm == WeightNorm::kNone
-                 ? main
-                 : normalise_columns(rule, main, state.reference_norms.*matrix);
-    if (switches.weight_norm != WeightNorm::kPre) {
-      main = weight;
+    if (switches.weight_norm == WeightNorm::kNone) {
+      main = switches.direction == Direction::kDescent ? main + step : main - step;
+      weight = main;
+      continue;
     }
+    const SteppedWeights stepped =
+        add_and_normalise(rule, main, step, state.reference_norms.*matrix);
+    weight = stepped.normalised;
+    main = switches.weight_norm == WeightNorm::kPre ? stepped.sum : weight;
   }
 }
 
 }  // namespace
 
-Tensor column_scale(const UpdateRule& rule, const Tensor& w, const Tensor& norms) {
-  return norms / (column_norms(rule, w) + kWeightNormEps);
-}
-
-Tensor normalise_columns(const UpdateRule& rule, const Tensor& w, const Tensor& norms) {
-  if (cuda::has_cuda_kernels(w) && w.scalar_type() == torch::kFloat32 &&
-      !fused::records_graph({w, norms})) {
-    return cuda::normalise_columns(w, norms, kWeightNormEps);
-  }
-  return w / (column_norms(rule, w) + kWeightNormEps) * norms;
+bool keeps_published_order(const UpdateRule& rule) {
+  return rule.switches.normalise_gradient &&
+         rule.newton_schulz.precision == NewtonSchulzPrecision::kBfloat16;
 }
 
 void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttInputs& inputs) {

@@ -39,6 +39,10 @@ struct InnerState {
   FastWeights reference_norms;  // [batch, 1, cols] column norms at the sequence's start
 };
 
+// Newton–Schulz emulated in bfloat16 amplifies the last bit of a gradient: there the operations
+// keep the published code's order.
+bool keeps_published_order(const UpdateRule& rule);
+
 // Throws Error unless the shapes fit each other and the rule.
 void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttInputs& inputs);
 
@@ -93,15 +97,5 @@ void update_on_tokens(const UpdateRule& rule,
                       int64_t start,
                       int64_t end,
                       InnerState& state);
-
-// norms / (‖w‖ + 1e-5), over the rows of each column: what weight norm multiplies a column by.
-Tensor column_scale(const UpdateRule& rule,
-                    const Tensor& w,       // [..., rows, cols]
-                    const Tensor& norms);  // [..., 1, cols] → the same
-
-// w / (‖w‖ + 1e-5) · norms.
-Tensor normalise_columns(const UpdateRule& rule,
-                         const Tensor& w,       // [..., rows, cols]
-                         const Tensor& norms);  // [..., 1, cols] → as w
 
 }  // namespace parallax

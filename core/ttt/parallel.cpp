@@ -8,6 +8,7 @@
 #include "core/ttt/outputs.h"
 #include "core/ttt/parallel_tiled.h"
 #include "core/ttt/token_ranges.h"
+#include "core/ttt/weight_norm.h"
 
 namespace parallax {
 namespace {

@@ -1,6 +1,7 @@
 // The inner training loop, range after range.
 #include "core/ttt/recurrent.h"
 
+#include <algorithm>
 
 #include "core/ttt/outputs.h"
 #include "core/ttt/parallel_tiled.h"

@@ -115,6 +115,24 @@ struct InnerGradients {
   Compute<S>* lr2_gradient = nullptr;
 };
 
+// w = main + sign · step, and its columns scaled to the given norms: w / (‖w‖ + eps) · norm; of
+// matrices [count, rows, cols].
+template <class T>
+struct AddStep {
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  const T* main = nullptr;
+  const T* step = nullptr;  // null: 0
+  T sign = 1;
+  const T* norms = nullptr;  // [count, cols]
+  T eps = 0;
+  T smallest_square = 0;  // of a norm
+  T* sum = nullptr;       // w; may be the same memory as `weight`
+  T* weight = nullptr;
+};
+
+inline constexpr std::int64_t kColumnBlock = 256;  // of AddStep: what one thread has at a time
+
 // Kernels over rows [begin, end): tokens of the whole batch for the head kernels. `scratch` has 2 ·
 // width numbers. Weight gradients are added to, [parts, width].
 template <class S>
@@ -134,6 +152,8 @@ struct ElementwiseKernels {
   void (*swiglu_backward)(const SwiGlu<S>&, std::int64_t begin, std::int64_t end);
   void (*inner_gradients)(const InnerGradients<S>&, std::int64_t begin, std::int64_t end);
   void (*inner_gradients_backward)(const InnerGradients<S>&, std::int64_t begin, std::int64_t end);
+  // Over blocks of kColumnBlock columns, those of each matrix after the other.
+  void (*add_step)(const AddStep<Compute<S>>&, std::int64_t begin, std::int64_t end);
 };
 
 struct ElementwiseTables {

@@ -211,6 +211,8 @@ void inner_gradients_backward(const InnerGradients<S>& k, std::int64_t begin, st
   }
 }
 
+#include "core/ttt/kernels/add_step_body.h"
+
 template <class S>
 constexpr ElementwiseKernels<S> elementwise_table() {
   return {split_heads<S>,
@@ -220,7 +222,8 @@ constexpr ElementwiseKernels<S> elementwise_table() {
           swiglu<S>,
           swiglu_backward<S>,
           inner_gradients<S>,
-          inner_gradients_backward<S>};
+          inner_gradients_backward<S>,
+          add_step<Compute<S>>};
 }
 
 constexpr ElementwiseTables elementwise_tables() {
