@@ -11,6 +11,12 @@
 namespace parallax::kernels {
 namespace avx512_bfloat16 {
 
+// As kernels store sums where processors cannot round.
+inline void store_numbers(const __m512& numbers, BFloat16Bits* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(numbers)));
+}
+
 constexpr int kRegisterBytes = 64;
 #include "core/ttt/kernels/panel_product_body.h"
 
@@ -25,16 +31,35 @@ PARALLAX_INLINE __mmask16 first_lanes(std::int64_t count) {
   return count >= kLanes ? 0xFFFF : static_cast<__mmask16>((1U << count) - 1U);
 }
 
-PARALLAX_INLINE __m512i rounded(__m512 x) {  // to bfloat16, in the lower halves of 32 bits
-  return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
+PARALLAX_INLINE __m256i loaded(const float* from, __mmask16 mask) {
+  return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from)));
 }
 
-PARALLAX_INLINE __m512i loaded(const float* from, __mmask16 mask) {
-  return rounded(_mm512_maskz_loadu_ps(mask, from));
+PARALLAX_INLINE __m256i loaded(const BFloat16Bits* from, __mmask16 mask) {
+  return _mm256_maskz_loadu_epi16(mask, from);
 }
 
-PARALLAX_INLINE __m512i loaded(const BFloat16Bits* from, __mmask16 mask) {
-  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
+// kLanes numbers of two rows, one after the other.
+PARALLAX_INLINE __m512i loaded_rows(const float* lower, const float* upper) {
+  return reinterpret_cast<__m512i>(
+      _mm512_cvtne2ps_pbh(_mm512_loadu_ps(upper), _mm512_loadu_ps(lower)));
+}
+
+PARALLAX_INLINE __m512i joined(__m256i lower, __m256i upper) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(lower), upper, 1);
+}
+
+PARALLAX_INLINE __m512i loaded_rows(const BFloat16Bits* lower, const BFloat16Bits* upper) {
+  return joined(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(lower)),
+                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(upper)));
+}
+
+// Pairs of the two rows' numbers at the same place.
+PARALLAX_INLINE __m512i paired(__m512i rows) {
+  using Words = typename VectorOf<std::uint16_t, kRegisterBytes>::Type;
+  constexpr Words kPlaces = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                             8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  return _mm512_permutexvar_epi16(reinterpret_cast<__m512i>(kPlaces), rows);
 }
 
 // kLanes pairs of neighbours.
@@ -46,35 +71,33 @@ PARALLAX_INLINE __m512i loaded_pairs(const float* from) {
 
 PARALLAX_INLINE __m512i loaded_pairs(const BFloat16Bits* from) { return _mm512_loadu_si512(from); }
 
-// Rows k and k + 1 (or zeros) of a matrix to pairs.
+// `count` numbers, kLanes at most, of rows k and k + 1 (null: zeros) of a matrix as pairs.
 template <class T>
-PARALLAX_INLINE void pack_two_rows(const T* lower,
-                                   const T* upper,
-                                   std::int64_t count,
-                                   Pair* pairs) {
-  for (std::int64_t j = 0; j < count; j += kLanes) {
-    const __mmask16 mask = first_lanes(count - j);
-    const __m512i low = loaded(lower + j, mask);
-    const __m512i high = upper != nullptr ? loaded(upper + j, mask) : _mm512_setzero_si512();
-    _mm512_mask_storeu_epi32(pairs + j, mask, _mm512_or_epi32(low, _mm512_slli_epi32(high, 16)));
+PARALLAX_INLINE __m512i pairs_of_rows(const T* lower, const T* upper, std::int64_t count) {
+  if (count >= kLanes && upper != nullptr) {
+    return paired(loaded_rows(lower, upper));
   }
+  const __mmask16 mask = first_lanes(count);
+  return paired(
+      joined(loaded(lower, mask), upper != nullptr ? loaded(upper, mask) : _mm256_setzero_si256()));
 }
 
-// The same, cut to pieces of kTileRows pairs that lie `stride` apart.
+// Two rows to pairs, cut to pieces of kTileRows that lie `stride` apart.
 template <class T>
 void pack_two_rows_in_tiles(const T* lower,
                             const T* upper,
                             std::int64_t count,
                             std::int64_t stride,
                             Pair* pairs) {
+  static_assert(kLanes == 2 * kTileRows);
   for (std::int64_t j = 0; j < count; j += kLanes) {
-    Pair lanes[kLanes];
-    pack_two_rows(lower + j,
-                  upper != nullptr ? upper + j : nullptr,
-                  count - j < kLanes ? count - j : kLanes,
-                  lanes);
-    for (std::int64_t i = 0; i < kLanes && j + i < count; i += kTileRows) {
-      __builtin_memcpy(pairs + (j + i) / kTileRows * stride, lanes + i, kTileRows * sizeof(Pair));
+    const __m512i lanes =
+        pairs_of_rows(lower + j, upper != nullptr ? upper + j : nullptr, count - j);
+    Pair* const to = pairs + j / kTileRows * stride;
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(lanes));
+    if (count - j > kTileRows) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + stride),
+                          _mm512_extracti64x4_epi64(lanes, 1));
     }
   }
 }
@@ -89,7 +112,7 @@ void pack_row(const T* row, std::int64_t count, Pair* pairs) {
   auto* numbers = reinterpret_cast<std::uint16_t*>(pairs);
   for (std::int64_t k = 2 * whole; k < count; k += kLanes) {
     const __mmask16 mask = first_lanes(count - k);
-    _mm256_mask_storeu_epi16(numbers + k, mask, _mm512_cvtepi32_epi16(loaded(row + k, mask)));
+    _mm256_mask_storeu_epi16(numbers + k, mask, loaded(row + k, mask));
   }
   if (count % 2 != 0) {
     __builtin_memset(numbers + count, 0, sizeof(*numbers));
@@ -140,7 +163,10 @@ void pack_columns(const PanelProduct<A, B, C>& p, std::int64_t col, Pair* to) {
   for (std::int64_t k = 0; k < pairs_of(p); ++k) {
     const B* lower = p.b + 2 * k * p.b_stride + col;
     const B* upper = 2 * k + 1 < p.inner ? lower + p.b_stride : nullptr;
-    pack_two_rows(lower, upper, kWidth, to + k * kWidth);
+    for (std::int64_t j = 0; j < kWidth; j += kLanes) {
+      _mm512_storeu_si512(to + k * kWidth + j,
+                          pairs_of_rows(lower + j, upper != nullptr ? upper + j : nullptr, kLanes));
+    }
   }
 }
 
@@ -170,15 +196,8 @@ void pack_transposed_columns(const PanelProduct<A, B, C>& p, std::int64_t col, P
   }
 }
 
-PARALLAX_INLINE void store_numbers(__m512 numbers, float* c) { _mm512_storeu_ps(c, numbers); }
-
-PARALLAX_INLINE void store_numbers(__m512 numbers, BFloat16Bits* c) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(c),
-                      reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(numbers)));
-}
-
-// kRows rows of c from `row` on, of the panel at `col`.
-template <int kRows, class A, class B, class C>
+// kRows rows of c from `row` on, `registers` of the panel at `col`.
+template <int kRows, int registers, class A, class B, class C>
 void tile(const PanelProduct<A, B, C>& p,
           const PackedRows& rows,
           const Pair* columns,
@@ -186,34 +205,24 @@ void tile(const PanelProduct<A, B, C>& p,
           std::int64_t col) {
   const std::int64_t first = first_inner(p, row) / 2;
   const PackedRows a = rows.from(row, first);
-  __m512 sums[kRows][kTileRegisters];
-  for (int i = 0; i < kRows; ++i) {
-    for (int r = 0; r < kTileRegisters; ++r) {
-      sums[i][r] = start_of_sums<__m512>(p, row + i, col + r * kLanes);
-    }
-  }
+  __m512 sums[kRows][registers];
+  start_sums(p, row, col, sums);
   const Pair* b = columns + first * kWidth;
   for (std::int64_t k = 0; k < pairs_of(p) - first; ++k) {
-    __m512bh of_columns[kTileRegisters];
-    for (int r = 0; r < kTileRegisters; ++r) {
+    __m512bh of_columns[registers];
+    for (int r = 0; r < registers; ++r) {
       of_columns[r] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + k * kWidth + r * kLanes));
     }
     for (int i = 0; i < kRows; ++i) {
       std::int32_t factors;  // of numbers that may lie at odd places
       __builtin_memcpy(&factors, a.pairs + i * a.row + k * a.inner, sizeof(factors));
       const auto pair = reinterpret_cast<__m512bh>(_mm512_set1_epi32(factors));
-      for (int r = 0; r < kTileRegisters; ++r) {
+      for (int r = 0; r < registers; ++r) {
         sums[i][r] = _mm512_dpbf16_ps(sums[i][r], of_columns[r], pair);
       }
     }
   }
-  for (int i = 0; i < kRows; ++i) {
-    for (int r = 0; r < kTileRegisters; ++r) {
-      const std::int64_t to = col + r * kLanes;
-      store_numbers(finished<__m512>(p, sums[i][r], row + i, to),
-                    p.c + (row + i) * p.c_stride + to);
-    }
-  }
+  finish_sums(p, row, col, sums);
 }
 
 template <class A, class B, class C>
@@ -230,9 +239,9 @@ void product(const PanelProduct<A, B, C>& p, std::int64_t begin, std::int64_t en
     const std::int64_t col = panel_at(p, index) * kWidth;
     p.b_transposed ? pack_transposed_columns(p, col, columns) : pack_columns(p, col, columns);
     FetchOfNext fetch_of_next(p, col);
-    for_tiles(p, col, [&](auto count, std::int64_t i) {
+    for_tiles(p, col, [&](auto count, auto registers, std::int64_t i) {
       fetch_of_next.advance();
-      tile<count>(p, rows, columns, i, col);
+      tile<count, registers>(p, rows, columns, i, col);
     });
   }
 }

@@ -3,6 +3,8 @@
 #include "core/ttt/kernels/lanes_body.h"
 #include "core/ttt/kernels/product_body.h"
 
+inline constexpr std::int64_t kLineBytes = 64;  // of a cache
+
 template <class T>
 inline constexpr std::int64_t kPanelWidth = kTileRegisters* kLanesOf<T>;
 
@@ -52,34 +54,63 @@ inline void transpose_square(const T* from,
   }
 }
 
-// Rows from `first` on of the panel at `col`, to where they lie transposed.
+// The squares of the panel at `col` below the diagonal, from `row` on, to where they lie
+// transposed.
 template <class T>
-void mirror_panel(const PanelProduct<T>& p, std::int64_t first, std::int64_t col) {
+void mirror_squares(const PanelProduct<T>& p, std::int64_t row, std::int64_t col) {
+  for (std::int64_t j = col; j < col + kPanelWidth<T> && j < row; j += kLanesOf<T>) {
+    transpose_square(
+        p.c + row * p.c_stride + j, p.c_stride, p.c + j * p.c_stride + row, p.c_stride);
+  }
+}
+
+// for_tiles() of a symmetric product, and what they mirror while it is in the nearest cache.
+template <class T, class F>
+void for_symmetric_tiles(const PanelProduct<T>& p, std::int64_t col, const F& tile) {
   constexpr std::int64_t kLanes = kLanesOf<T>;
-  for (std::int64_t row = first; row < p.rows; row += kLanes) {
-    for (std::int64_t j = col; j < col + kPanelWidth<T>; j += kLanes) {
-      transpose_square(
-          p.c + row * p.c_stride + j, p.c_stride, p.c + j * p.c_stride + row, p.c_stride);
+  constexpr std::integral_constant<int, kTileRows> kRows;
+  constexpr std::integral_constant<int, kTileRegisters> kRegisters;
+  static_assert(kTileRegisters == 2);
+  // On the diagonal, rows that need no more columns than a register has.
+  constexpr std::integral_constant<int, kLanes % kTileRows == 0 ? 1 : 2> kFirstRegisters;
+  constexpr std::int64_t kStep = kLanes > kTileRows ? kLanes : kTileRows;
+  for (std::int64_t i = col; i < p.rows; i += kStep) {
+    for (std::int64_t row = i; row < i + kStep; row += kTileRows) {
+      if (i == col) {
+        tile(kRows, kFirstRegisters, row);
+      } else {
+        tile(kRows, kRegisters, row);
+      }
+    }
+    for (std::int64_t row = i; row < i + kStep; row += kLanes) {
+      mirror_squares(p, row, col);
     }
   }
 }
 
-// tile(number of rows, first row) for all rows that are made of the panel at `col`; then what they
-// mirror.
+// tile(number of rows, registers of columns, first row) for all rows that are made of the panel at
+// `col`.
 template <class A, class B, class C, class F>
 void for_tiles(const PanelProduct<A, B, C>& p, std::int64_t col, const F& tile) {
-  std::int64_t i = p.symmetric ? col : 0;
-  for (; i + kTileRows <= p.rows; i += kTileRows) {
-    tile(std::integral_constant<int, kTileRows>(), i);
-  }
-  for (; i < p.rows; ++i) {
-    tile(std::integral_constant<int, 1>(), i);
-  }
   if constexpr (std::is_same_v<A, C> && std::is_floating_point_v<A>) {
     if (p.symmetric) {
-      mirror_panel(p, col + kPanelWidth<A>, col);
+      for_symmetric_tiles(p, col, tile);
+      return;
     }
   }
+  constexpr std::integral_constant<int, kTileRegisters> kRegisters;
+  std::int64_t i = 0;
+  for (; i + kTileRows <= p.rows; i += kTileRows) {
+    tile(std::integral_constant<int, kTileRows>(), kRegisters, i);
+  }
+  for (; i < p.rows; ++i) {
+    tile(std::integral_constant<int, 1>(), kRegisters, i);
+  }
+}
+
+template <class V, class T>
+inline void store_numbers(const V& numbers, T* to) {
+  store_lanes(numbers, to);
 }
 
 // Whether sums can start from x, at no cost.
@@ -88,29 +119,84 @@ bool starts_from_x(const PanelProduct<A, B, C>& p) {
   return p.x != nullptr && p.y == nullptr && p.scale == 1 && p.x_scale == 1;
 }
 
-// What the sums of a b at `row` from `col` on start from.
-template <class V, class A, class B, class C>
-inline V start_of_sums(const PanelProduct<A, B, C>& p, std::int64_t row, std::int64_t col) {
-  return starts_from_x(p) ? load_lanes<V>(p.x + row * p.xy_stride + col) : V{};
-}
-
-// What c is there, where the sums end with these.
-template <class V, class A, class B, class C>
-inline V finished(const PanelProduct<A, B, C>& p,
-                  const V& sums,
-                  std::int64_t row,
-                  std::int64_t col) {
-  if (starts_from_x(p)) {
-    return sums;
-  }
-  V result = p.scale * sums;
-  if (p.x != nullptr) {
-    result += p.x_scale * load_lanes<V>(p.x + row * p.xy_stride + col);
-    if (p.y != nullptr) {
-      result += p.y_scale * load_lanes<V>(p.y + row * p.xy_stride + col);
+// Asks for what is to be added to the sums.
+template <int kRows, class A, class B, class C>
+inline __attribute__((always_inline)) void fetch_terms(const PanelProduct<A, B, C>& p,
+                                                       std::int64_t row,
+                                                       std::int64_t col) {
+  constexpr std::int64_t kLine = kLineBytes / sizeof(Compute<A>);
+  const Compute<A>* const both[] = {p.x, p.y};
+  for (const Compute<A>* terms : both) {
+    for (int i = 0; terms != nullptr && i < kRows; ++i) {
+      for (std::int64_t j = 0; j < kPanelWidth<Compute<A>>; j += kLine) {
+        __builtin_prefetch(terms + (row + i) * p.xy_stride + col + j);
+      }
     }
   }
-  return result;
+}
+
+// The sums of a b, of kRows rows from `row` and `registers` from `col` on: what they start from.
+template <int kRows, int registers, class V, class A, class B, class C>
+inline __attribute__((always_inline)) void start_sums(const PanelProduct<A, B, C>& p,
+                                                      std::int64_t row,
+                                                      std::int64_t col,
+                                                      V (&sums)[kRows][registers]) {
+  const bool from_x = starts_from_x(p);
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    const Compute<A>* const x = p.x + (row + i) * p.xy_stride + col;
+#pragma GCC unroll 2
+    for (int r = 0; r < registers; ++r) {
+      sums[i][r] = from_x ? load_lanes<V>(x + r * kLanesOf<Compute<A>>) : V{};
+    }
+  }
+  if (!from_x) {
+    fetch_terms<kRows>(p, row, col);
+  }
+}
+
+// Stores the sums, scaled and with this many terms added to them; −1: as they are.
+template <int kTerms, int kRows, int registers, class V, class A, class B, class C>
+inline __attribute__((always_inline)) void store_sums(const PanelProduct<A, B, C>& p,
+                                                      std::int64_t row,
+                                                      std::int64_t col,
+                                                      const V (&sums)[kRows][registers]) {
+  constexpr std::int64_t kLanes = kLanesOf<Compute<A>>;
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    const std::int64_t from = (row + i) * p.xy_stride + col;
+    C* const to = p.c + (row + i) * p.c_stride + col;
+#pragma GCC unroll 2
+    for (int r = 0; r < registers; ++r) {
+      V result = sums[i][r];
+      if constexpr (kTerms >= 0) {
+        result *= p.scale;
+      }
+      if constexpr (kTerms >= 1) {
+        result += p.x_scale * load_lanes<V>(p.x + from + r * kLanes);
+      }
+      if constexpr (kTerms >= 2) {
+        result += p.y_scale * load_lanes<V>(p.y + from + r * kLanes);
+      }
+      store_numbers(result, to + r * kLanes);
+    }
+  }
+}
+
+template <int kRows, int registers, class V, class A, class B, class C>
+inline __attribute__((always_inline)) void finish_sums(const PanelProduct<A, B, C>& p,
+                                                       std::int64_t row,
+                                                       std::int64_t col,
+                                                       const V (&sums)[kRows][registers]) {
+  if (starts_from_x(p) || (p.x == nullptr && p.scale == 1)) {
+    store_sums<-1>(p, row, col, sums);
+  } else if (p.x == nullptr) {
+    store_sums<0>(p, row, col, sums);
+  } else if (p.y == nullptr) {
+    store_sums<1>(p, row, col, sums);
+  } else {
+    store_sums<2>(p, row, col, sums);
+  }
 }
 
 // Where the inner dimension of the tile at row i begins.
@@ -119,33 +205,23 @@ std::int64_t first_inner(const PanelProduct<A, B, C>& p, std::int64_t i) {
   return p.a_is_upper ? i : 0;
 }
 
-// kRows rows of c from `row` on, of the panel at `col`, whose rows lie b_stride apart at b.
-template <int kRows, class T>
+// kRows rows of c from `row` on, `registers` of the panel at `col`, whose rows lie b_stride apart
+// at b.
+template <int kRows, int registers, class T>
 void panel_tile(const PanelProduct<T>& p,
                 std::int64_t row,
                 std::int64_t col,
                 const T* b,
                 std::int64_t b_stride) {
-  using V = Register<T>;
-  constexpr std::int64_t kLanes = kLanesOf<T>;
-  V sums[kRows][kTileRegisters];
-  for (int i = 0; i < kRows; ++i) {
-    for (int r = 0; r < kTileRegisters; ++r) {
-      sums[i][r] = start_of_sums<V>(p, row + i, col + r * kLanes);
-    }
-  }
+  Register<T> sums[kRows][registers];
+  start_sums(p, row, col, sums);
   const std::int64_t k = first_inner(p, row);
   add_to_sums(Strided<T>{p.a + row * p.a_row + k * p.a_inner, p.a_row, p.a_inner},
               b + k * b_stride,
               b_stride,
               p.inner - k,
               sums);
-  for (int i = 0; i < kRows; ++i) {
-    for (int r = 0; r < kTileRegisters; ++r) {
-      const std::int64_t to = col + r * kLanes;
-      store_lanes(finished(p, sums[i][r], row + i, to), p.c + (row + i) * p.c_stride + to);
-    }
-  }
+  finish_sums(p, row, col, sums);
 }
 
 // The panel of b at `col`, its rows one after the other.
@@ -181,8 +257,6 @@ void pack_columns_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed
 
 // So few of them use a panel of b so little that packing it does not pay.
 inline constexpr std::int64_t kFewRows = 2 * kTileRows;
-
-inline constexpr std::int64_t kLineBytes = 64;
 
 // Asks for rows [first, first + kTileRows) of a: the processor does not foresee them where they are
 // short, or columns.
@@ -275,7 +349,7 @@ void product_panel(const PanelProduct<T>& p,
   const std::int64_t rows_a_tile = p.inner * kTileRows / p.rows + 1;
   std::int64_t fetched = 0;
   FetchOfNext fetch_of_next(p, col);
-  for_tiles(p, col, [&](auto rows, std::int64_t i) {
+  for_tiles(p, col, [&](auto rows, auto registers, std::int64_t i) {
     fetch_of_next.advance();
     if (first) {
       fetch_rows(p, i + kTileRows);
@@ -284,7 +358,7 @@ void product_panel(const PanelProduct<T>& p,
       fetch_panel(p, next, fetched, fetched + rows_a_tile);
       fetched += rows_a_tile;
     }
-    panel_tile<rows>(p, i, col, b, b_stride);
+    panel_tile<rows, registers>(p, i, col, b, b_stride);
   });
 }
 
