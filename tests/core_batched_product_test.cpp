@@ -74,6 +74,50 @@ TEST(BatchedProduct, LowPrecisionsAreClose) {
   expect_low_precisions_close(product_cases(), {.float32 = 2e-6, .bfloat16 = 1e-2});
 }
 
+TEST(BatchedProduct, ZerosBelowTheDiagonalAreLeftOut) {
+  torch::manual_seed(13);
+  const auto run = [](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+    return {batched_product(in[0].triu(), in[1], {.a_is_upper = true}),
+            batched_product(in[0].tril().transpose(1, 2), in[1], {.a_is_upper = true})};
+  };
+  std::vector<OperatorCase> cases;
+  for (const int64_t side : {8, 33, 64}) {
+    cases.push_back(
+        {fmt::format("side {}", side), run, {normal({2, side, side}), normal({2, side, 64})}});
+  }
+  expect_equal_to_reference(cases);
+  expect_low_precisions_close(cases, {.float32 = 2e-6, .bfloat16 = 1e-2});
+}
+
+// A factor in bfloat16 and one in float32, which is rounded; and results of either dtype.
+TEST(BatchedProduct, FactorsMayDifferInPrecision) {
+  torch::manual_seed(14);
+  for (const auto& [batch, rows, inner, cols] : kSizes) {
+    const Tensor a = normal({batch, rows, inner}).to(torch::kBFloat16);
+    const Tensor b = normal({batch, inner, cols}).to(torch::kFloat32);
+    const Tensor b_turned = b.transpose(1, 2).contiguous().transpose(1, 2);
+    const Tensor expected =
+        a.to(torch::kFloat64).matmul(b.to(torch::kBFloat16).to(torch::kFloat64));
+    for (const auto result : {torch::kBFloat16, torch::kFloat32}) {
+      // LibTorch's own products are rounded before they are float32.
+      const bool is_exact =
+          result == torch::kFloat32 && rows >= 8 && cols % 32 == 0 && has_bfloat16_instructions();
+      const double tolerance = is_exact ? 1e-6 : 4e-3;
+      for (const Tensor& right : {b, b_turned}) {
+        const Tensor got = batched_product(a, right, {.result = result});
+        EXPECT_EQ(got.scalar_type(), result);
+        EXPECT_LT(relative_difference(got, expected), tolerance) << rows << " " << inner;
+      }
+    }
+    const Tensor leaf = b.clone().requires_grad_(true);
+    const Tensor outer = normal({batch, rows, cols}).to(torch::kBFloat16);
+    batched_product(a, leaf).backward(outer);
+    EXPECT_EQ(leaf.grad().scalar_type(), torch::kFloat32);
+    const Tensor of_b = a.to(torch::kFloat64).transpose(1, 2).matmul(outer.to(torch::kFloat64));
+    EXPECT_LT(relative_difference(leaf.grad(), of_b), 1e-2);
+  }
+}
+
 TEST(BatchedProduct, ThreadsShareTheWork) {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(10);

@@ -95,5 +95,36 @@ TEST(FewTokens, SeveralInnerSteps) {
   expect_same(layer, update_then_apply_chunks(kTokens, 4), "two inner steps");
 }
 
+double error_in_bfloat16(const Layer& layer, const Schedule& schedule, Run run) {
+  const auto rounded = [](const Tensor& x) { return x.to(torch::kBFloat16); };
+  Layer low = layer.to(torch::kFloat32);
+  low.inputs.q = rounded(low.inputs.q);
+  low.inputs.k = rounded(low.inputs.k);
+  low.inputs.v = rounded(low.inputs.v);
+  low.rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
+  return relative_difference(run_layer(low, schedule, run).output,
+                             run_layer(layer, schedule, Run::kReference).output);
+}
+
+// Weights in float32, tokens in bfloat16: tiles of the parallel form have kernels of their own.
+TEST(FewTokens, TilesInBfloat16AreAsCloseAsTheRecurrentForm) {
+  const torch::NoGradGuard no_grad;
+  for (const Variant& variant : kVariants) {
+    const Layer layer = layer_of(variant);
+    for (const int64_t chunk : {1, 3, 8, 16, 40}) {
+      for (const Schedule& schedule :
+           {update_then_apply_chunks(kTokens, chunk), apply_then_update_chunks(kTokens, chunk)}) {
+        if (why_no_parallel_form(variant.switches, schedule)) {
+          continue;
+        }
+        const double recurrent = error_in_bfloat16(layer, schedule, Run::kRecurrent);
+        const double parallel = error_in_bfloat16(layer, schedule, Run::kParallel);
+        EXPECT_LT(parallel, std::max(2e-2, 1.5 * recurrent))
+            << variant.name << ", chunk " << chunk << ": " << recurrent;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace parallax::testing
