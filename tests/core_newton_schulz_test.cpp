@@ -216,6 +216,22 @@ TEST(NewtonSchulz, ThreadsFactoriseBesideEachOther) {
   }
 }
 
+TEST(NewtonSchulz, DoesNotDependOnTheGradientsScale) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(14);
+  for (const int64_t side : {16, 64}) {
+    const Tensor g = normal({side, 96});
+    const Tensor expected = orthogonalise(g, {});
+    for (const double scale : {1e-3, 1e4, 1e9, 1e15}) {
+      for (const auto precision :
+           {NewtonSchulzPrecision::kWorking, NewtonSchulzPrecision::kBfloat16Products}) {
+        const Tensor got = orthogonalise((scale * g).to(torch::kFloat32), {.precision = precision});
+        EXPECT_LT(relative_difference(got, expected), 2e-2) << side << " " << scale;
+      }
+    }
+  }
+}
+
 // Singular values over five decades: the Gram matrix squares them, and the small ones must survive.
 TEST(NewtonSchulz, KeepsSmallSingularValues) {
   const torch::NoGradGuard no_grad;

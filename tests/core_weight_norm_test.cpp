@@ -1,6 +1,8 @@
 // Weight normalisation by its kernel against the same in LibTorch operations.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "core/ttt/weight_norm.h"
 #include "tests/kernel_cases.h"
 
@@ -84,14 +86,33 @@ TEST(WeightNorm, TakesStatesOfAllRangesAndTurnedMatrices) {
   }
 }
 
-TEST(WeightNorm, GradientsPassThrough) {
+TEST(WeightNorm, GradientsAreTheReference) {
   torch::manual_seed(33);
   const Matrices m = matrices(2, 20, 12);
-  const Tensor leaf = m.main.clone().requires_grad_(true);
   const UpdateRule rule = rule_of(WeightNorm::kPost, Direction::kDescent);
-  add_and_normalise(rule, leaf, m.step, m.norms).normalised.square().sum().backward();
-  EXPECT_TRUE(leaf.grad().defined());
-  EXPECT_TRUE(leaf.grad().isfinite().all().item<bool>());
+  const auto gradient = [&](KernelPath path) {
+    const KernelPathGuard guard(path);
+    const Tensor leaf = m.main.clone().requires_grad_(true);
+    add_and_normalise(rule, leaf, m.step, m.norms).normalised.square().sum().backward();
+    return leaf.grad();
+  };
+  const Tensor expected = gradient(KernelPath::kReference);
+  EXPECT_GT(expected.abs().max().item<double>(), 0);
+  for (const KernelPath path : fused_paths()) {
+    EXPECT_LT(relative_difference(gradient(path), expected), 1e-13);
+  }
+}
+
+TEST(WeightNorm, NanStaysInItsColumn) {
+  const torch::NoGradGuard no_grad;
+  const UpdateRule rule = rule_of(WeightNorm::kPost, Direction::kDescent);
+  const Matrices m{torch::ones({1, 6, 5}), torch::ones({1, 6, 5}), torch::ones({1, 1, 5})};
+  m.main[0][2][3] = std::numeric_limits<float>::quiet_NaN();
+  for (const KernelPath path : available_kernel_paths()) {
+    const Tensor got = run(path, rule, m).normalised;
+    EXPECT_TRUE(got.select(2, 3).isnan().all().item<bool>());
+    EXPECT_EQ(got.isnan().sum().item<int64_t>(), 6);
+  }
 }
 
 TEST(WeightNorm, ThreadsShareTheColumns) {

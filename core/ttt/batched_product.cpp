@@ -29,14 +29,14 @@ bool has_kernel(torch::Dtype a, torch::Dtype b, torch::Dtype result) {
   return a == b && a == result;
 }
 
-bool fills_panels(const Tensor& a, const Tensor& b) {
+bool takes(const Tensor& a, const Tensor& b) {
   if (!has_fused_kernels(a) || a.device() != b.device() || a.dim() < 3 || a.dim() != b.dim()) {
     return false;
   }
   const auto batch = [](const Tensor& x) { return x.sizes().slice(0, x.dim() - 2); };
   return batch(a) == batch(b) && a.size(-1) == b.size(-2) && a.numel() > 0 && b.numel() > 0 &&
-         a.size(-2) >= kLeastRows && a.size(-1) >= kLeastInner &&
-         b.size(-1) % kernels::kPanelMultiple == 0 && (is_row_major(b) || is_transposed(b)) &&
+         a.size(-2) >= kLeastRows && a.size(-1) >= kLeastInner && fills_panels(b.size(-1)) &&
+         (is_row_major(b) || is_transposed(b)) &&
          // bfloat16 factors are read as pairs of neighbours along either dimension.
          (a.scalar_type() != torch::kBFloat16 || is_row_major(a) || a.stride(-2) == 1);
 }
@@ -129,7 +129,7 @@ struct ProductFunction : torch::autograd::Function<ProductFunction> {
 
 Tensor batched_product(const Tensor& a, const Tensor& b, const ProductOptions& options) {
   const torch::Dtype result = options.result.value_or(a.scalar_type());
-  if (!has_kernel(a.scalar_type(), b.scalar_type(), result) || !fills_panels(a, b)) {
+  if (!has_kernel(a.scalar_type(), b.scalar_type(), result) || !takes(a, b)) {
     return a.matmul(b.to(a.scalar_type())).to(result);
   }
   return fused::records_graph({a, b}) ? ProductFunction::apply(a, b, result, options.a_is_upper)

@@ -13,6 +13,7 @@ namespace parallax {
 namespace {
 
 using kernels::PanelKernels;
+using kernels::PanelProducts;
 using newton_schulz_panels::BatchShape;
 using newton_schulz_panels::Terms;
 
@@ -33,7 +34,7 @@ struct ShiftedMatrix {
 template <class T>
 class PanelArithmetic {
  public:
-  PanelArithmetic(const PanelKernels<T>& kernel, const BatchShape& shape)
+  PanelArithmetic(const PanelProducts<T>& kernel, const BatchShape& shape)
       : kernel_(kernel), shape_(shape) {}
 
   void gram(const T* x, T* gram) const {
@@ -54,7 +55,7 @@ class PanelArithmetic {
   }
 
  private:
-  const PanelKernels<T>& kernel_;
+  const PanelProducts<T>& kernel_;
   BatchShape shape_;
 };
 
@@ -82,6 +83,7 @@ class ThinArithmetic {
   }
 
   void apply(const ShiftedMatrix<T>& factor, const T* x, int64_t length, T* y) const {
+    // Destroys the factor.
     for (int64_t i = 0; i < side_; ++i) {
       factor.rest[i * side_ + i] += factor.identity;
     }
@@ -188,6 +190,13 @@ class Iteration {
     const T scale = 1 / (norm + static_cast<T>(kFrobeniusEps));
     gram.identity *= scale * scale;
     gram.scale = scale * scale;
+    constexpr double kLargest = 1e6;  // norm whose fourth power is far from overflowing
+    if (norm > static_cast<T>(kLargest) || norm < static_cast<T>(1 / kLargest)) {
+      for (int64_t i = 0; i < size_; ++i) {
+        gram.rest[i] *= gram.scale;
+      }
+      gram.scale = 1;
+    }
     ShiftedMatrix<T> factor = factor_of_steps(options, done, steps, gram);
     factor.scale = scale;
     return factor;
@@ -288,7 +297,7 @@ Tensor orthogonalise_batch(const Arithmetic& arithmetic,
 }
 
 template <class T>
-Tensor orthogonalise_as(const PanelKernels<T>& kernel,
+Tensor orthogonalise_as(const PanelProducts<T>& kernel,
                         const Tensor& gradient,
                         const NewtonSchulzOptions& options,
                         Tensor* companion) {
@@ -307,11 +316,9 @@ Tensor orthogonalise_any(const Tensor& gradient,
   if (gradient.scalar_type() == torch::kFloat64) {
     return orthogonalise_as<double>(panel_kernels<double>(), gradient, options, companion);
   }
-  return orthogonalise_as<float>(
-      multiplies_in_bfloat16(gradient, options) ? kernels::kPanelsBfloat16 : panel_kernels<float>(),
-      gradient,
-      options,
-      companion);
+  const PanelProducts<float>& kernel =
+      multiplies_in_bfloat16(gradient, options) ? kernels::kPanelsBfloat16 : panel_kernels<float>();
+  return orthogonalise_as<float>(kernel, gradient, options, companion);
 }
 
 }  // namespace
@@ -335,8 +342,7 @@ Tensor orthogonalise_gram(const Tensor& gradient, const NewtonSchulzOptions& opt
 bool takes_last_factor(const Tensor& gradient, const Tensor& left) {
   const BatchShape shape = newton_schulz_panels::panel_shape(gradient);
   return left.size(-1) <= gradient.size(-1) &&
-         (is_thin(gradient) ||
-          (shape.wide && !shape.transposed && left.size(-1) % kernels::kPanelMultiple == 0));
+         (is_thin(gradient) || (shape.wide && fills_panels(left.size(-1))));
 }
 
 LeftAndRight orthogonalise_beside(const Tensor& gradient,

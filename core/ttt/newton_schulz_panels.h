@@ -27,11 +27,10 @@ inline BatchShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
   const int64_t rows = gradient.size(-2);
   const int64_t cols = gradient.size(-1);
   const int64_t side = std::min(rows, cols);
-  constexpr int64_t kMultiple = kernels::kPanelMultiple;
   return {.count = gradient.numel() / (rows * cols),
           .length = std::max(rows, cols),
           .real_side = side,
-          .side = (side + kMultiple - 1) / kMultiple * kMultiple,
+          .side = filled_panels(side),
           .transposed = rows <= cols};
 }
 
@@ -45,7 +44,6 @@ inline BatchShape wide_shape(const Tensor& gradient) {
 
 // As the gradient lies in memory, where panels take it so.
 inline BatchShape panel_shape(const Tensor& gradient) {
-  const auto fills_panels = [](int64_t size) { return size % kernels::kPanelMultiple == 0; };
   const bool tall = gradient.size(-2) >= gradient.size(-1);
   if (!fills_panels(gradient.size(-1)) || !(tall || fills_panels(gradient.size(-2)))) {
     return tall_shape(gradient);
@@ -111,7 +109,7 @@ struct Terms {
 };
 
 template <class T>
-void multiply_with_terms(const kernels::PanelKernels<T>& kernel,
+void multiply_with_terms(const kernels::PanelProducts<T>& kernel,
                          kernels::PanelProduct<T> product,
                          const Terms<T>& terms) {
   product.c_stride = product.cols;
@@ -123,9 +121,10 @@ void multiply_with_terms(const kernels::PanelKernels<T>& kernel,
   multiply_panels(kernel, product);
 }
 
-// c [side, side] ← aᵀ b (a bᵀ where the shape is wide) + terms, where the whole is symmetric.
+// c [side, side] ← aᵀ b (a bᵀ where the shape is wide) + terms, where the whole is symmetric; in
+// the end, if in several calls.
 template <class T>
-void symmetric_inner_product(const kernels::PanelKernels<T>& kernel,
+void symmetric_inner_product(const kernels::PanelProducts<T>& kernel,
                              const BatchShape& shape,
                              const T* a,
                              const T* b,
@@ -146,9 +145,9 @@ void symmetric_inner_product(const kernels::PanelKernels<T>& kernel,
                       terms);
 }
 
-// c ← scale · a b + terms, where the whole is symmetric; all [side, side].
+// c ← scale · a b + terms, the same; all [side, side].
 template <class T>
-void symmetric_product(const kernels::PanelKernels<T>& kernel,
+void symmetric_product(const kernels::PanelProducts<T>& kernel,
                        int64_t side,
                        T scale,
                        const T* a,
@@ -172,7 +171,7 @@ void symmetric_product(const kernels::PanelKernels<T>& kernel,
 
 // y ← scale · x p (p x where the shape is wide) + terms, with a symmetric p [side, side].
 template <class T>
-void product_with_symmetric(const kernels::PanelKernels<T>& kernel,
+void product_with_symmetric(const kernels::PanelProducts<T>& kernel,
                             const BatchShape& shape,
                             T scale,
                             const T* x,

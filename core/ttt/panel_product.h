@@ -16,7 +16,14 @@ const kernels::PanelKernels<T>& panel_kernels() {  // of float or double
       fused::for_this_path(kernels::kPanelsPortable, kernels::kPanelsAvx2, kernels::kPanelsAvx512));
 }
 
-// How far apart the matrices of a batch lie.
+inline bool fills_panels(int64_t cols) { return cols % kernels::kPanelMultiple == 0; }
+
+inline int64_t filled_panels(int64_t cols) {  // so many, or a few more
+  constexpr int64_t kMultiple = kernels::kPanelMultiple;
+  return (cols + kMultiple - 1) / kMultiple * kMultiple;
+}
+
+// How far apart the matrices of a batch lie: of products that nothing is added to.
 struct BatchStrides {
   int64_t count = 1;
   int64_t a = 0;

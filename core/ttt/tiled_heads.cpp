@@ -12,11 +12,6 @@ namespace {
 
 using kernels::Compute;
 
-int64_t filled_panels(int64_t cols) {
-  constexpr int64_t kMultiple = kernels::kPanelMultiple;
-  return (cols + kMultiple - 1) / kMultiple * kMultiple;
-}
-
 template <class A, class B, class C>
 const kernels::PanelProducts<A, B, C>& panels_of() {
   if constexpr (std::is_floating_point_v<A>) {
@@ -124,7 +119,7 @@ class HeadRunner {
                         C* c,
                         const NextMemory& next = {}) {
     if constexpr (std::is_floating_point_v<A>) {
-      if (shape.cols % kernels::kPanelMultiple != 0) {
+      if (!fills_panels(shape.cols)) {
         multiply<T>(scale, a, b, shape, x != nullptr ? T{1} : T{0}, c, shape.cols);
         return;
       }
@@ -180,7 +175,7 @@ class HeadRunner {
     }
   }
 
-  // The tile's keys, with rows to fill panels behind them.
+  // The tile's keys, and behind them the next tile's or zeros to fill panels.
   const S* keys_of_tile(const HeadPass<S>& p, int64_t begin, int64_t keys) {
     const S* const from = p.keys + begin * p.inner;
     if (begin + filled_panels(keys) <= t_.updating) {
@@ -257,7 +252,7 @@ bool has_head_kernels(torch::Dtype features, const Tensor& state) {
   }
   if (features == torch::kBFloat16) {
     return state.scalar_type() == torch::kFloat32 && has_bfloat16_instructions() &&
-           kernel_path() == KernelPath::kAvx512 && state.size(2) % kernels::kPanelMultiple == 0;
+           kernel_path() == KernelPath::kAvx512 && fills_panels(state.size(2));
   }
   return state.scalar_type() == features;
 }

@@ -21,7 +21,7 @@ Tensor normalise_columns(const UpdateRule& rule,
                          const Tensor& norms);  // [..., 1, cols] → as w
 
 struct SteppedWeights {
-  Tensor sum;  // undefined unless the rule's weight norm needs it (pre-norm)
+  Tensor sum;  // may be undefined where the rule has no use for it: that is pre-norm's
   Tensor normalised;
 };
 

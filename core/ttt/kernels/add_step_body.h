@@ -16,7 +16,7 @@ void add_step_to_columns(const AddStep<T>& a, std::int64_t matrix, std::int64_t 
   }
 #pragma omp simd
   for (std::int64_t j = 0; j < count; ++j) {
-    const T square = scales[j] > a.smallest_square ? scales[j] : a.smallest_square;
+    const T square = scales[j] < a.smallest_square ? a.smallest_square : scales[j];  // NaN stays
     scales[j] = a.norms[matrix * a.cols + first + j] / (square_root(square) + a.eps);
   }
   for (std::int64_t row = 0; row < a.rows; ++row) {

@@ -17,7 +17,7 @@ struct MemoryToFetch {
 // c [rows, cols] = scale · a b + x_scale · x + y_scale · y. Element (i, k) of a lies at i · a_row +
 // k · a_inner; b [inner, cols], or transposed [cols, inner], c, and x and y are row-major, rows
 // b_stride, c_stride and xy_stride apart. Columns are a multiple of kPanelMultiple, for which there
-// is memory; where they are more than wanted, b holds zeros there.
+// is memory; where they are more than wanted, c gets what b holds there.
 template <class A, class B = A, class C = A>
 struct PanelProduct {
   using Number = Compute<A>;
@@ -39,8 +39,9 @@ struct PanelProduct {
   const Number* y = nullptr;  // the same; only beside x
   Number y_scale = 1;
   std::int64_t xy_stride = 0;
-  bool symmetric = false;  // c is square: what lies above the diagonal is a mirror image
-  MemoryToFetch next[2];   // beside what the product itself reads
+  // c is square: what lies above the diagonal is a mirror image, and x and y are not read there.
+  bool symmetric = false;
+  MemoryToFetch next[2];  // beside what the product itself reads
 };
 
 inline constexpr std::int64_t kPanelMultiple = 32;
@@ -74,7 +75,7 @@ extern const PanelTables kPanelsAvx2;
 extern const PanelTables kPanelsAvx512;
 // The factors rounded to bfloat16, sums and the rest in float32: for processors with AVX-512 and
 // bfloat16 instructions.
-extern const PanelKernels<float> kPanelsBfloat16;
+extern const PanelProducts<float> kPanelsBfloat16;
 // The same of an a that is bfloat16, B and C bfloat16 or float; without symmetry.
 template <class B, class C>
 const PanelProducts<BFloat16Bits, B, C>& panels_of_bfloat16();

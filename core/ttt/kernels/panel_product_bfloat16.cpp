@@ -253,8 +253,7 @@ constexpr PanelProducts<A, B, C> products() {
 
 }  // namespace avx512_bfloat16
 
-const PanelKernels<float> kPanelsBfloat16 = {avx512_bfloat16::products<float, float, float>(),
-                                             avx512_bfloat16::small_product<float>};
+const PanelProducts<float> kPanelsBfloat16 = avx512_bfloat16::products<float, float, float>();
 
 template <class B, class C>
 const PanelProducts<BFloat16Bits, B, C>& panels_of_bfloat16() {
