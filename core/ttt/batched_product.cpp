@@ -23,8 +23,7 @@ bool has_kernel(torch::Dtype a, torch::Dtype b, torch::Dtype result) {
     const auto is_known = [](torch::Dtype x) {
       return x == torch::kBFloat16 || x == torch::kFloat32;
     };
-    return has_bfloat16_instructions() && kernel_path() == KernelPath::kAvx512 && is_known(b) &&
-           is_known(result);
+    return has_bfloat16_panels() && is_known(b) && is_known(result);
   }
   return a == b && a == result;
 }

@@ -325,8 +325,7 @@ Tensor orthogonalise_any(const Tensor& gradient,
 
 bool multiplies_in_bfloat16(const Tensor& gradient, const NewtonSchulzOptions& options) {
   return options.precision == NewtonSchulzPrecision::kBfloat16Products &&
-         gradient.scalar_type() != torch::kFloat64 && has_bfloat16_instructions() &&
-         kernel_path() == KernelPath::kAvx512;
+         gradient.scalar_type() != torch::kFloat64 && has_bfloat16_panels();
 }
 
 bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options) {

@@ -16,6 +16,11 @@ const kernels::PanelKernels<T>& panel_kernels() {  // of float or double
       fused::for_this_path(kernels::kPanelsPortable, kernels::kPanelsAvx2, kernels::kPanelsAvx512));
 }
 
+// Whether the kernels that multiply in bfloat16 run here.
+inline bool has_bfloat16_panels() {
+  return has_bfloat16_instructions() && kernel_path() == KernelPath::kAvx512;
+}
+
 inline bool fills_panels(int64_t cols) { return cols % kernels::kPanelMultiple == 0; }
 
 inline int64_t filled_panels(int64_t cols) {  // so many, or a few more

@@ -251,8 +251,8 @@ bool has_head_kernels(torch::Dtype features, const Tensor& state) {
     return false;
   }
   if (features == torch::kBFloat16) {
-    return state.scalar_type() == torch::kFloat32 && has_bfloat16_instructions() &&
-           kernel_path() == KernelPath::kAvx512 && fills_panels(state.size(2));
+    return state.scalar_type() == torch::kFloat32 && has_bfloat16_panels() &&
+           fills_panels(state.size(2));
   }
   return state.scalar_type() == features;
 }
