@@ -15,6 +15,7 @@ namespace {
 using kernels::PanelKernels;
 using kernels::PanelProducts;
 using newton_schulz_panels::BatchShape;
+using newton_schulz_panels::SymmetricMatrix;
 using newton_schulz_panels::Terms;
 
 // Too thin to fill panels.
@@ -26,7 +27,7 @@ bool is_thin(const Tensor& gradient) {
 template <class T>
 struct ShiftedMatrix {
   T identity = 1;
-  T* rest = nullptr;  // [side, side]
+  SymmetricMatrix<T> rest;
   T scale = 1;
 };
 
@@ -37,12 +38,18 @@ class PanelArithmetic {
   PanelArithmetic(const PanelProducts<T>& kernel, const BatchShape& shape)
       : kernel_(kernel), shape_(shape) {}
 
-  void gram(const T* x, T* gram) const {
+  bool takes_pairs() const { return kernel_.takes_pairs; }
+
+  void gram(const T* x, const SymmetricMatrix<T>& gram) const {
     newton_schulz_panels::symmetric_inner_product<T>(kernel_, shape_, x, x, {}, gram);
   }
 
   // c ← scale · a b + terms, of matrices that commute.
-  void multiply(T scale, const T* a, const T* b, const Terms<T>& terms, T* c) const {
+  void multiply(T scale,
+                const SymmetricMatrix<T>& a,
+                const SymmetricMatrix<T>& b,
+                const Terms<T>& terms,
+                const SymmetricMatrix<T>& c) const {
     newton_schulz_panels::symmetric_product<T>(kernel_, shape_.side, scale, a, b, terms, c);
   }
 
@@ -65,16 +72,22 @@ class ThinArithmetic {
  public:
   explicit ThinArithmetic(const BatchShape& shape) : length_(shape.length), side_(shape.side) {}
 
-  void gram(const T* x, T* gram) const {
+  bool takes_pairs() const { return false; }
+
+  void gram(const T* x, const SymmetricMatrix<T>& gram) const {
     parallax::multiply<T>(
-        1, {x, length_}, {x, length_, true}, {side_, length_, side_}, 0, gram, side_);
+        1, {x, length_}, {x, length_, true}, {side_, length_, side_}, 0, gram.numbers, side_);
   }
 
-  void multiply(T scale, const T* a, const T* b, const Terms<T>& terms, T* c) const {
+  void multiply(T scale,
+                const SymmetricMatrix<T>& a,
+                const SymmetricMatrix<T>& b,
+                const Terms<T>& terms,
+                const SymmetricMatrix<T>& c) const {
     kernel_.small_product({.rows = side_,
-                           .a = a,
-                           .b = b,
-                           .c = c,
+                           .a = a.numbers,
+                           .b = b.numbers,
+                           .c = c.numbers,
                            .scale = scale,
                            .x = terms.x,
                            .x_scale = terms.x_scale,
@@ -84,11 +97,12 @@ class ThinArithmetic {
 
   void apply(const ShiftedMatrix<T>& factor, const T* x, int64_t length, T* y) const {
     // Destroys the factor.
+    T* const rest = factor.rest.numbers;
     for (int64_t i = 0; i < side_; ++i) {
-      factor.rest[i * side_ + i] += factor.identity;
+      rest[i * side_ + i] += factor.identity;
     }
     parallax::multiply<T>(
-        factor.scale, {factor.rest, side_}, {x, length}, {side_, side_, length}, 0, y, length);
+        factor.scale, {rest, side_}, {x, length}, {side_, side_, length}, 0, y, length);
   }
 
  private:
@@ -96,6 +110,13 @@ class ThinArithmetic {
   int64_t length_;
   int64_t side_;
 };
+
+// Of a symmetric matrix's pairs, as they lie in PanelProduct.
+void set_diagonal_of_pairs(kernels::Bfloat16Pair* pairs, int64_t side, int64_t i, float number) {
+  constexpr int64_t kStrip = kernels::kStripOfPairs;
+  const int64_t pair = (i / kStrip * (side / 2) + i / 2) * kStrip + i % kStrip;
+  reinterpret_cast<uint16_t*>(pairs + pair)[i % 2] = c10::BFloat16(number).x;
+}
 
 // One matrix of the batch, and where what becomes of it is to be.
 template <class T>
@@ -121,8 +142,11 @@ class Iteration {
         memory_(std::make_unique_for_overwrite<T[]>(
             static_cast<size_t>(kMatrices * size_ + shape.length * shape.side))),
         between_(memory_.get() + kMatrices * size_) {
+    const int64_t pairs = arithmetic.takes_pairs() ? size_ / 2 : 0;
+    pairs_ = std::make_unique_for_overwrite<kernels::Bfloat16Pair[]>(
+        static_cast<size_t>(kMatrices * pairs));
     for (int i = 0; i < kMatrices; ++i) {
-      matrices_[i] = memory_.get() + i * size_;
+      matrices_[i] = {memory_.get() + i * size_, pairs > 0 ? pairs_.get() + i * pairs : nullptr};
     }
   }
 
@@ -164,17 +188,34 @@ class Iteration {
 
   // Xᵀ X, with the mean of its diagonal as the multiple of the identity.
   ShiftedMatrix<T> gram_of(const T* x) {
-    T* const gram = matrices_[kGram];
+    const SymmetricMatrix<T>& gram = matrices_[kGram];
     arithmetic_.gram(x, gram);
     T trace = 0;
     for (int64_t i = 0; i < real_side_; ++i) {
-      trace += gram[i * side_ + i];
+      trace += gram.numbers[i * side_ + i];
     }
     const T mean = trace / static_cast<T>(real_side_);
     for (int64_t i = 0; i < side_; ++i) {
-      gram[i * side_ + i] -= mean;
+      T& number = gram.numbers[i * side_ + i];
+      number -= mean;
+      if (gram.pairs != nullptr) {
+        set_diagonal_of_pairs(gram.pairs, side_, i, static_cast<float>(number));
+      }
     }
     return {mean, gram};
+  }
+
+  // Multiplies by two to this power, which rounds nothing.
+  void scale_by_power(const SymmetricMatrix<T>& matrix, int power) const {
+    const T scale = std::ldexp(T{1}, power);
+    for (int64_t i = 0; i < size_; ++i) {
+      matrix.numbers[i] *= scale;
+    }
+    for (int64_t i = 0; matrix.pairs != nullptr && i < size_; ++i) {
+      uint16_t& bits = reinterpret_cast<uint16_t*>(matrix.pairs)[i];
+      const c10::BFloat16 number(bits, c10::BFloat16::from_bits());
+      bits = c10::BFloat16(static_cast<float>(number * scale)).x;
+    }
   }
 
   // What `steps` steps on X multiply it by, its scaling to start with included.
@@ -192,10 +233,9 @@ class Iteration {
     gram.scale = scale * scale;
     constexpr double kLargest = 1e6;  // norm whose fourth power is far from overflowing
     if (norm > static_cast<T>(kLargest) || norm < static_cast<T>(1 / kLargest)) {
-      for (int64_t i = 0; i < size_; ++i) {
-        gram.rest[i] *= gram.scale;
-      }
-      gram.scale = 1;
+      const int power = std::ilogb(gram.scale);
+      scale_by_power(gram.rest, power);
+      gram.scale = std::ldexp(gram.scale, -power);
     }
     ShiftedMatrix<T> factor = factor_of_steps(options, done, steps, gram);
     factor.scale = scale;
@@ -209,7 +249,7 @@ class Iteration {
                                    int steps,
                                    const ShiftedMatrix<T>& gram) {
     ShiftedMatrix<T> result;
-    T* const e = gram.rest;
+    const SymmetricMatrix<T>& e = gram.rest;
     T d = gram.identity;
     T s = gram.scale;
     for (int step = 0; step < steps; ++step) {
@@ -219,13 +259,13 @@ class Iteration {
       const T c = static_cast<T>(triple[2]);
       // P = p I + R, p = a + b d + c d², R = (b + 2 c d) s E + c s² E².
       const T p = a + b * d + c * d * d;
-      T* const r = matrices_[kPolynomial];
-      T* const product = matrices_[kProduct];
-      arithmetic_.multiply(c * s * s, e, e, {(b + 2 * c * d) * s, e}, r);
+      const SymmetricMatrix<T> r = matrices_[kPolynomial];
+      const SymmetricMatrix<T> product = matrices_[kProduct];
+      arithmetic_.multiply(c * s * s, e, e, {(b + 2 * c * d) * s, e.numbers}, r);
       if (step + 1 < steps) {
         // A P = d p I + W with W = p s E + d R + s E R, and P A P = d p² I + p W + d p R + R W.
-        arithmetic_.multiply(s, e, r, {p * s, e, d, r}, product);
-        arithmetic_.multiply(1, r, product, {p, product, d * p, r}, e);
+        arithmetic_.multiply(s, e, r, {p * s, e.numbers, d, r.numbers}, product);
+        arithmetic_.multiply(1, r, product, {p, product.numbers, d * p, r.numbers}, e);
         d *= p * p;
         s = 1;
       }
@@ -233,8 +273,9 @@ class Iteration {
         result.identity = p;
         std::swap(matrices_[kFactor], matrices_[kPolynomial]);
       } else {  // (p I + R) (identity · I + factor)
-        T* const factor = matrices_[kFactor];
-        arithmetic_.multiply(1, r, factor, {p, factor, result.identity, r}, product);
+        const SymmetricMatrix<T>& factor = matrices_[kFactor];
+        arithmetic_.multiply(
+            1, r, factor, {p, factor.numbers, result.identity, r.numbers}, product);
         std::swap(matrices_[kFactor], matrices_[kProduct]);
         result.identity *= p;
       }
@@ -251,8 +292,9 @@ class Iteration {
   int64_t side_;
   int64_t size_;
   std::unique_ptr<T[]> memory_;
-  T* between_;  // X between blocks of steps
-  T* matrices_[kMatrices] = {};
+  T* between_;                                      // X between blocks of steps
+  std::unique_ptr<kernels::Bfloat16Pair[]> pairs_;  // of the matrices, where products take them
+  SymmetricMatrix<T> matrices_[kMatrices];
 };
 
 // `companion` [..., side, length], for X [..., side, length] alone: what the last factor is applied

@@ -108,6 +108,18 @@ struct Terms {
   const T* y = nullptr;
 };
 
+// [side, side], for the products below.
+template <class T>
+struct SymmetricMatrix {
+  SymmetricMatrix(T* of_numbers = nullptr, kernels::Bfloat16Pair* of_pairs = nullptr)
+      : numbers(of_numbers), pairs(of_pairs) {}
+
+  T* numbers;
+  // For kernels that take pairs: what they read in place of the numbers, of which those above the
+  // diagonal are then not in use.
+  kernels::Bfloat16Pair* pairs;
+};
+
 template <class T>
 void multiply_with_terms(const kernels::PanelProducts<T>& kernel,
                          kernels::PanelProduct<T> product,
@@ -129,7 +141,7 @@ void symmetric_inner_product(const kernels::PanelProducts<T>& kernel,
                              const T* a,
                              const T* b,
                              const Terms<T>& terms,
-                             T* c) {
+                             const SymmetricMatrix<T>& c) {
   multiply_with_terms(kernel,
                       {.rows = shape.side,
                        .inner = shape.length,
@@ -140,8 +152,9 @@ void symmetric_inner_product(const kernels::PanelProducts<T>& kernel,
                        .b = b,
                        .b_stride = shape.cols(),
                        .b_transposed = shape.wide,
-                       .c = c,
-                       .symmetric = true},
+                       .c = c.numbers,
+                       .symmetric = true,
+                       .c_pairs = c.pairs},
                       terms);
 }
 
@@ -150,22 +163,25 @@ template <class T>
 void symmetric_product(const kernels::PanelProducts<T>& kernel,
                        int64_t side,
                        T scale,
-                       const T* a,
-                       const T* b,
+                       const SymmetricMatrix<T>& a,
+                       const SymmetricMatrix<T>& b,
                        const Terms<T>& terms,
-                       T* c) {
+                       const SymmetricMatrix<T>& c) {
   multiply_with_terms(kernel,
                       {.rows = side,
                        .inner = side,
                        .cols = side,
-                       .a = a,
+                       .a = a.numbers,
                        .a_row = side,
                        .a_inner = 1,
-                       .b = b,
+                       .b = b.numbers,
                        .b_stride = side,
-                       .c = c,
+                       .c = c.numbers,
                        .scale = scale,
-                       .symmetric = true},
+                       .symmetric = true,
+                       .a_pairs = a.pairs,
+                       .b_pairs = b.pairs,
+                       .c_pairs = c.pairs},
                       terms);
 }
 
@@ -175,20 +191,22 @@ void product_with_symmetric(const kernels::PanelProducts<T>& kernel,
                             const BatchShape& shape,
                             T scale,
                             const T* x,
-                            const T* p,
+                            const SymmetricMatrix<T>& p,
                             const Terms<T>& terms,
                             T* y) {
   multiply_with_terms(kernel,
                       {.rows = shape.rows(),
                        .inner = shape.side,
                        .cols = shape.cols(),
-                       .a = shape.wide ? p : x,
+                       .a = shape.wide ? p.numbers : x,
                        .a_row = shape.side,
                        .a_inner = 1,
-                       .b = shape.wide ? x : p,
+                       .b = shape.wide ? x : p.numbers,
                        .b_stride = shape.cols(),
                        .c = y,
-                       .scale = scale},
+                       .scale = scale,
+                       .a_pairs = shape.wide ? p.pairs : nullptr,
+                       .b_pairs = shape.wide ? nullptr : p.pairs},
                       terms);
 }
 

@@ -14,6 +14,10 @@ struct MemoryToFetch {
   std::int64_t bytes = 0;
 };
 
+// Two bfloat16 numbers, neighbours along the inner dimension of a product.
+using Bfloat16Pair = std::uint32_t;
+inline constexpr std::int64_t kStripOfPairs = 16;
+
 // c [rows, cols] = scale · a b + x_scale · x + y_scale · y. Element (i, k) of a lies at i · a_row +
 // k · a_inner; b [inner, cols], or transposed [cols, inner], c, and x and y are row-major, rows
 // b_stride, c_stride and xy_stride apart. Columns are a multiple of kPanelMultiple, for which there
@@ -41,6 +45,13 @@ struct PanelProduct {
   std::int64_t xy_stride = 0;
   // c is square: what lies above the diagonal is a mirror image, and x and y are not read there.
   bool symmetric = false;
+  // Of kernels that take pairs, null elsewhere: symmetric factors that are read instead of a and b,
+  // and what becomes of a symmetric result, which then has no mirror image in c. Rounded to
+  // bfloat16; kStripOfPairs columns after the others, of each strip the rows 2 k and 2 k + 1 as
+  // pairs.
+  const Bfloat16Pair* a_pairs = nullptr;
+  const Bfloat16Pair* b_pairs = nullptr;
+  Bfloat16Pair* c_pairs = nullptr;
   MemoryToFetch next[2];  // beside what the product itself reads
 };
 
@@ -49,6 +60,7 @@ inline constexpr std::int64_t kPanelMultiple = 32;
 template <class A, class B = A, class C = A>
 struct PanelProducts {
   std::int64_t panel_width;
+  bool takes_pairs;
   // How many numbers of scratch `product` needs.
   std::int64_t (*scratch)(const PanelProduct<A, B, C>&);
   // Panels [begin, end) of cols / panel_width; in turn long and short ones of a symmetric product.

@@ -25,7 +25,7 @@ constexpr std::int64_t kWidth = kPanelWidth<float>;
 // Inner loops are made of these.
 #define PARALLAX_INLINE inline __attribute__((always_inline))
 
-using Pair = std::uint32_t;  // two bfloat16 numbers, neighbours along the inner dimension
+using Pair = Bfloat16Pair;
 
 PARALLAX_INLINE __mmask16 first_lanes(std::int64_t count) {
   return count >= kLanes ? 0xFFFF : static_cast<__mmask16>((1U << count) - 1U);
@@ -82,22 +82,21 @@ PARALLAX_INLINE __m512i pairs_of_rows(const T* lower, const T* upper, std::int64
       joined(loaded(lower, mask), upper != nullptr ? loaded(upper, mask) : _mm256_setzero_si256()));
 }
 
-// Two rows to pairs, cut to pieces of kTileRows that lie `stride` apart.
+// Rows of `count` numbers as pairs, cut to strips of kLanes columns.
 template <class T>
-void pack_two_rows_in_tiles(const T* lower,
-                            const T* upper,
-                            std::int64_t count,
-                            std::int64_t stride,
-                            Pair* pairs) {
-  static_assert(kLanes == 2 * kTileRows);
-  for (std::int64_t j = 0; j < count; j += kLanes) {
-    const __m512i lanes =
-        pairs_of_rows(lower + j, upper != nullptr ? upper + j : nullptr, count - j);
-    Pair* const to = pairs + j / kTileRows * stride;
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(lanes));
-    if (count - j > kTileRows) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + stride),
-                          _mm512_extracti64x4_epi64(lanes, 1));
+void pack_strips(const T* from,
+                 std::int64_t stride,
+                 std::int64_t rows,
+                 std::int64_t count,
+                 Pair* to) {
+  const std::int64_t pairs = (rows + 1) / 2;
+  for (std::int64_t k = 0; k < pairs; ++k) {
+    const T* const lower = from + 2 * k * stride;
+    const T* const upper = 2 * k + 1 < rows ? lower + stride : nullptr;
+    for (std::int64_t j = 0; j < count; j += kLanes) {
+      _mm512_storeu_si512(
+          to + j * pairs + k * kLanes,
+          pairs_of_rows(lower + j, upper != nullptr ? upper + j : nullptr, count - j));
     }
   }
 }
@@ -119,15 +118,15 @@ void pack_row(const T* row, std::int64_t count, Pair* pairs) {
   }
 }
 
-// Pair k of row i lies at i / kTileRows · tile + i % kTileRows · row + k · inner.
+// Pair k of row i lies at i / kLanes · strip + i % kLanes · row + k · inner.
 struct PackedRows {
   const Pair* pairs;
-  std::int64_t tile;
+  std::int64_t strip;
   std::int64_t row;
   std::int64_t inner;
 
   PackedRows from(std::int64_t i, std::int64_t pair) const {
-    return {pairs + i / kTileRows * tile + i % kTileRows * row + pair * inner, tile, row, inner};
+    return {pairs + i / kLanes * strip + i % kLanes * row + pair * inner, strip, row, inner};
   }
 };
 
@@ -136,38 +135,31 @@ std::int64_t pairs_of(const PanelProduct<A, B, C>& p) {
   return (p.inner + 1) / 2;
 }
 
+// Rows that are columns of strips.
+template <class A, class B, class C>
+PackedRows rows_of_strips(const PanelProduct<A, B, C>& p, const Pair* strips) {
+  return {strips, pairs_of(p) * kLanes, 1, kLanes};
+}
+
 template <class A, class B, class C>
 PackedRows pack_rows(const PanelProduct<A, B, C>& p, Pair* to) {
   const std::int64_t pairs = pairs_of(p);
+  if (p.a_pairs != nullptr) {
+    return rows_of_strips(p, p.a_pairs);
+  }
   if (p.a_inner == 1) {
     if constexpr (std::is_same_v<A, BFloat16Bits>) {
       if (p.inner % 2 == 0 && p.a_row % 2 == 0) {  // as they lie
-        return {reinterpret_cast<const Pair*>(p.a), kTileRows * p.a_row / 2, p.a_row / 2, 1};
+        return {reinterpret_cast<const Pair*>(p.a), kLanes * p.a_row / 2, p.a_row / 2, 1};
       }
     }
     for (std::int64_t i = 0; i < p.rows; ++i) {
       pack_row(p.a + i * p.a_row, p.inner, to + i * pairs);
     }
-    return {to, kTileRows * pairs, pairs, 1};
+    return {to, kLanes * pairs, pairs, 1};
   }
-  for (std::int64_t k = 0; k < pairs; ++k) {  // a_row is 1
-    const A* lower = p.a + 2 * k * p.a_inner;
-    const A* upper = 2 * k + 1 < p.inner ? lower + p.a_inner : nullptr;
-    pack_two_rows_in_tiles(lower, upper, p.rows, kTileRows * pairs, to + k * kTileRows);
-  }
-  return {to, kTileRows * pairs, 1, kTileRows};
-}
-
-template <class A, class B, class C>
-void pack_columns(const PanelProduct<A, B, C>& p, std::int64_t col, Pair* to) {
-  for (std::int64_t k = 0; k < pairs_of(p); ++k) {
-    const B* lower = p.b + 2 * k * p.b_stride + col;
-    const B* upper = 2 * k + 1 < p.inner ? lower + p.b_stride : nullptr;
-    for (std::int64_t j = 0; j < kWidth; j += kLanes) {
-      _mm512_storeu_si512(to + k * kWidth + j,
-                          pairs_of_rows(lower + j, upper != nullptr ? upper + j : nullptr, kLanes));
-    }
-  }
+  pack_strips(p.a, p.a_inner, p.inner, p.rows, to);  // a_row is 1
+  return rows_of_strips(p, to);
 }
 
 // A transposed b, whose pairs are neighbours already.
@@ -183,14 +175,14 @@ void pack_transposed_columns(const PanelProduct<A, B, C>& p, std::int64_t col, P
       }
       transpose_registers(rows);
       for (std::int64_t i = 0; i < kLanes; ++i) {
-        _mm512_storeu_ps(to + (k + i) * kWidth + j, rows[i]);
+        _mm512_storeu_ps(to + j * pairs_of(p) + (k + i) * kLanes, rows[i]);
       }
     }
     for (std::int64_t i = 0; i < kLanes; ++i) {
       Pair rest[kLanes];
       pack_row(from + i * p.b_stride + 2 * whole, p.inner - 2 * whole, rest);
       for (std::int64_t k = whole; k < pairs_of(p); ++k) {
-        to[k * kWidth + j + i] = rest[k - whole];
+        to[j * pairs_of(p) + k * kLanes + i] = rest[k - whole];
       }
     }
   }
@@ -207,11 +199,12 @@ void tile(const PanelProduct<A, B, C>& p,
   const PackedRows a = rows.from(row, first);
   __m512 sums[kRows][registers];
   start_sums(p, row, col, sums);
-  const Pair* b = columns + first * kWidth;
+  const std::int64_t strip = pairs_of(p) * kLanes;
+  const Pair* b = columns + first * kLanes;
   for (std::int64_t k = 0; k < pairs_of(p) - first; ++k) {
     __m512bh of_columns[registers];
     for (int r = 0; r < registers; ++r) {
-      of_columns[r] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + k * kWidth + r * kLanes));
+      of_columns[r] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + r * strip + k * kLanes));
     }
     for (int i = 0; i < kRows; ++i) {
       std::int32_t factors;  // of numbers that may lie at odd places
@@ -225,30 +218,108 @@ void tile(const PanelProduct<A, B, C>& p,
   finish_sums(p, row, col, sums);
 }
 
+// A square of a symmetric product, kLanes a side, as pairs, and as those of its mirror image.
+void store_pairs_of_square(const PanelProduct<float>& p, std::int64_t row, std::int64_t col) {
+  const auto pairs_at = [&](std::int64_t k, std::int64_t j) {
+    return p.c_pairs + j / kLanes * kLanes * (p.rows / 2) + k * kLanes + j % kLanes;
+  };
+  constexpr std::int64_t kHalf = kLanes / 2;
+  const float* const square = p.c + row * p.c_stride + col;
+  for (std::int64_t k = 0; k < kHalf; ++k) {
+    const float* const lower = square + 2 * k * p.c_stride;
+    _mm512_storeu_si512(pairs_at(row / 2 + k, col), paired(loaded_rows(lower, lower + p.c_stride)));
+  }
+  if (row == col) {
+    return;
+  }
+  Register<float> rows[kHalf];  // two of the square's
+  for (std::int64_t i = 0; i < kHalf; ++i) {
+    const float* const lower = square + i * p.c_stride;
+    rows[i] = reinterpret_cast<__m512>(loaded_rows(lower, lower + kHalf * p.c_stride));
+  }
+  transpose_registers(rows);
+  for (std::int64_t k = 0; k < kHalf; ++k) {
+    _mm512_storeu_ps(pairs_at(col / 2 + k, row), rows[k]);
+  }
+}
+
+// Whether one packing serves for both factors.
+template <class A, class B, class C>
+bool is_gram(const PanelProduct<A, B, C>& p) {
+  if constexpr (std::is_same_v<A, B>) {
+    return p.symmetric && p.a == p.b && p.a_pairs == nullptr && p.b_pairs == nullptr &&
+           (p.b_transposed ? p.a_row : p.a_inner) == p.b_stride;
+  }
+  return false;
+}
+
 template <class A, class B, class C>
 std::int64_t scratch(const PanelProduct<A, B, C>& p) {
-  const std::int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
-  return pairs_of(p) * (kWidth + tiles * kTileRows);
+  const std::int64_t panels_of_rows = (p.rows + kWidth - 1) / kWidth;
+  return pairs_of(p) * kWidth * (1 + panels_of_rows);
+}
+
+template <class A, class B, class C>
+void pack_panel(const PanelProduct<A, B, C>& p, std::int64_t col, Pair* to) {
+  if (p.b_transposed) {
+    pack_transposed_columns(p, col, to);
+  } else {
+    pack_strips(p.b + col, p.b_stride, p.inner, kWidth, to);
+  }
+}
+
+template <class A, class B, class C>
+PackedRows pack_gram(const PanelProduct<A, B, C>& p, Pair* to) {
+  for (std::int64_t col = 0; p.b_transposed && col < p.cols; col += kWidth) {
+    pack_transposed_columns(p, col, to + col * pairs_of(p));
+  }
+  if (!p.b_transposed) {
+    pack_strips(p.b, p.b_stride, p.inner, p.cols, to);
+  }
+  return rows_of_strips(p, to);
+}
+
+template <class A, class B, class C>
+void product_panel(const PanelProduct<A, B, C>& p,
+                   const PackedRows& rows,
+                   const Pair* columns,
+                   std::int64_t col) {
+  FetchOfNext fetch_of_next(p, col);
+  const auto of_rows = [&](auto count, auto registers, std::int64_t i) {
+    fetch_of_next.advance();
+    tile<count, registers>(p, rows, columns, i, col);
+  };
+  if constexpr (std::is_same_v<PanelProduct<A, B, C>, PanelProduct<float>>) {
+    if (p.c_pairs != nullptr) {
+      for_symmetric_tiles(p, col, of_rows, [&](std::int64_t row) {
+        for (std::int64_t j = col; j < col + kWidth && j <= row; j += kLanes) {
+          store_pairs_of_square(p, row, j);
+        }
+      });
+      return;
+    }
+  }
+  for_tiles(p, col, of_rows);
 }
 
 template <class A, class B, class C>
 void product(const PanelProduct<A, B, C>& p, std::int64_t begin, std::int64_t end, float* numbers) {
-  auto* const columns = reinterpret_cast<Pair*>(numbers);
-  const PackedRows rows = pack_rows(p, columns + pairs_of(p) * kWidth);
+  auto* const scratch = reinterpret_cast<Pair*>(numbers);
+  Pair* const of_rows = scratch + pairs_of(p) * kWidth;
+  const PackedRows rows = is_gram(p) ? pack_gram(p, of_rows) : pack_rows(p, of_rows);
+  const Pair* const packed = is_gram(p) ? of_rows : p.b_pairs;
   for (std::int64_t index = begin; index < end; ++index) {
     const std::int64_t col = panel_at(p, index) * kWidth;
-    p.b_transposed ? pack_transposed_columns(p, col, columns) : pack_columns(p, col, columns);
-    FetchOfNext fetch_of_next(p, col);
-    for_tiles(p, col, [&](auto count, auto registers, std::int64_t i) {
-      fetch_of_next.advance();
-      tile<count, registers>(p, rows, columns, i, col);
-    });
+    if (packed == nullptr) {
+      pack_panel(p, col, scratch);
+    }
+    product_panel(p, rows, packed != nullptr ? packed + col * pairs_of(p) : scratch, col);
   }
 }
 
 template <class A, class B, class C>
 constexpr PanelProducts<A, B, C> products() {
-  return {kWidth, scratch<A, B, C>, product<A, B, C>};
+  return {kWidth, true, scratch<A, B, C>, product<A, B, C>};
 }
 
 }  // namespace avx512_bfloat16

@@ -2,57 +2,12 @@
 // how wide a register is (kRegisterBytes), after panel_product.h and elementwise.h.
 #include "core/ttt/kernels/lanes_body.h"
 #include "core/ttt/kernels/product_body.h"
+#include "core/ttt/kernels/transpose_body.h"
 
 inline constexpr std::int64_t kLineBytes = 64;  // of a cache
 
 template <class T>
 inline constexpr std::int64_t kPanelWidth = kTileRegisters* kLanesOf<T>;
-
-// Registers s apart exchange what is not on their own side: where a lane's number has the bit s,
-// the upper register's, else the lower's.
-template <class T, int s, int... lanes>
-inline void exchange_halves(Register<T>* rows, std::integer_sequence<int, lanes...>) {
-  constexpr int kLanes = sizeof...(lanes);
-  using Index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  using Mask = typename VectorOf<Index, kRegisterBytes>::Type;
-  const Mask low = {((lanes & s) != 0 ? kLanes + lanes - s : lanes)...};
-  const Mask high = {((lanes & s) != 0 ? kLanes + lanes : lanes + s)...};
-  const auto exchange = [&](int i) {
-    if ((i & s) == 0) {
-      const Register<T> upper = rows[i];
-      rows[i] = __builtin_shuffle(upper, rows[i + s], low);
-      rows[i + s] = __builtin_shuffle(upper, rows[i + s], high);
-    }
-  };
-  (exchange(lanes), ...);
-  if constexpr (s > 1) {
-    exchange_halves<T, s / 2>(rows, std::integer_sequence<int, lanes...>());
-  }
-}
-
-// Of as many registers as one has lanes, by halves of halves.
-template <class T, int kLanes>
-inline void transpose_registers(T (&rows)[kLanes]) {
-  using Number = std::remove_reference_t<decltype(rows[0][0])>;
-  exchange_halves<Number, kLanes / 2>(rows, std::make_integer_sequence<int, kLanes>());
-}
-
-// A square of kLanesOf<T> numbers a side.
-template <class T>
-inline void transpose_square(const T* from,
-                             std::int64_t from_stride,
-                             T* to,
-                             std::int64_t to_stride) {
-  constexpr int kLanes = kLanesOf<T>;
-  Register<T> rows[kLanes];
-  for (int i = 0; i < kLanes; ++i) {
-    rows[i] = load_lanes<Register<T>>(from + i * from_stride);
-  }
-  transpose_registers(rows);
-  for (int i = 0; i < kLanes; ++i) {
-    store_lanes(rows[i], to + i * to_stride);
-  }
-}
 
 // The squares of the panel at `col` below the diagonal, from `row` on, to where they lie
 // transposed.
@@ -64,9 +19,13 @@ void mirror_squares(const PanelProduct<T>& p, std::int64_t row, std::int64_t col
   }
 }
 
-// for_tiles() of a symmetric product, and what they mirror while it is in the nearest cache.
-template <class T, class F>
-void for_symmetric_tiles(const PanelProduct<T>& p, std::int64_t col, const F& tile) {
+// for_tiles() of a symmetric product, and mirror(first row) of what a register's lanes of rows have
+// below the diagonal and on it, while it is in the nearest cache.
+template <class T, class F, class M>
+void for_symmetric_tiles(const PanelProduct<T>& p,
+                         std::int64_t col,
+                         const F& tile,
+                         const M& mirror) {
   constexpr std::int64_t kLanes = kLanesOf<T>;
   constexpr std::integral_constant<int, kTileRows> kRows;
   constexpr std::integral_constant<int, kTileRegisters> kRegisters;
@@ -83,7 +42,7 @@ void for_symmetric_tiles(const PanelProduct<T>& p, std::int64_t col, const F& ti
       }
     }
     for (std::int64_t row = i; row < i + kStep; row += kLanes) {
-      mirror_squares(p, row, col);
+      mirror(row);
     }
   }
 }
@@ -94,7 +53,7 @@ template <class A, class B, class C, class F>
 void for_tiles(const PanelProduct<A, B, C>& p, std::int64_t col, const F& tile) {
   if constexpr (std::is_same_v<A, C> && std::is_floating_point_v<A>) {
     if (p.symmetric) {
-      for_symmetric_tiles(p, col, tile);
+      for_symmetric_tiles(p, col, tile, [&](std::int64_t row) { mirror_squares(p, row, col); });
       return;
     }
   }
@@ -161,25 +120,36 @@ inline __attribute__((always_inline)) void store_sums(const PanelProduct<A, B, C
                                                       std::int64_t row,
                                                       std::int64_t col,
                                                       const V (&sums)[kRows][registers]) {
-  constexpr std::int64_t kLanes = kLanesOf<Compute<A>>;
+  using Number = Compute<A>;
+  constexpr std::int64_t kLanes = kLanesOf<Number>;
+  // Copies: what is stored may not change them.
+  const Number scale = p.scale;
+  const Number x_scale = p.x_scale;
+  const Number y_scale = p.y_scale;
+  const Number* x = p.x + row * p.xy_stride + col;
+  const Number* y = p.y + row * p.xy_stride + col;
+  const std::int64_t xy_stride = p.xy_stride;
+  const std::int64_t c_stride = p.c_stride;
+  C* c = p.c + row * c_stride + col;
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
-    const std::int64_t from = (row + i) * p.xy_stride + col;
-    C* const to = p.c + (row + i) * p.c_stride + col;
 #pragma GCC unroll 2
     for (int r = 0; r < registers; ++r) {
       V result = sums[i][r];
       if constexpr (kTerms >= 0) {
-        result *= p.scale;
+        result *= scale;
       }
       if constexpr (kTerms >= 1) {
-        result += p.x_scale * load_lanes<V>(p.x + from + r * kLanes);
+        result += x_scale * load_lanes<V>(x + r * kLanes);
       }
       if constexpr (kTerms >= 2) {
-        result += p.y_scale * load_lanes<V>(p.y + from + r * kLanes);
+        result += y_scale * load_lanes<V>(y + r * kLanes);
       }
-      store_numbers(result, to + r * kLanes);
+      store_numbers(result, c + r * kLanes);
     }
+    x += xy_stride;
+    y += xy_stride;
+    c += c_stride;
   }
 }
 
@@ -388,7 +358,7 @@ std::int64_t panel_scratch(const PanelProduct<T>& p) {
 
 template <class T>
 constexpr PanelKernels<T> panel_kernels() {
-  return {{kPanelWidth<T>, panel_scratch<T>, product_panels<T>}, small_product<T>};
+  return {{kPanelWidth<T>, false, panel_scratch<T>, product_panels<T>}, small_product<T>};
 }
 
 constexpr PanelTables panel_tables() { return {panel_kernels<float>(), panel_kernels<double>()}; }
