@@ -211,6 +211,25 @@ void add_steps(const UpdateRule& rule, const FastWeights& steps, InnerState& sta
 
 }  // namespace
 
+bool records_graph(const InnerState& start, const TttInputs& inputs) {
+  return fused::records_graph({start.weights.w0,
+                               start.weights.w1,
+                               start.weights.w2,
+                               start.main.w0,
+                               start.main.w1,
+                               start.main.w2,
+                               start.velocity.w0,
+                               start.velocity.w1,
+                               start.velocity.w2,
+                               inputs.q,
+                               inputs.k,
+                               inputs.v,
+                               inputs.lr0,
+                               inputs.lr1,
+                               inputs.lr2,
+                               inputs.momentum});
+}
+
 bool keeps_published_order(const UpdateRule& rule) {
   return rule.switches.normalise_gradient &&
          rule.newton_schulz.precision == NewtonSchulzPrecision::kBfloat16;

@@ -39,6 +39,9 @@ struct InnerState {
   FastWeights reference_norms;  // [batch, 1, cols] column norms at the sequence's start
 };
 
+// True where a backward pass of any of these is wanted.
+bool records_graph(const InnerState& start, const TttInputs& inputs);
+
 // Newton–Schulz emulated in bfloat16 amplifies the last bit of a gradient: there the operations
 // keep the published code's order.
 bool keeps_published_order(const UpdateRule& rule);

@@ -90,9 +90,7 @@ inline Tensor from_batch(const Tensor& x, const BatchShape& shape, const Tensor&
 // where `whole_only`; else the threads share each one's products.
 template <class F>
 void for_matrices(int64_t count, const F& f, bool whole_only = false) {
-  const int64_t threads = at::get_num_threads();
-  constexpr int64_t kEnough = 4;  // of them a thread: then a remainder leaves few threads idle
-  if (whole_only || count % threads == 0 || count >= kEnough * threads) {
+  if (whole_only || fused::divides_evenly(count, at::get_num_threads())) {
     at::parallel_for(0, count, 1, f);
   } else {
     f(0, count);

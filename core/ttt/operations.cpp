@@ -14,7 +14,12 @@ double newton_schulz_operations(const NewtonSchulzOptions& options, double rows,
   const double m = std::max(rows, cols);
   const double gram = product(n, m, n) / 2;
   const double square = product(n, n, n) / 2;
-  return options.steps * (gram + square + product(n, n, m));
+  // Blocks of two steps, one of three where their number is odd: each a Gram matrix and a product
+  // with X; A², A R and R W for a step, R F for all but a block's first, A not after its last.
+  const int blocks = (options.steps + 1) / 2 - (options.steps > 1 ? options.steps % 2 : 0);
+  const int squares = options.steps + 3 * (options.steps - blocks);
+  return std::min(options.steps * (gram + square + product(n, n, m)),
+                  blocks * (gram + product(n, n, m)) + squares * square);
 }
 
 // The step from a gradient that is a sum over tokens: of the product, or, where that is less, of

@@ -15,9 +15,9 @@ struct LayerShape {
 };
 
 // Additions and multiplications in matrix products that one pass over the schedule cannot do
-// without, each product once. Element-wise work is not counted. Newton–Schulz counts as the
-// iteration is written, with one triangle of its symmetric products; of updates from few tokens, on
-// the tokens' factors.
+// without, each product once. Element-wise work is not counted. Newton–Schulz counts with one
+// triangle of its symmetric products, as the iteration is written or on the Gram matrix (see
+// newton_schulz_gram.h), whichever is less; of updates from few tokens, on the tokens' factors.
 double needed_operations(const VariantSwitches& rule,
                          const NewtonSchulzOptions& newton_schulz,
                          const LayerShape& shape,

@@ -16,8 +16,25 @@ class Outputs {
     }
   }
 
+  // In memory that is there from the start, for outputs that are like these values.
+  Outputs(const Schedule& schedule, const Tensor& values) : Outputs(schedule, false) {
+    if (tokens_ > 0) {
+      parts_.push_back(torch::empty({values.size(0), tokens_, values.size(2)}, values.options()));
+    }
+  }
+
+  // What puts some heads' outputs into this one's memory.
+  Outputs of_heads(int64_t begin, int64_t end) const {
+    Outputs heads({}, false);
+    heads.tokens_ = tokens_;
+    for (const Tensor& part : parts_) {
+      heads.parts_.push_back(part.narrow(0, begin, end - begin));
+    }
+    return heads;
+  }
+
   void add(const Tensor& output) {
-    if (records_graph_ || output.size(1) == tokens_) {
+    if (records_graph_ || (parts_.empty() && output.size(1) == tokens_)) {
       parts_.push_back(output);
       return;
     }

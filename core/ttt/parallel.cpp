@@ -4,8 +4,8 @@
 #include "core/error.h"
 #include "core/ttt/batched_product.h"
 #include "core/ttt/cuda/operators.h"
+#include "core/ttt/head_groups.h"
 #include "core/ttt/newton_schulz_product.h"
-#include "core/ttt/outputs.h"
 #include "core/ttt/parallel_tiled.h"
 #include "core/ttt/token_ranges.h"
 #include "core/ttt/weight_norm.h"
@@ -255,18 +255,24 @@ TttResult run_parallel(const UpdateRule& rule,
   require_parallel_form(rule, schedule);
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
-  TttResult result{.state = start};
-  Outputs outputs(schedule, records_graph(start, inputs));
-  for (Schedule& segment : segments_of(rule, start, inputs, schedule)) {
-    const TttInputs tokens = cut_to_segment(inputs, segment);
-    TttResult part = run_segment(rule, result.state, tokens, segment);
-    result.state = std::move(part.state);
-    if (part.output.defined()) {
-      outputs.add(part.output);
-    }
-  }
-  result.output = outputs.all();
-  return result;
+  const bool in_segments = segments_of(rule, start, inputs, schedule).size() > 1;
+  return run_in_head_groups(
+      start,
+      inputs,
+      schedule,
+      [&](const InnerState& first, const TttInputs& all_tokens, Outputs& outputs) {
+        InnerState state = first;
+        for (Schedule& segment : segments_of(rule, first, all_tokens, schedule)) {
+          const TttInputs tokens = cut_to_segment(all_tokens, segment);
+          TttResult part = run_segment(rule, state, tokens, segment);
+          state = std::move(part.state);
+          if (part.output.defined()) {
+            outputs.add(part.output);
+          }
+        }
+        return state;
+      },
+      in_segments);
 }
 
 TttResult run_parallel(const UpdateRule& rule,

@@ -155,16 +155,6 @@ bool runs_on_gpu(const TileFeatures& features, const Tiling& tiling, const Tenso
 
 }  // namespace
 
-bool records_graph(const InnerState& start, const TttInputs& inputs) {
-  return fused::records_graph({start.weights.w0,
-                               start.weights.w1,
-                               start.weights.w2,
-                               inputs.q,
-                               inputs.k,
-                               inputs.v,
-                               inputs.lr1});
-}
-
 bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
   const auto dtype = inputs.k.scalar_type();
   return has_fused_kernels(inputs.k) && !records_graph(start, inputs) &&

@@ -6,9 +6,6 @@
 
 namespace parallax {
 
-// True where a backward pass of any of these is wanted.
-bool records_graph(const InnerState& start, const TttInputs& inputs);
-
 // True where run_tiled() has tiles one after the other, with the state in the processor's cache.
 bool runs_in_cache(const InnerState& start, const TttInputs& inputs);
 

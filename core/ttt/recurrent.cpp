@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-#include "core/ttt/outputs.h"
-#include "core/ttt/parallel_tiled.h"
+#include "core/ttt/head_groups.h"
 
 namespace parallax {
 namespace {
@@ -52,19 +51,23 @@ TttResult run_recurrent(const UpdateRule& rule,
                         const RecurrentOptions& options) {
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
-  TttResult result{.state = start};
-  Outputs outputs(schedule, records_graph(start, inputs));
-  for (const ScheduleStep& step : schedule) {
-    if (step.update) {
-      update_on_range(rule, inputs, step, options.token_block, result.state);
-    }
-    if (step.apply) {
-      const Tensor queries = query_range(rule.switches, inputs, step.start, step.end);
-      outputs.add(apply_fast_weights(rule.switches, queries, result.state.weights));
-    }
-  }
-  result.output = outputs.all();
-  return result;
+  return run_in_head_groups(
+      start,
+      inputs,
+      schedule,
+      [&](const InnerState& first, const TttInputs& tokens, Outputs& outputs) {
+        InnerState state = first;
+        for (const ScheduleStep& step : schedule) {
+          if (step.update) {
+            update_on_range(rule, tokens, step, options.token_block, state);
+          }
+          if (step.apply) {
+            const Tensor queries = query_range(rule.switches, tokens, step.start, step.end);
+            outputs.add(apply_fast_weights(rule.switches, queries, state.weights));
+          }
+        }
+        return state;
+      });
 }
 
 TttResult run_recurrent(const UpdateRule& rule,

@@ -13,6 +13,12 @@ namespace parallax::fused {
 
 inline constexpr int64_t kGrainNumbers = 16384;  // worth waking another thread for
 
+// Whether few threads idle when each gets whole items: with many, a remainder is little.
+inline bool divides_evenly(int64_t items, int64_t threads) {
+  constexpr int64_t kEnough = 4;  // a thread
+  return items % threads == 0 || items >= kEnough * threads;
+}
+
 // f(begin, end) over rows of `width` numbers, several rows at a time.
 template <class F>
 void for_rows(int64_t rows, int64_t width, const F& f) {

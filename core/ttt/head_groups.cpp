@@ -1,0 +1,113 @@
+// Slices of the batch dimension, which all of a layer's tensors begin with.
+#include "core/ttt/head_groups.h"
+
+#include <ATen/ThreadLocalState.h>
+
+#include <array>
+
+#include "core/ttt/threads.h"
+
+namespace parallax {
+namespace {
+
+constexpr std::array<FastWeights InnerState::*, 4> kMembers = {&InnerState::weights,
+                                                               &InnerState::main,
+                                                               &InnerState::velocity,
+                                                               &InnerState::reference_norms};
+constexpr std::array<Tensor FastWeights::*, 3> kMatrices = {&FastWeights::w0,
+                                                            &FastWeights::w1,
+                                                            &FastWeights::w2};
+
+// In the end the groups' states are put together, which must be little beside the schedule's work.
+constexpr size_t kEnoughRanges = 4;
+
+bool runs_in_groups(const InnerState& start, const TttInputs& inputs, const Schedule& schedule) {
+  const int64_t threads = at::get_num_threads();
+  return threads > 1 && !at::in_parallel_region() && inputs.k.is_cpu() &&
+         !records_graph(start, inputs) && schedule.size() >= kEnoughRanges &&
+         fused::divides_evenly(inputs.k.size(0), threads);
+}
+
+Tensor heads_of(const Tensor& tensor, int64_t begin, int64_t end) {
+  return tensor.defined() ? tensor.slice(0, begin, end) : tensor;
+}
+
+TttInputs heads_of(const TttInputs& inputs, int64_t begin, int64_t end) {
+  const auto cut = [&](const Tensor& tensor) { return heads_of(tensor, begin, end); };
+  return {.q = cut(inputs.q),
+          .k = cut(inputs.k),
+          .v = cut(inputs.v),
+          .lr0 = cut(inputs.lr0),
+          .lr1 = cut(inputs.lr1),
+          .lr2 = cut(inputs.lr2),
+          .momentum = cut(inputs.momentum)};
+}
+
+InnerState heads_of(const InnerState& state, int64_t begin, int64_t end) {
+  InnerState heads;
+  for (FastWeights InnerState::*member : kMembers) {
+    for (Tensor FastWeights::*matrix : kMatrices) {
+      heads.*member.*matrix = heads_of(state.*member.*matrix, begin, end);
+    }
+  }
+  return heads;
+}
+
+// The groups' tensors as one; what they left as it was stays the layer's own.
+Tensor joined(const std::vector<Tensor>& parts, const Tensor& start) {
+  if (!parts.front().defined()) {
+    return {};
+  }
+  if (start.defined() && start.data_ptr() == parts.front().data_ptr()) {
+    return start;
+  }
+  return torch::cat(parts);
+}
+
+InnerState joined(const std::vector<InnerState>& groups, const InnerState& start) {
+  InnerState state;
+  for (FastWeights InnerState::*member : kMembers) {
+    for (Tensor FastWeights::*matrix : kMatrices) {
+      const Tensor& weight = groups.front().weights.*matrix;
+      if (member == &InnerState::main && weight.is_same(groups.front().main.*matrix)) {
+        state.main.*matrix = state.weights.*matrix;
+        continue;
+      }
+      std::vector<Tensor> parts;
+      parts.reserve(groups.size());
+      for (const InnerState& group : groups) {
+        parts.push_back(group.*member.*matrix);
+      }
+      state.*member.*matrix = joined(parts, start.*member.*matrix);
+    }
+  }
+  return state;
+}
+
+}  // namespace
+
+TttResult run_in_head_groups(const InnerState& start,
+                             const TttInputs& inputs,
+                             const Schedule& schedule,
+                             const FormOfHeads& run,
+                             bool may_part) {
+  if (!may_part || !runs_in_groups(start, inputs, schedule)) {
+    Outputs outputs(schedule, records_graph(start, inputs));
+    InnerState state = run(start, inputs, outputs);
+    return {.output = outputs.all(), .state = std::move(state)};
+  }
+  const int64_t heads = inputs.k.size(0);
+  Outputs outputs(schedule, inputs.v);
+  std::vector<InnerState> states(static_cast<size_t>(heads));  // at each group's first head
+  const at::ThreadLocalState of_this_thread;
+  at::parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {
+    const at::ThreadLocalStateGuard guard(of_this_thread);
+    Outputs of_group = outputs.of_heads(begin, end);
+    states[static_cast<size_t>(begin)] =
+        run(heads_of(start, begin, end), heads_of(inputs, begin, end), of_group);
+  });
+  std::erase_if(states, [](const InnerState& state) { return !state.weights.w1.defined(); });
+  return {.output = outputs.all(), .state = joined(states, start)};
+}
+
+}  // namespace parallax

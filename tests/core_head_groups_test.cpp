@@ -1,0 +1,146 @@
+// Layers whose heads are shared out to threads for the whole schedule, against one thread's.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "core/ttt/form.h"
+#include "core/ttt/parallel.h"
+#include "core/ttt/recurrent.h"
+#include "tests/kernel_cases.h"
+
+namespace parallax::testing {
+namespace {
+
+constexpr int64_t kHeads = 6;
+constexpr int64_t kTokens = 100;
+constexpr int64_t kWidth = 32;
+
+struct Layer {
+  UpdateRule rule;
+  FastWeights weights;
+  TttInputs inputs;
+};
+
+Layer layer_of(const VariantSwitches& switches) {
+  torch::manual_seed(31);
+  const int64_t hidden = switches.kernel == FastKernel::kIdentity ? kWidth : 64;
+  const auto rate = [] { return 0.1 + normal({kHeads, kTokens, 1}).abs(); };
+  return {.rule = {.switches = switches},
+          .weights = {normal({kHeads, kWidth, hidden}),
+                      normal({kHeads, hidden, kWidth}),
+                      normal({kHeads, kWidth, hidden})},
+          .inputs = {.q = normal({kHeads, kTokens, kWidth}),
+                     .k = normal({kHeads, kTokens, kWidth}),
+                     .v = normal({kHeads, kTokens, kWidth}),
+                     .lr0 = rate(),
+                     .lr1 = rate(),
+                     .lr2 = rate(),
+                     .momentum = normal({kHeads, kTokens, 1}).sigmoid()}};
+}
+
+TttResult run_layer(const Layer& layer, const Schedule& schedule, Form form, int threads) {
+  const ThreadCountGuard guard(threads);
+  return form == Form::kParallel ? run_parallel(layer.rule, layer.weights, layer.inputs, schedule)
+                                 : run_recurrent(layer.rule, layer.weights, layer.inputs, schedule);
+}
+
+void expect_equal(const Tensor& got, const Tensor& expected, const std::string& what) {
+  ASSERT_EQ(got.defined(), expected.defined()) << what;
+  if (got.defined()) {
+    EXPECT_LT(relative_difference(got, expected), 1e-12) << what;
+    EXPECT_FALSE(got.requires_grad()) << what;
+  }
+}
+
+void expect_equal(const FastWeights& got, const FastWeights& expected, const std::string& what) {
+  expect_equal(got.w0, expected.w0, what + ", w0");
+  expect_equal(got.w1, expected.w1, what + ", w1");
+  expect_equal(got.w2, expected.w2, what + ", w2");
+}
+
+void expect_threads_agree(const Layer& layer, const Schedule& schedule, const std::string& name) {
+  for (const Form form : {Form::kRecurrent, Form::kParallel}) {
+    if (form == Form::kParallel && why_no_parallel_form(layer.rule.switches, schedule)) {
+      continue;
+    }
+    const TttResult expected = run_layer(layer, schedule, form, 1);
+    for (const int threads : {2, 3}) {
+      const std::string what = fmt::format("{}, {}, {} threads", name, form_name(form), threads);
+      const TttResult got = run_layer(layer, schedule, form, threads);
+      expect_equal(got.output, expected.output, what);
+      expect_equal(got.state.weights, expected.state.weights, what);
+      expect_equal(got.state.main, expected.state.main, what + ", main");
+      expect_equal(got.state.velocity, expected.state.velocity, what + ", velocity");
+      expect_equal(got.state.reference_norms, expected.state.reference_norms, what + ", norms");
+    }
+  }
+}
+
+TEST(HeadGroups, AgreeWithOneThread) {
+  const torch::NoGradGuard no_grad;
+  for (const Variant& variant : kVariants) {
+    const Layer layer = layer_of(variant.switches);
+    for (const int64_t chunk : {5, 24}) {
+      const std::string name = fmt::format("{}, chunk {}", variant.name, chunk);
+      expect_threads_agree(layer, update_then_apply_chunks(kTokens, chunk), name);
+      expect_threads_agree(layer, language_model_chunks(kTokens, chunk), name + ", applied first");
+    }
+  }
+}
+
+TEST(HeadGroups, PreNormKeepsBothCopies) {
+  const torch::NoGradGuard no_grad;
+  VariantSwitches switches = find_variant("1").switches;
+  switches.weight_norm = WeightNorm::kPre;
+  expect_threads_agree(layer_of(switches), update_then_apply_chunks(kTokens, 8), "pre-norm");
+}
+
+TEST(HeadGroups, UpdatesAloneHaveNoOutput) {
+  const torch::NoGradGuard no_grad;
+  Schedule schedule = update_then_apply_chunks(kTokens, 20);
+  for (ScheduleStep& step : schedule) {
+    step.apply = false;
+  }
+  expect_threads_agree(layer_of(find_variant("2").switches), schedule, "updates");
+}
+
+// Weights of a model that is only read here: the threads must not record what this one does not.
+TEST(HeadGroups, RecordNothingWhereTheCallerDoesNot) {
+  Layer layer = layer_of(find_variant("0").switches);
+  layer.weights.w0.requires_grad_();
+  layer.weights.w1.requires_grad_();
+  layer.weights.w2.requires_grad_();
+  const Schedule schedule = update_then_apply_chunks(kTokens, 20);
+  {
+    const torch::NoGradGuard no_grad;
+    EXPECT_FALSE(run_layer(layer, schedule, Form::kRecurrent, 2).output.requires_grad());
+  }
+  const torch::InferenceMode inference;
+  EXPECT_TRUE(run_layer(layer, schedule, Form::kRecurrent, 2).output.is_inference());
+}
+
+TEST(HeadGroups, GradientsAreThoseOfOneThread) {
+  Layer layer = layer_of(find_variant("2").switches);
+  layer.inputs.momentum.reset();
+  layer.inputs.lr0.requires_grad_();
+  layer.inputs.lr1.requires_grad_();
+  const Schedule schedule = update_then_apply_chunks(kTokens, 20);
+  const auto gradient = [&](int threads) {
+    layer.inputs.lr1.mutable_grad().reset();
+    run_layer(layer, schedule, Form::kRecurrent, threads).output.square().sum().backward();
+    return layer.inputs.lr1.grad().clone();
+  };
+  const Tensor expected = gradient(1);
+  EXPECT_GT(expected.abs().max().item<double>(), 0);
+  EXPECT_LT(relative_difference(gradient(2), expected), 1e-12);
+}
+
+TEST(HeadGroups, WhatAThreadThrowsArrives) {
+  const torch::NoGradGuard no_grad;
+  Layer layer = layer_of(find_variant("2").switches);
+  layer.inputs.q = layer.inputs.q.to(torch::kInt64);
+  EXPECT_THROW(run_layer(layer, update_then_apply_chunks(kTokens, 20), Form::kRecurrent, 2),
+               std::exception);
+}
+
+}  // namespace
+}  // namespace parallax::testing
