@@ -20,22 +20,22 @@ struct Outcome {
 };
 
 // Outputs and the gradients of a random functional of them.
-Outcome run_with_gradients(const OperatorCase& c, KernelPath path) {
-  const KernelPathGuard guard(path);
+Outcome run_with_gradients(const Operator& run, const std::vector<Tensor>& inputs) {
   std::vector<Tensor> leaves;
   std::vector<Tensor> defined;
-  for (const Tensor& input : c.inputs) {
+  for (const Tensor& input : inputs) {
     leaves.push_back(input.defined() ? input.clone().requires_grad_(true) : Tensor());
     if (input.defined()) {
       defined.push_back(leaves.back());
     }
   }
-  Outcome outcome{.outputs = c.run(leaves)};
+  Outcome outcome{.outputs = run(leaves)};
   torch::manual_seed(5);
   Tensor functional = torch::zeros({}, torch::kFloat64);
   for (const Tensor& output : outcome.outputs) {
-    // In the order of the shape, whatever the memory of the output.
-    functional = functional + (output * torch::randn(output.sizes(), output.options())).sum();
+    // In the order of the shape, whatever the memory of the output; the same in every precision.
+    const Tensor factors = torch::randn(output.sizes()).to(torch::kBFloat16);
+    functional = functional + (output * factors.to(output.scalar_type())).sum();
   }
   functional.backward();
   for (const Tensor& leaf : defined) {
@@ -43,6 +43,21 @@ Outcome run_with_gradients(const OperatorCase& c, KernelPath path) {
     outcome.gradients.push_back(leaf.grad().defined() ? leaf.grad() : torch::zeros_like(leaf));
   }
   return outcome;
+}
+
+Outcome run_on_path(const OperatorCase& c, KernelPath path) {
+  const KernelPathGuard guard(path);
+  return run_with_gradients(c.run, c.inputs);
+}
+
+void expect_close(const std::vector<Tensor>& got,
+                  const std::vector<Tensor>& expected,
+                  double tolerance,
+                  const std::string& what) {
+  ASSERT_EQ(got.size(), expected.size()) << what;
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_LT(relative_difference(got[i], expected[i]), tolerance) << what << " " << i;
+  }
 }
 
 }  // namespace
@@ -63,39 +78,36 @@ std::vector<KernelPath> fused_paths() {
 
 void expect_equal_to_reference(const std::vector<OperatorCase>& cases) {
   for (const OperatorCase& c : cases) {
-    const Outcome expected = run_with_gradients(c, KernelPath::kReference);
+    const Outcome expected = run_on_path(c, KernelPath::kReference);
     for (const KernelPath path : fused_paths()) {
-      const Outcome got = run_with_gradients(c, path);
-      ASSERT_EQ(got.outputs.size(), expected.outputs.size());
-      for (size_t i = 0; i < got.outputs.size(); ++i) {
-        EXPECT_LT(relative_difference(got.outputs[i], expected.outputs[i]), 1e-13)
-            << c.name << ", output " << i << ", " << kernel_path_name(path);
-      }
-      ASSERT_EQ(got.gradients.size(), expected.gradients.size());
-      for (size_t i = 0; i < got.gradients.size(); ++i) {
-        EXPECT_LT(relative_difference(got.gradients[i], expected.gradients[i]), 1e-11)
-            << c.name << ", gradient " << i << ", " << kernel_path_name(path);
-      }
+      const Outcome got = run_on_path(c, path);
+      const std::string name = c10::str(c.name, ", ", kernel_path_name(path));
+      expect_close(got.outputs, expected.outputs, 1e-13, name + ", output");
+      expect_close(got.gradients, expected.gradients, 1e-11, name + ", gradient");
     }
   }
 }
 
 void expect_low_precisions_close(const std::vector<OperatorCase>& cases,
                                  const PrecisionTolerances& tolerances) {
-  const torch::NoGradGuard no_grad;
   for (const OperatorCase& c : cases) {
     for (const KernelPath path : fused_paths()) {
       const KernelPathGuard guard(path);
       // Rounded inputs are the problem's own; what is measured is the arithmetic.
-      for (const auto& [dtype, tolerance] : {std::pair{torch::kFloat32, tolerances.float32},
-                                             std::pair{torch::kBFloat16, tolerances.bfloat16}}) {
+      for (const auto dtype : {torch::kFloat32, torch::kBFloat16}) {
+        const bool low = dtype == torch::kBFloat16;
         const std::vector<Tensor> inputs = converted(c.inputs, dtype);
-        const std::vector<Tensor> got = c.run(inputs);
-        const std::vector<Tensor> expected = c.run(converted(inputs, torch::kFloat64));
-        for (size_t i = 0; i < got.size(); ++i) {
-          EXPECT_LT(relative_difference(got[i], expected[i]), tolerance)
-              << c.name << ", output " << i << ", " << kernel_path_name(path) << ", " << dtype;
-        }
+        const Outcome got = run_with_gradients(c.run, inputs);
+        const Outcome expected = run_with_gradients(c.run, converted(inputs, torch::kFloat64));
+        const std::string name = c10::str(c.name, ", ", kernel_path_name(path), ", ", dtype);
+        expect_close(got.outputs,
+                     expected.outputs,
+                     low ? tolerances.bfloat16 : tolerances.float32,
+                     name + ", output");
+        expect_close(got.gradients,
+                     expected.gradients,
+                     low ? tolerances.bfloat16_gradients : tolerances.float32,
+                     name + ", gradient");
       }
     }
   }

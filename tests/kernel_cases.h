@@ -49,9 +49,11 @@ void expect_equal_to_reference(const std::vector<OperatorCase>& cases);
 struct PrecisionTolerances {
   double float32 = 0;
   double bfloat16 = 0;
+  double bfloat16_gradients = bfloat16;
 };
 
-// Values from inputs rounded to a precision, against float64 from the same rounded inputs.
+// Values and gradients from inputs rounded to a precision, against float64 from the same rounded
+// inputs.
 void expect_low_precisions_close(const std::vector<OperatorCase>& cases,
                                  const PrecisionTolerances& tolerances);
 

@@ -59,7 +59,8 @@ TEST(Vit3Kernels, ThreadsShareTheWork) {
 
 // Float32's error grows with the sums over tokens and columns; bfloat16's is that of its outputs.
 TEST(Vit3Kernels, LowPrecisionsStayCloseToFloat64) {
-  expect_low_precisions_close(glu_cases(), {.float32 = 1e-5, .bfloat16 = 2e-2});
+  expect_low_precisions_close(glu_cases(),
+                              {.float32 = 1e-5, .bfloat16 = 2e-2, .bfloat16_gradients = 3e-2});
 }
 
 TEST(Vit3Kernels, ValuesOfZeroHaveFiniteGradients) {
