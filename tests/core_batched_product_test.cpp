@@ -65,6 +65,15 @@ std::vector<OperatorCase> product_cases() {
   }
   cases.push_back(
       {"four dimensions", run_product, {normal({2, 3, 40, 50}), normal({2, 3, 50, 64})}});
+  // Ranges of some of each head's tokens: no one stride leads through all of them.
+  const auto ranges = [](const Tensor& x) {
+    return x.slice(1, 20, 80).reshape({2, 3, 20, x.size(2)});
+  };
+  cases.push_back({"four dimensions in pieces",
+                   [ranges](const auto& in) {
+                     return run_product({ranges(in[0]).transpose(2, 3), ranges(in[1])});
+                   },
+                   {normal({2, 90, 16}), normal({2, 90, 64})}});
   return cases;
 }
 

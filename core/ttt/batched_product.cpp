@@ -40,7 +40,12 @@ bool takes(const Tensor& a, const Tensor& b) {
          (a.scalar_type() != torch::kBFloat16 || is_row_major(a) || a.stride(-2) == 1);
 }
 
-Tensor batch_of(const Tensor& x) { return x.reshape({-1, x.size(-2), x.size(-1)}); }
+// As [outer, inner, rows, cols].
+Tensor batch_of(const Tensor& x) {
+  return x.dim() == 3 ? x.unsqueeze(0) : x.reshape({-1, x.size(-3), x.size(-2), x.size(-1)});
+}
+
+ProductBatch::Strides batch_strides(const Tensor& x) { return {x.stride(0), x.stride(1)}; }
 
 template <class A, class B, class C>
 void multiply_batch(const kernels::PanelProducts<A, B, C>& kernel,
@@ -49,21 +54,24 @@ void multiply_batch(const kernels::PanelProducts<A, B, C>& kernel,
                     const Tensor& c,
                     bool a_is_upper) {
   const bool transposed = is_transposed(b);
-  multiply_panels(
-      kernel,
-      kernels::PanelProduct<A, B, C>{.rows = a.size(1),
-                                     .inner = a.size(2),
-                                     .cols = b.size(2),
-                                     .a = fused::data<A>(a),
-                                     .a_row = a.stride(1),
-                                     .a_inner = a.stride(2),
-                                     .a_is_upper = a_is_upper,
-                                     .b = fused::data<B>(b),
-                                     .b_stride = transposed ? b.stride(2) : b.stride(1),
-                                     .b_transposed = transposed,
-                                     .c = fused::data<C>(c),
-                                     .c_stride = c.stride(1)},
-      BatchStrides{.count = a.size(0), .a = a.stride(0), .b = b.stride(0), .c = c.stride(0)});
+  multiply_panels(kernel,
+                  kernels::PanelProduct<A, B, C>{.rows = a.size(2),
+                                                 .inner = a.size(3),
+                                                 .cols = b.size(3),
+                                                 .a = fused::data<A>(a),
+                                                 .a_row = a.stride(2),
+                                                 .a_inner = a.stride(3),
+                                                 .a_is_upper = a_is_upper,
+                                                 .b = fused::data<B>(b),
+                                                 .b_stride = transposed ? b.stride(3) : b.stride(2),
+                                                 .b_transposed = transposed,
+                                                 .c = fused::data<C>(c),
+                                                 .c_stride = c.stride(2)},
+                  ProductBatch{.outer = a.size(0),
+                               .inner = a.size(1),
+                               .a = batch_strides(a),
+                               .b = batch_strides(b),
+                               .c = batch_strides(c)});
 }
 
 // f(numbers of b's and of the result's types), which are bfloat16 or float32.

@@ -28,26 +28,12 @@ bool runs_in_groups(const InnerState& start, const TttInputs& inputs, const Sche
          fused::divides_evenly(inputs.k.size(0), threads);
 }
 
-Tensor heads_of(const Tensor& tensor, int64_t begin, int64_t end) {
-  return tensor.defined() ? tensor.slice(0, begin, end) : tensor;
-}
-
-TttInputs heads_of(const TttInputs& inputs, int64_t begin, int64_t end) {
-  const auto cut = [&](const Tensor& tensor) { return heads_of(tensor, begin, end); };
-  return {.q = cut(inputs.q),
-          .k = cut(inputs.k),
-          .v = cut(inputs.v),
-          .lr0 = cut(inputs.lr0),
-          .lr1 = cut(inputs.lr1),
-          .lr2 = cut(inputs.lr2),
-          .momentum = cut(inputs.momentum)};
-}
-
 InnerState heads_of(const InnerState& state, int64_t begin, int64_t end) {
   InnerState heads;
   for (FastWeights InnerState::*member : kMembers) {
     for (Tensor FastWeights::*matrix : kMatrices) {
-      heads.*member.*matrix = heads_of(state.*member.*matrix, begin, end);
+      const Tensor& all = state.*member.*matrix;
+      heads.*member.*matrix = all.defined() ? all.slice(0, begin, end) : all;
     }
   }
   return heads;
@@ -104,7 +90,7 @@ TttResult run_in_head_groups(const InnerState& start,
     const at::ThreadLocalStateGuard guard(of_this_thread);
     Outputs of_group = outputs.of_heads(begin, end);
     states[static_cast<size_t>(begin)] =
-        run(heads_of(start, begin, end), heads_of(inputs, begin, end), of_group);
+        run(heads_of(start, begin, end), slice_inputs(inputs, 0, begin, end), of_group);
   });
   std::erase_if(states, [](const InnerState& state) { return !state.weights.w1.defined(); });
   return {.output = outputs.all(), .state = joined(states, start)};

@@ -211,6 +211,19 @@ void add_steps(const UpdateRule& rule, const FastWeights& steps, InnerState& sta
 
 }  // namespace
 
+TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin, int64_t end) {
+  const auto part = [&](const Tensor& tensor) {
+    return tensor.defined() ? tensor.slice(dimension, begin, end) : tensor;
+  };
+  return {.q = part(inputs.q),
+          .k = part(inputs.k),
+          .v = part(inputs.v),
+          .lr0 = part(inputs.lr0),
+          .lr1 = part(inputs.lr1),
+          .lr2 = part(inputs.lr2),
+          .momentum = part(inputs.momentum)};
+}
+
 bool records_graph(const InnerState& start, const TttInputs& inputs) {
   return fused::records_graph({start.weights.w0,
                                start.weights.w1,

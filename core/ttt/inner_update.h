@@ -31,6 +31,9 @@ struct TttInputs {
   Tensor momentum;  // [batch, L, 1] gate, averaged over each updating range; undefined: none
 };
 
+// The same part of all that is there.
+TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin, int64_t end);
+
 // The inner loop's memory between ranges.
 struct InnerState {
   FastWeights weights;          // what queries are put through

@@ -28,28 +28,39 @@ inline int64_t filled_panels(int64_t cols) {  // so many, or a few more
   return (cols + kMultiple - 1) / kMultiple * kMultiple;
 }
 
-// How far apart the matrices of a batch lie: of products that nothing is added to.
-struct BatchStrides {
-  int64_t count = 1;
-  int64_t a = 0;
-  int64_t b = 0;
-  int64_t c = 0;
+// A batch of products that nothing is added to: how many, and how far apart their matrices lie.
+struct ProductBatch {
+  struct Strides {
+    int64_t outer = 0;
+    int64_t inner = 0;
+  };
+
+  int64_t outer = 1;
+  int64_t inner = 1;
+  Strides a;
+  Strides b;
+  Strides c;
+
+  int64_t count() const { return outer * inner; }
+  int64_t offset(const Strides& strides, int64_t i) const {
+    return i / inner * strides.outer + i % inner * strides.inner;
+  }
 };
 
 template <class A, class B, class C>
 void multiply_panels(const kernels::PanelProducts<A, B, C>& kernel,
                      const kernels::PanelProduct<A, B, C>& product,
-                     const BatchStrides& batch = {}) {
+                     const ProductBatch& batch = {}) {
   using Number = kernels::Compute<A>;
   const int64_t panels = product.cols / kernel.panel_width;
-  at::parallel_for(0, batch.count * panels, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, batch.count() * panels, 1, [&](int64_t begin, int64_t end) {
     const auto scratch =
         std::make_unique_for_overwrite<Number[]>(static_cast<size_t>(kernel.scratch(product)));
     kernels::PanelProduct<A, B, C> one = product;
     for (int64_t i = begin / panels; i * panels < end; ++i) {
-      one.a = product.a + i * batch.a;
-      one.b = product.b + i * batch.b;
-      one.c = product.c + i * batch.c;
+      one.a = product.a + batch.offset(batch.a, i);
+      one.b = product.b + batch.offset(batch.b, i);
+      one.c = product.c + batch.offset(batch.c, i);
       kernel.product(one,
                      std::max<int64_t>(begin - i * panels, 0),
                      std::min(end - i * panels, panels),

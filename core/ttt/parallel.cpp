@@ -1,6 +1,8 @@
 // Linear attention over chunks: batched products around a prefix scan.
 #include "core/ttt/parallel.h"
 
+#include <numeric>
+
 #include "core/error.h"
 #include "core/ttt/batched_product.h"
 #include "core/ttt/cuda/operators.h"
@@ -53,9 +55,23 @@ Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs) {
 }
 
 struct Prefix {
-  Tensor main;      // [batch, N + 1, Dh, D]: W1 before the first and after each updating range
+  Tensor main;      // [batch, N, Dh, D]: W1 after each updating range
   Tensor velocity;  // [batch, Dh, D] or undefined
 };
+
+// W1 after each step [batch, N, Dh, D]: plus the sum until then, times the scale.
+Tensor add_up(const Tensor& w1, const Tensor& steps, double scale) {
+  if (!steps.is_cpu() || fused::records_graph({w1, steps})) {
+    return w1.unsqueeze(1) + scale * steps.cumsum(1);
+  }
+  // In a few passes over whole matrices; LibTorch's sum goes from each number to the next matrix's.
+  Tensor sums = torch::empty_like(steps);
+  for (int64_t i = 0; i < steps.size(1); ++i) {
+    Tensor sum = sums.select(1, i);
+    torch::add_out(sum, i > 0 ? sums.select(1, i - 1) : w1, steps.select(1, i), scale);
+  }
+  return sums;
+}
 
 // The states after every updating range at once.
 Prefix scan_states(const UpdateRule& rule,
@@ -96,34 +112,40 @@ Prefix scan_states(const UpdateRule& rule,
   if (switches.normalise_gradient && !from_factors) {
     steps = orthogonalise(steps, rule.newton_schulz);
   }
-  if (switches.direction == Direction::kAscent) {
-    steps = -steps;
-  }
-  Tensor sums = steps.cumsum(1);
-  if (factors.defined()) {
-    sums = sums.slice(1, repeats - 1, c10::nullopt, repeats);
-  } else if (repeats > 1) {
-    sums = sums * static_cast<double>(repeats);
-  }
-  const Tensor w1 = start.main.w1.unsqueeze(1);
-  prefix.main = torch::cat({w1, w1 + sums}, 1);
+  const double sign = switches.direction == Direction::kAscent ? -1 : 1;
+  prefix.main =
+      factors.defined()
+          ? add_up(start.main.w1, steps, sign).slice(1, repeats - 1, c10::nullopt, repeats)
+          : add_up(start.main.w1, steps, sign * static_cast<double>(repeats));
   return prefix;
 }
 
-Tensor apply_ranges(const UpdateRule& rule,
-                    const InnerState& start,
-                    const TttInputs& inputs,
-                    const Tensor& states,  // [batch, N + 1, Dh, D]
-                    const std::vector<TokenRange>& ranges) {
-  const Tensor& source = rule.switches.query == QuerySource::kKey ? inputs.k : inputs.q;
-  const Tensor chunks = gather_ranges(feature_map(rule.switches, source, start.weights), ranges);
+// The state that each of the ranges reads, of the first one and those after the updates.
+Tensor states_read(const Tensor& first,  // [batch, Dh, D]
+                   const Tensor& after,  // [batch, N, Dh, D]
+                   const std::vector<TokenRange>& ranges) {
   std::vector<int64_t> indices;
   indices.reserve(ranges.size());
   for (const TokenRange& range : ranges) {
     indices.push_back(range.updates_before);
   }
-  const Tensor index = torch::tensor(indices, torch::kInt64).to(states.device());
-  return concatenate_ranges(batched_product(chunks, states.index_select(1, index)), ranges);
+  std::vector<int64_t> right_after_each(static_cast<size_t>(after.size(1)));
+  std::iota(right_after_each.begin(), right_after_each.end(), 1);
+  if (indices == right_after_each) {
+    return after;
+  }
+  const Tensor index = torch::tensor(indices, torch::kInt64).to(after.device());
+  return torch::cat({first.unsqueeze(1), after}, 1).index_select(1, index);
+}
+
+Tensor apply_ranges(const UpdateRule& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    const Tensor& states,  // [batch, ranges, Dh, D]
+                    const std::vector<TokenRange>& ranges) {
+  const Tensor& source = rule.switches.query == QuerySource::kKey ? inputs.k : inputs.q;
+  const Tensor chunks = gather_ranges(feature_map(rule.switches, source, start.weights), ranges);
+  return concatenate_ranges(batched_product(chunks, states), ranges);
 }
 
 void require_parallel_form(const UpdateRule& rule, const Schedule& schedule) {
@@ -171,13 +193,12 @@ TttResult run_segment(const UpdateRule& rule,
   const Prefix prefix = scan_states(rule, start, inputs, ranges.updating);
   Tensor states = prefix.main;
   if (rule.switches.weight_norm == WeightNorm::kPre) {
-    const Tensor normalised =
-        normalise_columns(rule, states.slice(1, 1), start.reference_norms.w1.unsqueeze(1));
-    states = torch::cat({start.weights.w1.unsqueeze(1), normalised}, 1);
+    states = normalise_columns(rule, states, start.reference_norms.w1.unsqueeze(1));
   }
   TttResult result{.state = start};
   if (!ranges.applying.empty()) {
-    result.output = apply_ranges(rule, start, inputs, states, ranges.applying);
+    const Tensor read = states_read(start.weights.w1, states, ranges.applying);
+    result.output = apply_ranges(rule, start, inputs, read, ranges.applying);
   }
   const int64_t last = states.size(1) - 1;
   result.state.weights.w1 = states.select(1, last);
@@ -191,6 +212,7 @@ TttResult run_segment(const UpdateRule& rule,
 // On a CPU what a segment makes of its tokens is to stay in the cache; a scan over segments goes on
 // where the one before ended. All in one where a backward pass wants everything anyway.
 constexpr int64_t kSegmentBytes = 1 << 20;
+constexpr int64_t kCopiesOfState = 4;  // each range's step, their sums, the states, those applied
 
 std::vector<Schedule> segments_of(const UpdateRule& rule,
                                   const InnerState& start,
@@ -204,7 +226,7 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
   const bool tiled =
       runs_in_cache(start, inputs) && has_tiled_form(rule, start, inputs, split_schedule(schedule));
   const int64_t bytes_a_token = inputs.k.size(0) * w1.size(1) * inputs.k.element_size();
-  const int64_t bytes_a_state = tiled ? 0 : w1.numel() * w1.element_size();
+  const int64_t bytes_a_state = tiled ? 0 : kCopiesOfState * w1.numel() * w1.element_size();
   std::vector<Schedule> segments(1);
   int64_t bytes = 0;
   for (const ScheduleStep& step : schedule) {
@@ -234,16 +256,7 @@ TttInputs cut_to_segment(const TttInputs& inputs, Schedule& segment) {
     step.start -= first;
     step.end -= first;
   }
-  const auto cut = [&](const Tensor& tokens) {
-    return tokens.defined() ? tokens.slice(1, first, last) : tokens;
-  };
-  return {.q = cut(inputs.q),
-          .k = cut(inputs.k),
-          .v = cut(inputs.v),
-          .lr0 = cut(inputs.lr0),
-          .lr1 = cut(inputs.lr1),
-          .lr2 = cut(inputs.lr2),
-          .momentum = cut(inputs.momentum)};
+  return slice_inputs(inputs, 1, first, last);
 }
 
 }  // namespace
@@ -255,7 +268,10 @@ TttResult run_parallel(const UpdateRule& rule,
   require_parallel_form(rule, schedule);
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
-  const bool in_segments = segments_of(rule, start, inputs, schedule).size() > 1;
+  const auto segments = static_cast<int64_t>(segments_of(rule, start, inputs, schedule).size());
+  if (segments > 1 && segments == count_updates(schedule)) {
+    return run_recurrent(rule, start, inputs, schedule);  // a range each: the same operations
+  }
   return run_in_head_groups(
       start,
       inputs,
@@ -272,7 +288,7 @@ TttResult run_parallel(const UpdateRule& rule,
         }
         return state;
       },
-      in_segments);
+      segments > 1);
 }
 
 TttResult run_parallel(const UpdateRule& rule,

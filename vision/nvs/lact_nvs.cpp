@@ -230,7 +230,7 @@ SceneState LactNvs::read(const Tensor& images,
       .tokens_per_view = per_view};
   SceneState state{.views = inputs.views()};
   for (const auto& block : blocks_) {
-    if (!streamed && block == blocks_.back()) {  // nothing reads its output
+    if (block == blocks_.back()) {  // nothing reads its output
       state.blocks.push_back(block->layer().read(block->layer_input(x, per_view), pass));
       break;
     }
