@@ -3,6 +3,7 @@
 
 #include "core/ttt/fused_support.h"
 #include "core/ttt/kernels/glu_net.h"
+#include "core/ttt/line_aligned.h"
 #include "core/ttt/threads.h"
 
 namespace parallax {
@@ -57,8 +58,8 @@ void for_pairs(const Inputs& in, const F& f) {
   fused::for_rows(
       in.q.size(0) * in.q.size(1), in.q.size(2) * width * width, [&](int64_t begin, int64_t end) {
         const auto numbers = static_cast<size_t>(table<S>().scratch(width));
-        const auto scratch = std::make_unique_for_overwrite<Compute<S>[]>(numbers);
-        f(begin, end, scratch.get());
+        LineAligned<Compute<S>> scratch(numbers);
+        f(begin, end, scratch.data());
       });
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 
 #include "core/ttt/blas.h"
 #include "core/ttt/newton_schulz_panels.h"
@@ -139,14 +138,12 @@ class Iteration {
         real_side_(shape.real_side),
         side_(shape.side),
         size_(shape.side * shape.side),
-        memory_(std::make_unique_for_overwrite<T[]>(
-            static_cast<size_t>(kMatrices * size_ + shape.length * shape.side))),
-        between_(memory_.get() + kMatrices * size_) {
+        memory_(static_cast<size_t>(kMatrices * size_ + shape.length * shape.side)),
+        between_(memory_.data() + kMatrices * size_) {
     const int64_t pairs = arithmetic.takes_pairs() ? size_ / 2 : 0;
-    pairs_ = std::make_unique_for_overwrite<kernels::Bfloat16Pair[]>(
-        static_cast<size_t>(kMatrices * pairs));
+    pairs_.resize(static_cast<size_t>(kMatrices * pairs));
     for (int i = 0; i < kMatrices; ++i) {
-      matrices_[i] = {memory_.get() + i * size_, pairs > 0 ? pairs_.get() + i * pairs : nullptr};
+      matrices_[i] = {memory_.data() + i * size_, pairs > 0 ? pairs_.data() + i * pairs : nullptr};
     }
   }
 
@@ -291,9 +288,9 @@ class Iteration {
   int64_t real_side_;
   int64_t side_;
   int64_t size_;
-  std::unique_ptr<T[]> memory_;
-  T* between_;                                      // X between blocks of steps
-  std::unique_ptr<kernels::Bfloat16Pair[]> pairs_;  // of the matrices, where products take them
+  LineAligned<T> memory_;
+  T* between_;                                // X between blocks of steps
+  LineAligned<kernels::Bfloat16Pair> pairs_;  // of the matrices, where products take them
   SymmetricMatrix<T> matrices_[kMatrices];
 };
 

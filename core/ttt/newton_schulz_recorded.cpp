@@ -47,8 +47,8 @@ class Steps {
   // `gradient` [length, side] from that of the result to that of the first X; in turn there and in
   // `other`, so that it ends in `other` where the number of steps is odd.
   void backward(int64_t matrix, T* gradient, T* other) const {
-    const auto scratch = std::make_unique_for_overwrite<T[]>(static_cast<size_t>(2 * square()));
-    T* const s = scratch.get();
+    LineAligned<T> scratch(static_cast<size_t>(2 * square()));
+    T* const s = scratch.data();
     T* const q = s + square();
     for (int64_t step = steps() - 1; step >= 0; --step) {
       const auto [x, gram, p] = record(matrix, step);

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 
 #include "core/ttt/fused_support.h"
 #include "core/ttt/kernels/panel_product.h"
+#include "core/ttt/line_aligned.h"
 #include "core/ttt/threads.h"
 
 namespace parallax {
@@ -54,8 +54,7 @@ void multiply_panels(const kernels::PanelProducts<A, B, C>& kernel,
   using Number = kernels::Compute<A>;
   const int64_t panels = product.cols / kernel.panel_width;
   at::parallel_for(0, batch.count() * panels, 1, [&](int64_t begin, int64_t end) {
-    const auto scratch =
-        std::make_unique_for_overwrite<Number[]>(static_cast<size_t>(kernel.scratch(product)));
+    LineAligned<Number> scratch(static_cast<size_t>(kernel.scratch(product)));
     kernels::PanelProduct<A, B, C> one = product;
     for (int64_t i = begin / panels; i * panels < end; ++i) {
       one.a = product.a + batch.offset(batch.a, i);
@@ -64,7 +63,7 @@ void multiply_panels(const kernels::PanelProducts<A, B, C>& kernel,
       kernel.product(one,
                      std::max<int64_t>(begin - i * panels, 0),
                      std::min(end - i * panels, panels),
-                     scratch.get());
+                     scratch.data());
     }
   });
 }

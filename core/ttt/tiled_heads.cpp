@@ -214,10 +214,10 @@ class HeadRunner {
   }
 
   const Tiling& t_;
-  std::vector<S> scores_;     // [tile, tile's columns]
-  std::vector<S> last_keys_;  // [tile's columns, inner]
-  std::vector<T> sums_;       // [tile, width], where the output is rounded
-  std::vector<T> scratch_;    // the panel kernels'
+  LineAligned<S> scores_;     // [tile, tile's columns]
+  LineAligned<S> last_keys_;  // [tile's columns, inner]
+  LineAligned<T> sums_;       // [tile, width], where the output is rounded
+  LineAligned<T> scratch_;    // the panel kernels'
 };
 
 template <class S>
