@@ -47,12 +47,11 @@ void add_head_cases(std::vector<OperatorCase>& cases,
            {normal({batch, tokens, 3 * heads * width + 5})}});
     }
   }
-  if (width == 1) {
-    return;  // a norm of one number leaves its sign, the gradient of which is rounding alone
-  }
+  // All but a small one would leave the sign of one number, with rounding alone for a gradient.
+  const double eps = width == 1 ? 1 : 1e-5;
   cases.push_back(
       {"merge " + shape,
-       [=](const auto& x) -> std::vector<Tensor> { return {merge_heads(x[0], heads, x[1], 1e-5)}; },
+       [=](const auto& x) -> std::vector<Tensor> { return {merge_heads(x[0], heads, x[1], eps)}; },
        {normal({batch * heads, tokens, width}), normal({width})}});
 }
 

@@ -21,11 +21,18 @@ constexpr std::array<Tensor FastWeights::*, 3> kMatrices = {&FastWeights::w0,
 // In the end the groups' states are put together, which must be little beside the schedule's work.
 constexpr size_t kEnoughRanges = 4;
 
+bool same_dtype(const TttInputs& inputs) {
+  const auto dtype = inputs.k.scalar_type();
+  return inputs.v.scalar_type() == dtype &&
+         (!inputs.q.defined() || inputs.q.scalar_type() == dtype);
+}
+
 bool runs_in_groups(const InnerState& start, const TttInputs& inputs, const Schedule& schedule) {
   const int64_t threads = at::get_num_threads();
-  return threads > 1 && !at::in_parallel_region() && inputs.k.is_cpu() &&
-         !records_graph(start, inputs) && schedule.size() >= kEnoughRanges &&
-         fused::divides_evenly(inputs.k.size(0), threads);
+  const int64_t heads = inputs.k.size(0);
+  return threads > 1 && heads >= threads && fused::divides_evenly(heads, threads) &&
+         schedule.size() >= kEnoughRanges && !at::in_parallel_region() && inputs.k.is_cpu() &&
+         same_dtype(inputs) && !records_graph(start, inputs);
 }
 
 InnerState heads_of(const InnerState& state, int64_t begin, int64_t end) {

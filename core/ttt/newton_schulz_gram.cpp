@@ -202,7 +202,7 @@ class Iteration {
     return {mean, gram};
   }
 
-  // Multiplies by two to this power, which rounds nothing.
+  // Multiplies by two to this power, which rounds nothing that does not vanish.
   void scale_by_power(const SymmetricMatrix<T>& matrix, int power) const {
     const T scale = std::ldexp(T{1}, power);
     for (int64_t i = 0; i < size_; ++i) {
@@ -229,7 +229,8 @@ class Iteration {
     gram.identity *= scale * scale;
     gram.scale = scale * scale;
     constexpr double kLargest = 1e6;  // norm whose fourth power is far from overflowing
-    if (norm > static_cast<T>(kLargest) || norm < static_cast<T>(1 / kLargest)) {
+    const bool is_extreme = norm > static_cast<T>(kLargest) || norm < static_cast<T>(1 / kLargest);
+    if (is_extreme && gram.scale > 0) {
       const int power = std::ilogb(gram.scale);
       scale_by_power(gram.rest, power);
       gram.scale = std::ldexp(gram.scale, -power);

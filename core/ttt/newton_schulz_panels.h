@@ -114,7 +114,7 @@ struct SymmetricMatrix {
 
   T* numbers;
   // For kernels that take pairs: what they read in place of the numbers, of which those above the
-  // diagonal are then not in use.
+  // diagonal's tiles are then not in use.
   kernels::Bfloat16Pair* pairs;
 };
 

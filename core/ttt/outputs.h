@@ -26,7 +26,6 @@ class Outputs {
   // What puts some heads' outputs into this one's memory.
   Outputs of_heads(int64_t begin, int64_t end) const {
     Outputs heads({}, false);
-    heads.tokens_ = tokens_;
     for (const Tensor& part : parts_) {
       heads.parts_.push_back(part.narrow(0, begin, end - begin));
     }

@@ -1,6 +1,7 @@
 // Linear attention over chunks: batched products around a prefix scan.
 #include "core/ttt/parallel.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "core/error.h"
@@ -61,8 +62,9 @@ struct Prefix {
 
 // W1 after each step [batch, N, Dh, D]: plus the sum until then, times the scale.
 Tensor add_up(const Tensor& w1, const Tensor& steps, double scale) {
-  if (!steps.is_cpu() || fused::records_graph({w1, steps})) {
-    return w1.unsqueeze(1) + scale * steps.cumsum(1);
+  if (!steps.is_cpu() || steps.scalar_type() == torch::kBFloat16 ||
+      fused::records_graph({w1, steps})) {
+    return torch::add(w1.unsqueeze(1), steps.cumsum(1), scale);
   }
   // In a few passes over whole matrices; LibTorch's sum goes from each number to the next matrix's.
   Tensor sums = torch::empty_like(steps);
@@ -202,7 +204,9 @@ TttResult run_segment(const UpdateRule& rule,
   }
   const int64_t last = states.size(1) - 1;
   result.state.weights.w1 = states.select(1, last);
-  result.state.main.w1 = prefix.main.select(1, last);
+  result.state.main.w1 = rule.switches.weight_norm == WeightNorm::kNone
+                             ? result.state.weights.w1
+                             : prefix.main.select(1, last);
   if (prefix.velocity.defined()) {
     result.state.velocity.w1 = prefix.velocity;
   }
@@ -269,8 +273,11 @@ TttResult run_parallel(const UpdateRule& rule,
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
   const auto segments = static_cast<int64_t>(segments_of(rule, start, inputs, schedule).size());
-  if (segments > 1 && segments == count_updates(schedule)) {
-    return run_recurrent(rule, start, inputs, schedule);  // a range each: the same operations
+  const bool one_range_each = segments > 1 && segments >= count_updates(schedule);
+  const bool applies_any = std::any_of(
+      schedule.begin(), schedule.end(), [](const ScheduleStep& step) { return step.apply; });
+  if (one_range_each || !applies_any) {  // the same operations; of states only the last is needed
+    return run_recurrent(rule, start, inputs, schedule);
   }
   return run_in_head_groups(
       start,

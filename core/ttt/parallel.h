@@ -7,8 +7,9 @@ namespace parallax {
 
 // Chunk-wise form: one batched product for all updating ranges, a prefix scan over them, one
 // batched product for all applying ranges. Linear in the tokens. Over a single updating range it is
-// one product over all of its tokens, for every rule. Throws UsageError naming the switch that
-// breaks associativity where there is no such form.
+// one product over all of its tokens, for every rule. Ranges so long that their products fill the
+// cache, and such as nothing reads, run as in the recurrent form. Throws UsageError naming the
+// switch that breaks associativity where there is no such form.
 TttResult run_parallel(const UpdateRule& rule,
                        const InnerState& start,
                        const TttInputs& inputs,

@@ -22,6 +22,7 @@ constexpr int kRegisterBytes = 64;
 
 constexpr std::int64_t kLanes = kLanesOf<float>;
 constexpr std::int64_t kWidth = kPanelWidth<float>;
+static_assert(kLanes == kStripOfPairs);
 // Inner loops are made of these.
 #define PARALLAX_INLINE inline __attribute__((always_inline))
 
@@ -270,11 +271,8 @@ void pack_panel(const PanelProduct<A, B, C>& p, std::int64_t col, Pair* to) {
 
 template <class A, class B, class C>
 PackedRows pack_gram(const PanelProduct<A, B, C>& p, Pair* to) {
-  for (std::int64_t col = 0; p.b_transposed && col < p.cols; col += kWidth) {
-    pack_transposed_columns(p, col, to + col * pairs_of(p));
-  }
-  if (!p.b_transposed) {
-    pack_strips(p.b, p.b_stride, p.inner, p.cols, to);
+  for (std::int64_t col = 0; col < p.cols; col += kWidth) {
+    pack_panel(p, col, to + col * pairs_of(p));
   }
   return rows_of_strips(p, to);
 }
@@ -306,8 +304,9 @@ template <class A, class B, class C>
 void product(const PanelProduct<A, B, C>& p, std::int64_t begin, std::int64_t end, float* numbers) {
   auto* const scratch = reinterpret_cast<Pair*>(numbers);
   Pair* const of_rows = scratch + pairs_of(p) * kWidth;
-  const PackedRows rows = is_gram(p) ? pack_gram(p, of_rows) : pack_rows(p, of_rows);
-  const Pair* const packed = is_gram(p) ? of_rows : p.b_pairs;
+  const bool gram = is_gram(p);
+  const PackedRows rows = gram ? pack_gram(p, of_rows) : pack_rows(p, of_rows);
+  const Pair* const packed = gram ? of_rows : p.b_pairs;
   for (std::int64_t index = begin; index < end; ++index) {
     const std::int64_t col = panel_at(p, index) * kWidth;
     if (packed == nullptr) {
@@ -319,7 +318,8 @@ void product(const PanelProduct<A, B, C>& p, std::int64_t begin, std::int64_t en
 
 template <class A, class B, class C>
 constexpr PanelProducts<A, B, C> products() {
-  return {kWidth, true, scratch<A, B, C>, product<A, B, C>};
+  constexpr bool kTakesPairs = std::is_same_v<PanelProduct<A, B, C>, PanelProduct<float>>;
+  return {kWidth, kTakesPairs, scratch<A, B, C>, product<A, B, C>};
 }
 
 }  // namespace avx512_bfloat16

@@ -122,7 +122,7 @@ inline __attribute__((always_inline)) void store_sums(const PanelProduct<A, B, C
                                                       const V (&sums)[kRows][registers]) {
   using Number = Compute<A>;
   constexpr std::int64_t kLanes = kLanesOf<Number>;
-  // Copies: what is stored may not change them.
+  // Copies: for all the compiler knows, stores could change p.
   const Number scale = p.scale;
   const Number x_scale = p.x_scale;
   const Number y_scale = p.y_scale;
