@@ -195,7 +195,9 @@ TEST(HeadGroups, GradientsAreThoseOfOneThread) {
 TEST(HeadGroups, WhatAThreadThrowsArrives) {
   const torch::NoGradGuard no_grad;
   Layer layer = layer_of(find_variant("2").switches);
-  layer.inputs.q = layer.inputs.q.to(torch::kInt64);
+  for (Tensor* tokens : {&layer.inputs.q, &layer.inputs.k, &layer.inputs.v}) {
+    *tokens = tokens->to(torch::kInt64);  // all: with one alone the heads would stay together
+  }
   EXPECT_THROW(run_layer(layer, update_then_apply_chunks(kTokens, 20), Form::kRecurrent, 2),
                std::exception);
 }

@@ -14,31 +14,22 @@ constexpr std::array<FastWeights InnerState::*, 4> kMembers = {&InnerState::weig
                                                                &InnerState::main,
                                                                &InnerState::velocity,
                                                                &InnerState::reference_norms};
-constexpr std::array<Tensor FastWeights::*, 3> kMatrices = {&FastWeights::w0,
-                                                            &FastWeights::w1,
-                                                            &FastWeights::w2};
 
 // In the end the groups' states are put together, which must be little beside the schedule's work.
 constexpr size_t kEnoughRanges = 4;
-
-bool same_dtype(const TttInputs& inputs) {
-  const auto dtype = inputs.k.scalar_type();
-  return inputs.v.scalar_type() == dtype &&
-         (!inputs.q.defined() || inputs.q.scalar_type() == dtype);
-}
 
 bool runs_in_groups(const InnerState& start, const TttInputs& inputs, const Schedule& schedule) {
   const int64_t threads = at::get_num_threads();
   const int64_t heads = inputs.k.size(0);
   return threads > 1 && heads >= threads && fused::divides_evenly(heads, threads) &&
          schedule.size() >= kEnoughRanges && !at::in_parallel_region() && inputs.k.is_cpu() &&
-         same_dtype(inputs) && !records_graph(start, inputs);
+         have_one_dtype(inputs) && !records_graph(start, inputs);
 }
 
 InnerState heads_of(const InnerState& state, int64_t begin, int64_t end) {
   InnerState heads;
   for (FastWeights InnerState::*member : kMembers) {
-    for (Tensor FastWeights::*matrix : kMatrices) {
+    for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
       const Tensor& all = state.*member.*matrix;
       heads.*member.*matrix = all.defined() ? all.slice(0, begin, end) : all;
     }
@@ -60,7 +51,7 @@ Tensor joined(const std::vector<Tensor>& parts, const Tensor& start) {
 InnerState joined(const std::vector<InnerState>& groups, const InnerState& start) {
   InnerState state;
   for (FastWeights InnerState::*member : kMembers) {
-    for (Tensor FastWeights::*matrix : kMatrices) {
+    for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
       const Tensor& weight = groups.front().weights.*matrix;
       if (member == &InnerState::main && weight.is_same(groups.front().main.*matrix)) {
         state.main.*matrix = state.weights.*matrix;
@@ -82,9 +73,8 @@ InnerState joined(const std::vector<InnerState>& groups, const InnerState& start
 TttResult run_in_head_groups(const InnerState& start,
                              const TttInputs& inputs,
                              const Schedule& schedule,
-                             const FormOfHeads& run,
-                             bool may_part) {
-  if (!may_part || !runs_in_groups(start, inputs, schedule)) {
+                             const FormOfHeads& run) {
+  if (!runs_in_groups(start, inputs, schedule)) {
     Outputs outputs(schedule, records_graph(start, inputs));
     InnerState state = run(start, inputs, outputs);
     return {.output = outputs.all(), .state = std::move(state)};

@@ -12,13 +12,12 @@ namespace parallax {
 using FormOfHeads =
     std::function<InnerState(const InnerState& start, const TttInputs& inputs, Outputs& outputs)>;
 
-// Runs the form on all heads at once, or, where it may and there are enough of them and of ranges,
-// with some on each thread: heads need nothing from each other, so threads then meet once and not
-// after each operation, and what a thread works on stays in its own cache.
+// Runs the form on all heads at once, or, where there are enough of them and of ranges, with some
+// on each thread: heads need nothing from each other, so threads then meet once and not after each
+// operation, and what a thread works on stays in its own cache.
 TttResult run_in_head_groups(const InnerState& start,
                              const TttInputs& inputs,
                              const Schedule& schedule,
-                             const FormOfHeads& run,
-                             bool may_part = true);
+                             const FormOfHeads& run);
 
 }  // namespace parallax

@@ -3,8 +3,6 @@
 
 #include <fmt/ranges.h>
 
-#include <array>
-
 #include "core/error.h"
 #include "core/ttt/batched_product.h"
 #include "core/ttt/cuda/operators.h"
@@ -15,10 +13,6 @@
 
 namespace parallax {
 namespace {
-
-constexpr std::array<Tensor FastWeights::*, 3> kMatrices = {&FastWeights::w0,
-                                                            &FastWeights::w1,
-                                                            &FastWeights::w2};
 
 std::string shape_text(const Tensor& tensor) {
   return tensor.defined() ? fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")) : "nothing";
@@ -144,7 +138,7 @@ FastWeights gradient_of_tokens(const UpdateRule& rule,
   FastWeights gradient = has_fused_kernels(tokens.k) && !keeps_published_order(rule)
                              ? fused_gradient(rule.switches, weights, tokens)
                              : reference_gradient(rule.switches, weights, tokens);
-  for (Tensor FastWeights::*matrix : kMatrices) {
+  for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
     if ((gradient.*matrix).defined()) {
       gradient.*matrix = (gradient.*matrix).to(weights.w1.scalar_type());
     }
@@ -190,7 +184,7 @@ Tensor step_of(const UpdateRule& rule,
 // Addition and weight normalisation.
 void add_steps(const UpdateRule& rule, const FastWeights& steps, InnerState& state) {
   const VariantSwitches& switches = rule.switches;
-  for (Tensor FastWeights::*matrix : kMatrices) {
+  for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
     const Tensor& step = steps.*matrix;
     if (!step.defined()) {
       continue;
@@ -210,6 +204,12 @@ void add_steps(const UpdateRule& rule, const FastWeights& steps, InnerState& sta
 }
 
 }  // namespace
+
+bool have_one_dtype(const TttInputs& inputs) {
+  const auto dtype = inputs.k.scalar_type();
+  return inputs.v.scalar_type() == dtype &&
+         (!inputs.q.defined() || inputs.q.scalar_type() == dtype);
+}
 
 TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin, int64_t end) {
   const auto part = [&](const Tensor& tensor) {
@@ -359,7 +359,7 @@ void close_step(const UpdateRule& rule,
                 const Tensor& momentum,
                 InnerState& state) {
   FastWeights steps;
-  for (Tensor FastWeights::*matrix : kMatrices) {
+  for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
     if ((gradient.*matrix).defined()) {
       steps.*matrix = step_of(rule, gradient.*matrix, momentum, state.velocity.*matrix);
     }

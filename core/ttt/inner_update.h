@@ -1,6 +1,8 @@
 // One gradient step of the inner loop (SPEC §2; LaCT §3): the pieces that both forms are made of.
 #pragma once
 
+#include <array>
+
 #include "core/torch.h"
 #include "core/ttt/newton_schulz.h"
 #include "core/ttt/variant.h"
@@ -13,6 +15,10 @@ struct FastWeights {
   Tensor w1;  // [batch, Dh, D]
   Tensor w2;  // [batch, D, Dh]; undefined where the kernel is the identity
 };
+
+inline constexpr std::array<Tensor FastWeights::*, 3> kFastWeightMatrices = {&FastWeights::w0,
+                                                                             &FastWeights::w1,
+                                                                             &FastWeights::w2};
 
 // A rule: the table's switches and what the model adds to them.
 struct UpdateRule {
@@ -30,6 +36,9 @@ struct TttInputs {
   Tensor lr2;       // [batch, L, 1]
   Tensor momentum;  // [batch, L, 1] gate, averaged over each updating range; undefined: none
 };
+
+// Whether keys, values and queries, if any, are of one dtype.
+bool have_one_dtype(const TttInputs& inputs);
 
 // The same part of all that is there.
 TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin, int64_t end);

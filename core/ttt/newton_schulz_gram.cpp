@@ -150,7 +150,7 @@ class Iteration {
   void run(const NewtonSchulzOptions& options, const IterationCase<T>& c) {
     const T* x = c.x;
     for (int done = 0; done < options.steps;) {
-      const int steps = steps_of_block(options.steps - done);
+      const int steps = steps_of_gram_block(options.steps - done);
       const ShiftedMatrix<T> factor = factor_of_block(options, done, steps, x);
       done += steps;
       if (done == options.steps && c.companion != nullptr) {
@@ -170,13 +170,10 @@ class Iteration {
   }
 
  private:
-  // How many steps share one Gram matrix: as many as keep small singular values' digits.
-  static int steps_of_block(int left) { return std::min(left, left % 2 == 1 ? 3 : 2); }
-
   static int blocks_of(int steps) {
     int blocks = 0;
     for (; steps > 0; ++blocks) {
-      steps -= steps_of_block(steps);
+      steps -= steps_of_gram_block(steps);
     }
     return blocks;
   }

@@ -1,11 +1,17 @@
 // Newton–Schulz on the Gram matrix: the same iteration with half the operations.
 #pragma once
 
+#include <algorithm>
+
 #include "core/ttt/newton_schulz.h"
 
 namespace parallax {
 
 inline constexpr double kFrobeniusEps = 1e-7;  // added to the norm that a gradient is divided by
+
+// How many of the steps that are left share one Gram matrix: as many as keep small singular values'
+// digits.
+inline int steps_of_gram_block(int left) { return std::min(left, left % 2 == 1 ? 3 : 2); }
 
 const QuinticCoefficients& coefficients_of_step(const NewtonSchulzOptions& options, int step);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/ttt/newton_schulz_gram.h"
+
 namespace parallax {
 namespace {
 
@@ -14,12 +16,16 @@ double newton_schulz_operations(const NewtonSchulzOptions& options, double rows,
   const double m = std::max(rows, cols);
   const double gram = product(n, m, n) / 2;
   const double square = product(n, n, n) / 2;
-  // Blocks of two steps, one of three where their number is odd: each a Gram matrix and a product
-  // with X; A², A R and R W for a step, R F for all but a block's first, A not after its last.
-  const int blocks = (options.steps + 1) / 2 - (options.steps > 1 ? options.steps % 2 : 0);
-  const int squares = options.steps + 3 * (options.steps - blocks);
-  return std::min(options.steps * (gram + square + product(n, n, m)),
-                  blocks * (gram + product(n, n, m)) + squares * square);
+  const double as_written = options.steps * (gram + square + product(n, n, m));
+  // A block's Gram matrix and product with X; for each step A², for all but its first R F, for all
+  // but its last A R and R W.
+  double on_gram = 0;
+  int block = 0;
+  for (int left = options.steps; left > 0; left -= block) {
+    block = steps_of_gram_block(left);
+    on_gram += gram + product(n, n, m) + (block + 3 * (block - 1)) * square;
+  }
+  return std::min(as_written, on_gram);
 }
 
 // The step from a gradient that is a sum over tokens: of the product, or, where that is less, of

@@ -272,12 +272,17 @@ TttResult run_parallel(const UpdateRule& rule,
   require_parallel_form(rule, schedule);
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
-  const auto segments = static_cast<int64_t>(segments_of(rule, start, inputs, schedule).size());
-  const bool one_range_each = segments > 1 && segments >= count_updates(schedule);
+  std::vector<Schedule> segments = segments_of(rule, start, inputs, schedule);
+  const auto count = static_cast<int64_t>(segments.size());
+  const bool one_range_each = count > 1 && count >= count_updates(schedule);
   const bool applies_any = std::any_of(
       schedule.begin(), schedule.end(), [](const ScheduleStep& step) { return step.apply; });
   if (one_range_each || !applies_any) {  // the same operations; of states only the last is needed
     return run_recurrent(rule, start, inputs, schedule);
+  }
+  if (count == 1) {
+    const TttInputs tokens = cut_to_segment(inputs, segments.front());
+    return run_segment(rule, start, tokens, segments.front());
   }
   return run_in_head_groups(
       start,
@@ -294,8 +299,7 @@ TttResult run_parallel(const UpdateRule& rule,
           }
         }
         return state;
-      },
-      segments > 1);
+      });
 }
 
 TttResult run_parallel(const UpdateRule& rule,

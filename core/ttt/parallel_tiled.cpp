@@ -156,11 +156,8 @@ bool runs_on_gpu(const TileFeatures& features, const Tiling& tiling, const Tenso
 }  // namespace
 
 bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
-  const auto dtype = inputs.k.scalar_type();
-  return has_fused_kernels(inputs.k) && !records_graph(start, inputs) &&
-         inputs.v.scalar_type() == dtype &&
-         (!inputs.q.defined() || inputs.q.scalar_type() == dtype) &&
-         has_head_kernels(dtype, start.weights.w1);
+  return has_fused_kernels(inputs.k) && !records_graph(start, inputs) && have_one_dtype(inputs) &&
+         has_head_kernels(inputs.k.scalar_type(), start.weights.w1);
 }
 
 bool has_tiled_form(const UpdateRule& rule,
