@@ -21,11 +21,14 @@ scripts/setup.sh "$preset" parallax parallax_tests
 # The tests' matrices are small: a second thread would mostly spin beside the first.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 report=build/$preset/tests.json
+rm -f "$report"  # an earlier run's must not speak for one that crashes
 status=0
 build/"$preset"/parallax_tests --gtest_brief=1 --gtest_output=json:"$report" "$@" || status=$?
 # One line that says how it went, whatever the verbosity.
 python3 - "$report" <<'PY'
-import json, sys
+import json, os, sys
+if not os.path.exists(sys.argv[1]):
+    sys.exit("the tests ended before their report: they crashed, or were stopped")
 cases = [c for s in json.load(open(sys.argv[1]))["testsuites"] for c in s["testsuite"]]
 ran = [c for c in cases if c["status"] == "RUN"]
 failed = sum("failures" in c for c in ran)
