@@ -90,11 +90,17 @@ void pack_strips(const T* from,
                  std::int64_t rows,
                  std::int64_t count,
                  Pair* to) {
+  constexpr std::int64_t kRowsAhead = 16;  // the processor does not foresee short rows
   const std::int64_t pairs = (rows + 1) / 2;
   for (std::int64_t k = 0; k < pairs; ++k) {
     const T* const lower = from + 2 * k * stride;
     const T* const upper = 2 * k + 1 < rows ? lower + stride : nullptr;
+    const bool has_more = 2 * k + 1 + kRowsAhead < rows;
     for (std::int64_t j = 0; j < count; j += kLanes) {
+      if (has_more) {
+        __builtin_prefetch(lower + kRowsAhead * stride + j);
+        __builtin_prefetch(upper + kRowsAhead * stride + j);
+      }
       _mm512_storeu_si512(
           to + j * pairs + k * kLanes,
           pairs_of_rows(lower + j, upper != nullptr ? upper + j : nullptr, count - j));
@@ -277,14 +283,18 @@ PackedRows pack_gram(const PanelProduct<A, B, C>& p, Pair* to) {
   return rows_of_strips(p, to);
 }
 
+// next: the column of the panel that is packed after this one, or −1.
 template <class A, class B, class C>
 void product_panel(const PanelProduct<A, B, C>& p,
                    const PackedRows& rows,
                    const Pair* columns,
-                   std::int64_t col) {
+                   std::int64_t col,
+                   std::int64_t next) {
   FetchOfNext fetch_of_next(p, col);
+  FetchOfPanel fetch_of_panel(p, next);
   const auto of_rows = [&](auto count, auto registers, std::int64_t i) {
     fetch_of_next.advance();
+    fetch_of_panel.advance();
     tile<count, registers>(p, rows, columns, i, col);
   };
   if constexpr (std::is_same_v<PanelProduct<A, B, C>, PanelProduct<float>>) {
@@ -312,7 +322,12 @@ void product(const PanelProduct<A, B, C>& p, std::int64_t begin, std::int64_t en
     if (packed == nullptr) {
       pack_panel(p, col, scratch);
     }
-    product_panel(p, rows, packed != nullptr ? packed + col * pairs_of(p) : scratch, col);
+    const bool packs_another = packed == nullptr && index + 1 < end;
+    product_panel(p,
+                  rows,
+                  packed != nullptr ? packed + col * pairs_of(p) : scratch,
+                  col,
+                  packs_another ? panel_at(p, index + 1) * kWidth : -1);
   }
 }
 

@@ -252,19 +252,34 @@ void fetch_rows(const PanelProduct<T>& p, std::int64_t first) {
   }
 }
 
-// Asks for rows [first, last) of b's panel at `col`.
-template <class T>
-void fetch_panel(const PanelProduct<T>& p,
-                 std::int64_t col,
-                 std::int64_t first,
-                 std::int64_t last) {
-  constexpr std::int64_t kLine = kLineBytes / sizeof(T);
-  for (std::int64_t k = first; k < last && k < p.inner; ++k) {
-    for (std::int64_t j = 0; j < kPanelWidth<T>; j += kLine) {
-      __builtin_prefetch(p.b + k * p.b_stride + col + j);
+// Asks for b's panel at `col` (−1: for nothing), rows of it at each tile of the panel before.
+template <class A, class B, class C>
+class FetchOfPanel {
+ public:
+  FetchOfPanel(const PanelProduct<A, B, C>& p, std::int64_t col)
+      : row_(p.b + col),
+        stride_(p.b_stride),
+        rows_left_(col < 0 || p.b_transposed ? 0 : p.inner),  // the processor foresees long rows
+        rows_a_tile_(p.inner * kTileRows / p.rows + 1) {}
+
+  void advance() {
+    constexpr std::int64_t kLine = kLineBytes / sizeof(B);
+    const std::int64_t rows = rows_left_ < rows_a_tile_ ? rows_left_ : rows_a_tile_;
+    for (std::int64_t k = 0; k < rows; ++k) {
+      for (std::int64_t j = 0; j < kPanelWidth<Compute<A>>; j += kLine) {
+        __builtin_prefetch(row_ + j);
+      }
+      row_ += stride_;
     }
+    rows_left_ -= rows;
   }
-}
+
+ private:
+  const B* row_;
+  std::int64_t stride_;
+  std::int64_t rows_left_;
+  std::int64_t rows_a_tile_;
+};
 
 // Asks for an equal part of what is needed next, at each of a panel's tiles.
 template <class A, class B, class C>
@@ -316,18 +331,14 @@ void product_panel(const PanelProduct<T>& p,
   } else {
     pack_rows_of_panel(p, col, packed);
   }
-  const std::int64_t rows_a_tile = p.inner * kTileRows / p.rows + 1;
-  std::int64_t fetched = 0;
   FetchOfNext fetch_of_next(p, col);
+  FetchOfPanel fetch_of_panel(p, next);
   for_tiles(p, col, [&](auto rows, auto registers, std::int64_t i) {
     fetch_of_next.advance();
     if (first) {
       fetch_rows(p, i + kTileRows);
     }
-    if (next >= 0 && !p.b_transposed) {
-      fetch_panel(p, next, fetched, fetched + rows_a_tile);
-      fetched += rows_a_tile;
-    }
+    fetch_of_panel.advance();
     panel_tile<rows, registers>(p, i, col, b, b_stride);
   });
 }
