@@ -166,6 +166,29 @@ TEST(NewtonSchulz, OfAProductOverFewTokensIsThatOfTheProduct) {
   }
 }
 
+TEST(NewtonSchulz, OfAProductOverFewTokensInBfloat16IsCloserThanThatOfTheProduct) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(15);
+  const NewtonSchulzOptions options{.precision = NewtonSchulzPrecision::kBfloat16Products};
+  for (const bool alike : {false, true}) {
+    for (const auto& [count, rows, cols] : kFewTokens) {
+      const Tensor left = tokens_of(count, rows, alike).to(torch::kBFloat16);
+      const Tensor right = tokens_of(count, cols, alike).to(torch::kBFloat16);
+      const auto factors = orthogonalise_factors(left, {right}, options, torch::kFloat32);
+      const Tensor gradient =
+          left.to(torch::kFloat64).transpose(1, 2).matmul(right.to(torch::kFloat64));
+      const KernelPathGuard reference(KernelPath::kReference);
+      const Tensor expected = orthogonalise(gradient, {});
+      const auto published = NewtonSchulzPrecision::kBfloat16;
+      const double of_product = relative_difference(
+          orthogonalise(gradient.to(torch::kFloat32), {.precision = published}), expected);
+      EXPECT_LT(relative_difference(product_of_factors(factors[0], options), expected),
+                of_product / 2)
+          << count << " " << alike;
+    }
+  }
+}
+
 TEST(NewtonSchulz, TokensAreFewOrTheProductIsMade) {
   const Tensor few = torch::randn({1, 48, 64});
   EXPECT_TRUE(has_product_newton_schulz(few, 64, {}));

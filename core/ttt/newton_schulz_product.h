@@ -13,10 +13,9 @@ bool has_product_newton_schulz(const Tensor& left,  // [..., tokens, rows]
                                const NewtonSchulzOptions& options);
 
 // orthogonalise(leftᵀ right) for each of several right factors of one width, as leftᵀ right again,
-// in the rights' order. With leftᵀ = Q R (Householder), Q's columns orthonormal, the singular
-// values of R right are the product's: so the iteration runs on [tokens, cols]. As exact as
-// orthogonalise() of the product, also where tokens are alike. tokens ≤ rows; in float32 or
-// float64, as `dtype` says.
+// in the rights' order. With leftᵀ = Q R, Q's columns orthonormal, the singular values of R right
+// are the product's: so the iteration runs on [tokens, cols]. As exact as orthogonalise() of the
+// product, also where tokens are alike. tokens ≤ rows; in float32 or float64, as `dtype` says.
 std::vector<LeftAndRight> orthogonalise_factors(
     const Tensor& left,                 // [..., tokens, rows]
     const std::vector<Tensor>& rights,  // [..., tokens, cols]

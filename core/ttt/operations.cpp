@@ -28,8 +28,17 @@ double newton_schulz_operations(const NewtonSchulzOptions& options, double rows,
   return std::min(as_written, on_gram);
 }
 
+// QR of [tokens, side] by Householder (LAPACK's counts for it and for forming Q), or where bfloat16
+// suffices by Cholesky: the Gram matrix, its factor, a triangular solution.
+double basis_operations(const NewtonSchulzOptions& options, double tokens, double side) {
+  if (options.precision == NewtonSchulzPrecision::kBfloat16Products) {
+    return product(tokens, side, tokens) + tokens * tokens * tokens / 3;
+  }
+  return 4 * tokens * tokens * (side - tokens / 3);
+}
+
 // The step from a gradient that is a sum over tokens: of the product, or, where that is less, of
-// its factor on one side after a QR of the other (LAPACK's counts for it and for forming Q).
+// its factor on one side after a QR of the other.
 double orthogonal_step_operations(const NewtonSchulzOptions& options,
                                   const LayerShape& shape,
                                   double tokens) {
@@ -39,9 +48,9 @@ double orthogonal_step_operations(const NewtonSchulzOptions& options,
   if (tokens >= side) {
     return whole;
   }
-  const double qr = 4 * tokens * tokens * (side - tokens / 3);
-  return std::min(
-      whole, qr + product(tokens, tokens, wide) + newton_schulz_operations(options, tokens, wide));
+  return std::min(whole,
+                  basis_operations(options, tokens, side) + product(tokens, tokens, wide) +
+                      newton_schulz_operations(options, tokens, wide));
 }
 
 double update_operations(const VariantSwitches& rule, const LayerShape& shape, double tokens) {
