@@ -144,7 +144,7 @@ TEST(NewtonSchulz, OfAProductOverFewTokensIsThatOfTheProduct) {
                                           tokens_of(count, cols, alike)};
       const auto run = [&](torch::Dtype dtype) {
         std::vector<Tensor> converted = {rights[0].to(dtype), rights[1].to(dtype)};
-        const auto factors = orthogonalise_factors(left.to(dtype), converted, {}, dtype);
+        const auto factors = orthogonalise_factors(householder_basis(left, dtype), converted, {});
         return std::vector<Tensor>{product_of_factors(factors[0], {}),
                                    product_of_factors(factors[1], {})};
       };
@@ -174,7 +174,8 @@ TEST(NewtonSchulz, OfAProductOverFewTokensInBfloat16IsCloserThanThatOfTheProduct
     for (const auto& [count, rows, cols] : kFewTokens) {
       const Tensor left = tokens_of(count, rows, alike).to(torch::kBFloat16);
       const Tensor right = tokens_of(count, cols, alike).to(torch::kBFloat16);
-      const auto factors = orthogonalise_factors(left, {right}, options, torch::kFloat32);
+      const auto factors = orthogonalise_factors(
+          basis_for_newton_schulz(left, options, torch::kFloat32), {right}, options);
       const Tensor gradient =
           left.to(torch::kFloat64).transpose(1, 2).matmul(right.to(torch::kFloat64));
       const KernelPathGuard reference(KernelPath::kReference);
@@ -218,7 +219,8 @@ TEST(NewtonSchulz, ThreadsShareTheWork) {
     const std::vector<Tensor> rights = {torch::randn({count, 20, 96})};
     const auto run_product = [&](int threads) {
       const ThreadCountGuard guard(threads);
-      const auto factors = orthogonalise_factors(left, rights, {}, torch::kFloat32);
+      const auto factors =
+          orthogonalise_factors(householder_basis(left, torch::kFloat32), rights, {});
       return product_of_factors(factors.front(), {});
     };
     EXPECT_LT(relative_difference(run_product(3), run_product(1).to(torch::kFloat64)), 1e-5);
@@ -233,7 +235,8 @@ TEST(NewtonSchulz, ThreadsFactoriseBesideEachOther) {
   for (const auto& [count, rows, cols] : kFewTokens) {
     const Tensor left = normal({2, count, rows});
     const std::vector<Tensor> rights = {normal({2, count, cols})};
-    const LeftAndRight got = orthogonalise_factors(left, rights, {}, torch::kFloat64).front();
+    const LeftAndRight got =
+        orthogonalise_factors(householder_basis(left, torch::kFloat64), rights, {}).front();
     const Tensor expected = orthogonalise(left.transpose(1, 2).matmul(rights[0]), {});
     EXPECT_LT(relative_difference(product_of_factors(got, {}), expected), 1e-11) << count;
   }

@@ -152,14 +152,20 @@ FastWeights orthogonal_steps(const UpdateRule& rule,
                              const RangeTokens& tokens) {
   const GradientFactors factors = gradient_factors(rule.switches, weights, tokens);
   const NewtonSchulzOptions& options = rule.newton_schulz;
-  const auto dtype = weights.w1.scalar_type();
+  const bool has_kernel = factors.w0.left.defined();
   // Tokens are reduced on the side of width D, which keys and values have.
-  const auto [values, hidden] =
-      orthogonalise_factors(factors.w1.right, {factors.w1.left}, options, dtype).front();
-  FastWeights steps{.w1 = product_of_factors({hidden, values}, options)};
-  if (factors.w0.left.defined()) {
-    const std::vector<LeftAndRight> kernel = orthogonalise_factors(
-        factors.w0.left, {factors.w0.right, factors.w2.right}, options, dtype);
+  const Tensor& values = factors.w1.right;
+  const TokenBasis bases = basis_for_newton_schulz(
+      has_kernel ? torch::stack({values, factors.w0.left}) : values.unsqueeze(0),
+      options,
+      weights.w1.scalar_type());
+  const auto basis = [&](int64_t i) { return TokenBasis{bases.q_transposed[i], bases.r[i]}; };
+  const auto [of_values, of_hidden] =
+      orthogonalise_factors(basis(0), {factors.w1.left}, options).front();
+  FastWeights steps{.w1 = product_of_factors({of_hidden, of_values}, options)};
+  if (has_kernel) {
+    const std::vector<LeftAndRight> kernel =
+        orthogonalise_factors(basis(1), {factors.w0.right, factors.w2.right}, options);
     steps.w0 = product_of_factors(kernel[0], options);
     steps.w2 = product_of_factors(kernel[1], options);
   }

@@ -5,7 +5,6 @@
 
 #include "core/ttt/batched_product.h"
 #include "core/ttt/dispatch.h"
-#include "core/ttt/token_basis.h"
 
 namespace parallax {
 
@@ -17,13 +16,19 @@ bool has_product_newton_schulz(const Tensor& left,
          4 * left.size(-2) <= 3 * std::min(left.size(-1), cols);
 }
 
-std::vector<LeftAndRight> orthogonalise_factors(const Tensor& left,
+TokenBasis basis_for_newton_schulz(const Tensor& left,
+                                   const NewtonSchulzOptions& options,
+                                   torch::Dtype dtype) {
+  return multiplies_in_bfloat16(left, options) && dtype == torch::kFloat32
+             ? cholesky_basis(left)
+             : householder_basis(left, dtype);
+}
+
+std::vector<LeftAndRight> orthogonalise_factors(const TokenBasis& left,
                                                 const std::vector<Tensor>& rights,
-                                                const NewtonSchulzOptions& options,
-                                                torch::Dtype dtype) {
-  const auto [q, r] = multiplies_in_bfloat16(left, options) && dtype == torch::kFloat32
-                          ? cholesky_basis(left)
-                          : householder_basis(left, dtype);
+                                                const NewtonSchulzOptions& options) {
+  const auto& [q, r] = left;
+  const auto dtype = r.scalar_type();
   const Tensor all = rights.size() == 1 ? rights.front().unsqueeze(0) : torch::stack(rights);
   const auto factors =
       options.precision == NewtonSchulzPrecision::kBfloat16Products ? all.scalar_type() : dtype;

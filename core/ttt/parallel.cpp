@@ -92,7 +92,9 @@ Prefix scan_states(const UpdateRule& rule,
   Tensor steps;  // [batch, N, Dh, D]
   if (from_factors) {
     const auto [of_values, of_keys] =
-        orthogonalise_factors(values, {keys}, rule.newton_schulz, dtype).front();
+        orthogonalise_factors(
+            basis_for_newton_schulz(values, rule.newton_schulz, dtype), {keys}, rule.newton_schulz)
+            .front();
     steps = product_of_factors({of_keys, of_values}, rule.newton_schulz);
   } else {
     steps = batched_product(keys.transpose(2, 3), values, {.result = dtype});

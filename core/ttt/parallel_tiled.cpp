@@ -85,7 +85,9 @@ TileFeatures orthogonal_features(const UpdateRule& rule,
     };
     const LeftAndRight factors =
         orthogonalise_factors(
-            in_chunks(features.values), {in_chunks(features.keys)}, rule.newton_schulz, working)
+            basis_for_newton_schulz(in_chunks(features.values), rule.newton_schulz, working),
+            {in_chunks(features.keys)},
+            rule.newton_schulz)
             .front();
     values.push_back(factors.left.flatten(1, 2).to(stored));
     keys.push_back(factors.right.flatten(1, 2).to(stored));
