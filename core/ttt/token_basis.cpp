@@ -1,6 +1,8 @@
 // LAPACK's factorisations, Cholesky's in blocks between which our own products run.
 #include "core/ttt/token_basis.h"
 
+#include <ATen/ThreadLocalState.h>
+
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -262,7 +264,9 @@ TokenBasis cholesky_basis(const Tensor& x) {
   q.copy_(batch);
   const kernels::PanelProducts<float>& gram_kernel =
       x.scalar_type() == torch::kBFloat16 ? kernels::kPanelsBfloat16 : panel_kernels<float>();
+  const at::ThreadLocalState of_this_thread;
   newton_schulz_panels::for_matrices(batch.size(0), [&](int64_t begin, int64_t end) {
+    const at::ThreadLocalStateGuard guard(of_this_thread);
     const OneLapackThread alone;
     for (int64_t i = begin; i < end; ++i) {
       const CholeskyBasis basis(both[i].data_ptr<float>(), tokens, width);
