@@ -10,6 +10,7 @@
 #include "core/ttt/form.h"
 #include "core/ttt/parallel.h"
 #include "tests/benchmark_classify.h"
+#include "tests/random_layer.h"
 #include "vision/nvs/model_store.h"
 #include "vision/nvs/prepared_scene.h"
 #include "vision/synth/multi_view_sample.h"
@@ -22,34 +23,23 @@ constexpr int64_t kWidth = 64;
 constexpr int64_t kHidden = 128;
 constexpr int64_t kTokens = 8192;
 
-struct LayerProblem {
-  UpdateRule rule;
-  FastWeights weights;
-  TttInputs inputs;
-};
-
-LayerProblem make_layer(const Variant& variant, int newton_schulz_steps) {
-  torch::manual_seed(1);
-  const int64_t hidden = variant.switches.kernel == FastKernel::kIdentity ? kWidth : kHidden;
-  const auto rate = [] { return torch::full({kHeads, kTokens, 1}, 0.01); };
-  LayerProblem p{.rule = {.switches = variant.switches}};
-  p.rule.newton_schulz.steps = newton_schulz_steps;
-  p.weights = {torch::randn({kHeads, kWidth, hidden}) * 0.1,
-               torch::randn({kHeads, hidden, kWidth}) * 0.1,
-               torch::randn({kHeads, kWidth, hidden}) * 0.1};
-  p.inputs = {.q = torch::randn({kHeads, kTokens, kWidth}),
-              .k = torch::randn({kHeads, kTokens, kWidth}),
-              .v = torch::randn({kHeads, kTokens, kWidth}),
-              .lr0 = rate(),
-              .lr1 = rate(),
-              .lr2 = rate()};
-  return p;
+testing::RandomLayer make_layer(const Variant& variant, int newton_schulz_steps) {
+  testing::RandomLayer layer = testing::random_layer(variant.switches,
+                                                     {.heads = kHeads,
+                                                      .width = kWidth,
+                                                      .hidden = kHidden,
+                                                      .tokens = kTokens,
+                                                      .weight_scale = 0.1,
+                                                      .rate_scale = 0.03},
+                                                     1);
+  layer.rule.newton_schulz.steps = newton_schulz_steps;
+  return layer.to(torch::kFloat32);
 }
 
 // `chunk` tokens per update; 0: one update over all tokens, then apply to all.
 void time_layer(benchmark::State& state, const Variant& variant, Form form, int64_t chunk) {
   const torch::InferenceMode inference;
-  const LayerProblem p = make_layer(variant, 5);
+  const testing::RandomLayer p = make_layer(variant, 5);
   const Schedule schedule = chunk > 0 ? update_then_apply_chunks(kTokens, chunk)
                                       : update_then_apply_all(kTokens, kTokens);
   for (auto _ : state) {

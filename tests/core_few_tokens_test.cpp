@@ -7,6 +7,7 @@
 #include "core/ttt/parallel.h"
 #include "core/ttt/recurrent.h"
 #include "tests/kernel_cases.h"
+#include "tests/random_layer.h"
 
 namespace parallax::testing {
 namespace {
@@ -15,51 +16,21 @@ constexpr int64_t kBatch = 2;
 constexpr int64_t kTokens = 50;  // leaves a shorter last chunk
 constexpr int64_t kWidth = 32;
 
-struct Layer {
-  UpdateRule rule;
-  FastWeights weights;
-  TttInputs inputs;
-
-  Layer to(torch::Dtype dtype) const {
-    const auto cast = [dtype](const Tensor& x) { return x.defined() ? x.to(dtype) : x; };
-    return {rule,
-            {cast(weights.w0), cast(weights.w1), cast(weights.w2)},
-            {.q = cast(inputs.q),
-             .k = cast(inputs.k),
-             .v = cast(inputs.v),
-             .lr0 = cast(inputs.lr0),
-             .lr1 = cast(inputs.lr1),
-             .lr2 = cast(inputs.lr2)}};
-  }
-};
-
-Layer layer_of(const Variant& variant) {
-  torch::manual_seed(21);
-  const int64_t hidden = variant.switches.kernel == FastKernel::kIdentity ? kWidth : 48;
-  const auto rate = [] { return 0.1 + normal({kBatch, kTokens, 1}).abs(); };
-  Layer layer{.rule = {.switches = variant.switches}};
-  layer.weights = {normal({kBatch, kWidth, hidden}),
-                   normal({kBatch, hidden, kWidth}),
-                   normal({kBatch, kWidth, hidden})};
-  layer.inputs = {.q = normal({kBatch, kTokens, kWidth}),
-                  .k = normal({kBatch, kTokens, kWidth}),
-                  .v = normal({kBatch, kTokens, kWidth}),
-                  .lr0 = rate(),
-                  .lr1 = rate(),
-                  .lr2 = rate()};
-  return layer;
+RandomLayer layer_of(const Variant& variant) {
+  return random_layer(
+      variant.switches, {.heads = kBatch, .width = kWidth, .hidden = 48, .tokens = kTokens}, 21);
 }
 
 enum class Run { kReference, kRecurrent, kParallel };
 
-TttResult run_layer(const Layer& layer, const Schedule& schedule, Run run) {
+TttResult run_layer(const RandomLayer& layer, const Schedule& schedule, Run run) {
   const KernelPathGuard guard(run == Run::kReference ? KernelPath::kReference
                                                      : fused_paths().back());
   return run == Run::kParallel ? run_parallel(layer.rule, layer.weights, layer.inputs, schedule)
                                : run_recurrent(layer.rule, layer.weights, layer.inputs, schedule);
 }
 
-void expect_same(const Layer& layer, const Schedule& schedule, const std::string& name) {
+void expect_same(const RandomLayer& layer, const Schedule& schedule, const std::string& name) {
   const torch::NoGradGuard no_grad;
   const TttResult expected = run_layer(layer, schedule, Run::kReference);
   const double plain_error = relative_difference(
@@ -79,7 +50,7 @@ void expect_same(const Layer& layer, const Schedule& schedule, const std::string
 
 TEST(FewTokens, EveryFormIsTheReference) {
   for (const Variant& variant : kVariants) {
-    const Layer layer = layer_of(variant);
+    const RandomLayer layer = layer_of(variant);
     for (const int64_t chunk : {1, 3, 8, 16}) {
       const std::string name = fmt::format("{}, chunk {}", variant.name, chunk);
       expect_same(layer, update_then_apply_chunks(kTokens, chunk), name);
@@ -90,14 +61,14 @@ TEST(FewTokens, EveryFormIsTheReference) {
 }
 
 TEST(FewTokens, SeveralInnerSteps) {
-  Layer layer = layer_of(find_variant("3"));
+  RandomLayer layer = layer_of(find_variant("3"));
   layer.rule.switches.inner_steps = 2;
   expect_same(layer, update_then_apply_chunks(kTokens, 4), "two inner steps");
 }
 
-double error_in_bfloat16(const Layer& layer, const Schedule& schedule, Run run) {
+double error_in_bfloat16(const RandomLayer& layer, const Schedule& schedule, Run run) {
   const auto rounded = [](const Tensor& x) { return x.to(torch::kBFloat16); };
-  Layer low = layer.to(torch::kFloat32);
+  RandomLayer low = layer.to(torch::kFloat32);
   low.inputs.q = rounded(low.inputs.q);
   low.inputs.k = rounded(low.inputs.k);
   low.inputs.v = rounded(low.inputs.v);
@@ -110,7 +81,7 @@ double error_in_bfloat16(const Layer& layer, const Schedule& schedule, Run run) 
 TEST(FewTokens, TilesInBfloat16AreAsCloseAsTheRecurrentForm) {
   const torch::NoGradGuard no_grad;
   for (const Variant& variant : kVariants) {
-    const Layer layer = layer_of(variant);
+    const RandomLayer layer = layer_of(variant);
     for (const int64_t chunk : {1, 3, 8, 16, 40}) {
       for (const Schedule& schedule :
            {update_then_apply_chunks(kTokens, chunk), apply_then_update_chunks(kTokens, chunk)}) {

@@ -6,6 +6,7 @@
 #include "core/ttt/parallel.h"
 #include "core/ttt/recurrent.h"
 #include "tests/kernel_cases.h"
+#include "tests/random_layer.h"
 
 namespace parallax::testing {
 namespace {
@@ -13,32 +14,14 @@ namespace {
 constexpr int64_t kTokens = 100;
 constexpr int64_t kWidth = 32;
 
-struct Layer {
-  UpdateRule rule;
-  FastWeights weights;
-  TttInputs inputs;
-};
-
 constexpr int64_t kManyHeads = 13;  // 5, 5 and 3 on three threads
 
-Layer layer_of(const VariantSwitches& switches, int64_t heads = 6) {
-  torch::manual_seed(31);
-  const int64_t hidden = switches.kernel == FastKernel::kIdentity ? kWidth : 64;
-  const auto rate = [heads] { return 0.1 + normal({heads, kTokens, 1}).abs(); };
-  return {.rule = {.switches = switches},
-          .weights = {normal({heads, kWidth, hidden}),
-                      normal({heads, hidden, kWidth}),
-                      normal({heads, kWidth, hidden})},
-          .inputs = {.q = normal({heads, kTokens, kWidth}),
-                     .k = normal({heads, kTokens, kWidth}),
-                     .v = normal({heads, kTokens, kWidth}),
-                     .lr0 = rate(),
-                     .lr1 = rate(),
-                     .lr2 = rate(),
-                     .momentum = normal({heads, kTokens, 1}).sigmoid()}};
+RandomLayer layer_of(const VariantSwitches& switches, int64_t heads = 6) {
+  return random_layer(
+      switches, {.heads = heads, .width = kWidth, .tokens = kTokens, .has_momentum = true}, 31);
 }
 
-TttResult run_layer(const Layer& layer, const Schedule& schedule, Form form, int threads) {
+TttResult run_layer(const RandomLayer& layer, const Schedule& schedule, Form form, int threads) {
   const ThreadCountGuard guard(threads);
   return form == Form::kParallel ? run_parallel(layer.rule, layer.weights, layer.inputs, schedule)
                                  : run_recurrent(layer.rule, layer.weights, layer.inputs, schedule);
@@ -59,7 +42,9 @@ void expect_equal(const FastWeights& got, const FastWeights& expected, const std
   expect_equal(got.w2, expected.w2, what + ", w2");
 }
 
-void expect_threads_agree(const Layer& layer, const Schedule& schedule, const std::string& name) {
+void expect_threads_agree(const RandomLayer& layer,
+                          const Schedule& schedule,
+                          const std::string& name) {
   for (const Form form : {Form::kRecurrent, Form::kParallel}) {
     if (form == Form::kParallel && why_no_parallel_form(layer.rule.switches, schedule)) {
       continue;
@@ -80,7 +65,7 @@ void expect_threads_agree(const Layer& layer, const Schedule& schedule, const st
 TEST(HeadGroups, AgreeWithOneThread) {
   const torch::NoGradGuard no_grad;
   for (const Variant& variant : kVariants) {
-    const Layer layer = layer_of(variant.switches);
+    const RandomLayer layer = layer_of(variant.switches);
     for (const int64_t chunk : {5, 24}) {
       const std::string name = fmt::format("{}, chunk {}", variant.name, chunk);
       expect_threads_agree(layer, update_then_apply_chunks(kTokens, chunk), name);
@@ -103,7 +88,7 @@ TEST(HeadGroups, LowPrecisionsAgreeToo) {
   for (const auto& [variant, precision] :
        {std::pair{"1", NewtonSchulzPrecision::kBfloat16},
         std::pair{"2", NewtonSchulzPrecision::kBfloat16Products}}) {
-    Layer layer = layer_of(find_variant(variant).switches);
+    RandomLayer layer = layer_of(find_variant(variant).switches);
     layer.rule.newton_schulz.precision = precision;
     for (Tensor* weight : {&layer.weights.w0, &layer.weights.w1, &layer.weights.w2}) {
       *weight = weight->to(torch::kFloat32);
@@ -123,7 +108,7 @@ TEST(HeadGroups, GoOnFromAState) {
   const torch::NoGradGuard no_grad;
   VariantSwitches switches = find_variant("0").switches;
   switches.weight_norm = WeightNorm::kPre;
-  const Layer layer = layer_of(switches);
+  const RandomLayer layer = layer_of(switches);
   const Schedule schedule = update_then_apply_chunks(kTokens, 20);
   const auto run_twice = [&](int threads) {
     const ThreadCountGuard guard(threads);
@@ -139,7 +124,7 @@ TEST(HeadGroups, GoOnFromAState) {
 
 TEST(HeadGroups, NoHeadsAtAll) {
   const torch::NoGradGuard no_grad;
-  const Layer layer = layer_of(find_variant("6").switches, 0);
+  const RandomLayer layer = layer_of(find_variant("6").switches, 0);
   const TttResult result =
       run_layer(layer, update_then_apply_chunks(kTokens, 20), Form::kRecurrent, 2);
   EXPECT_EQ(result.output.size(0), 0);
@@ -163,7 +148,7 @@ TEST(HeadGroups, UpdatesAloneHaveNoOutput) {
 
 // Weights of a model that is only read here: the threads must not record what this one does not.
 TEST(HeadGroups, RecordNothingWhereTheCallerDoesNot) {
-  Layer layer = layer_of(find_variant("0").switches);
+  RandomLayer layer = layer_of(find_variant("0").switches);
   layer.weights.w0.requires_grad_();
   layer.weights.w1.requires_grad_();
   layer.weights.w2.requires_grad_();
@@ -177,7 +162,7 @@ TEST(HeadGroups, RecordNothingWhereTheCallerDoesNot) {
 }
 
 TEST(HeadGroups, GradientsAreThoseOfOneThread) {
-  Layer layer = layer_of(find_variant("2").switches);
+  RandomLayer layer = layer_of(find_variant("2").switches);
   layer.inputs.momentum.reset();
   layer.inputs.lr0.requires_grad_();
   layer.inputs.lr1.requires_grad_();
@@ -194,7 +179,7 @@ TEST(HeadGroups, GradientsAreThoseOfOneThread) {
 
 TEST(HeadGroups, WhatAThreadThrowsArrives) {
   const torch::NoGradGuard no_grad;
-  Layer layer = layer_of(find_variant("2").switches);
+  RandomLayer layer = layer_of(find_variant("2").switches);
   for (Tensor* tokens : {&layer.inputs.q, &layer.inputs.k, &layer.inputs.v}) {
     *tokens = tokens->to(torch::kInt64);  // all: with one alone the heads would stay together
   }

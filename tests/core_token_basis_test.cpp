@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/ttt/dispatch.h"
+#include "core/ttt/newton_schulz_product.h"
 #include "core/ttt/token_basis.h"
 #include "tests/kernel_cases.h"
 
@@ -41,53 +42,116 @@ TEST(TokenBasis, HouseholdersIsOrthonormal) {
   }
 }
 
-TEST(TokenBasis, CholeskysIsOrthonormalButForItsRaisedDiagonal) {
+bool has_cholesky_basis() { return has_bfloat16_instructions(); }
+
+// Householder's has other signs.
+bool is_of_cholesky(const TokenBasis& basis) {
+  return basis.r.diagonal(0, -2, -1).gt(0).all().item<bool>();
+}
+
+TEST(TokenBasis, CholeskysIsOrthonormal) {
+  if (!has_cholesky_basis()) {
+    GTEST_SKIP() << "needs bfloat16 instructions";
+  }
   for (const Tensor& x : token_cases()) {
-    for (const auto dtype : {torch::kFloat32, torch::kBFloat16}) {
-      if (dtype == torch::kBFloat16 && !has_bfloat16_instructions()) {
-        continue;
-      }
-      const Tensor tokens = x.to(dtype);
-      for (const int threads : {1, 2}) {
-        const ThreadCountGuard guard(threads);
-        const TokenBasis basis = cholesky_basis(tokens);
-        EXPECT_EQ(basis.q_transposed.sizes(), x.sizes());
-        expect_upper(basis);
-        EXPECT_LT(relative_difference(product_of(basis), tokens.to(torch::kFloat64)), 1e-6)
-            << x.sizes();
-        EXPECT_LT(distance_from_orthonormal(basis), 1e-3) << x.sizes();
-      }
+    const Tensor tokens = x.to(torch::kBFloat16);
+    for (const int threads : {1, 2}) {
+      const ThreadCountGuard guard(threads);
+      const TokenBasis basis = cholesky_basis(tokens);
+      EXPECT_TRUE(is_of_cholesky(basis)) << x.sizes();
+      EXPECT_EQ(basis.q_transposed.sizes(), x.sizes());
+      expect_upper(basis);
+      EXPECT_LT(relative_difference(product_of(basis), tokens.to(torch::kFloat64)), 1e-6)
+          << x.sizes();
+      EXPECT_LT(distance_from_orthonormal(basis), 1e-4) << x.sizes();
     }
   }
 }
 
-TEST(TokenBasis, CholeskysTakesTokensThatAreAlike) {
+// Of tokens that are hardly apart, a Gram matrix has lost digits.
+TEST(TokenBasis, CholeskysIsHouseholdersWhereTokensAreAlike) {
+  if (!has_cholesky_basis()) {
+    GTEST_SKIP() << "needs bfloat16 instructions";
+  }
   torch::manual_seed(22);
-  const Tensor base = normal({1, 1, 96});
-  for (const double apart : {0.0, 1e-6, 1e-4, 1e-2}) {
-    const Tensor x = (base + apart * normal({2, 70, 96})).to(torch::kFloat32);
+  const Tensor base = normal({1, 1, 768});
+  for (const double apart : {0.0, 1e-3, 1e-2, 0.1, 1.0}) {
+    const Tensor x = (base + apart * normal({2, 384, 768})).to(torch::kBFloat16);
     const TokenBasis basis = cholesky_basis(x);
+    EXPECT_EQ(is_of_cholesky(basis), apart > 0.05) << apart;
     expect_upper(basis);
-    EXPECT_LT(relative_difference(product_of(basis), x.to(torch::kFloat64)), 1e-6) << apart;
-    EXPECT_LT(basis.q_transposed.norm(2, {-1}).max().item<float>(), 1.05F) << apart;
+    EXPECT_LT(relative_difference(product_of(basis), x.to(torch::kFloat64)), 1e-5) << apart;
+    EXPECT_LT(distance_from_orthonormal(basis), 1e-2) << apart;
+  }
+}
+
+// Pairs of tokens whose common part cancels: what tells them apart is all that remains.
+TEST(TokenBasis, CholeskysServesNewtonSchulzAsHouseholdersDoes) {
+  if (!has_cholesky_basis()) {
+    GTEST_SKIP() << "needs bfloat16 instructions";
+  }
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(24);
+  const NewtonSchulzOptions options{.precision = NewtonSchulzPrecision::kBfloat16Products};
+  const Tensor first = normal({1, 32, 256});
+  const Tensor h = normal({1, 32, 320}).to(torch::kBFloat16);
+  const Tensor right = torch::cat({h, -h}, 1);
+  for (const double apart : {3e-3, 1e-2, 3e-2, 0.1, 1.0}) {
+    const Tensor left =
+        torch::cat({first, first + apart * normal({1, 32, 256})}, 1).to(torch::kBFloat16);
+    const Tensor gradient =
+        left.to(torch::kFloat64).transpose(1, 2).matmul(right.to(torch::kFloat64));
+    const Tensor expected = orthogonalise(gradient, {});
+    const auto error = [&](const TokenBasis& basis) {
+      const LeftAndRight factors = orthogonalise_factors(basis, {right}, options).front();
+      return relative_difference(product_of_factors(factors, options), expected);
+    };
+    EXPECT_LT(error(cholesky_basis(left)),
+              1.2 * error(householder_basis(left, torch::kFloat32)) + 1e-3)
+        << apart;
+  }
+}
+
+TEST(TokenBasis, CholeskysIsForWhatBfloat16Holds) {
+  torch::manual_seed(25);
+  const Tensor x = torch::randn({1, 40, 64});
+  for (const auto precision :
+       {NewtonSchulzPrecision::kWorking, NewtonSchulzPrecision::kBfloat16Products}) {
+    const NewtonSchulzOptions options{.precision = precision};
+    EXPECT_TRUE(basis_for_newton_schulz(x, options, torch::kFloat32)
+                    .r.equal(householder_basis(x, torch::kFloat32).r));
+    const Tensor low = x.to(torch::kBFloat16);
+    EXPECT_EQ(is_of_cholesky(basis_for_newton_schulz(low, options, torch::kFloat32)),
+              has_cholesky_basis() && precision == NewtonSchulzPrecision::kBfloat16Products);
   }
 }
 
 // Which have no Cholesky factor.
 TEST(TokenBasis, CholeskysTakesZerosAndTellsOfWhatIsNoNumber) {
+  if (!has_cholesky_basis()) {
+    GTEST_SKIP() << "needs bfloat16 instructions";
+  }
   for (const int threads : {1, 2}) {
     const ThreadCountGuard guard(threads);
     const c10::InferenceMode inference;
     torch::manual_seed(23);
-    Tensor x = torch::randn({2, 70, 96});
+    Tensor x = torch::randn({2, 70, 96}).to(torch::kBFloat16);
     x.slice(1, 10, 20).zero_();
     const TokenBasis basis = cholesky_basis(x);
     EXPECT_LT(relative_difference(product_of(basis), x.to(torch::kFloat64)), 1e-6);
     EXPECT_LT(distance_from_orthonormal(basis), 1e-3);
-    x[1][3][5] = std::numeric_limits<float>::quiet_NaN();
-    const Tensor q = cholesky_basis(x).q_transposed;
-    EXPECT_TRUE(q[0].isfinite().all().item<bool>());
-    EXPECT_TRUE(q[1].isnan().any().item<bool>());
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      Tensor with_bad = x.clone();
+      with_bad[1][3][5] = bad;
+      const Tensor q = cholesky_basis(with_bad).q_transposed;
+      EXPECT_TRUE(q[0].isfinite().all().item<bool>()) << bad;
+      EXPECT_TRUE(q[1].isnan().any().item<bool>()) << bad;
+    }
+    // Whose square overflows.
+    Tensor large = torch::randn({1, 33, 64}).to(torch::kBFloat16);
+    large[0][4] *= 1e25;
+    EXPECT_LT(distance_from_orthonormal(cholesky_basis(large)), 1e-3);
   }
 }
 

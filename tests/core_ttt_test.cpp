@@ -6,6 +6,7 @@
 #include "core/ttt/attention_view.h"
 #include "core/ttt/dispatch.h"
 #include "core/ttt/parallel.h"
+#include "tests/random_layer.h"
 
 namespace parallax {
 namespace {
@@ -13,36 +14,22 @@ namespace {
 constexpr int64_t kBatch = 3;
 constexpr int64_t kWidth = 6;
 
-struct Problem {
-  UpdateRule rule;
-  FastWeights weights;
-  TttInputs inputs;
-};
+using Problem = testing::RandomLayer;
 
 Problem make_problem(const VariantSwitches& switches,
                      int64_t tokens,
                      bool with_momentum,
                      torch::Dtype dtype = torch::kFloat64) {
-  torch::manual_seed(7);
-  const auto options = torch::TensorOptions().dtype(dtype);
-  const int64_t hidden = switches.kernel == FastKernel::kIdentity ? kWidth : 2 * kWidth;
-  const auto normal = [&](at::IntArrayRef shape) { return torch::randn(shape, options); };
-  const auto rate = [&] { return torch::rand({kBatch, tokens, 1}, options) * 0.5 + 0.1; };
-  Problem problem{.rule = {.switches = switches}};
+  Problem problem = testing::random_layer(switches,
+                                          {.heads = kBatch,
+                                           .width = kWidth,
+                                           .hidden = 2 * kWidth,
+                                           .tokens = tokens,
+                                           .weight_scale = 0.6,
+                                           .has_momentum = with_momentum},
+                                          7);
   problem.rule.newton_schulz.steps = 3;
-  problem.weights.w1 = normal({kBatch, hidden, kWidth}) * 0.6;
-  problem.weights.w0 = normal({kBatch, kWidth, hidden}) * 0.6;
-  problem.weights.w2 = normal({kBatch, kWidth, hidden}) * 0.6;
-  problem.inputs.q = normal({kBatch, tokens, kWidth});
-  problem.inputs.k = normal({kBatch, tokens, kWidth});
-  problem.inputs.v = normal({kBatch, tokens, kWidth});
-  problem.inputs.lr0 = rate();
-  problem.inputs.lr1 = rate();
-  problem.inputs.lr2 = rate();
-  if (with_momentum) {
-    problem.inputs.momentum = torch::rand({kBatch, tokens, 1}, options);
-  }
-  return problem;
+  return problem.to(dtype);
 }
 
 double relative_difference(const Tensor& got, const Tensor& expected) {

@@ -5,6 +5,7 @@
 
 #include "core/ttt/batched_product.h"
 #include "core/ttt/dispatch.h"
+#include "core/ttt/kernels/panel_product.h"
 
 namespace parallax {
 
@@ -19,9 +20,10 @@ bool has_product_newton_schulz(const Tensor& left,
 TokenBasis basis_for_newton_schulz(const Tensor& left,
                                    const NewtonSchulzOptions& options,
                                    torch::Dtype dtype) {
-  return multiplies_in_bfloat16(left, options) && dtype == torch::kFloat32
-             ? cholesky_basis(left)
-             : householder_basis(left, dtype);
+  const bool suits_cholesky = multiplies_in_bfloat16(left, options) &&
+                              left.scalar_type() == torch::kBFloat16 && dtype == torch::kFloat32 &&
+                              left.size(-2) >= kernels::kPanelMultiple;
+  return suits_cholesky ? cholesky_basis(left) : householder_basis(left, dtype);
 }
 
 std::vector<LeftAndRight> orthogonalise_factors(const TokenBasis& left,

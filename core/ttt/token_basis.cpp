@@ -135,7 +135,7 @@ TokenBasis basis_of(const Tensor& x) {
           form_basis(width, tokens, one, tau.data(), work.data(), work_size);
         }
       },
-      count > 1);  // one: LAPACK has threads of its own
+      2 * count >= at::get_num_threads());  // few: LAPACK has threads of its own
   return {q, r.transpose(-2, -1)};
 }
 
@@ -147,12 +147,13 @@ class CholeskyBasis {
       : matrix_(matrix),
         tokens_(tokens),
         first_of_q_(filled_panels(tokens)),
-        cols_(first_of_q_ + filled_panels(width)) {}
+        cols_(first_of_q_ + filled_panels(width)),
+        squares_(static_cast<size_t>(tokens)) {}
 
-  // From x where Q is to be, and zeros beside and below it. False where rounding has left no
-  // factor.
-  bool make(const kernels::PanelProducts<float>& gram_kernel) const {
-    make_gram(gram_kernel);
+  // From x where Q is to be, and zeros beside and below it. False where tokens are too nearly
+  // alike.
+  bool make() {
+    make_gram();
     constexpr int64_t kBlock = 64;
     for (int64_t i = 0; i < tokens_; i += kBlock) {
       const int64_t rows = std::min(kBlock, tokens_ - i);
@@ -170,11 +171,10 @@ class CholeskyBasis {
  private:
   float* at(int64_t row, int64_t col) const { return matrix_ + row * cols_ + col; }
 
-  // x xᵀ, its diagonal raised by more than rounding takes, and by less than bfloat16 shows.
-  void make_gram(const kernels::PanelProducts<float>& kernel) const {
-    constexpr float kRaised = 1 + 1.0F / (1 << 17);
+  // x xᵀ, of numbers that bfloat16 holds.
+  void make_gram() {
     const float* const x = at(0, first_of_q_);
-    multiply_panels(kernel,
+    multiply_panels(kernels::kPanelsBfloat16,
                     kernels::PanelProduct<float>{.rows = first_of_q_,
                                                  .inner = cols_ - first_of_q_,
                                                  .cols = first_of_q_,
@@ -188,7 +188,7 @@ class CholeskyBasis {
                                                  .c_stride = cols_,
                                                  .symmetric = true});
     for (int64_t i = 0; i < tokens_; ++i) {
-      *at(i, i) *= kRaised;
+      squares_[static_cast<size_t>(i)] = *at(i, i);
     }
   }
 
@@ -220,7 +220,10 @@ class CholeskyBasis {
     int info = 0;
     spotrf_("L", &side, at(row, row), &stride, &info);
     for (int64_t i = row; i < row + rows; ++i) {
-      if (info != 0 || !std::isfinite(1 / *at(i, i))) {
+      const float apart = *at(i, i) * *at(i, i);  // squared, from the tokens before
+      const bool is_exact = info == 0 && std::isnormal(apart) &&
+                            apart >= kLeastApart * squares_[static_cast<size_t>(i)];
+      if (!is_exact) {
         return false;
       }
     }
@@ -240,10 +243,14 @@ class CholeskyBasis {
     return true;
   }
 
+  // Of a token's square. Rounding the sums takes a hundredth of this or less.
+  static constexpr float kLeastApart = 1.0F / (1 << 12);
+
   float* matrix_;
   int64_t tokens_;
   int64_t first_of_q_;
   int64_t cols_;
+  std::vector<float> squares_;  // of the tokens
 };
 
 }  // namespace
@@ -262,15 +269,13 @@ TokenBasis cholesky_basis(const Tensor& x) {
   const Tensor q = both.slice(1, 0, tokens).slice(2, rows, rows + width);
   const Tensor r = both.slice(1, 0, tokens).slice(2, 0, tokens);
   q.copy_(batch);
-  const kernels::PanelProducts<float>& gram_kernel =
-      x.scalar_type() == torch::kBFloat16 ? kernels::kPanelsBfloat16 : panel_kernels<float>();
   const at::ThreadLocalState of_this_thread;
   newton_schulz_panels::for_matrices(batch.size(0), [&](int64_t begin, int64_t end) {
     const at::ThreadLocalStateGuard guard(of_this_thread);
     const OneLapackThread alone;
     for (int64_t i = begin; i < end; ++i) {
-      const CholeskyBasis basis(both[i].data_ptr<float>(), tokens, width);
-      if (!basis.make(gram_kernel)) {
+      CholeskyBasis basis(both[i].data_ptr<float>(), tokens, width);
+      if (!basis.make()) {
         const TokenBasis exact = householder_basis(batch[i], torch::kFloat32);
         q[i].copy_(exact.q_transposed);
         r[i].copy_(exact.r);

@@ -15,11 +15,10 @@ struct TokenBasis {
 // By Householder's QR, in float32 or float64: as exact where tokens are alike.
 TokenBasis householder_basis(const Tensor& x, torch::Dtype dtype);
 
-// From the Cholesky factor of x xᵀ (Householder's where rounding leaves none), in float32: in half
-// the time. Its diagonal is raised by 2⁻¹⁷, so that Q's rows are shorter for tokens that others
-// make up but for a few thousandths of their length; R and Q's product is x all the same. What is
-// then rounded to bfloat16 is no less exact for it. x in float32, or bfloat16 where there are
-// kernels.
+// The same of x in bfloat16, in float32: from the Cholesky factor of x xᵀ, in half the time. Where
+// a token lies closer than a 64th of its length to what those before it span, the factor has lost
+// digits that show in bfloat16, and Householder's is made instead. For machines with bfloat16
+// instructions.
 TokenBasis cholesky_basis(const Tensor& x);
 
 }  // namespace parallax

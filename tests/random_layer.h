@@ -1,0 +1,31 @@
+// Layers of random numbers, for tests and timings of the operator.
+#pragma once
+
+#include "core/ttt/inner_update.h"
+
+namespace parallax::testing {
+
+struct RandomLayer {
+  UpdateRule rule;
+  FastWeights weights;
+  TttInputs inputs;
+
+  RandomLayer to(torch::Dtype dtype) const;
+};
+
+struct RandomLayerOptions {
+  int64_t heads = 1;
+  int64_t width = 32;
+  int64_t hidden = 64;  // where the inner net has a kernel
+  int64_t tokens = 50;
+  double weight_scale = 1;
+  double rate_scale = 1;
+  bool has_momentum = false;
+};
+
+// In float64: normal weights and tokens, rates of 0.1 to 0.6 and momentum of 0 to 1.
+RandomLayer random_layer(const VariantSwitches& switches,
+                         const RandomLayerOptions& options,
+                         uint64_t seed);
+
+}  // namespace parallax::testing
