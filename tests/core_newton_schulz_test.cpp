@@ -184,10 +184,10 @@ TEST(NewtonSchulz, OfAProductOverFewTokensInBfloat16IsCloserThanThePublishedRoun
       const KernelPathGuard reference(KernelPath::kReference);
       const Tensor expected = orthogonalise(gradient, {});
       const auto published = NewtonSchulzPrecision::kBfloat16;
-      const double of_product = relative_difference(
+      const double published_error = relative_difference(
           orthogonalise(gradient.to(torch::kFloat32), {.precision = published}), expected);
       EXPECT_LT(relative_difference(product_of_factors(factors[0], options), expected),
-                of_product / 2)
+                published_error / 2)
           << count << " " << alike;
     }
   }

@@ -42,17 +42,21 @@ TEST(TokenBasis, HouseholdersIsOrthonormal) {
   }
 }
 
-bool has_cholesky_basis() { return has_bfloat16_instructions(); }
+class CholeskyBasis : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_bfloat16_instructions()) {
+      GTEST_SKIP() << "needs bfloat16 instructions";
+    }
+  }
+};
 
 // Householder's has other signs.
 bool is_of_cholesky(const TokenBasis& basis) {
   return basis.r.diagonal(0, -2, -1).gt(0).all().item<bool>();
 }
 
-TEST(TokenBasis, CholeskysIsOrthonormal) {
-  if (!has_cholesky_basis()) {
-    GTEST_SKIP() << "needs bfloat16 instructions";
-  }
+TEST_F(CholeskyBasis, IsOrthonormal) {
   for (const Tensor& x : token_cases()) {
     const Tensor tokens = x.to(torch::kBFloat16);
     for (const int threads : {1, 2}) {
@@ -69,10 +73,7 @@ TEST(TokenBasis, CholeskysIsOrthonormal) {
 }
 
 // Of tokens that are hardly apart, a Gram matrix has lost digits.
-TEST(TokenBasis, CholeskysIsHouseholdersWhereTokensAreAlike) {
-  if (!has_cholesky_basis()) {
-    GTEST_SKIP() << "needs bfloat16 instructions";
-  }
+TEST_F(CholeskyBasis, IsHouseholdersWhereTokensAreAlike) {
   torch::manual_seed(22);
   const Tensor base = normal({1, 1, 768});
   for (const double apart : {0.0, 1e-3, 1e-2, 0.1, 1.0}) {
@@ -86,10 +87,7 @@ TEST(TokenBasis, CholeskysIsHouseholdersWhereTokensAreAlike) {
 }
 
 // Pairs of tokens whose common part cancels: what tells them apart is all that remains.
-TEST(TokenBasis, CholeskysServesNewtonSchulzAsHouseholdersDoes) {
-  if (!has_cholesky_basis()) {
-    GTEST_SKIP() << "needs bfloat16 instructions";
-  }
+TEST_F(CholeskyBasis, ServesNewtonSchulzAsHouseholdersDoes) {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(24);
   const NewtonSchulzOptions options{.precision = NewtonSchulzPrecision::kBfloat16Products};
@@ -122,15 +120,12 @@ TEST(TokenBasis, CholeskysIsForWhatBfloat16Holds) {
                     .r.equal(householder_basis(x, torch::kFloat32).r));
     const Tensor low = x.to(torch::kBFloat16);
     EXPECT_EQ(is_of_cholesky(basis_for_newton_schulz(low, options, torch::kFloat32)),
-              has_cholesky_basis() && precision == NewtonSchulzPrecision::kBfloat16Products);
+              has_bfloat16_instructions() && precision == NewtonSchulzPrecision::kBfloat16Products);
   }
 }
 
 // Which have no Cholesky factor.
-TEST(TokenBasis, CholeskysTakesZerosAndTellsOfWhatIsNoNumber) {
-  if (!has_cholesky_basis()) {
-    GTEST_SKIP() << "needs bfloat16 instructions";
-  }
+TEST_F(CholeskyBasis, TakesZerosAndTellsOfWhatIsNoNumber) {
   for (const int threads : {1, 2}) {
     const ThreadCountGuard guard(threads);
     const c10::InferenceMode inference;

@@ -4,16 +4,10 @@
 namespace parallax::testing {
 
 RandomLayer RandomLayer::to(torch::Dtype dtype) const {
-  const auto cast = [dtype](const Tensor& x) { return x.defined() ? x.to(dtype) : x; };
+  const auto cast = [dtype](const Tensor& x) { return x.to(dtype); };
   return {.rule = rule,
           .weights = {cast(weights.w0), cast(weights.w1), cast(weights.w2)},
-          .inputs = {.q = cast(inputs.q),
-                     .k = cast(inputs.k),
-                     .v = cast(inputs.v),
-                     .lr0 = cast(inputs.lr0),
-                     .lr1 = cast(inputs.lr1),
-                     .lr2 = cast(inputs.lr2),
-                     .momentum = cast(inputs.momentum)}};
+          .inputs = map_inputs(inputs, cast)};
 }
 
 RandomLayer random_layer(const VariantSwitches& switches,

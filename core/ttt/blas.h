@@ -32,6 +32,17 @@ void dgemm_(const char* transpose_a,
             const double* beta,
             double* c,
             const int* c_stride);
+void strsm_(const char* side,
+            const char* triangle,
+            const char* transpose,
+            const char* unit_diagonal,
+            const int* rows,
+            const int* cols,
+            const float* alpha,
+            const float* a,
+            const int* a_stride,
+            float* b,
+            const int* b_stride);
 }
 
 namespace parallax {
@@ -75,6 +86,20 @@ void multiply(T alpha,
   } else {
     dgemm_(left, right, &m, &n, &k, &alpha, b.data, &lda, a.data, &ldb, &beta, c, &ldc);
   }
+}
+
+// b [rows, cols] ← U⁻ᵀ b with the upper triangle of u [rows, rows], row-major.
+inline void solve_upper_transposed(const Operand<float>& u,
+                                   int64_t rows,
+                                   float* b,
+                                   int64_t cols,
+                                   int64_t b_stride) {
+  const int m = static_cast<int>(cols);  // column-major, bᵀ ← bᵀ U⁻¹, and u is lower
+  const int n = static_cast<int>(rows);
+  const int ldu = static_cast<int>(u.stride);
+  const int ldb = static_cast<int>(b_stride);
+  constexpr float kOne = 1;
+  strsm_("R", "L", "T", "N", &m, &n, &kOne, u.data, &ldu, b, &ldb);
 }
 
 }  // namespace parallax

@@ -218,16 +218,7 @@ bool have_one_dtype(const TttInputs& inputs) {
 }
 
 TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin, int64_t end) {
-  const auto part = [&](const Tensor& tensor) {
-    return tensor.defined() ? tensor.slice(dimension, begin, end) : tensor;
-  };
-  return {.q = part(inputs.q),
-          .k = part(inputs.k),
-          .v = part(inputs.v),
-          .lr0 = part(inputs.lr0),
-          .lr1 = part(inputs.lr1),
-          .lr2 = part(inputs.lr2),
-          .momentum = part(inputs.momentum)};
+  return map_inputs(inputs, [&](const Tensor& x) { return x.slice(dimension, begin, end); });
 }
 
 bool records_graph(const InnerState& start, const TttInputs& inputs) {

@@ -40,6 +40,19 @@ struct TttInputs {
 // Whether keys, values and queries, if any, are of one dtype.
 bool have_one_dtype(const TttInputs& inputs);
 
+// f of all that is there.
+template <class F>
+TttInputs map_inputs(const TttInputs& inputs, const F& f) {
+  const auto mapped = [&](const Tensor& x) { return x.defined() ? f(x) : x; };
+  return {.q = mapped(inputs.q),
+          .k = mapped(inputs.k),
+          .v = mapped(inputs.v),
+          .lr0 = mapped(inputs.lr0),
+          .lr1 = mapped(inputs.lr1),
+          .lr2 = mapped(inputs.lr2),
+          .momentum = mapped(inputs.momentum)};
+}
+
 // The same part of all that is there.
 TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin, int64_t end);
 

@@ -5,107 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
+#include <vector>
 
+#include "core/ttt/blas.h"
+#include "core/ttt/lapack.h"
 #include "core/ttt/newton_schulz_panels.h"
-
-// LAPACK's interface, column-major, as LibTorch exports it.
-extern "C" {
-void sgeqrf_(const int* rows,
-             const int* cols,
-             float* a,
-             const int* stride,
-             float* tau,
-             float* work,
-             const int* work_size,
-             int* info);
-void dgeqrf_(const int* rows,
-             const int* cols,
-             double* a,
-             const int* stride,
-             double* tau,
-             double* work,
-             const int* work_size,
-             int* info);
-void sorgqr_(const int* rows,
-             const int* cols,
-             const int* reflectors,
-             float* a,
-             const int* stride,
-             const float* tau,
-             float* work,
-             const int* work_size,
-             int* info);
-void dorgqr_(const int* rows,
-             const int* cols,
-             const int* reflectors,
-             double* a,
-             const int* stride,
-             const double* tau,
-             double* work,
-             const int* work_size,
-             int* info);
-void spotrf_(const char* triangle, const int* rows, float* a, const int* stride, int* info);
-void strsm_(const char* side,
-            const char* triangle,
-            const char* transpose,
-            const char* unit_diagonal,
-            const int* rows,
-            const int* cols,
-            const float* alpha,
-            const float* a,
-            const int* a_stride,
-            float* b,
-            const int* b_stride);
-// Of MKL, where LibTorch's LAPACK is that: threads of calls from this thread; returns the former
-// number.
-int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
-}
 
 namespace parallax {
 namespace {
-
-// On one of several threads of ours, MKL's QR would wait for threads of its own that this one
-// cannot start: often for ever.
-class OneLapackThread {
- public:
-  OneLapackThread() : is_needed_(at::in_parallel_region() && MKL_Set_Num_Threads_Local != nullptr) {
-    if (is_needed_) {
-      before_ = MKL_Set_Num_Threads_Local(1);
-    }
-  }
-  ~OneLapackThread() {
-    if (is_needed_) {
-      MKL_Set_Num_Threads_Local(before_);
-    }
-  }
-  OneLapackThread(const OneLapackThread&) = delete;
-  OneLapackThread& operator=(const OneLapackThread&) = delete;
-
- private:
-  bool is_needed_;
-  int before_ = 0;
-};
-
-template <class T>
-void factorise(int width, int tokens, T* x, T* tau, T* work, int work_size) {
-  int info = 0;
-  if constexpr (std::is_same_v<T, double>) {
-    dgeqrf_(&width, &tokens, x, &width, tau, work, &work_size, &info);
-  } else {
-    sgeqrf_(&width, &tokens, x, &width, tau, work, &work_size, &info);
-  }
-}
-
-template <class T>
-void form_basis(int width, int tokens, T* x, const T* tau, T* work, int work_size) {
-  int info = 0;
-  if constexpr (std::is_same_v<T, double>) {
-    dorgqr_(&width, &tokens, &tokens, x, &width, tau, work, &work_size, &info);
-  } else {
-    sorgqr_(&width, &tokens, &tokens, x, &width, tau, work, &work_size, &info);
-  }
-}
 
 // What is x row by row is xᵀ column by column, which is how LAPACK reads it.
 template <class T>
@@ -128,11 +35,11 @@ TokenBasis basis_of(const Tensor& x) {
         for (int64_t i = begin; i < end; ++i) {
           T* const one = q.data_ptr<T>() + i * tokens * width;
           T* const triangle = r.data_ptr<T>() + i * tokens * tokens;
-          factorise(width, tokens, one, tau.data(), work.data(), work_size);
+          lapack::qr(width, tokens, one, tau.data(), work.data(), work_size);
           for (int64_t j = 0; j < tokens; ++j) {
             std::copy_n(one + j * width, j + 1, triangle + j * tokens);
           }
-          form_basis(width, tokens, one, tau.data(), work.data(), work_size);
+          lapack::form_q(width, tokens, one, tau.data(), work.data(), work_size);
         }
       },
       2 * count >= at::get_num_threads());  // few: LAPACK has threads of its own
@@ -212,34 +119,19 @@ class CholeskyBasis {
                                                  .xy_stride = cols_});
   }
 
-  // The block on the diagonal, and what is right of it. What is upper row by row is lower column by
-  // column, as LAPACK reads it.
+  // The block on the diagonal, and what is right of it.
   bool factorise_block(int64_t row, int64_t rows) const {
-    const int side = static_cast<int>(rows);
-    const int stride = static_cast<int>(cols_);
-    int info = 0;
-    spotrf_("L", &side, at(row, row), &stride, &info);
+    if (!lapack::cholesky(static_cast<int>(rows), at(row, row), static_cast<int>(cols_))) {
+      return false;
+    }
     for (int64_t i = row; i < row + rows; ++i) {
       const float apart = *at(i, i) * *at(i, i);  // squared, from the tokens before
-      const bool is_exact = info == 0 && std::isnormal(apart) &&
-                            apart >= kLeastApart * squares_[static_cast<size_t>(i)];
-      if (!is_exact) {
+      if (!std::isnormal(apart) || !(apart >= kLeastApart * squares_[static_cast<size_t>(i)])) {
         return false;
       }
     }
-    const int right = static_cast<int>(cols_ - row - rows);
-    constexpr float kOne = 1;
-    strsm_("R",
-           "L",
-           "T",
-           "N",
-           &right,
-           &side,
-           &kOne,
-           at(row, row),
-           &stride,
-           at(row, row + rows),
-           &stride);
+    solve_upper_transposed(
+        {at(row, row), cols_}, rows, at(row, row + rows), cols_ - row - rows, cols_);
     return true;
   }
 

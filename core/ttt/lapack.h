@@ -1,0 +1,102 @@
+// The factorisations that bases are made of, on raw memory.
+#pragma once
+
+#include <ATen/Parallel.h>
+
+// LAPACK's interface, column-major, as LibTorch exports it.
+extern "C" {
+void sgeqrf_(const int* rows,
+             const int* cols,
+             float* a,
+             const int* stride,
+             float* tau,
+             float* work,
+             const int* work_size,
+             int* info);
+void dgeqrf_(const int* rows,
+             const int* cols,
+             double* a,
+             const int* stride,
+             double* tau,
+             double* work,
+             const int* work_size,
+             int* info);
+void sorgqr_(const int* rows,
+             const int* cols,
+             const int* reflectors,
+             float* a,
+             const int* stride,
+             const float* tau,
+             float* work,
+             const int* work_size,
+             int* info);
+void dorgqr_(const int* rows,
+             const int* cols,
+             const int* reflectors,
+             double* a,
+             const int* stride,
+             const double* tau,
+             double* work,
+             const int* work_size,
+             int* info);
+void spotrf_(const char* triangle, const int* rows, float* a, const int* stride, int* info);
+// Of MKL, where LibTorch's LAPACK is that: threads of calls from this thread; returns the former
+// number.
+int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
+}
+
+namespace parallax {
+
+// On one of several threads of ours, MKL's QR would wait for threads of its own that this one
+// cannot start: often for ever.
+class OneLapackThread {
+ public:
+  OneLapackThread() : is_needed_(at::in_parallel_region() && MKL_Set_Num_Threads_Local != nullptr) {
+    if (is_needed_) {
+      before_ = MKL_Set_Num_Threads_Local(1);
+    }
+  }
+  ~OneLapackThread() {
+    if (is_needed_) {
+      MKL_Set_Num_Threads_Local(before_);
+    }
+  }
+  OneLapackThread(const OneLapackThread&) = delete;
+  OneLapackThread& operator=(const OneLapackThread&) = delete;
+
+ private:
+  bool is_needed_;
+  int before_ = 0;
+};
+
+namespace lapack {
+
+// a [rows, cols] column-major becomes its QR in LAPACK's form; tau holds cols numbers.
+inline void qr(int rows, int cols, float* a, float* tau, float* work, int work_size) {
+  int info = 0;
+  sgeqrf_(&rows, &cols, a, &rows, tau, work, &work_size, &info);
+}
+inline void qr(int rows, int cols, double* a, double* tau, double* work, int work_size) {
+  int info = 0;
+  dgeqrf_(&rows, &cols, a, &rows, tau, work, &work_size, &info);
+}
+
+// What qr() left becomes Q.
+inline void form_q(int rows, int cols, float* a, const float* tau, float* work, int work_size) {
+  int info = 0;
+  sorgqr_(&rows, &cols, &cols, a, &rows, tau, work, &work_size, &info);
+}
+inline void form_q(int rows, int cols, double* a, const double* tau, double* work, int work_size) {
+  int info = 0;
+  dorgqr_(&rows, &cols, &cols, a, &rows, tau, work, &work_size, &info);
+}
+
+// A symmetric a's upper triangle, row-major, becomes U with Uᵀ U = a. False where it has none.
+inline bool cholesky(int side, float* a, int stride) {
+  int info = 0;
+  spotrf_("L", &side, a, &stride, &info);  // what is upper row by row is lower column by column
+  return info == 0;
+}
+
+}  // namespace lapack
+}  // namespace parallax
