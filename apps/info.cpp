@@ -5,16 +5,16 @@
 #include <cstdio>
 #include <set>
 
-#include "apps/cli.h"
+#include "apps/common/cli.h"
 #include "apps/report/results.h"
-#include "core/checkpoint.h"
-#include "core/device.h"
-#include "core/image.h"
-#include "core/paths.h"
-#include "vision/nvs/model_store.h"
-#include "vision/nvs/scene.h"
-#include "vision/nvs/view_loader.h"
-#include "vision/vit3/model_store.h"
+#include "core/base/device.h"
+#include "core/base/paths.h"
+#include "core/image/image.h"
+#include "core/io/checkpoint.h"
+#include "vision/models/lact_nvs/model_store.h"
+#include "vision/models/vit3/model_store.h"
+#include "vision/scene/scene.h"
+#include "vision/scene/view_loader.h"
 
 namespace parallax {
 namespace {

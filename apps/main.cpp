@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "apps/cli.h"
-#include "core/error.h"
-#include "core/torch.h"
+#include "apps/common/cli.h"
+#include "core/base/error.h"
+#include "core/base/torch.h"
 
 namespace parallax {
 namespace {

@@ -4,14 +4,14 @@
 #include <cstdio>
 #include <fstream>
 
-#include "apps/nvs_options.h"
+#include "apps/common/nvs_options.h"
 #include "apps/report/pictures.h"
 #include "apps/report/results.h"
 #include "apps/report/video.h"
-#include "core/device.h"
-#include "core/image.h"
-#include "core/paths.h"
-#include "core/progress.h"
+#include "core/base/device.h"
+#include "core/base/paths.h"
+#include "core/base/progress.h"
+#include "core/image/image.h"
 
 namespace parallax {
 namespace {

@@ -6,10 +6,10 @@
 #include <mutex>
 #include <thread>
 
-#include "apps/nvs_options.h"
-#include "core/paths.h"
-#include "core/progress.h"
-#include "vision/nvs/image_size.h"
+#include "apps/common/nvs_options.h"
+#include "core/base/paths.h"
+#include "core/base/progress.h"
+#include "vision/scene/image_size.h"
 #include "vision/synth/mesh_import.h"
 #include "vision/synth/random.h"
 #include "vision/synth/scene_writer.h"

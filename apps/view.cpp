@@ -5,14 +5,14 @@
 #include <filesystem>
 #include <thread>
 
-#include "apps/nvs_options.h"
+#include "apps/common/nvs_options.h"
 #include "apps/report/video.h"
 #include "apps/viewer/app.h"
 #include "apps/viewer/window.h"
-#include "core/error.h"
-#include "core/paths.h"
-#include "vision/nvs/image_size.h"
-#include "vision/nvs/json_fields.h"
+#include "core/base/error.h"
+#include "core/base/paths.h"
+#include "vision/scene/formats/json_fields.h"
+#include "vision/scene/image_size.h"
 
 namespace parallax {
 namespace {

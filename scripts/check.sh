@@ -15,7 +15,7 @@ if [ "${1:-}" = "--cuda" ]; then
   fi
   mkdir -p build/cuda-kernels
   nvcc -std=c++20 -O2 -I. -Werror all-warnings -Xcompiler -Wall -gencode arch=compute_80,code=sm_80 \
-    -gencode arch=compute_90,code=[sm_90,compute_90] -c core/ttt/cuda/launch.cu -o build/cuda-kernels/launch.o
+    -gencode arch=compute_90,code=[sm_90,compute_90] -c core/ops/cuda/launch.cu -o build/cuda-kernels/launch.o
   exit 0
 fi
 mapfile -t sources < <(git ls-files '*.cpp')

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "core/atomic_file.h"
+#include "core/io/atomic_file.h"
 #include "vision/metrics/image_metrics.h"
 
 namespace parallax {

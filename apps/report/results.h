@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "vision/nvs/evaluate.h"
+#include "vision/eval/evaluate.h"
 
 namespace parallax {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 namespace parallax {
 namespace {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "core/torch.h"
+#include "core/base/torch.h"
 
 namespace parallax {
 

@@ -10,7 +10,7 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace parallax {
 namespace {

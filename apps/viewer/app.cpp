@@ -15,9 +15,9 @@
 #include "apps/viewer/session.h"
 #include "apps/viewer/state_json.h"
 #include "apps/viewer/window.h"
-#include "core/atomic_file.h"
-#include "core/clock.h"
-#include "core/paths.h"
+#include "core/base/clock.h"
+#include "core/base/paths.h"
+#include "core/io/atomic_file.h"
 
 namespace parallax {
 namespace {

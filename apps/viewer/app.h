@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "vision/view/view_data.h"
-#include "vision/view/work_functions.h"
+#include "vision/viewer/view_data.h"
+#include "vision/viewer/work_functions.h"
 
 namespace parallax {
 

@@ -8,11 +8,11 @@
 #include <filesystem>
 
 #include "apps/report/results.h"
-#include "core/atomic_file.h"
-#include "core/build_info.h"
-#include "core/error.h"
-#include "core/machine.h"
-#include "core/paths.h"
+#include "apps/report/system_info.h"
+#include "core/base/build_info.h"
+#include "core/base/error.h"
+#include "core/base/paths.h"
+#include "core/io/atomic_file.h"
 #include "vision/metrics/image_metrics.h"
 
 namespace parallax {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "apps/viewer/png_text.h"
-#include "vision/view/view_state.h"
+#include "vision/viewer/view_state.h"
 
 namespace parallax {
 

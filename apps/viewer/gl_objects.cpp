@@ -1,7 +1,7 @@
 // Textures and shaders.
 #include "apps/viewer/gl_objects.h"
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace parallax {
 namespace {

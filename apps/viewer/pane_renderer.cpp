@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <opencv2/imgproc.hpp>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "shaders.h"
 
 namespace parallax {

@@ -7,10 +7,10 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include "core/atomic_file.h"
-#include "core/error.h"
-#include "core/input_file.h"
-#include "core/paths.h"
+#include "core/base/error.h"
+#include "core/base/paths.h"
+#include "core/io/atomic_file.h"
+#include "core/io/input_file.h"
 
 namespace parallax {
 namespace {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <map>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace parallax {
 namespace {

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "apps/viewer/exports.h"
-#include "core/error.h"
-#include "core/paths.h"
+#include "core/base/error.h"
+#include "core/base/paths.h"
 
 namespace parallax {
 

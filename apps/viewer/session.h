@@ -5,8 +5,8 @@
 #include <memory>
 #include <optional>
 
-#include "vision/view/render_worker.h"
-#include "vision/view/view_state.h"
+#include "vision/viewer/render_worker.h"
+#include "vision/viewer/view_state.h"
 
 namespace parallax {
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/viewer/ui.h"
-#include "vision/view/view_state.h"
+#include "vision/viewer/view_state.h"
 
 namespace parallax {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "vision/view/view_state.h"
+#include "vision/viewer/view_state.h"
 
 namespace parallax {
 

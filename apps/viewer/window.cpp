@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <opencv2/core.hpp>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace parallax {
 namespace {

@@ -3,12 +3,12 @@
 
 #include <fmt/ranges.h>
 
-#include "core/error.h"
-#include "core/ttt/batched_product.h"
-#include "core/ttt/cuda/operators.h"
-#include "core/ttt/dispatch.h"
-#include "core/ttt/fused.h"
-#include "core/ttt/newton_schulz_product.h"
+#include "core/base/error.h"
+#include "core/ops/common/dispatch.h"
+#include "core/ops/cuda/operators.h"
+#include "core/ops/elementwise/fused.h"
+#include "core/ops/matmul/batched_matmul.h"
+#include "core/ops/newton_schulz/newton_schulz_low_rank.h"
 #include "core/ttt/weight_norm.h"
 
 namespace parallax {

@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "core/torch.h"
-#include "core/ttt/newton_schulz.h"
+#include "core/base/torch.h"
+#include "core/ops/newton_schulz/newton_schulz.h"
 #include "core/ttt/variant.h"
 
 namespace parallax {

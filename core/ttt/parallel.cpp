@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/error.h"
-#include "core/ttt/batched_product.h"
-#include "core/ttt/cuda/operators.h"
-#include "core/ttt/head_groups.h"
-#include "core/ttt/newton_schulz_product.h"
-#include "core/ttt/parallel_tiled.h"
+#include "core/base/error.h"
+#include "core/ops/cuda/operators.h"
+#include "core/ops/matmul/batched_matmul.h"
+#include "core/ops/newton_schulz/newton_schulz_low_rank.h"
+#include "core/ttt/head_parallel.h"
+#include "core/ttt/parallel_chunkwise.h"
 #include "core/ttt/token_ranges.h"
 #include "core/ttt/weight_norm.h"
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/ttt/head_groups.h"
+#include "core/ttt/head_parallel.h"
 
 namespace parallax {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "core/torch.h"
+#include "core/base/torch.h"
 #include "core/ttt/schedule.h"
 
 namespace parallax {

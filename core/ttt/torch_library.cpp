@@ -2,13 +2,13 @@
 // torch.ops.load_library. All are differentiable where the functions behind them are.
 #include <torch/library.h>
 
-#include "core/error.h"
-#include "core/ttt/depthwise.h"
+#include "core/base/error.h"
+#include "core/ops/common/autograd_support.h"
+#include "core/ops/depthwise/depthwise.h"
+#include "core/ops/elementwise/fused.h"
+#include "core/ops/glu_net/glu_net.h"
+#include "core/ops/newton_schulz/newton_schulz.h"
 #include "core/ttt/form.h"
-#include "core/ttt/fused.h"
-#include "core/ttt/fused_support.h"
-#include "core/ttt/glu_net.h"
-#include "core/ttt/newton_schulz.h"
 #include "core/ttt/parallel.h"
 #include "core/ttt/recurrent.h"
 

@@ -1,7 +1,7 @@
 // Look-ups in the variant table, and what its switches imply.
 #include "core/ttt/variant.h"
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace parallax {
 

@@ -1,9 +1,9 @@
 // Norms of columns, in LibTorch operations and in two passes of a kernel.
 #include "core/ttt/weight_norm.h"
 
-#include "core/ttt/cuda/operators.h"
-#include "core/ttt/fused_support.h"
-#include "core/ttt/threads.h"
+#include "core/ops/common/autograd_support.h"
+#include "core/ops/common/parallel_for.h"
+#include "core/ops/cuda/operators.h"
 
 namespace parallax {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/torch.h"
+#include "core/base/torch.h"
 
 namespace parallax {
 

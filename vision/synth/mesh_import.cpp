@@ -12,8 +12,8 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include "core/error.h"
-#include "core/image.h"
+#include "core/base/error.h"
+#include "core/image/image.h"
 #include "vision/synth/ply_reader.h"
 
 namespace parallax {

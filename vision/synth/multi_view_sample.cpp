@@ -1,7 +1,7 @@
 // From pictures to tensors.
 #include "vision/synth/multi_view_sample.h"
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace parallax {
 

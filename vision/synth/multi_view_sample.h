@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/torch.h"
-#include "vision/nvs/camera.h"
+#include "core/base/torch.h"
+#include "vision/scene/camera.h"
 #include "vision/synth/scene_generator.h"
 #include "vision/synth/scene_renderer.h"
 

@@ -13,8 +13,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/error.h"
-#include "core/input_file.h"
+#include "core/base/error.h"
+#include "core/io/input_file.h"
 
 namespace parallax {
 

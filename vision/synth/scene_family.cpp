@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "vision/synth/random.h"
 #include "vision/synth/scene_generator.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "vision/nvs/camera.h"
+#include "vision/scene/camera.h"
 #include "vision/synth/scene_description.h"
 
 namespace parallax {

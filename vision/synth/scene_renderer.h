@@ -7,7 +7,7 @@
 #include <opencv2/core/mat.hpp>
 #include <vector>
 
-#include "vision/nvs/camera.h"
+#include "vision/scene/camera.h"
 #include "vision/synth/render_scene.h"
 
 struct RTCDeviceTy;

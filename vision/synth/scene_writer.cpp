@@ -5,9 +5,9 @@
 
 #include <system_error>
 
-#include "core/error.h"
-#include "core/image.h"
-#include "vision/nvs/scene_opencv_json.h"
+#include "core/base/error.h"
+#include "core/image/image.h"
+#include "vision/scene/formats/opencv_json.h"
 #include "vision/synth/scene_renderer.h"
 
 namespace parallax {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <map>
 
-#include "core/ttt/newton_schulz.h"
+#include "core/ops/newton_schulz/newton_schulz.h"
 
 namespace parallax {
 namespace {

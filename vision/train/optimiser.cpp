@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "vision/train/muon.h"
 
 namespace parallax {

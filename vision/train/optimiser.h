@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "core/checkpoint.h"
-#include "core/torch.h"
+#include "core/base/torch.h"
+#include "core/io/checkpoint.h"
 #include "vision/train/train_options.h"
 
 namespace parallax {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "core/checkpoint.h"
+#include "core/io/checkpoint.h"
 
 namespace parallax {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/options.h"
+#include "core/base/options.h"
 
 namespace parallax {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/torch.h"
+#include "core/base/torch.h"
 
 namespace parallax {
 

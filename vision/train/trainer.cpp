@@ -7,7 +7,7 @@
 
 #include "vision/synth/random.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 namespace parallax {
 namespace {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "core/ranks.h"
+#include "core/distributed/process_group.h"
 #include "vision/train/optimiser.h"
 #include "vision/train/train_checkpoint.h"
 #include "vision/train/train_task.h"

@@ -1,0 +1,239 @@
+// `parallax bench render`: time to read a scene and to render a view from its fast weights, and of
+// a training step; of a model's weights or of any architecture with random ones.
+#include <fmt/format.h>
+
+#include "apps/bench/bench_report.h"
+#include "apps/common/nvs_options.h"
+#include "apps/report/results.h"
+#include "core/base/autocast.h"
+#include "core/base/device.h"
+#include "core/base/progress.h"
+#include "vision/models/lact_nvs/model_store.h"
+#include "vision/scene/image_size.h"
+#include "vision/synth/scene_generator.h"
+
+namespace parallax {
+namespace {
+
+constexpr const char* kRandomModel = "random";
+
+struct BenchRenderOptions {
+  std::string model = kDefaultNvsModel;
+  std::vector<std::string> sizes = {"64x64"};
+  std::vector<int> input_views = {8};
+  std::vector<std::string> dtypes = {"float32"};
+  std::string newton_schulz;
+  std::string form = "both";
+  bool train_step = false;
+  int batch_size = 4;
+  int target_views = 4;
+  LactNvsOptions architecture;
+  BenchOptions bench;
+  CommonOptions common;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("model",
+            self.model,
+            "a bundled name, a checkpoint, or `random` for the architecture that --dim, --layers "
+            "and so on describe");
+    visitor("size", self.sizes, "image sizes HxW");
+    visitor("input_views", self.input_views, "numbers of views to read");
+    visitor("dtype", self.dtypes, "float32, bfloat16");
+    visitor("newton_schulz", self.newton_schulz, kNewtonSchulzHelp);
+    visitor("form", self.form, "recurrent, parallel or both");
+    visitor("train_step",
+            self.train_step,
+            "time forward and backward of one training step instead, bfloat16 as mixed precision");
+    visitor("batch_size", self.batch_size, "scenes of a training step", OptionRange{1, 4096});
+    visitor("target_views", self.target_views, "views of a training step", OptionRange{1, 4096});
+  }
+};
+
+CameraBatch orbit(int64_t batch, int64_t views, const ImageSize& size) {
+  std::vector<Camera> path;
+  for (int64_t i = 0; i < views; ++i) {
+    const double azimuth = 360.0 * static_cast<double>(i) / static_cast<double>(views);
+    path.push_back(orbit_camera(azimuth, 20, 2.7, 50, size.height, size.width));
+  }
+  const CameraBatch one = to_camera_batch(path);
+  return {one.fxfycxcy.expand({batch, -1, -1}),
+          one.c2w.expand({batch, -1, -1, -1}),
+          size.height,
+          size.width};
+}
+
+std::shared_ptr<LactNvs> make_model(const BenchRenderOptions& options) {
+  if (options.model != kRandomModel) {
+    return load_nvs_model(options.model).module;
+  }
+  torch::manual_seed(1);
+  auto model = std::make_shared<LactNvs>(options.architecture);
+  model->initialise();
+  model->eval();
+  return model;
+}
+
+struct RenderTiming {
+  std::string what;  // "reconstruct", "view", "train step"
+  std::string dtype;
+  std::string form;  // empty where both are the same work
+  std::string size;
+  int views = 0;
+  double seconds = 0;
+};
+
+struct TimedCases {
+  std::vector<RenderTiming> timings;
+  std::vector<std::function<void()>> runs;
+
+  void add(RenderTiming timing, std::function<void()> run) {
+    timings.push_back(std::move(timing));
+    runs.push_back(std::move(run));
+  }
+};
+
+// Reading in every form, then one view from what was read.
+void add_inference(const BenchRenderOptions& options,
+                   const std::string& dtype,
+                   const RenderTiming& like,
+                   TimedCases& cases) {
+  // Outside inference mode, in which weights could not be repacked.
+  const auto model = make_model(options);
+  choose_precision(*model, dtype, options.newton_schulz);
+  const torch::InferenceMode inference;
+  const ImageSize size = parse_image_size(like.size, "--size");
+  const CameraBatch cameras = orbit(1, like.views, size);
+  const Tensor images = torch::rand({1, like.views, 3, size.height, size.width});
+  RenderTiming timing = like;
+  timing.what = "reconstruct";
+  for (const Form form : parse_forms(options.form)) {
+    timing.form = form_name(form);
+    cases.add(timing, [=] {
+      const torch::InferenceMode no_graph;
+      model->reconstruct(images, cameras, form);
+    });
+  }
+  const SceneState state = model->reconstruct(images, cameras, Form::kParallel);
+  timing.what = "view";
+  timing.form = "";
+  cases.add(timing, [=, target = cameras.slice(0, 1)] {
+    const torch::InferenceMode no_graph;
+    model->render(state, target);
+  });
+}
+
+void add_training(const BenchRenderOptions& options,
+                  const std::string& dtype,
+                  const RenderTiming& like,
+                  TimedCases& cases) {
+  const auto model = make_model(options);
+  for (Tensor& parameter : model->parameters()) {  // a stored model's want no gradients
+    parameter.set_requires_grad(true);
+  }
+  model->freeze_unused();
+  const ImageSize size = parse_image_size(like.size, "--size");
+  const CameraBatch inputs = orbit(options.batch_size, like.views, size);
+  const CameraBatch targets = orbit(options.batch_size, options.target_views, size);
+  const auto pictures = [&](int64_t views) {
+    return torch::rand({options.batch_size, views, 3, size.height, size.width});
+  };
+  const Tensor images = pictures(like.views);
+  const Tensor truth = pictures(options.target_views);
+  RenderTiming timing = like;
+  timing.what = "train step";
+  for (const Form form : parse_forms(options.form)) {
+    timing.form = form_name(form);
+    cases.add(timing, [=] {
+      model->zero_grad();
+      Tensor loss;
+      {
+        const AutocastGuard mixed(torch::kCPU, parse_dtype(dtype));
+        loss = (model->forward(images, inputs, targets, form) - truth).square().mean();
+      }
+      loss.backward();
+    });
+  }
+}
+
+std::vector<RenderTiming> time_cases(const BenchRenderOptions& options,
+                                     const std::string& size,
+                                     int views) {
+  TimedCases cases;
+  for (const std::string& dtype : options.dtypes) {
+    const RenderTiming like{.dtype = dtype, .size = size, .views = views};
+    if (options.train_step) {
+      add_training(options, dtype, like, cases);
+    } else {
+      add_inference(options, dtype, like, cases);
+    }
+  }
+  const auto seconds = paired_seconds(cases.runs, timing_options(options.bench));
+  for (size_t i = 0; i < cases.timings.size(); ++i) {
+    cases.timings[i].seconds = median(seconds[i]);
+  }
+  return cases.timings;
+}
+
+nlohmann::json timing_json(const RenderTiming& t) {
+  return {{"what", t.what},
+          {"dtype", t.dtype},
+          {"form", t.form.empty() ? nlohmann::json() : nlohmann::json(t.form)},
+          {"size", t.size},
+          {"input_views", t.views},
+          {"seconds", t.seconds}};
+}
+
+int run_bench_render(const BenchRenderOptions& options) {
+  configure_threads(options.common);
+  for (const int views : options.input_views) {
+    if (views < 1) {
+      throw UsageError("--input-views wants positive numbers");
+    }
+  }
+  check_lact_options(options.architecture, "command line");
+  nlohmann::json settings = options_to_json(options);
+  settings["architecture"] = options_to_json(make_model(options)->options());
+  nlohmann::json json = bench_header(std::move(settings));
+  std::vector<std::vector<std::string>> rows = {
+      {"work", "dtype", "form", "size", "input views", "ms", "per second"}};
+  Progress progress("bench render",
+                    static_cast<int64_t>(options.sizes.size() * options.input_views.size()),
+                    options.common.quiet);
+  for (const std::string& size : options.sizes) {
+    for (const int views : options.input_views) {
+      for (const RenderTiming& t : time_cases(options, size, views)) {
+        rows.push_back({t.what,
+                        t.dtype,
+                        t.form.empty() ? "-" : t.form,
+                        t.size,
+                        std::to_string(t.views),
+                        fmt::format("{:.2f}", t.seconds * 1e3),
+                        fmt::format("{:.2f}", 1 / t.seconds)});
+        json["results"].push_back(timing_json(t));
+      }
+      progress.advance();
+    }
+  }
+  progress.finish();
+  report_bench(options.bench, format_table(rows), json);
+  return kExitDone;
+}
+
+}  // namespace
+
+Command add_bench_render_command(CLI::App& bench) {
+  auto options = std::make_shared<BenchRenderOptions>();
+  CLI::App* app = bench.add_subcommand(
+      "render", "Time to read a scene and to render a view, or of a training step");
+  add_options(*app, *options);
+  add_options(*app, options->architecture);
+  add_options(*app, options->bench);
+  add_options(*app, options->common);
+  app->footer(
+      "Example:\n  parallax bench render --model random --dim 768 --layers 12 --size 128x128 "
+      "--input-views 2");
+  return {app, [options] { return run_bench_render(*options); }};
+}
+
+}  // namespace parallax

@@ -1,0 +1,47 @@
+// What the `bench` commands share: options, the machine's facts, and where results go.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <opencv2/core/mat.hpp>
+#include <string>
+
+#include "apps/common/cli.h"
+#include "apps/report/timing.h"
+
+namespace parallax {
+
+struct BenchOptions {
+  int repeats = 5;
+  double min_ms = 100;
+  std::string output;
+  std::string json;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("repeats",
+            self.repeats,
+            "timed rounds, all cases in turn in each; medians are reported",
+            OptionRange{1, 1000});
+    visitor("min_ms", self.min_ms, "milliseconds a case runs in a round", OptionRange{0, 1e6});
+    visitor("output", self.output, "folder for bench.json and plots (default: none are written)");
+    visitor("json", self.json, "also write the results here; - is stdout");
+  }
+};
+
+TimingOptions timing_options(const BenchOptions& options);
+
+// Machine, program and settings, with an empty list of results.
+nlohmann::json bench_header(nlohmann::json settings);
+
+template <class Options>
+nlohmann::json bench_json(const Options& options) {
+  return bench_header(options_to_json(options));
+}
+
+// Saves a picture in the output folder, if there is one.
+void write_plot(const BenchOptions& options, const std::string& name, const cv::Mat& picture);
+
+// Prints the text with the machine's line, unless the JSON goes to stdout; writes the JSON.
+void report_bench(const BenchOptions& options, const std::string& text, const nlohmann::json& json);
+
+}  // namespace parallax

@@ -1,0 +1,275 @@
+// `parallax classify`: images to labels, in JSON Lines, CSV and a page.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <opencv2/core/utils/logger.hpp>
+#include <thread>
+
+#include "apps/classify/classify_page.h"
+#include "apps/classify/classify_run.h"
+#include "apps/classify/classify_summary.h"
+#include "apps/common/nvs_options.h"
+#include "apps/report/results.h"
+#include "apps/report/system_info.h"
+#include "core/base/device.h"
+#include "core/image/image.h"
+#include "core/io/atomic_file.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kStartTime = std::chrono::minutes(2);  // for all ranks to have started
+
+ClassifierView parse_view(const ClassifyOptions& options, const ClassifierCard& card) {
+  ClassifierView view{.height = card.options.image_size, .width = card.options.image_size};
+  if (!options.size.empty()) {
+    char rest = 0;
+    const char* text = options.size.c_str();
+    if (std::sscanf(text, "%5d%c", &view.height, &rest) == 1) {
+      view.width = view.height;
+    } else if (std::sscanf(text, "%5dx%5d%c", &view.height, &view.width, &rest) != 2) {
+      view.height = 0;
+    }
+  }
+  const int64_t multiple = size_multiple(card.options);
+  const auto fits = [&](int side) { return side >= 1 && side <= 16384 && side % multiple == 0; };
+  if (!fits(view.height) || !fits(view.width)) {
+    throw UsageError(
+        ErrorParts{.what = "the input size does not fit the model",
+                   .where = "--size",
+                   .expected = fmt::format("multiples of {}, up to 16384", multiple),
+                   .got = options.size.empty() ? std::to_string(view.height) : options.size});
+  }
+  if (view.height == card.options.image_size && view.width == view.height) {
+    view.resize_side = card.resize_side;
+  }
+  return view;
+}
+
+std::vector<Classifier> load_models(const ClassifyOptions& options) {
+  std::vector<Classifier> models;
+  if (options.models.empty()) {
+    const std::vector<std::string> wanted =
+        options.variants.empty() ? std::vector<std::string>{""} : options.variants;
+    for (const std::string& variant : wanted) {
+      models.push_back(load_classifier(classifier_for_variant(variant), variant));
+    }
+    return models;
+  }
+  const size_t variants = options.variants.size();
+  if (variants > 1 && variants != options.models.size()) {
+    throw UsageError(ErrorParts{
+        .what = "each model is of one variant; no variant is shown with another's weights",
+        .where = "--variant",
+        .expected = fmt::format("one, or {}, one a model", options.models.size()),
+        .got = std::to_string(variants)});
+  }
+  for (size_t i = 0; i < options.models.size(); ++i) {
+    const std::string variant = variants == 0 ? "" : options.variants[variants == 1 ? 0 : i];
+    models.push_back(load_classifier(options.models[i], variant));
+  }
+  return models;
+}
+
+// The user's labels, else the first model's.
+ClassLabels choose_labels(const ClassifyOptions& options, const ClassifierCard& card) {
+  if (options.labels.empty()) {
+    return card.labels;
+  }
+  ClassLabels labels = read_label_file(options.labels);
+  if (labels.size() != card.options.num_classes) {
+    throw UsageError(ErrorParts{.what = "the label file does not fit the model",
+                                .where = options.labels,
+                                .expected = fmt::format("{} classes", card.options.num_classes),
+                                .got = std::to_string(labels.size())});
+  }
+  return labels;
+}
+
+nlohmann::json run_settings(const ClassifyOptions& options,
+                            const ClassifyEngine& engine,
+                            const ClassifierView& view) {
+  nlohmann::json models = nlohmann::json::array();
+  for (const Classifier& model : engine.models()) {
+    std::error_code ignored;
+    models.push_back({{"file", fs::absolute(model.path, ignored).lexically_normal().string()},
+                      {"variant", model.card.options.variant}});
+  }
+  return {{"models", models},
+          {"runs", engine.run_labels()},
+          {"size", {view.height, view.width}},
+          {"resize_side", view.resize_side},
+          {"topk", options.topk},
+          {"dtype", options.dtype}};
+}
+
+std::string describe_run(const ClassifyEngine& engine, const ClassifierView& view) {
+  std::vector<std::string> models;
+  for (const Classifier& model : engine.models()) {
+    models.push_back(fmt::format("{} ({}, variant {})",
+                                 model.name,
+                                 describe_architecture(model.card.options),
+                                 model.card.options.variant));
+  }
+  return fmt::format("{} at {}x{}", fmt::join(models, ", "), view.height, view.width);
+}
+
+void write_reports(const ClassifyOptions& options,
+                   const std::string& heading,
+                   const ResultsFolder& results,
+                   const ClassifySummary& summary,
+                   const nlohmann::json& json) {
+  const fs::path& folder = results.path();
+  const ClassLabels& labels = results.format().labels;
+  write_json((folder / "summary.json").string(), json);
+  if (!summary.runs.empty() && summary.runs.front().accuracy.images() > 0) {
+    const Accuracy& accuracy = summary.runs.front().accuracy;
+    write_file_atomically(folder / "classes.csv", class_accuracy_csv(accuracy, labels));
+    write_file_atomically(folder / "confusion.csv", confusion_csv(accuracy, labels));
+    write_image(folder / "confusion.png", confusion_picture(accuracy, labels));
+  }
+  write_classify_page(
+      folder / "index.html",
+      results,
+      summary,
+      {.title = "Classified images", .heading = heading, .most_thumbnails = options.thumbnails});
+}
+
+// Rank 0 says what it runs, and the others that they run the same; files may lie elsewhere.
+void compare_settings(RankStore& store, const RankInfo& ranks, nlohmann::json settings) {
+  for (nlohmann::json& model : settings["models"]) {
+    model["file"] = fs::path(model.at("file").get<std::string>()).filename().string();
+  }
+  if (ranks.rank == 0) {
+    store.set("settings", settings.dump());
+    return;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  auto first = store.get("settings");
+  while (!first && std::chrono::steady_clock::now() - start < kStartTime) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    first = store.get("settings");
+  }
+  if (first && *first != settings.dump()) {
+    throw UsageError(ErrorParts{.what = "the ranks were started with different options or models",
+                                .where = fmt::format("rank {}", ranks.rank),
+                                .expected = *first,
+                                .got = settings.dump()});
+  }
+}
+
+nlohmann::json whole_summary(const ClassifySummary& summary,
+                             const RowFormat& format,
+                             const nlohmann::json& settings,
+                             const ClassifyOutcome& outcome) {
+  nlohmann::json json = summary_json(summary, format);
+  json["settings"] = settings;
+  json["images_this_time"] = outcome.done;
+  json["seconds"] = outcome.seconds;
+  json["images_per_second"] =
+      outcome.seconds > 0 ? static_cast<double>(outcome.done) / outcome.seconds : 0;
+  json["skipped_files"] = outcome.skipped;
+  for (const auto& [rank, images] : outcome.by_rank) {
+    json["images_of_other_ranks"][std::to_string(rank)] = images;
+  }
+  json["machine"] = describe_machine();
+  return json;
+}
+
+// What is left to do once all rows are written: everything that is made from them.
+int report(const ClassifyOptions& options,
+           const std::string& heading,
+           const nlohmann::json& settings,
+           const ResultsFolder& results,
+           const ClassifyOutcome& outcome) {
+  ClassifySummary summary;
+  results.for_each([&](const ClassifiedImage& image) { summary.add(image); });
+  if (summary.images == 0) {
+    throw Error(ErrorParts{.what = "there are no images to classify",
+                           .where = fmt::format("{}", fmt::join(options.paths, " ")),
+                           .got = fmt::format("{} files that are no images", outcome.skipped)});
+  }
+  const nlohmann::json json = whole_summary(summary, results.format(), settings, outcome);
+  write_reports(options, heading, results, summary, json);
+  if (options.json != "-") {
+    fmt::print("{}\n{}", heading, summary_text(summary, results.format()));
+  }
+  if (!options.json.empty()) {
+    write_json(options.json, json);
+  }
+  if (!options.common.quiet) {
+    fmt::print(stderr, "written to {}\n", options.output);
+  }
+  return summary.broken > 0 ? kExitSomeFailed : kExitDone;
+}
+
+// Keys of an earlier attempt of the same torchrun must not be taken for this one's.
+std::string store_prefix() {
+  const char* attempt = std::getenv("TORCHELASTIC_RESTART_COUNT");
+  return fmt::format("parallax/classify/{}", attempt != nullptr ? attempt : "0");
+}
+
+int run_classify(const ClassifyOptions& options) {
+  configure_threads(options.common);
+  // What is wrong with an image stands in its row.
+  cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+  const std::vector<Form> forms = parse_forms(options.form);
+  const RankInfo ranks = ranks_from_environment();
+  std::optional<RankStore> store;
+  std::optional<Heartbeat> heartbeat;
+  if (!ranks.alone()) {
+    store.emplace(ranks, store_prefix(), std::chrono::duration<double>(kStartTime).count());
+    heartbeat.emplace(*store, ranks.rank);
+  }
+  ClassifyEngine engine(load_models(options),
+                        {.forms = forms,
+                         .device = parse_device(options.device),
+                         .dtype = parse_dtype(options.dtype),
+                         .topk = options.topk});
+  const ClassifierCard& card = engine.models().front().card;
+  const ClassifierView view = parse_view(options, card);
+  for (const Classifier& model : engine.models()) {
+    parse_view(options, model.card);  // the others must be able to see it, too
+  }
+  const RowFormat format{.runs = engine.run_labels(),
+                         .labels = choose_labels(options, card),
+                         .topk = std::min(options.topk, card.options.num_classes)};
+  const nlohmann::json settings = run_settings(options, engine, view);
+  if (store) {
+    compare_settings(*store, ranks, settings);
+  }
+  if (ranks.rank != 0) {
+    run_classifying_hand(options, view, engine, format, *store, ranks);
+    return kExitDone;
+  }
+  ResultsFolder results(options.output, format, settings, options.resume);
+  if (options.resume && !options.common.quiet) {
+    fmt::print(stderr, "note: {} images were done before\n", results.count_done());
+  }
+  const ClassifyOutcome outcome =
+      run_classifying(options, view, engine, results, store ? &*store : nullptr, ranks);
+  return report(options, describe_run(engine, view), settings, results, outcome);
+}
+
+}  // namespace
+
+Command add_classify_command(CLI::App& program) {
+  auto options = std::make_shared<ClassifyOptions>();
+  CLI::App* app = program.add_subcommand("classify", "Name what images show");
+  app->add_option("PATH",
+                  options->paths,
+                  "images, folders (searched recursively), globs; - reads a list from stdin")
+      ->required();
+  add_options(*app, *options);
+  add_options(*app, options->common);
+  app->footer(
+      "Example:\n  parallax classify ~/Pictures 'scans/*.png' --form both -o output/pictures");
+  return {app, [options] { return run_classify(*options); }};
+}
+
+}  // namespace parallax

@@ -1,0 +1,57 @@
+// The options of `parallax classify`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/common/cli.h"
+#include "vision/models/vit3/variants.h"
+
+namespace parallax {
+
+struct ClassifyOptions {
+  std::vector<std::string> paths;
+  std::vector<std::string> models;
+  std::vector<std::string> variants;
+  std::string form = "parallel";
+  std::string device = "cpu";
+  std::string dtype = "float32";
+  std::string size;
+  std::string labels;
+  std::string output = "output/classify";
+  std::string json;
+  int batch_size = 8;
+  int workers = 2;
+  int topk = 5;
+  int thumbnails = 4000;
+  bool resume = false;
+  CommonOptions common;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("model",
+            self.models,
+            "bundled names or checkpoints (.safetensors, .pt, .pth); several are compared");
+    visitor("variant",
+            self.variants,
+            "rows of the variant table, several are compared: " + vit3_variant_names());
+    visitor("form", self.form, "recurrent, parallel or both");
+    visitor("device", self.device, "cpu, cuda or cuda:<index>");
+    visitor("dtype", self.dtype, "float32 or bfloat16");
+    visitor(
+        "size", self.size, "input size, a number or HxW (default: what the model was trained at)");
+    visitor("labels", self.labels, "a file of class names, one a line or JSON");
+    visitor("output", self.output, "folder for the results");
+    visitor("json", self.json, "also write the summary here; - is stdout");
+    visitor("batch_size", self.batch_size, "images a pass", OptionRange{1, 4096});
+    visitor("workers", self.workers, "threads that decode images", OptionRange{1, 256});
+    visitor("topk", self.topk, "classes reported an image", OptionRange{1, 1000});
+    visitor("thumbnails",
+            self.thumbnails,
+            "thumbnails on the page, at most; 0: none",
+            OptionRange{0, 1e6});
+    visitor("resume", self.resume, "go on where an earlier run into the same folder ended");
+  }
+};
+
+}  // namespace parallax

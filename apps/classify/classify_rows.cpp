@@ -1,0 +1,214 @@
+// Rows to text and back.
+#include "apps/classify/classify_rows.h"
+
+#include <fmt/format.h>
+
+namespace parallax {
+namespace {
+
+using nlohmann::json;
+
+// Length of the UTF-8 character at `at`, 0 if there is none.
+size_t character_length(const std::string& text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(at);
+  const size_t length = first < 0x80   ? 1
+                        : first < 0xC2 ? 0
+                        : first < 0xE0 ? 2
+                        : first < 0xF0 ? 3
+                        : first < 0xF5 ? 4
+                                       : 0;
+  if (length == 0 || at + length > text.size()) {
+    return 0;
+  }
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xC0U) != 0x80) {
+      return 0;
+    }
+  }
+  if (length < 3) {
+    return length;
+  }
+  const unsigned second = byte(at + 1);
+  const bool over_long = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+  const bool no_character = (first == 0xED && second > 0x9F) || (first == 0xF4 && second > 0x8F);
+  return over_long || no_character ? 0 : length;
+}
+
+json label_json(int index, const ClassLabels& labels) {
+  json value = {{"index", index}, {"name", labels.short_name(index)}};
+  if (!labels[index].id.empty()) {
+    value["id"] = labels[index].id;
+  }
+  return value;
+}
+
+json run_json(const RunResult& run, bool is_first, bool has_truth, const ClassLabels& labels) {
+  json top = json::array();
+  for (const Prediction& prediction : run.top) {
+    json entry = label_json(prediction.index, labels);
+    entry["probability"] = prediction.probability;
+    top.push_back(std::move(entry));
+  }
+  json value = {{"top", std::move(top)}};
+  if (has_truth) {
+    value["truth_rank"] = run.truth_rank;
+  }
+  if (!is_first) {
+    value["difference"] = run.difference;
+  }
+  return value;
+}
+
+int checked_class(const json& value, const RowFormat& format) {
+  const int index = value.at("index").get<int>();
+  if (index < 0 || index >= format.labels.size()) {
+    throw json::out_of_range::create(401, "class index", nullptr);
+  }
+  return index;
+}
+
+RunResult parse_run(const json& value, const RowFormat& format) {
+  RunResult run;
+  for (const json& entry : value.at("top")) {
+    run.top.push_back({checked_class(entry, format), entry.at("probability").get<double>()});
+  }
+  run.truth_rank = value.value("truth_rank", -1);
+  run.difference = value.value("difference", 0.0);
+  return run;
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) {
+    return text;
+  }
+  std::string quoted = "\"";
+  for (const char c : text) {
+    quoted += c == '"' ? "\"\"" : std::string(1, c);
+  }
+  return quoted + "\"";
+}
+
+std::string csv_join(const std::vector<std::string>& fields) {
+  std::string line;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    line += (i == 0 ? "" : ",") + csv_field(fields[i]);
+  }
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string printable_path(const std::string& path) {
+  std::string text;
+  for (size_t at = 0; at < path.size();) {
+    const size_t length = character_length(path, at);
+    if (length == 0) {
+      text += fmt::format("\\x{:02X}", static_cast<unsigned char>(path[at]));
+    } else {
+      text += path.substr(at, length);
+    }
+    at += std::max<size_t>(1, length);
+  }
+  return text;
+}
+
+std::string json_line(const ClassifiedImage& image, const RowFormat& format) {
+  json row = {{"path", image.path}, {"ok", image.error.empty()}};
+  if (image.truth) {
+    row["truth"] = label_json(*image.truth, format.labels);
+  }
+  if (!image.error.empty()) {
+    row["error"] = image.error;
+  } else {
+    row["size"] = {image.rows, image.cols};
+    for (size_t i = 0; i < image.runs.size(); ++i) {
+      row["results"][format.runs[i]] =
+          run_json(image.runs[i], i == 0, image.truth.has_value(), format.labels);
+    }
+    if (image.thumbnail_bytes > 0) {
+      row["thumbnail"] = {image.thumbnail_offset, image.thumbnail_bytes};
+    }
+  }
+  return row.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::optional<ClassifiedImage> parse_json_line(const std::string& line, const RowFormat& format) {
+  const json row = json::parse(line, nullptr, false);
+  if (!row.is_object()) {
+    return std::nullopt;
+  }
+  try {
+    ClassifiedImage image{.path = row.at("path").get<std::string>()};
+    if (row.contains("truth")) {
+      image.truth = checked_class(row.at("truth"), format);
+    }
+    if (!row.at("ok").get<bool>()) {
+      image.error = row.at("error").get<std::string>();
+      return image;
+    }
+    image.rows = row.at("size").at(0).get<int>();
+    image.cols = row.at("size").at(1).get<int>();
+    for (const std::string& run : format.runs) {
+      image.runs.push_back(parse_run(row.at("results").at(run), format));
+      if (image.runs.back().top.empty()) {
+        return std::nullopt;
+      }
+    }
+    if (row.contains("thumbnail")) {
+      image.thumbnail_offset = row.at("thumbnail").at(0).get<int64_t>();
+      image.thumbnail_bytes = row.at("thumbnail").at(1).get<int64_t>();
+    }
+    return image;
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::string csv_header(const RowFormat& format) {
+  std::vector<std::string> fields = {"path", "error", "rows", "cols", "truth_id", "truth_name"};
+  for (size_t i = 0; i < format.runs.size(); ++i) {
+    const std::string run = format.runs.size() > 1 ? format.runs[i] + " " : "";
+    for (int k = 1; k <= format.topk; ++k) {
+      for (const char* what : {"id", "name", "probability"}) {
+        fields.push_back(fmt::format("{}top{}_{}", run, k, what));
+      }
+    }
+    if (i > 0) {
+      fields.push_back(run + "difference");
+    }
+  }
+  return csv_join(fields);
+}
+
+std::string csv_line(const ClassifiedImage& image, const RowFormat& format) {
+  const auto id = [&](int index) {  // the index where there is no WordNet id
+    const std::string& text = format.labels[index].id;
+    return text.empty() ? std::to_string(index) : text;
+  };
+  std::vector<std::string> fields = {image.path, image.error, "", "", "", ""};
+  if (image.truth) {
+    fields[4] = id(*image.truth);
+    fields[5] = format.labels.short_name(*image.truth);
+  }
+  if (image.error.empty()) {
+    fields[2] = std::to_string(image.rows);
+    fields[3] = std::to_string(image.cols);
+  }
+  for (size_t i = 0; i < format.runs.size(); ++i) {
+    const RunResult empty;
+    const RunResult& run = i < image.runs.size() ? image.runs[i] : empty;
+    for (size_t k = 0; k < static_cast<size_t>(format.topk); ++k) {
+      const bool there = k < run.top.size();
+      fields.push_back(there ? id(run.top[k].index) : "");
+      fields.push_back(there ? format.labels.short_name(run.top[k].index) : "");
+      fields.push_back(there ? fmt::format("{:.6g}", run.top[k].probability) : "");
+    }
+    if (i > 0) {
+      fields.push_back(image.error.empty() ? fmt::format("{:.3g}", run.difference) : "");
+    }
+  }
+  return csv_join(fields);
+}
+
+}  // namespace parallax

@@ -1,0 +1,183 @@
+// One pipeline: source, loader threads, model, results.
+#include "apps/classify/classify_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <mutex>
+
+#include "core/base/clock.h"
+#include "core/base/progress.h"
+
+namespace parallax {
+namespace {
+
+constexpr int kThumbnailSide = 96;
+constexpr double kSilenceSeconds = 5;            // after which a rank is taken for lost
+constexpr double kFirstRankSilenceSeconds = 20;  // likewise rank 0, whom nobody replaces
+constexpr int64_t kPrintedImages = 100;  // results go to stdout, too, where there are no more
+
+bool reads_stdin(const ClassifyOptions& options) {
+  return std::find(options.paths.begin(), options.paths.end(), "-") != options.paths.end();
+}
+
+ImageFilesOptions file_options(const ClassifyOptions& options, const ClassLabels* labels) {
+  ImageFilesOptions files{.labels = labels, .excluded = options.output};
+  for (const std::string& path : options.paths) {
+    if (path != "-") {
+      files.paths.push_back(path);
+    }
+  }
+  files.list = reads_stdin(options) ? &std::cin : nullptr;
+  return files;
+}
+
+std::string stdout_line(const ClassifiedImage& image, const RowFormat& format) {
+  if (!image.error.empty()) {
+    return fmt::format("{}: not readable: {}\n", image.path, image.error);
+  }
+  const Prediction& best = image.runs.front().top.front();
+  return fmt::format("{}: {} ({:.1f} %)\n",
+                     image.path,
+                     format.labels.short_name(best.index),
+                     100 * best.probability);
+}
+
+ImageLoaderOptions loader_options(const ClassifyOptions& options, const ClassifierView& view) {
+  return {
+      .view = view,
+      .workers = options.workers,
+      .ahead = 2 * static_cast<size_t>(options.batch_size) + static_cast<size_t>(options.workers),
+      .thumbnail_side = options.thumbnails > 0 ? kThumbnailSide : 0};
+}
+
+// Rank 0, or the only one: walks over the files, classifies its share, and writes all results.
+class Classifying {
+ public:
+  Classifying(const ClassifyOptions& options,
+              const ClassifierView& view,
+              ClassifyEngine& engine,
+              ResultsFolder& results)
+      : options_(options),
+        view_(view),
+        engine_(engine),
+        results_(results),
+        total_(reads_stdin(options) ? 0 : count_image_files(file_options(options, nullptr))),
+        files_(file_options(options, &results.format().labels)),
+        progress_("images",
+                  std::max<int64_t>(0, total_ - static_cast<int64_t>(results.count_done())),
+                  options.common.quiet) {}
+
+  // `store` null: there are no others.
+  ClassifyOutcome run(RankStore* store, const RankInfo& ranks) {
+    const auto start = Clock::now();
+    std::optional<ClassifyDealer> dealer;
+    if (store != nullptr) {
+      dealer.emplace(
+          *store,
+          ClassifyDealer::Options{ranks.world_size, options_.batch_size, kSilenceSeconds},
+          [this] { return next_file(); },
+          [this](std::vector<NewRow>& rows) { write(rows); },
+          results_.format());
+    }
+    classify([this] { return next_file(); });
+    if (dealer) {
+      while (auto batch = dealer->take_left_behind()) {
+        classify([&]() -> std::optional<ImageFile> {
+          if (batch->files.empty()) {
+            return std::nullopt;
+          }
+          ImageFile file = std::move(batch->files.back());
+          batch->files.pop_back();
+          return file;
+        });
+      }
+      dealer->finish();
+      outcome_.by_rank = dealer->images_by_rank();
+      for (const int rank : dealer->lost()) {
+        fmt::print(stderr, "note: rank {} was lost; its images were classified by others\n", rank);
+      }
+    }
+    progress_.finish();
+    outcome_.seconds = seconds_since(start);
+    outcome_.skipped = files_.skipped();
+    for (const std::string& loop : files_.loops()) {
+      fmt::print(stderr, "note: {} leads back into a folder above it and was not entered\n", loop);
+    }
+    return outcome_;
+  }
+
+ private:
+  std::optional<ImageFile> next_file() {
+    const std::lock_guard lock(files_mutex_);
+    while (auto file = files_.next()) {
+      if (!results_.was_done(printable_path(file->path.string()))) {
+        return file;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void classify(const ImageLoader::Source& source) {
+    const auto batch_size = static_cast<size_t>(options_.batch_size);
+    ImageLoader loader(source, loader_options(options_, view_));
+    for (auto batch = loader.next_batch(batch_size); !batch.empty();
+         batch = loader.next_batch(batch_size)) {
+      std::vector<NewRow> rows = engine_.classify(batch);
+      write(rows);
+    }
+  }
+
+  void write(std::vector<NewRow>& rows) {
+    const std::lock_guard lock(write_mutex_);
+    results_.append(rows);
+    const bool print = !reads_stdin(options_) && total_ <= kPrintedImages && options_.json != "-";
+    for (size_t i = 0; print && i < rows.size(); ++i) {
+      fmt::print("{}", stdout_line(rows[i].image, results_.format()));
+    }
+    outcome_.done += static_cast<int64_t>(rows.size());
+    progress_.advance(static_cast<int64_t>(rows.size()));
+  }
+
+  const ClassifyOptions& options_;
+  ClassifierView view_;
+  ClassifyEngine& engine_;
+  ResultsFolder& results_;
+  int64_t total_;
+  std::mutex files_mutex_;
+  ImageFiles files_;
+  std::mutex write_mutex_;  // of what follows
+  Progress progress_;
+  ClassifyOutcome outcome_;
+};
+
+}  // namespace
+
+ClassifyOutcome run_classifying(const ClassifyOptions& options,
+                                const ClassifierView& view,
+                                ClassifyEngine& engine,
+                                ResultsFolder& results,
+                                RankStore* store,
+                                const RankInfo& ranks) {
+  return Classifying(options, view, engine, results).run(store, ranks);
+}
+
+void run_classifying_hand(const ClassifyOptions& options,
+                          const ClassifierView& view,
+                          ClassifyEngine& engine,
+                          const RowFormat& format,
+                          RankStore& store,
+                          const RankInfo& ranks) {
+  ClassifyHand hand(store, ranks.rank, kFirstRankSilenceSeconds);
+  ImageLoader loader([&] { return hand.next_file(); }, loader_options(options, view));
+  while (const auto batch = hand.next_batch()) {
+    std::vector<LoadedImage> images = loader.next_batch(batch->count);
+    hand.send(batch->id, engine.classify(images), format);
+  }
+  loader.next_batch(1);  // throws what went wrong with the asking, if anything did
+  hand.leave();
+}
+
+}  // namespace parallax

@@ -1,0 +1,75 @@
+// Options that the commands over scenes share, and what they turn into.
+#pragma once
+
+#include <string>
+
+#include "apps/common/cli.h"
+#include "vision/eval/evaluate.h"
+
+namespace parallax {
+
+inline constexpr const char* kNewtonSchulzHelp =
+    "precision of Newton-Schulz: float32, bfloat16 (sums in float32, half the operations), or "
+    "published (bfloat16, each operation rounded as the published code does); default: --dtype";
+
+struct NvsRunOptions {
+  std::string size;
+  std::string input_views = "8";
+  std::string target_views = "all";
+  std::string normalise_poses = "auto";
+  std::string background = "white";
+  std::string image_folder = "images";
+  std::string form = "both";
+  std::string device = "cpu";
+  std::string dtype = "float32";
+  int views_per_pass = 0;
+  int newton_schulz_steps = -1;
+  std::string newton_schulz;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("size", self.size, "image size HxW (default: what the model was trained at)");
+    visitor("input_views",
+            self.input_views,
+            "views to read: a count (farthest-point sampling) or a list (0,5,9)");
+    visitor("target_views",
+            self.target_views,
+            "views to render: all (the held-out ones), a count or a list");
+    visitor("normalise_poses", self.normalise_poses, "auto, none, scene or object");
+    visitor(
+        "background", self.background, "behind transparent pixels: white, black, grey or #rrggbb");
+    visitor("image_folder", self.image_folder, "folder of a COLMAP model's images");
+    visitor("form", self.form, "recurrent, parallel or both");
+    visitor("device", self.device, "cpu, cuda or cuda:<index>");
+    visitor("dtype", self.dtype, "float32 or bfloat16");
+    visitor("views_per_pass",
+            self.views_per_pass,
+            "views rendered at once; 0: what fits the memory",
+            OptionRange{0, 4096});
+    visitor("newton_schulz_steps",
+            self.newton_schulz_steps,
+            "other than the model's own number of Newton-Schulz iterations; -1: its own",
+            OptionRange{-1, 100});
+    visitor("newton_schulz", self.newton_schulz, kNewtonSchulzHelp);
+  }
+};
+
+// The forms asked for, in the order they are shown. Throws UsageError.
+std::vector<Form> parse_forms(const std::string& text);
+
+// white, black, grey or #rrggbb as RGB. Throws UsageError naming --background.
+cv::Vec3b parse_colour(const std::string& text);
+
+// Throws UsageError naming the option.
+PrepareOptions prepare_options(const NvsRunOptions& options);
+
+// The projections in `dtype`, Newton–Schulz as asked or, if that is empty, likewise.
+void choose_precision(LactNvs& module, const std::string& dtype, const std::string& newton_schulz);
+
+// Applies device, dtype and Newton–Schulz options to a loaded model.
+void configure_model(const NvsRunOptions& options, NvsModel& model);
+
+// Applies --threads.
+void configure_threads(const CommonOptions& options);
+
+}  // namespace parallax

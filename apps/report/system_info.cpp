@@ -1,0 +1,69 @@
+// Reads the processor's name and flags.
+#include "apps/report/system_info.h"
+
+#include <ATen/Version.h>
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "core/base/torch.h"
+#include "core/ops/common/dispatch.h"
+
+namespace parallax {
+namespace {
+
+// The first value of a key in /proc/cpuinfo or /proc/meminfo, else "unknown".
+std::string proc_value(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    const size_t colon = line.find(':');
+    if (line.rfind(key, 0) == 0 && colon != std::string::npos) {
+      const size_t begin = line.find_first_not_of(" \t", colon + 1);
+      return begin == std::string::npos ? "" : line.substr(begin);
+    }
+  }
+  return "unknown";
+}
+
+std::string processor_name() { return proc_value("/proc/cpuinfo", "model name"); }
+
+// The flags that decide how fast matrix products are.
+nlohmann::json vector_flags() {
+  nlohmann::json flags = nlohmann::json::array();
+  std::istringstream words(proc_value("/proc/cpuinfo", "flags"));
+  for (std::string flag; words >> flag;) {
+    if (flag.rfind("avx", 0) == 0 || flag.rfind("amx", 0) == 0 || flag == "fma") {
+      flags.push_back(flag);
+    }
+  }
+  return flags;
+}
+
+std::string torch_version() {
+  return fmt::format("{}.{}.{}", TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
+}
+
+}  // namespace
+
+std::string describe_machine() {
+  return fmt::format(
+      "{}, {} threads, LibTorch {}", processor_name(), at::get_num_threads(), torch_version());
+}
+
+nlohmann::json machine_facts() {
+  return {{"processor", processor_name()},
+          {"flags", vector_flags()},
+          {"cores", std::thread::hardware_concurrency()},
+          {"threads", at::get_num_threads()},
+          {"memory", proc_value("/proc/meminfo", "MemTotal")},
+          {"libtorch", torch_version()},
+          {"mkl", at::get_mkl_version()},
+          {"onednn", at::get_mkldnn_version()},
+          {"compiler", fmt::format("GCC {}", __VERSION__)},
+          {"kernels", kernel_path_name(kernel_path())}};
+}
+
+}  // namespace parallax

@@ -1,0 +1,267 @@
+// `parallax train classify`: a ViT³ classifier on a folder of images.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "apps/common/nvs_options.h"
+#include "apps/report/results.h"
+#include "apps/train/train_run.h"
+#include "core/base/build_info.h"
+#include "core/base/device.h"
+#include "core/base/progress.h"
+#include "vision/models/module_weights.h"
+#include "vision/train/classify/classify_task.h"
+
+namespace parallax {
+namespace {
+
+constexpr int64_t kTrainingCopies = 8;  // weights, gradients, averages, optimiser
+
+struct TrainClassifyOptions {
+  std::string data;
+  std::string validation;
+  std::string preset;
+  std::string init;
+  std::string teacher;
+  double teacher_weight = 0.5;
+  int batch_size = 64;
+  std::string train_size;
+  int workers = 2;
+  std::string form = "parallel";
+  std::string device = "cpu";
+  std::string dtype = "float32";
+  std::string export_dtype = "float16";
+  std::string cache;
+  std::string json;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("data", self.data, "training images: a folder with a sub-folder a class");
+    visitor("validation", self.validation, "images that the model is judged by, likewise");
+    visitor("preset", self.preset, "a published size: vit3-t, -s, -b or h-vit3-t, -s, -b");
+    visitor("init", self.init, "begin with this classifier's weights where they fit");
+    visitor("teacher",
+            self.teacher,
+            "soft labels: a safetensors file with 'probabilities' [images, classes], the images "
+            "in the order of their paths");
+    visitor("teacher_weight", self.teacher_weight, "of the soft labels", OptionRange{0, 1});
+    visitor(
+        "batch_size", self.batch_size, "images a step over all processes", OptionRange{1, 1 << 20});
+    visitor("train_size",
+            self.train_size,
+            "side of the training images, which may change in the run: 32@0,64@0.6 (default: "
+            "--image-size)");
+    visitor("workers", self.workers, "threads that decode images once", OptionRange{1, 256});
+    visitor("form", self.form, "recurrent or parallel");
+    visitor("device", self.device, "cpu, cuda or cuda:<index>");
+    visitor("dtype", self.dtype, "float32, or bfloat16 for mixed precision");
+    visitor("export_dtype", self.export_dtype, "of model.safetensors: float16, bfloat16, float32");
+    visitor("cache", self.cache, "folder for decoded images (default: the user's cache)");
+    visitor("json", self.json, "write the results here; - is stdout");
+  }
+};
+
+struct TrainClassifyCommand {
+  CLI::App* app = nullptr;
+  TrainClassifyOptions classify;
+  // What two cores train in hours: eight tokens a side.
+  Vit3Options model{.depths = {9}, .patch_size = 8, .image_size = 64};
+  AugmentOptions augment;
+  TrainOptions train;
+  TrainRunOptions run{.output = "output/train-classify"};
+  CommonOptions common;
+};
+
+ClassifyTaskOptions task_options(const TrainClassifyCommand& command, const RankInfo& ranks) {
+  const TrainClassifyOptions& o = command.classify;
+  return {.form = parse_training_form(o.form),
+          .device = parse_rank_device(o.device, ranks),
+          .dtype = parse_dtype(o.dtype),
+          .export_dtype = parse_export_dtype(o.export_dtype),
+          .batch_size = o.batch_size,
+          .seed = static_cast<uint64_t>(command.train.seed),
+          .teacher_weight = o.teacher.empty() ? 0 : o.teacher_weight,
+          .train_size = o.train_size,
+          .total_steps = command.train.steps};
+}
+
+void check_size(const Vit3Options& options, int side, const std::string& where) {
+  if (side % size_multiple(options) != 0) {
+    throw UsageError(ErrorParts{.what = "the image size does not fit the model",
+                                .where = where,
+                                .expected = fmt::format("a multiple of {}", size_multiple(options)),
+                                .got = std::to_string(side)});
+  }
+}
+
+// What was given, else the initial model's or the preset's, else the small default.
+Vit3Options choose_configuration(const TrainClassifyCommand& command,
+                                 const Classifier* init,
+                                 int classes) {
+  Vit3Options options = command.model;
+  if (init != nullptr) {
+    options = overlay_given(*command.app, command.model, init->card.options);
+  } else if (!command.classify.preset.empty()) {
+    options = overlay_given(*command.app, command.model, find_vit3_preset(command.classify.preset));
+  }
+  options.num_classes = classes;
+  check_vit3_options(options, "command line");
+  check_size(options, options.image_size, "--image-size");
+  if (!command.classify.train_size.empty()) {
+    for (const std::string& side : Stages(command.classify.train_size, "--train-size").values()) {
+      check_size(options, parse_count(side, "--train-size", 1), "--train-size");
+    }
+  }
+  return options;
+}
+
+std::shared_ptr<ImageClassifier> make_module(const Vit3Options& options,
+                                             const Classifier* init,
+                                             int64_t seed,
+                                             bool quiet) {
+  require_memory(kTrainingCopies * 4 * count_parameters(options), "training the model");
+  torch::manual_seed(static_cast<uint64_t>(seed));
+  auto module = make_classifier(options);
+  module->initialise();
+  if (init == nullptr) {
+    return module;
+  }
+  const auto left = load_fitting_weights(*module, collect_weights(*init->module, torch::kFloat32));
+  if (!left.empty() && !quiet) {
+    fmt::print(
+        stderr, "{} of the tensors do not fit {} and begin afresh\n", left.size(), init->name);
+  }
+  return module;
+}
+
+ImageSet load_set(const TrainClassifyCommand& command,
+                  const std::string& folder,
+                  const ClassLabels& labels,
+                  int side,
+                  bool quiet) {
+  std::unique_ptr<Progress> progress;
+  ImageSetOptions options{
+      .side = side, .workers = command.classify.workers, .cache = command.classify.cache};
+  options.on_image = [&](int64_t, int64_t total) {
+    if (!progress) {
+      progress = std::make_unique<Progress>("decode", total, quiet);
+    }
+    progress->advance();
+  };
+  ImageSet set = load_image_set(folder, labels, options);
+  if (progress) {
+    progress->finish();
+  }
+  if (!quiet) {
+    fmt::print(stderr, "{}: {} images of {} classes\n", folder, set.size(), labels.size());
+    for (const std::string& line : set.skipped) {
+      fmt::print(stderr, "  left out: {}\n", line);
+    }
+  }
+  return set;
+}
+
+Tensor load_teacher(const std::string& path, const ImageSet& training, const ClassLabels& labels) {
+  if (path.empty()) {
+    return {};
+  }
+  const Checkpoint checkpoint = load_checkpoint(path);
+  const auto it = checkpoint.tensors.find("probabilities");
+  if (it == checkpoint.tensors.end() || it->second.dim() != 2 ||
+      it->second.size(0) != training.size() || it->second.size(1) != labels.size()) {
+    throw Error(ErrorParts{
+        .what = "the teacher's predictions do not fit the training images",
+        .where = path,
+        .expected =
+            fmt::format("a tensor 'probabilities' [{}, {}]", training.size(), labels.size())});
+  }
+  return it->second;
+}
+
+nlohmann::json recipe_of(const TrainClassifyCommand& command) {
+  nlohmann::json recipe = options_to_json(command.model);
+  recipe.update(options_to_json(command.augment));
+  recipe.update(options_to_json(command.classify));
+  for (const char* beside : {"json", "device", "workers", "cache"}) {
+    recipe.erase(beside);
+  }
+  return recipe;
+}
+
+int run_train_classify(TrainClassifyCommand& command) {
+  configure_threads(command.common);
+  const RankInfo info = ranks_from_environment();
+  const ClassifyTaskOptions options = task_options(command, info);
+  const ClassLabels labels = labels_of_folder(command.classify.data);
+  std::optional<Classifier> init;
+  if (!command.classify.init.empty()) {
+    init = load_classifier(command.classify.init);
+  }
+  command.model = choose_configuration(command, init ? &*init : nullptr, labels.size());
+  check_run_folder(command.run);
+  RankGroup ranks(info, command.run.rank_timeout);
+  const bool quiet = command.common.quiet || !ranks.is_first();
+  const int side = command.model.image_size;
+  const ImageSet training = load_set(command, command.classify.data, labels, side, quiet);
+  const ImageSet validation = load_set(command, command.classify.validation, labels, side, quiet);
+  const auto module =
+      make_module(command.model, init ? &*init : nullptr, command.train.seed, quiet);
+  module->to(options.device);
+  const std::string folder =
+      std::filesystem::path(command.classify.data).lexically_normal().string();
+  ClassifyTask task(module,
+                    training,
+                    validation,
+                    labels,
+                    command.augment,
+                    options,
+                    load_teacher(command.classify.teacher, training, labels),
+                    {{"data", folder},
+                     {"training_images", training.size()},
+                     {"validation_images", validation.size()},
+                     {"command", command_line()},
+                     {"commit", build_commit()}});
+  Trainer trainer(task, command.train, recipe_of(command), command.run.output, ranks);
+  const TrainEnd end = run_training(
+      trainer,
+      command.run,
+      command.train,
+      fmt::format("{}, variant {}", describe_architecture(command.model), command.model.variant),
+      ranks,
+      command.common.quiet);
+  if (!ranks.is_first() || end == TrainEnd::kStopped) {
+    return kExitDone;
+  }
+  const nlohmann::json& results = trainer.results();
+  if (command.classify.json != "-") {
+    fmt::print("validation images: top-1 {:.2f} %, top-5 {:.2f} %\n",
+               results.at("score").get<double>(),
+               100 * results.value("validation_top5", NAN));
+  }
+  if (!command.classify.json.empty()) {
+    write_json(command.classify.json, results);
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+Command add_train_classify_command(CLI::App& train) {
+  auto command = std::make_shared<TrainClassifyCommand>();
+  CLI::App* app = train.add_subcommand("classify", "Train an image classifier");
+  command->app = app;
+  add_options(*app, command->run);
+  add_options(*app, command->classify);
+  add_options(*app, command->model);
+  add_options(*app, command->augment);
+  add_options(*app, command->train);
+  add_options(*app, command->common);
+  app->get_option("--data")->required();
+  app->get_option("--validation")->required();
+  app->footer(
+      "Example:\n  parallax train classify --data tiny/train --validation tiny/val --variant 3 "
+      "--steps 20000 -o output/v3");
+  return {app, [command] { return run_train_classify(*command); }};
+}
+
+}  // namespace parallax

@@ -1,0 +1,143 @@
+// Running a trainer as a command.
+#include "apps/train/train_run.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "apps/common/nvs_options.h"
+#include "apps/train/train_log.h"
+#include "core/base/device.h"
+#include "core/base/paths.h"
+#include "core/base/progress.h"
+
+namespace parallax {
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+extern "C" void request_stop(int /*signal*/) { stop_requested = 1; }
+
+// While it lives SIGTERM and SIGINT ask for a stop after the current step; a second one kills.
+class StopSignals {
+ public:
+  StopSignals() {
+    stop_requested = 0;
+    struct sigaction action {};
+    action.sa_handler = request_stop;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGTERM, &action, &before_term_);
+    sigaction(SIGINT, &action, &before_int_);
+  }
+  ~StopSignals() {
+    sigaction(SIGTERM, &before_term_, nullptr);
+    sigaction(SIGINT, &before_int_, nullptr);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+ private:
+  struct sigaction before_term_ {};
+  struct sigaction before_int_ {};
+};
+
+const char* ending(TrainEnd end) {
+  switch (end) {
+    case TrainEnd::kFinished:
+      return "all steps are done";
+    case TrainEnd::kEarly:
+      return "stopped early, as the score no longer rose";
+    case TrainEnd::kStopped:
+      return "stopped by a signal; saved, --resume goes on";
+    default:
+      return "paused; saved, --resume goes on";
+  }
+}
+
+}  // namespace
+
+bool is_given(const CLI::App& app, const std::string& option) {
+  const CLI::Option* found = app.get_option_no_throw(option.substr(option.rfind(',') + 1));
+  return found != nullptr && found->count() > 0;
+}
+
+Form parse_training_form(const std::string& text) {
+  const std::vector<Form> forms = parse_forms(text);
+  if (forms.size() != 1) {
+    throw UsageError(ErrorParts{
+        .what = "training takes one form", .where = "--form", .expected = "recurrent or parallel"});
+  }
+  return forms.front();
+}
+
+torch::Dtype parse_export_dtype(const std::string& name) {
+  return name == "float16" ? torch::kFloat16 : parse_dtype(name);
+}
+
+torch::Device parse_rank_device(const std::string& name, const RankInfo& ranks) {
+  return parse_device(name == "cuda" && !ranks.alone() ? fmt::format("cuda:{}", ranks.local_rank)
+                                                       : name);
+}
+
+void check_run_folder(const TrainRunOptions& options) {
+  if (!options.resume && has_snapshots(std::filesystem::path(options.output) / "checkpoints")) {
+    throw UsageError(ErrorParts{.what = "the folder already holds a training run",
+                                .where = options.output,
+                                .remedy = "Add --resume to go on with it, or choose another "
+                                          "--output."});
+  }
+}
+
+TrainEnd run_training(Trainer& trainer,
+                      const TrainRunOptions& run,
+                      const TrainOptions& train,
+                      const std::string& title,
+                      RankGroup& ranks,
+                      bool quiet) {
+  const bool speaks = ranks.is_first();
+  int64_t done = 0;
+  if (run.resume) {
+    std::vector<std::string> notes;
+    done = trainer.resume(notes);
+    for (const std::string& note : notes) {
+      fmt::print(stderr, "parallax: {}\n", note);
+    }
+    if (speaks && !quiet) {
+      fmt::print(stderr,
+                 "{}\n",
+                 done > 0 ? fmt::format("going on from step {}", done)
+                          : "there is no checkpoint yet: starting from the beginning");
+    }
+  }
+  std::unique_ptr<TrainLog> log;
+  if (speaks) {
+    create_folder(run.output);
+    log = std::make_unique<TrainLog>(run.output, title, done);
+  }
+  Progress progress("train", train.steps - done, quiet || !speaks);
+  const StopSignals signals;
+  TrainHooks hooks;
+  hooks.on_step = [&](int64_t) { progress.advance(); };
+  hooks.should_stop = [] { return stop_requested != 0; };
+  hooks.on_record = [&](const nlohmann::json& record) {
+    log->add(record);
+    if (!quiet && record.value("kind", "") == "evaluation") {
+      fmt::print(stderr,
+                 "\nstep {}: score {:.3f}\n",
+                 record.at("step").get<int64_t>(),
+                 record.at("score").get<double>());
+    }
+  };
+  const TrainEnd end = trainer.run(hooks);
+  progress.finish();
+  if (speaks) {
+    log->draw(true);
+    if (!quiet) {
+      fmt::print(stderr, "{}; {}\n", ending(end), run.output);
+    }
+  }
+  return end;
+}
+
+}  // namespace parallax

@@ -1,0 +1,67 @@
+// What all training commands share: folder, going on, signals, log, progress.
+#pragma once
+
+#include <string>
+
+#include "apps/common/cli.h"
+#include "core/ttt/form.h"
+#include "vision/train/trainer.h"
+
+namespace parallax {
+
+struct TrainRunOptions {
+  std::string output;
+  bool resume = false;
+  double rank_timeout = 120;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    visitor("output", self.output, "folder of the run: checkpoints, log, model.safetensors");
+    visitor("resume", self.resume, "go on from the folder's latest checkpoint, if there is one");
+    visitor("rank_timeout",
+            self.rank_timeout,
+            "seconds to wait for other processes before the run is given up",
+            OptionRange{1, 1e6});
+  }
+};
+
+// Whether the user named the option on the command line.
+bool is_given(const CLI::App& app, const std::string& option);
+
+// Members the user gave on the command line replace those of `base`; all others are `base`'s.
+template <class Options>
+Options overlay_given(const CLI::App& app, const Options& parsed, const Options& base) {
+  nlohmann::json merged = options_to_json(base);
+  const nlohmann::json given = options_to_json(parsed);
+  for (const auto& item : given.items()) {
+    if (is_given(app, cli_detail::flag_name(item.key()))) {
+      merged[item.key()] = item.value();
+    }
+  }
+  Options result = base;
+  options_from_json(merged, "command line", result);
+  return result;
+}
+
+// The one form that training runs the layers in. Throws UsageError.
+Form parse_training_form(const std::string& text);
+
+// "float16" or what --dtype takes. Throws UsageError.
+torch::Dtype parse_export_dtype(const std::string& name);
+
+// The device of this rank: with "cuda" each rank of a machine takes the one of its number.
+torch::Device parse_rank_device(const std::string& name, const RankInfo& ranks);
+
+// Refuses a folder that holds another run, unless it is to go on.
+void check_run_folder(const TrainRunOptions& options);
+
+// Resumes if asked to, trains until the end or a signal, keeps log, page and plot. Notes go to
+// stderr. Returns how it ended.
+TrainEnd run_training(Trainer& trainer,
+                      const TrainRunOptions& run,
+                      const TrainOptions& train,
+                      const std::string& title,
+                      RankGroup& ranks,
+                      bool quiet);
+
+}  // namespace parallax

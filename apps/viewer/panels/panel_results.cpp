@@ -1,0 +1,178 @@
+// The table of all variants and forms, PSNR per view, and PSNR against the number of views read.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/report/results.h"
+#include "apps/viewer/panels/plots.h"
+#include "apps/viewer/ui.h"
+
+namespace parallax {
+namespace {
+
+using view::TableRow;
+using view::ViewState;
+
+struct Range {
+  double low = 0;
+  double high = 0;
+  double share(double value) const {
+    return high > low ? (value - low) / (high - low) : (std::isfinite(value) ? 1.0 : 0.0);
+  }
+};
+
+// Bars begin a little below the smallest, so that small differences show.
+Range psnr_range(const std::vector<TableRow>& rows) {
+  Range range{1e300, -1e300};
+  for (const TableRow& row : rows) {
+    if (std::isfinite(row.mean.psnr)) {
+      range.low = std::min(range.low, row.mean.psnr - 1);
+      range.high = std::max(range.high, row.mean.psnr);
+    }
+  }
+  return range;
+}
+
+double fastest(const std::vector<TableRow>& rows) {
+  double most = 0;
+  for (const TableRow& row : rows) {
+    most = std::isfinite(row.tokens_per_second) ? std::max(most, row.tokens_per_second) : most;
+  }
+  return most;
+}
+
+void draw_row(ViewState& state, const TableRow& row, const Range& range, double most) {
+  ImGui::TableNextRow();
+  ImGui::TableNextColumn();
+  ImGui::Text("%s", row.variant.c_str());
+  ImGui::TableNextColumn();
+  const bool chosen =
+      ImGui::Selectable(fmt::format("{}##{}", row.source.model, form_name(row.source.form)).c_str(),
+                        false,
+                        ImGuiSelectableFlags_SpanAllColumns);
+  if (chosen && !state.panes.empty()) {
+    state.panes.front().kind = view::PaneKind::kModel;
+    state.panes.front().source = row.source;
+  }
+  ImGui::TableNextColumn();
+  if (!row.error.empty()) {
+    ImGui::TextWrapped("%s", row.error.c_str());
+    return;
+  }
+  ImGui::Text("%s", std::string(form_name(row.source.form)).c_str());
+  const int colour = static_cast<int>(row.source.form);
+  ImGui::TableNextColumn();
+  draw_bar(range.share(row.mean.psnr),
+           format_metric(row.mean.psnr, 2),
+           ImGui::GetContentRegionAvail().x,
+           colour);
+  ImGui::TableNextColumn();
+  ImGui::Text("%s", format_metric(row.mean.ssim, 3).c_str());
+  ImGui::TableNextColumn();
+  draw_bar(most > 0 ? row.tokens_per_second / most : 0,
+           fmt::format("{:.0f}", row.tokens_per_second),
+           ImGui::GetContentRegionAvail().x,
+           colour);
+  ImGui::TableNextColumn();
+  ImGui::Text("%.1f", row.view_ms);
+  ImGui::TableNextColumn();
+  ImGui::Text("%s",
+              std::isnan(row.pair.max_absolute)
+                  ? "-"
+                  : fmt::format("{:.0e}", row.pair.max_absolute).c_str());
+}
+
+}  // namespace
+
+bool draw_table_panel(ViewState& state, Ui& ui) {
+  if (state.scene == nullptr) {
+    draw_note("No scene is open.");
+    return false;
+  }
+  if (state.task_progress) {
+    ImGui::ProgressBar(static_cast<float>(state.task_progress->share),
+                       {-1, ImGui::GetTextLineHeight()},
+                       state.task_progress->text.c_str());
+  }
+  ImGui::PushTextWrapPos(0);
+  ImGui::TextDisabled(
+      "%zu held-out views, %zu read in a batch. Bars of PSNR begin 1 dB below the least; tokens/s: "
+      "reading; ms: a view; differ: recurrent | parallel.",
+      view::held_out_views(state).size(),
+      view::input_views(state).size());
+  ImGui::PopTextWrapPos();
+  const std::vector<TableRow> rows = state.table;
+  constexpr ImGuiTableFlags kFlags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerV |
+                                     ImGuiTableFlags_ScrollY | ImGuiTableFlags_Resizable |
+                                     ImGuiTableFlags_SizingFixedFit;
+  if (ImGui::BeginTable("table", 8, kFlags)) {
+    ImGui::TableSetupScrollFreeze(0, 1);
+    for (const char* column : {"V", "model", "form"}) {
+      ImGui::TableSetupColumn(column);
+    }
+    ImGui::TableSetupColumn("PSNR dB", ImGuiTableColumnFlags_WidthStretch);
+    ImGui::TableSetupColumn("SSIM");
+    ImGui::TableSetupColumn("tokens/s", ImGuiTableColumnFlags_WidthStretch);
+    ImGui::TableSetupColumn("ms");
+    ImGui::TableSetupColumn("differ");
+    ImGui::TableHeadersRow();
+    const Range range = psnr_range(rows);
+    const double most = fastest(rows);
+    for (const TableRow& row : rows) {
+      draw_row(state, row, range, most);
+    }
+    ImGui::EndTable();
+  }
+  mark_item(ui, "table");
+  return false;
+}
+
+bool draw_view_plot_panel(ViewState& state, Ui& /*ui*/) {
+  if (state.table.empty()) {
+    draw_note("The table in the background has no row yet.");
+    return false;
+  }
+  std::vector<PlotSeries> series;
+  for (const TableRow& row : state.table) {
+    // The forms agree to a hundredth of a millibel: one line a model.
+    if (row.source.form != Form::kRecurrent) {
+      continue;
+    }
+    PlotSeries line{row.source.model, {}};
+    for (size_t i = 0; i < row.views.size(); ++i) {
+      line.points.emplace_back(row.views[i], row.psnrs[i]);
+    }
+    series.push_back(std::move(line));
+  }
+  const ImVec2 room = ImGui::GetContentRegionAvail();
+  draw_line_plot("psnr per view",
+                 series,
+                 "held-out view",
+                 "PSNR dB",
+                 {room.x, std::max(room.y - 3 * ImGui::GetTextLineHeightWithSpacing(), 60.0F)});
+  return false;
+}
+
+bool draw_curve_panel(ViewState& state, Ui& /*ui*/) {
+  if (state.curve.empty()) {
+    draw_note(state.scene == nullptr ? "No scene is open."
+                                     : "The background has not come to this yet.");
+    return false;
+  }
+  PlotSeries batch{state.curve_model + ", batch: all views in one range, as trained", {}};
+  PlotSeries streamed{state.curve_model + ", streamed: view after view, another computation", {}};
+  for (const view::CurvePoint& point : state.curve) {
+    batch.points.emplace_back(point.views, point.batch_psnr);
+    streamed.points.emplace_back(point.views, point.streamed_psnr);
+  }
+  const ImVec2 room = ImGui::GetContentRegionAvail();
+  draw_line_plot("curve",
+                 {batch, streamed},
+                 "views read",
+                 "PSNR dB",
+                 {room.x, std::max(room.y - 3 * ImGui::GetTextLineHeightWithSpacing(), 60.0F)});
+  return false;
+}
+
+}  // namespace parallax

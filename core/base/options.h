@@ -1,0 +1,130 @@
+// Options declared once: a struct with a static `visit(self, visitor)` that names each member, its
+// help and its range. Command line, JSON and checkpoint metadata all walk that one declaration.
+//
+//   struct Options {
+//     int layers = 6;
+//     template <class Self, class Visitor>
+//     static void visit(Self& self, Visitor&& visitor) {
+//       visitor("layers", self.layers, "number of blocks", OptionRange{1, 1000});
+//     }
+//   };
+#pragma once
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <type_traits>
+
+#include "core/base/error.h"
+
+namespace parallax {
+
+struct OptionRange {
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
+};
+
+namespace options_detail {
+
+template <class T>
+bool json_holds(const nlohmann::json& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return value.is_boolean();
+  } else if constexpr (std::is_integral_v<T>) {
+    return value.is_number_integer();
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return value.is_number();
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return value.is_string();
+  } else {
+    return value.is_array();
+  }
+}
+
+template <class T>
+const char* json_type_name() {
+  if constexpr (std::is_same_v<T, bool>) {
+    return "true or false";
+  } else if constexpr (std::is_integral_v<T>) {
+    return "a whole number";
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return "a number";
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return "a text";
+  } else {
+    return "a list";
+  }
+}
+
+}  // namespace options_detail
+
+template <class Options>
+nlohmann::json options_to_json(const Options& options) {
+  nlohmann::json json = nlohmann::json::object();
+  Options::visit(
+      options,
+      [&](const char* name, const auto& value, const std::string&, const OptionRange& = {}) {
+        json[name] = value;
+      });
+  return json;
+}
+
+// Throws Error naming `where` and the field if a number is outside its declared range.
+template <class Options>
+void check_option_ranges(const Options& options, const std::string& where) {
+  Options::visit(
+      options, [&](const char* name, const auto& value, const char*, const OptionRange& r = {}) {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_arithmetic_v<T>) {
+          if (!(static_cast<double>(value) >= r.min && static_cast<double>(value) <= r.max)) {
+            throw Error(ErrorParts{
+                .what = "the value is out of range",
+                .where = where + ", field '" + name + "'",
+                .expected = nlohmann::json(r.min).dump() + " to " + nlohmann::json(r.max).dump(),
+                .got = nlohmann::json(value).dump()});
+          }
+        }
+      });
+}
+
+// Fields that the JSON lacks keep their value. Throws Error on unknown fields, wrong types and
+// values out of range.
+template <class Options>
+void options_from_json(const nlohmann::json& json, const std::string& where, Options& options) {
+  if (!json.is_object()) {
+    throw Error(ErrorParts{.what = "the options are not a JSON object", .where = where});
+  }
+  std::set<std::string> known;
+  Options::visit(options, [&](const char* name, auto& value, const char*, const OptionRange& = {}) {
+    using T = std::decay_t<decltype(value)>;
+    known.insert(name);
+    if (!json.contains(name)) {
+      return;
+    }
+    const nlohmann::json& field = json.at(name);
+    const auto wrong = [&] {
+      return Error(ErrorParts{.what = "the field has the wrong type",
+                              .where = where + ", field '" + name + "'",
+                              .expected = options_detail::json_type_name<T>(),
+                              .got = field.dump()});
+    };
+    if (!options_detail::json_holds<T>(field)) {
+      throw wrong();
+    }
+    try {
+      value = field.get<T>();
+    } catch (const nlohmann::json::exception&) {
+      throw wrong();
+    }
+  });
+  for (const auto& item : json.items()) {
+    if (known.count(item.key()) == 0) {
+      throw Error(ErrorParts{.what = "there is no option of this name",
+                             .where = where + ", field '" + item.key() + "'"});
+    }
+  }
+  check_option_ranges(options, where);
+}
+
+}  // namespace parallax

@@ -1,0 +1,65 @@
+// Looks places up from the environment and from where the program lies.
+#include "core/base/paths.h"
+
+#include <cstdlib>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "core/base/error.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path user_folder(const char* variable, const char* fallback) {
+  if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') {
+    return fs::path(value) / "parallax";
+  }
+  const char* home = std::getenv("HOME");
+  return fs::path(home != nullptr ? home : ".") / fallback / "parallax";
+}
+
+}  // namespace
+
+fs::path assets_folder() {
+  std::vector<fs::path> places;
+  if (const char* value = std::getenv("PARALLAX_ASSETS"); value != nullptr && *value != '\0') {
+    places.emplace_back(value);
+  } else {
+    std::error_code ignored;
+    const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+    places.push_back(program / ".." / "share" / "parallax" / "assets");
+    places.push_back(program / ".." / ".." / "assets");
+    places.emplace_back(PARALLAX_ASSETS_DIR);
+  }
+  std::string looked;
+  for (const fs::path& place : places) {
+    std::error_code ignored;
+    if (fs::is_directory(place, ignored)) {
+      return fs::canonical(place);
+    }
+    looked += (looked.empty() ? "" : ", ") + place.string();
+  }
+  throw Error(ErrorParts{.what = "the bundled assets were not found",
+                         .where = looked,
+                         .remedy = "Set PARALLAX_ASSETS to the project's folder 'assets'."});
+}
+
+fs::path user_models_folder() { return user_folder("XDG_DATA_HOME", ".local/share") / "models"; }
+
+fs::path user_cache_folder() { return user_folder("XDG_CACHE_HOME", ".cache"); }
+
+fs::path user_config_folder() { return user_folder("XDG_CONFIG_HOME", ".config"); }
+
+void create_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw Error(ErrorParts{.what = "the folder could not be made: " + error.message(),
+                           .where = folder.string()});
+  }
+}
+
+}  // namespace parallax

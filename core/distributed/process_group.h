@@ -1,0 +1,89 @@
+// Several processes, on one machine or many, through LibTorch's c10d: who is who, collective
+// operations, and gradients averaged while the backward pass still runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/torch.h"
+
+namespace c10d {
+class Store;
+}
+
+namespace parallax {
+
+// This process among its peers, as torchrun's environment variables tell it.
+struct RankInfo {
+  int rank = 0;
+  int world_size = 1;
+  int local_rank = 0;  // among the processes of this machine
+  std::string master_address;
+  int master_port = 0;
+  bool store_is_external = false;  // torchrun itself serves the store
+
+  bool alone() const { return world_size == 1; }
+};
+
+// Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT; without WORLD_SIZE (or with 1)
+// this process is alone. Throws UsageError naming a variable that is missing or makes no sense.
+RankInfo ranks_from_environment();
+
+// Another process of the group died or did not answer in time.
+class RankLostError : public Error {
+ public:
+  using Error::Error;
+};
+
+// The group of all ranks. Every operation is collective: all ranks call it in the same order. With
+// a single rank all of them do nothing.
+class RankGroup {
+ public:
+  // Connects: Gloo for CPU tensors and, in a build with CUDA, NCCL for CUDA tensors. Throws
+  // RankLostError when the others are not there within the time.
+  RankGroup(const RankInfo& info, double timeout_seconds);
+  ~RankGroup();
+  RankGroup(const RankGroup&) = delete;
+  RankGroup& operator=(const RankGroup&) = delete;
+
+  int rank() const { return info_.rank; }
+  int world_size() const { return info_.world_size; }
+  bool is_first() const { return info_.rank == 0; }
+
+  void barrier();
+  void broadcast_from_first(const std::vector<Tensor>& tensors);  // in place, any shapes
+  void sum(Tensor& tensor);                                       // in place, any shape
+  void maximum(Tensor& tensor);                                   // in place, any shape
+
+  // The key-value store that the ranks share; null where there is one rank.
+  c10d::Store* store();
+
+ private:
+  friend class GradientAverage;
+  struct Connection;
+  RankInfo info_;
+  std::unique_ptr<Connection> connection_;
+};
+
+// Averages gradients over the ranks, bucket by bucket, while the backward pass computes the next.
+class GradientAverage {
+ public:
+  // Every parameter must take part in every backward pass.
+  GradientAverage(const std::vector<Tensor>& parameters, RankGroup& ranks);
+  ~GradientAverage();
+  GradientAverage(const GradientAverage&) = delete;
+  GradientAverage& operator=(const GradientAverage&) = delete;
+
+  // Runs the backward pass of `loss`. With `last`, the gradients accumulated so far are averaged
+  // over all ranks on the way. Throws RankLostError.
+  void backward(const Tensor& loss, bool last);
+
+ private:
+  struct Buckets;
+  int world_size_;
+  std::unique_ptr<Buckets> buckets_;
+};
+
+}  // namespace parallax

@@ -1,0 +1,214 @@
+// Reads and writes image files with OpenCV, with its gaps filled: truncated files, orientation,
+// bit depths, noise on stderr.
+#include "core/image/image.h"
+
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+#include <cctype>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/image/exif.h"
+#include "core/image/gif_image.h"
+#include "core/image/image_format.h"
+#include "core/io/atomic_file.h"
+#include "core/io/input_file.h"
+
+namespace parallax {
+namespace {
+
+constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 30;
+constexpr int kJpegQuality = 95;
+
+std::string read_bytes(const std::filesystem::path& path) {
+  const InputFile file(path);
+  if (file.size() == 0) {
+    throw Error({.what = "the image file is empty", .where = file.name()});
+  }
+  if (file.size() > kLargestFile) {
+    throw Error({.what = "the image file is too large",
+                 .where = file.name(),
+                 .expected = c10::str("at most ", kLargestFile, " bytes")});
+  }
+  return file.read(0, file.size());
+}
+
+cv::Mat decode(const std::string& bytes, const std::string& where) {
+  std::string reason = "it is damaged";
+  try {
+    const cv::Mat buffer(
+        1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
+    cv::Mat image = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
+    if (!image.empty()) {
+      return image;
+    }
+  } catch (const cv::Exception& error) {
+    reason = error.err;
+  }
+  throw Error({.what = c10::str("the image cannot be decoded: ", reason), .where = where});
+}
+
+cv::Mat to_8_bit(const cv::Mat& image, const std::string& where) {
+  cv::Mat result;
+  switch (image.depth()) {
+    case CV_8U:
+      return image;
+    case CV_16U:
+      image.convertTo(result, CV_8U, 1.0 / 257);  // 65535 → 255, rounded
+      return result;
+    default:
+      throw Error({.what = "the image's pixels are not supported",
+                   .where = where,
+                   .expected = "8 or 16 bits a channel",
+                   .got = cv::typeToString(image.type()),
+                   .remedy = "Convert the image to an 8-bit PNG."});
+  }
+}
+
+// From OpenCV's channel order.
+cv::Mat to_rgb(const cv::Mat& image, const std::string& where) {
+  cv::Mat result;
+  switch (image.channels()) {
+    case 1:
+      cv::cvtColor(image, result, cv::COLOR_GRAY2RGB);
+      return result;
+    case 3:
+      cv::cvtColor(image, result, cv::COLOR_BGR2RGB);
+      return result;
+    case 4:
+      cv::cvtColor(image, result, cv::COLOR_BGRA2RGBA);
+      return result;
+    default:
+      throw Error({.what = "the image has an unsupported number of channels",
+                   .where = where,
+                   .expected = "1, 3 or 4",
+                   .got = std::to_string(image.channels())});
+  }
+}
+
+// Makes upright what EXIF says is mirrored (even numbers but 6 and 8), turned, or both.
+cv::Mat upright(cv::Mat image, int orientation) {
+  if (orientation >= 5) {  // rows and columns are exchanged
+    cv::transpose(image, image);
+  }
+  const bool flip_columns =
+      orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  const bool flip_rows =
+      orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  if (flip_columns) {
+    cv::flip(image, image, 1);
+  }
+  if (flip_rows) {
+    cv::flip(image, image, 0);
+  }
+  return image;
+}
+
+cv::Mat to_opencv_order(const cv::Mat& image) {
+  cv::Mat result;
+  switch (image.channels()) {
+    case 3:
+      cv::cvtColor(image, result, cv::COLOR_RGB2BGR);
+      return result;
+    case 4:
+      cv::cvtColor(image, result, cv::COLOR_RGBA2BGRA);
+      return result;
+    default:
+      return image;
+  }
+}
+
+std::string lower_extension(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return extension;
+}
+
+}  // namespace
+
+cv::Mat read_image(const std::filesystem::path& path) {
+  const std::string bytes = read_bytes(path);
+  const std::string where = path.string();
+  const auto format = image_format(bytes);
+  if (!format) {
+    throw Error({.what = "this is not an image that Parallax can read",
+                 .where = where,
+                 .expected = "a PNG, JPEG, WebP, BMP, TIFF, GIF or PNM file",
+                 .remedy = "Convert it to PNG."});
+  }
+  check_image_complete(bytes, *format, where);
+  if (*format == ImageFormat::kGif) {
+    return decode_gif(bytes, where);
+  }
+  const cv::Mat decoded =
+      decode(*format == ImageFormat::kPng ? essential_png(bytes) : bytes, where);
+  return upright(to_rgb(to_8_bit(decoded, where), where), exif_orientation(bytes));
+}
+
+void write_image(const std::filesystem::path& path, const cv::Mat& image) {
+  const int type = image.type();
+  if (image.empty() || (type != CV_8UC1 && type != CV_8UC3 && type != CV_8UC4)) {
+    throw Error({.what = "cannot write this image",
+                 .where = path.string(),
+                 .expected = "8-bit pixels in 1, 3 or 4 channels",
+                 .got = image.empty() ? "no pixels" : cv::typeToString(type)});
+  }
+  const std::string extension = lower_extension(path);
+  const bool jpeg = extension == ".jpg" || extension == ".jpeg";
+  if (!jpeg && extension != ".png") {
+    throw Error({.what = "cannot write this kind of image",
+                 .where = path.string(),
+                 .expected = "a name that ends in .png, .jpg or .jpeg",
+                 .got = extension.empty() ? "no extension" : extension});
+  }
+  if (jpeg && type == CV_8UC4) {
+    throw Error({.what = "JPEG cannot hold transparency",
+                 .where = path.string(),
+                 .remedy = "Write a PNG, or composite the image on a background first."});
+  }
+  std::vector<std::uint8_t> encoded;
+  try {
+    const std::vector<int> options =
+        jpeg ? std::vector<int>{cv::IMWRITE_JPEG_QUALITY, kJpegQuality} : std::vector<int>{};
+    cv::imencode(extension, to_opencv_order(image), encoded, options);
+  } catch (const cv::Exception& error) {
+    throw Error(
+        {.what = c10::str("the image cannot be encoded: ", error.err), .where = path.string()});
+  }
+  write_file_atomically(path, {reinterpret_cast<const char*>(encoded.data()), encoded.size()});
+}
+
+// NOLINTNEXTLINE(performance-unnecessary-value-param): three bytes
+cv::Mat composite_on(const cv::Mat& image, cv::Vec3b background) {
+  if (image.type() == CV_8UC3) {
+    return image;
+  }
+  if (image.type() != CV_8UC4 || image.empty()) {
+    throw Error({.what = "cannot composite this image",
+                 .expected = "8-bit RGB or RGBA",
+                 .got = image.empty() ? "no pixels" : cv::typeToString(image.type())});
+  }
+  cv::Mat result(image.size(), CV_8UC3);
+  std::transform(image.begin<cv::Vec4b>(),
+                 image.end<cv::Vec4b>(),
+                 result.begin<cv::Vec3b>(),
+                 [background](const cv::Vec4b& pixel) {
+                   cv::Vec3b mixed;
+                   for (int c = 0; c < 3; ++c) {
+                     // PIL's rounded division by 255
+                     const int sum = background[c] * (255 - pixel[3]) + pixel[c] * pixel[3] + 128;
+                     mixed[c] = static_cast<std::uint8_t>(((sum >> 8) + sum) >> 8);
+                   }
+                   return mixed;
+                 });
+  return result;
+}
+
+}  // namespace parallax

@@ -1,0 +1,16 @@
+// The safetensors format: an 8-byte header length, a JSON header, then the tensors' bytes.
+#pragma once
+
+#include "core/io/checkpoint.h"
+#include "core/io/input_file.h"
+
+namespace parallax {
+
+// Whether the first bytes could be a safetensors file's (the header is a JSON object).
+bool looks_like_safetensors(const InputFile& file);
+
+// Reads each tensor's bytes straight into its memory. Every claim of the header is checked before
+// anything is allocated for it. Throws Error naming the file and the tensor.
+Checkpoint load_safetensors(const InputFile& file);
+
+}  // namespace parallax

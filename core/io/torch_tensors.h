@@ -1,0 +1,41 @@
+// Turns the tensors that a PyTorch pickle describes into tensors.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/torch.h"
+#include "core/io/pickle_value.h"
+#include "core/io/zip_archive.h"
+
+namespace parallax {
+
+// Reads storages on demand, each once. A tensor that is its whole storage shares its memory, so
+// tied weights stay tied; other views are copied.
+class TorchTensorReader {
+ public:
+  // `root` is the archive's folder, "archive" by default. The archive must outlive the reader.
+  TorchTensorReader(const ZipArchive& archive, std::string root);
+
+  // `value` is of kind kTensor. Throws Error at `where` when its parts do not fit together.
+  Tensor read(const PickleValue& value, const std::string& where);  // contiguous, on the CPU
+
+ private:
+  struct View {
+    std::int64_t offset = 0;
+    std::vector<std::int64_t> shape;
+    std::vector<std::int64_t> strides;
+  };
+
+  static View parse_view(const std::vector<PickleValue*>& arguments, const std::string& where);
+  const Tensor& storage(const PickleValue& value, const std::string& where);  // [elements]
+  void charge(std::uint64_t bytes, const std::string& where);
+
+  const ZipArchive& archive_;
+  std::string root_;
+  std::map<std::string, Tensor> storages_;  // by the archive's key
+  std::uint64_t copied_bytes_ = 0;
+};
+
+}  // namespace parallax

@@ -1,0 +1,49 @@
+// The table of contents of a zip archive whose entries are stored uncompressed, as torch.save
+// writes it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "core/io/input_file.h"
+
+namespace parallax {
+
+// Whether the file begins like a zip archive.
+bool looks_like_zip(const InputFile& file);
+
+struct ZipEntry {
+  std::uint64_t header = 0;  // offset of the local header
+  std::uint64_t size = 0;    // of the data
+  std::uint64_t limit = 0;   // where the next entry, or the central directory, begins
+  bool stored = true;        // neither compressed nor encrypted
+};
+
+// Understands ZIP64. Checksums are not verified: torch.save can be told not to write them.
+class ZipArchive {
+ public:
+  // Reads the central directory. Throws Error when it is damaged or entries overlap. `file` must
+  // outlive the archive.
+  explicit ZipArchive(const InputFile& file);
+
+  const InputFile& file() const { return file_; }
+  const std::map<std::string, ZipEntry>& entries() const { return entries_; }
+  bool contains(const std::string& name) const { return entries_.contains(name); }
+
+  // The size of the entry's data. Throws Error if there is no such entry.
+  std::uint64_t size(const std::string& name) const { return entry(name).size; }
+  // Reads the first `count` bytes of the entry, at most its size.
+  void read(const std::string& name, void* destination, std::uint64_t count) const;
+  std::string read(const std::string& name) const;
+
+ private:
+  const ZipEntry& entry(const std::string& name) const;
+  void add_entries(const std::string& directory, std::uint64_t count);
+  void limit_entries(std::uint64_t directory_offset);
+
+  const InputFile& file_;
+  std::map<std::string, ZipEntry> entries_;
+};
+
+}  // namespace parallax

@@ -1,0 +1,110 @@
+// What the autograd functions around kernels share.
+#pragma once
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "core/base/error.h"
+#include "core/base/torch.h"
+#include "core/ops/common/dispatch.h"
+#include "core/ops/elementwise/kernels.h"
+
+namespace parallax::fused {
+
+using kernels::Compute;
+using kernels::ElementwiseKernels;
+using kernels::ElementwiseTables;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// The one of an instruction set's tables that is in use.
+template <class Tables>
+const Tables& for_this_path(const Tables& portable, const Tables& avx2, const Tables& avx512) {
+  switch (kernel_path()) {
+    case KernelPath::kAvx512:
+      return avx512;
+    case KernelPath::kAvx2:
+      return avx2;
+    default:
+      return portable;
+  }
+}
+
+template <class S, class Tables>
+const auto& table_of(const Tables& tables) {
+  if constexpr (std::is_same_v<S, double>) {
+    return tables.f64;
+  } else if constexpr (std::is_same_v<S, float>) {
+    return tables.f32;
+  } else {
+    return tables.bf16;
+  }
+}
+
+template <class S>
+const ElementwiseKernels<S>& table() {
+  return table_of<S>(for_this_path(
+      kernels::kElementwisePortable, kernels::kElementwiseAvx2, kernels::kElementwiseAvx512));
+}
+
+// Calls f with a number of the tensor's storage type.
+template <class F>
+void with_storage(const Tensor& tensor, F&& f) {
+  switch (tensor.scalar_type()) {
+    case torch::kFloat64:
+      return f(double{});
+    case torch::kBFloat16:
+      return f(kernels::BFloat16Bits{});
+    default:
+      return f(float{});
+  }
+}
+
+inline torch::Dtype compute_dtype(const Tensor& tensor) {
+  return tensor.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+}
+
+template <class S>
+S* data(const Tensor& tensor) {
+  return tensor.defined() ? static_cast<S*>(tensor.data_ptr()) : nullptr;
+}
+
+// Autograd functions take tensors that may be missing as optional ones.
+using MaybeTensor = std::optional<Tensor>;
+
+inline MaybeTensor maybe(const Tensor& tensor) {
+  return tensor.defined() ? MaybeTensor(tensor) : std::nullopt;
+}
+
+// The tensor in the type that arithmetic on `like` is done in; undefined stays undefined.
+inline Tensor as_compute(const Tensor& tensor, const Tensor& like) {
+  return tensor.defined() ? tensor.detach().to(compute_dtype(like)).contiguous() : Tensor();
+}
+
+inline bool records_graph(std::initializer_list<Tensor> tensors) {
+  return torch::GradMode::is_enabled() &&
+         std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) {
+           return t.defined() && t.requires_grad();
+         });
+}
+
+// For the backward passes of what can be differentiated once: with a graph asked for, they would
+// silently leave out terms of the second derivative.
+inline void refuse_second_derivative() {
+  if (torch::GradMode::is_enabled()) {
+    throw Error(ErrorParts{.what = "fused operators can be differentiated once",
+                           .remedy = "PARALLAX_KERNELS=reference has second derivatives."});
+  }
+}
+
+inline Tensor contiguous_or_zeros(const Tensor& gradient, const Tensor& like) {
+  return gradient.defined() ? gradient.contiguous() : torch::zeros_like(like);
+}
+
+inline Tensor as_compute(const MaybeTensor& tensor, const Tensor& like) {
+  return as_compute(tensor.value_or(Tensor()), like);
+}
+
+}  // namespace parallax::fused

@@ -1,0 +1,71 @@
+// Scalar functions that the compiler can vectorise, for the kernel sources alone. To be included
+// inside a namespace of the instruction set, after core/ops/elementwise/kernels.h.
+
+PARALLAX_DEVICE inline float load(float x) { return x; }
+PARALLAX_DEVICE inline double load(double x) { return x; }
+PARALLAX_DEVICE inline float load(BFloat16Bits x) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(x.bits) << 16U);
+}
+
+PARALLAX_DEVICE inline void store(float value, float& x) { x = value; }
+PARALLAX_DEVICE inline void store(double value, double& x) { x = value; }
+PARALLAX_DEVICE inline void store(float value, BFloat16Bits& x) {  // round to nearest, ties to even
+  const auto bits = __builtin_bit_cast(std::uint32_t, value);
+  const std::uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U;
+  const std::uint32_t quiet_nan = (bits >> 16U) | 0x40U;
+  x.bits = static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet_nan : rounded);
+}
+
+// eˣ to within 1.5 units in the last place: 2ⁿ · e^r with |r| ≤ ln 2 / 2, e^r by its Taylor series.
+PARALLAX_DEVICE inline float exponential(float x) {
+  constexpr float kLog2E = 1.44269504F;
+  constexpr float kLn2High = 0.693359375F;  // few bits, so that n · kLn2High is exact
+  constexpr float kLn2Low = -2.12194440e-4F;
+  constexpr float kRound = 12582912.0F;  // 1.5 · 2²³: adding it rounds to whole numbers
+  x = x < -87.3F ? -87.3F : x;
+  x = x > 88.3F ? 88.3F : x;
+  const float n = (x * kLog2E + kRound) - kRound;
+  const float r = (x - n * kLn2High) - n * kLn2Low;
+  float p = 1.0F / 5040;
+  p = p * r + 1.0F / 720;
+  p = p * r + 1.0F / 120;
+  p = p * r + 1.0F / 24;
+  p = p * r + 1.0F / 6;
+  p = p * r + 0.5F;
+  p = p * r + 1.0F;
+  p = p * r + 1.0F;
+  const auto power = static_cast<std::uint32_t>(static_cast<std::int32_t>(n) + 127) << 23U;
+  return p * __builtin_bit_cast(float, power);
+}
+
+#ifdef __CUDACC__
+PARALLAX_DEVICE inline double exponential(double x) { return ::exp(x); }
+PARALLAX_DEVICE inline float square_root(float x) { return ::sqrtf(x); }
+PARALLAX_DEVICE inline double square_root(double x) { return ::sqrt(x); }
+#else
+inline double exponential(double x) { return __builtin_exp(x); }
+inline float square_root(float x) { return __builtin_sqrtf(x); }
+inline double square_root(double x) { return __builtin_sqrt(x); }
+#endif
+
+template <class C>
+PARALLAX_DEVICE inline C sigmoid(C x) {
+  return 1 / (1 + exponential(-x));
+}
+
+template <class C>
+PARALLAX_DEVICE inline C silu(C x) {
+  return x * sigmoid(x);
+}
+
+// silu''(x), sigma = sigmoid(x).
+template <class C>
+PARALLAX_DEVICE inline C silu_curvature(C x, C sigma) {
+  return sigma * (1 - sigma) * (2 + x * (1 - 2 * sigma));
+}
+
+// silu'(x), sigma = sigmoid(x).
+template <class C>
+PARALLAX_DEVICE inline C silu_slope(C x, C sigma) {
+  return sigma * (1 + x * (1 - sigma));
+}

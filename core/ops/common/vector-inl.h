@@ -1,0 +1,50 @@
+// Registers of numbers, for kernel sources that say how wide a register is (kRegisterBytes). To be
+// included inside a namespace of the instruction set.
+#include "core/ops/common/math-inl.h"
+
+// `bytes` of T in a row. What follows takes a register of numbers for V, or one number where
+// columns are left over.
+template <class T, std::size_t bytes>
+struct VectorOf {
+  typedef T Type __attribute__((vector_size(bytes)));
+};
+
+template <class C>
+using Register = typename VectorOf<C, kRegisterBytes>::Type;
+
+template <class C>
+inline constexpr std::int64_t kLanesOf = kRegisterBytes / sizeof(C);
+
+template <class V, class S>
+inline V load_lanes(const S* p) {
+  V lanes;
+  if constexpr (sizeof(V) == sizeof(Compute<S>)) {
+    lanes = load(*p);
+  } else if constexpr (sizeof(S) == sizeof(Compute<S>)) {
+    __builtin_memcpy(&lanes, p, sizeof(V));
+  } else {
+    typename VectorOf<std::uint16_t, sizeof(V) / 2>::Type bits;
+    __builtin_memcpy(&bits, p, sizeof(bits));
+    using Words = typename VectorOf<std::uint32_t, sizeof(V)>::Type;
+    lanes = __builtin_bit_cast(V, __builtin_convertvector(bits, Words) << 16);
+  }
+  return lanes;
+}
+
+template <class V, class S>
+inline void store_lanes(const V& lanes, S* p) {
+  if constexpr (sizeof(V) == sizeof(Compute<S>)) {
+    store(lanes, *p);
+  } else if constexpr (sizeof(S) == sizeof(Compute<S>)) {
+    __builtin_memcpy(p, &lanes, sizeof(V));
+  } else {  // as store() rounds a number
+    using Words = typename VectorOf<std::uint32_t, sizeof(V)>::Type;
+    const Words bits = __builtin_bit_cast(Words, lanes);
+    const Words rounded = (bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U;
+    const Words quiet_nan = (bits >> 16U) | 0x40U;
+    const Words kept = (bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet_nan : rounded;
+    using Halves = typename VectorOf<std::uint16_t, sizeof(V) / 2>::Type;
+    const Halves halves = __builtin_convertvector(kept, Halves);
+    __builtin_memcpy(p, &halves, sizeof(halves));
+  }
+}

@@ -1,0 +1,110 @@
+// The kernels' entry points on the GPU, for float32 and bfloat16.
+#include "core/ops/cuda/launch.h"
+
+#include <cuda_runtime.h>
+
+#include <string>
+
+#include "core/base/error.h"
+#include "core/ops/cuda/kernels.h"
+
+namespace parallax::cuda {
+namespace {
+
+// One entry point for each body: the GPU's threads build their block and run it.
+#define PARALLAX_ENTRY_POINT(body)                                       \
+  struct body##_entry {                                                  \
+    template <class Arguments>                                           \
+    __device__ static void run(DeviceBlock& block, const Arguments& k) { \
+      body(block, k);                                                    \
+    }                                                                    \
+  };
+PARALLAX_ENTRY_POINT(swiglu)
+PARALLAX_ENTRY_POINT(swiglu_backward)
+PARALLAX_ENTRY_POINT(inner_gradients)
+PARALLAX_ENTRY_POINT(inner_gradients_backward)
+PARALLAX_ENTRY_POINT(linear_scan)
+PARALLAX_ENTRY_POINT(column_norm)
+PARALLAX_ENTRY_POINT(linear_attention)
+#undef PARALLAX_ENTRY_POINT
+
+template <class Body, class Arguments>
+__global__ void __launch_bounds__(kThreads) enter(const Arguments k) {
+  extern __shared__ __align__(kSharedAlignment) char shared[];
+  DeviceBlock block(shared);
+  Body::run(block, k);
+}
+
+void check(cudaError_t status, const char* what) {
+  if (status != cudaSuccess) {
+    throw Error(
+        ErrorParts{.what = std::string("CUDA refused ") + what, .got = cudaGetErrorString(status)});
+  }
+}
+
+template <class Body, class Arguments>
+void launch(const Arguments& k, const Grid& grid, void* stream) {
+  if (grid.blocks == 0) {
+    return;
+  }
+  // More than 48 KiB of shared memory must be asked for.
+  check(cudaFuncSetAttribute(enter<Body, Arguments>,
+                             cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(grid.shared_bytes)),
+        "a kernel's shared memory");
+  enter<Body><<<static_cast<unsigned>(grid.blocks),
+                static_cast<unsigned>(grid.threads),
+                grid.shared_bytes,
+                static_cast<cudaStream_t>(stream)>>>(k);
+  check(cudaGetLastError(), "a kernel");
+}
+
+}  // namespace
+
+template <class S>
+void launch_swiglu(const kernels::SwiGlu<S>& k, std::int64_t rows, void* stream) {
+  launch<swiglu_entry>(k, row_grid(rows), stream);
+}
+
+template <class S>
+void launch_swiglu_backward(const kernels::SwiGlu<S>& k, std::int64_t rows, void* stream) {
+  launch<swiglu_backward_entry>(k, row_grid(rows, 1), stream);
+}
+
+template <class S>
+void launch_inner_gradients(const kernels::InnerGradients<S>& k, std::int64_t rows, void* stream) {
+  launch<inner_gradients_entry>(k, row_grid(rows), stream);
+}
+
+template <class S>
+void launch_inner_gradients_backward(const kernels::InnerGradients<S>& k,
+                                     std::int64_t rows,
+                                     void* stream) {
+  launch<inner_gradients_backward_entry>(k, row_grid(rows, 3), stream);
+}
+
+void launch_linear_scan(const LinearScan& k, void* stream) {
+  launch<linear_scan_entry>(k, scan_grid(k), stream);
+}
+
+void launch_column_norm(const ColumnNorm& k, void* stream) {
+  launch<column_norm_entry>(k, column_norm_grid(k), stream);
+}
+
+template <class S>
+void launch_linear_attention(const LinearAttention<S>& k, void* stream) {
+  launch<linear_attention_entry>(k, linear_attention_grid(k), stream);
+}
+
+#define PARALLAX_INSTANTIATE(S)                                                                    \
+  template void launch_swiglu<S>(const kernels::SwiGlu<S>&, std::int64_t, void*);                  \
+  template void launch_swiglu_backward<S>(const kernels::SwiGlu<S>&, std::int64_t, void*);         \
+  template void launch_inner_gradients<S>(const kernels::InnerGradients<S>&, std::int64_t, void*); \
+  template void launch_inner_gradients_backward<S>(                                                \
+      const kernels::InnerGradients<S>&, std::int64_t, void*);                                     \
+  template void launch_linear_attention<S>(const LinearAttention<S>&, void*);
+PARALLAX_INSTANTIATE(float)
+PARALLAX_INSTANTIATE(kernels::BFloat16Bits)
+#undef PARALLAX_INSTANTIATE
+
+}  // namespace parallax::cuda

@@ -1,0 +1,54 @@
+// Depthwise 3×3 convolution of pictures whose channels lie next to each other, and its gradient
+// with respect to the kernel; compiled once for each instruction set, as elementwise.h says.
+#pragma once
+
+#include "core/ops/elementwise/kernels.h"
+
+namespace parallax::kernels {
+
+inline constexpr int kTaps = 9;  // of a 3×3 kernel, row by row
+
+// Row r of `to` meets rows r + offset − 1 … r + offset + 1 of `from`; what lies outside is zero.
+// Numbers between neighbours in memory are the strides; channels are next to each other.
+template <class S>
+struct Depthwise {
+  std::int64_t images = 0;
+  std::int64_t from_rows = 0;
+  std::int64_t to_rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t channels = 0;
+  std::int64_t offset = 0;
+  const S* from = nullptr;       // [images, from_rows, cols, channels]
+  std::int64_t from_stride = 0;  // from a column to the next; rows follow each other
+  std::int64_t from_image_stride = 0;
+  // convolution: to = Σ_tap weight[tap] ⊙ shifted from + bias
+  const Compute<S>* weight = nullptr;    // [taps, channels] of each image
+  std::int64_t weight_image_stride = 0;  // 0: one kernel for all images
+  const Compute<S>* bias = nullptr;      // [channels] or null
+  S* to = nullptr;                       // [images, to_rows, cols, channels], dense
+  // correlation: sums[tap] = Σ over pixels of values ⊙ shifted from
+  const S* values = nullptr;  // [images, to_rows, cols, channels]
+  std::int64_t values_stride = 0;
+  std::int64_t values_image_stride = 0;
+  Compute<S>* sums = nullptr;  // [images, taps, channels]
+};
+
+template <class S>
+struct DepthwiseKernels {
+  // Over rows [begin, end) of all images' rows of `to`.
+  void (*convolve)(const Depthwise<S>&, std::int64_t begin, std::int64_t end);
+  // Over images [begin, end).
+  void (*correlate)(const Depthwise<S>&, std::int64_t begin, std::int64_t end);
+};
+
+struct DepthwiseTables {
+  DepthwiseKernels<float> f32;
+  DepthwiseKernels<double> f64;
+  DepthwiseKernels<BFloat16Bits> bf16;
+};
+
+extern const DepthwiseTables kDepthwisePortable;
+extern const DepthwiseTables kDepthwiseAvx2;
+extern const DepthwiseTables kDepthwiseAvx512;
+
+}  // namespace parallax::kernels

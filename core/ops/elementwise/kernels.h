@@ -1,0 +1,169 @@
+// Element-wise kernels on raw rows, compiled once for each instruction set. Sources that are
+// compiled with wider instructions than the rest of the program include nothing else, so that no
+// inline function of a library ends up in a form that an older processor cannot run.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/ops/common/device.h"
+
+namespace parallax::kernels {
+
+// A bfloat16 number as it lies in memory.
+struct BFloat16Bits {
+  std::uint16_t bits;
+};
+
+// What arithmetic on stored numbers is done in.
+template <class S>
+struct ComputeOf {
+  using Type = float;
+};
+template <>
+struct ComputeOf<double> {
+  using Type = double;
+};
+template <class S>
+using Compute = typename ComputeOf<S>::Type;
+
+// What happens to a head's row on its way out of a packed projection.
+enum class HeadMode {
+  kCopy,      // x
+  kSilu,      // silu(x)
+  kSiluUnit,  // silu(x) / (‖silu(x)‖ + eps)
+  kRmsNorm,   // x / √(mean x² + eps) ⊙ weight
+  kRotate,    // neighbouring pairs of x turned by the token's angles
+};
+
+inline constexpr int kMaxParts = 3;
+
+// Where a head's token lies in a part: the batch first, [batch, heads, tokens, width], or the
+// heads, [heads, batch, tokens, width].
+struct PartLayout {
+  std::int64_t tokens = 0;  // of one batch element
+  std::int64_t heads = 0;
+  std::int64_t width = 0;
+  std::int64_t batch_stride = 0;
+  std::int64_t head_stride = 0;
+};
+
+// packed [batch · tokens, parts · heads · width], rows packed_stride apart ↔ the parts.
+template <class S>
+struct SplitHeads {
+  PartLayout layout;
+  int parts = 0;
+  std::int64_t packed_stride = 0;
+  HeadMode mode[kMaxParts] = {};
+  Compute<S> eps = 0;
+  const Compute<S>* weight[kMaxParts] = {};  // [width] for kRmsNorm
+  const Compute<S>* rotations = nullptr;  // [tokens, heads · width / 2, 2] for kRotate: cos, sin
+  const S* packed = nullptr;
+  S* part[kMaxParts] = {};                 // forward: outputs
+  const S* part_gradient[kMaxParts] = {};  // backward: null where no gradient came
+  S* packed_gradient = nullptr;            // dense
+};
+
+// parted [batch · heads, tokens, width] → merged [batch · tokens, heads · width], RMS-normalised.
+template <class S>
+struct MergeHeads {
+  PartLayout layout;
+  Compute<S> eps = 0;
+  const Compute<S>* weight = nullptr;  // [width]
+  const S* parted = nullptr;
+  S* merged = nullptr;
+  const S* merged_gradient = nullptr;
+  S* parted_gradient = nullptr;
+};
+
+// h = silu(a) ⊙ m, rows scaled by a rate; all [rows, width].
+template <class S>
+struct SwiGlu {
+  std::int64_t width = 0;
+  const S* a = nullptr;
+  const S* m = nullptr;
+  const Compute<S>* rate = nullptr;  // [rows]; null: 1
+  S* h = nullptr;
+  const S* h_gradient = nullptr;
+  S* a_gradient = nullptr;
+  S* m_gradient = nullptr;
+  Compute<S>* rate_gradient = nullptr;  // [rows]; null where there is no rate
+};
+
+// The backward pass of the inner net f(k) = (silu(a) ⊙ m) W1 with its own gradient on top; all
+// [rows, width], rates [rows] or null.
+template <class S>
+struct InnerGradients {
+  std::int64_t width = 0;
+  const S* a = nullptr;
+  const S* m = nullptr;
+  const S* dh = nullptr;
+  const Compute<S>* lr0 = nullptr;
+  const Compute<S>* lr1 = nullptr;
+  const Compute<S>* lr2 = nullptr;
+  S* h = nullptr;   // silu(a) ⊙ m · lr1
+  S* da = nullptr;  // dh ⊙ m ⊙ silu'(a) · lr0
+  S* dm = nullptr;  // dh ⊙ silu(a) · lr2
+  const S* h_gradient = nullptr;
+  const S* da_gradient = nullptr;
+  const S* dm_gradient = nullptr;
+  S* a_gradient = nullptr;
+  S* m_gradient = nullptr;
+  S* dh_gradient = nullptr;
+  Compute<S>* lr0_gradient = nullptr;
+  Compute<S>* lr1_gradient = nullptr;
+  Compute<S>* lr2_gradient = nullptr;
+};
+
+// w = main + sign · step, and its columns scaled to the given norms: w / (‖w‖ + eps) · norm; of
+// matrices [count, rows, cols].
+template <class T>
+struct AddStep {
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  const T* main = nullptr;
+  const T* step = nullptr;  // null: 0
+  T sign = 1;
+  const T* norms = nullptr;  // [count, cols]
+  T eps = 0;
+  T smallest_square = 0;  // of a norm
+  T* sum = nullptr;       // w; may be the same memory as `weight`
+  T* weight = nullptr;
+};
+
+inline constexpr std::int64_t kColumnBlock = 256;  // of AddStep: what one thread has at a time
+
+// Kernels over rows [begin, end): tokens of the whole batch for the head kernels. `scratch` has 2 ·
+// width numbers. Weight gradients are added to, [parts, width].
+template <class S>
+struct ElementwiseKernels {
+  void (*split_heads)(const SplitHeads<S>&, std::int64_t begin, std::int64_t end);
+  void (*split_heads_backward)(const SplitHeads<S>&,
+                               std::int64_t begin,
+                               std::int64_t end,
+                               Compute<S>* scratch,
+                               Compute<S>* weight_gradient);
+  void (*merge_heads)(const MergeHeads<S>&, std::int64_t begin, std::int64_t end);
+  void (*merge_heads_backward)(const MergeHeads<S>&,
+                               std::int64_t begin,
+                               std::int64_t end,
+                               Compute<S>* weight_gradient);
+  void (*swiglu)(const SwiGlu<S>&, std::int64_t begin, std::int64_t end);
+  void (*swiglu_backward)(const SwiGlu<S>&, std::int64_t begin, std::int64_t end);
+  void (*inner_gradients)(const InnerGradients<S>&, std::int64_t begin, std::int64_t end);
+  void (*inner_gradients_backward)(const InnerGradients<S>&, std::int64_t begin, std::int64_t end);
+  // Over blocks of kColumnBlock columns, those of each matrix after the other.
+  void (*add_step)(const AddStep<Compute<S>>&, std::int64_t begin, std::int64_t end);
+};
+
+struct ElementwiseTables {
+  ElementwiseKernels<float> f32;
+  ElementwiseKernels<double> f64;
+  ElementwiseKernels<BFloat16Bits> bf16;
+};
+
+extern const ElementwiseTables kElementwisePortable;
+extern const ElementwiseTables kElementwiseAvx2;
+extern const ElementwiseTables kElementwiseAvx512;
+
+}  // namespace parallax::kernels

@@ -1,0 +1,332 @@
+// Splitting and merging heads: autograd around the kernels, and the same in LibTorch operations.
+#include "core/base/error.h"
+#include "core/ops/common/autograd_support.h"
+#include "core/ops/common/parallel_for.h"
+#include "core/ops/elementwise/fused.h"
+
+namespace parallax {
+namespace {
+
+using fused::as_compute;
+using fused::AutogradContext;
+using fused::Compute;
+using fused::compute_dtype;
+using fused::data;
+using fused::for_rows;
+using fused::maybe;
+using fused::MaybeTensor;
+using fused::records_graph;
+using fused::refuse_second_derivative;
+using fused::table;
+using fused::variable_list;
+using fused::with_storage;
+
+kernels::PartLayout part_layout(const Tensor& rows,  // [B, L, parts·heads·D]
+                                int64_t heads,
+                                int64_t parts,
+                                bool heads_first) {
+  const int64_t width = rows.size(2) / (parts * heads);
+  const int64_t head = rows.size(1) * width;
+  return {.tokens = rows.size(1),
+          .heads = heads,
+          .width = width,
+          .batch_stride = heads_first ? head : heads * head,
+          .head_stride = heads_first ? rows.size(0) * head : head};
+}
+
+// Rows of one batch element follow on those before it, each dense.
+bool rows_follow_on(const Tensor& packed) {
+  return packed.stride(2) == 1 && packed.stride(1) >= packed.size(2) &&
+         packed.stride(0) == packed.size(1) * packed.stride(1);
+}
+
+template <class S>
+kernels::SplitHeads<S> split_arguments(const Tensor& packed,
+                                       const HeadSplit& split,
+                                       const variable_list& weights) {
+  const auto parts = static_cast<int64_t>(split.modes.size());
+  kernels::SplitHeads<S> arguments{
+      .layout = part_layout(packed, split.heads, parts, split.heads_first),
+      .parts = static_cast<int>(parts),
+      .packed_stride = packed.stride(1),
+      .eps = static_cast<Compute<S>>(split.eps),
+      .rotations = data<Compute<S>>(split.rotations),
+      .packed = data<S>(packed)};
+  for (size_t i = 0; i < split.modes.size(); ++i) {
+    arguments.mode[i] = split.modes[i];
+    arguments.weight[i] = i < weights.size() ? data<Compute<S>>(weights[i]) : nullptr;
+  }
+  return arguments;
+}
+
+variable_list split_heads_forward(const Tensor& packed,
+                                  const HeadSplit& split,
+                                  const variable_list& weights) {  // in compute dtype
+  const auto count = static_cast<int64_t>(split.modes.size());
+  const int64_t width = packed.size(2) / (count * split.heads);
+  variable_list parts;
+  for (int64_t i = 0; i < count; ++i) {
+    parts.push_back(
+        torch::empty({packed.size(0) * split.heads, packed.size(1), width}, packed.options()));
+  }
+  with_storage(packed, [&](auto storage) {
+    using S = decltype(storage);
+    auto arguments = split_arguments<S>(packed, split, weights);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      arguments.part[i] = data<S>(parts[i]);
+    }
+    for_rows(packed.size(0) * packed.size(1), packed.size(2), [&](int64_t begin, int64_t end) {
+      table<S>().split_heads(arguments, begin, end);
+    });
+  });
+  return parts;
+}
+
+struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
+  static variable_list forward(AutogradContext* context,
+                               const Tensor& packed,
+                               const HeadSplit& split,
+                               const MaybeTensor& weight0,
+                               const MaybeTensor& weight1,
+                               const MaybeTensor& weight2) {
+    const variable_list weights = {
+        as_compute(weight0, packed), as_compute(weight1, packed), as_compute(weight2, packed)};
+    context->save_for_backward({packed, split.rotations, weights[0], weights[1], weights[2]});
+    context->saved_data["heads"] = split.heads;
+    context->saved_data["eps"] = split.eps;
+    context->saved_data["heads_first"] = split.heads_first;
+    std::vector<int64_t> modes;
+    for (const HeadMode mode : split.modes) {
+      modes.push_back(static_cast<int64_t>(mode));
+    }
+    context->saved_data["modes"] = modes;
+    context->set_materialize_grads(false);
+    return split_heads_forward(packed, split, weights);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
+    const variable_list saved = context->get_saved_variables();
+    HeadSplit split{.heads = context->saved_data["heads"].toInt(),
+                    .eps = context->saved_data["eps"].toDouble(),
+                    .rotations = saved[1],
+                    .heads_first = context->saved_data["heads_first"].toBool()};
+    for (const int64_t mode : context->saved_data["modes"].toIntVector()) {
+      split.modes.push_back(static_cast<HeadMode>(mode));
+    }
+    const Tensor& packed = saved[0];
+    const variable_list weights(saved.begin() + 2, saved.end());
+    const Tensor packed_gradient = torch::empty(packed.sizes(), packed.options());
+    const int64_t width = packed.size(2) / (static_cast<int64_t>(split.modes.size()) * split.heads);
+    const Tensor weight_gradients = torch::zeros({at::get_num_threads(), kernels::kMaxParts, width},
+                                                 packed.options().dtype(compute_dtype(packed)));
+    variable_list dense;
+    for (const Tensor& gradient : gradients) {
+      dense.push_back(gradient.defined() ? gradient.contiguous() : Tensor());
+    }
+    with_storage(packed, [&](auto storage) {
+      using S = decltype(storage);
+      auto arguments = split_arguments<S>(packed, split, weights);
+      arguments.packed_gradient = data<S>(packed_gradient);
+      for (size_t i = 0; i < dense.size(); ++i) {
+        arguments.part_gradient[i] = data<S>(dense[i]);
+      }
+      for_rows(packed.size(0) * packed.size(1), packed.size(2), [&](int64_t begin, int64_t end) {
+        std::vector<Compute<S>> scratch(static_cast<size_t>(2 * width));
+        auto* partial =
+            data<Compute<S>>(weight_gradients) + at::get_thread_num() * kernels::kMaxParts * width;
+        table<S>().split_heads_backward(arguments, begin, end, scratch.data(), partial);
+      });
+    });
+    variable_list result = {packed_gradient, Tensor(), Tensor(), Tensor(), Tensor()};
+    const Tensor sums = weight_gradients.sum(0);
+    for (size_t i = 0; i < weights.size(); ++i) {
+      if (weights[i].defined()) {
+        result[2 + i] = sums[static_cast<int64_t>(i)];
+      }
+    }
+    return result;
+  }
+};
+
+Tensor rotate_reference(const Tensor& rows, const HeadSplit& split) {  // [B·heads, L, D]
+  const int64_t tokens = rows.size(1);
+  const int64_t width = rows.size(2);
+  const auto precision = compute_dtype(rows);
+  // One head after the other, as the tables have them, with the batch where the layout has it.
+  const Tensor turns = torch::view_as_complex(split.rotations.to(precision)
+                                                  .view({tokens, split.heads, width / 2, 2})
+                                                  .transpose(0, 1)
+                                                  .contiguous());
+  const Tensor pairs = torch::view_as_complex(rows.to(precision).contiguous().view(
+      split.heads_first ? std::vector<int64_t>{split.heads, -1, tokens, width / 2, 2}
+                        : std::vector<int64_t>{-1, split.heads, tokens, width / 2, 2}));
+  const Tensor turned = pairs * (split.heads_first ? turns.unsqueeze(1) : turns.unsqueeze(0));
+  return torch::view_as_real(turned).view(rows.sizes()).to(rows.scalar_type());
+}
+
+std::vector<Tensor> split_heads_reference(const Tensor& packed,
+                                          const HeadSplit& split,
+                                          const std::vector<Tensor>& weights) {
+  const auto parts = static_cast<int64_t>(split.modes.size());
+  const int64_t width = packed.size(2) / (parts * split.heads);
+  // One unbind has one backward; each select would fill and add a whole tensor.
+  const auto order =
+      split.heads_first ? std::vector<int64_t>{2, 3, 0, 1, 4} : std::vector<int64_t>{2, 0, 3, 1, 4};
+  std::vector<Tensor> rows =
+      packed.reshape({packed.size(0), packed.size(1), parts, split.heads, width})
+          .permute(order)
+          .reshape({parts, packed.size(0) * split.heads, packed.size(1), width})
+          .unbind(0);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    switch (split.modes[i]) {
+      case HeadMode::kSilu:
+        rows[i] = torch::silu(rows[i]);
+        break;
+      case HeadMode::kSiluUnit:
+        rows[i] = torch::silu(rows[i]);
+        rows[i] = rows[i] / (rows[i].norm(2, {-1}, true) + split.eps);
+        break;
+      case HeadMode::kRmsNorm:
+        rows[i] = at::rms_norm(rows[i], weights[i].sizes(), weights[i], split.eps);
+        break;
+      case HeadMode::kRotate:
+        rows[i] = rotate_reference(rows[i], split);
+        break;
+      default:
+        break;
+    }
+  }
+  return rows;
+}
+
+Tensor merge_heads_forward(const Tensor& parted, int64_t heads, const Tensor& weight, double eps) {
+  const Tensor merged = torch::empty(
+      {parted.size(0) / heads, parted.size(1), heads * parted.size(2)}, parted.options());
+  with_storage(parted, [&](auto storage) {
+    using S = decltype(storage);
+    const kernels::MergeHeads<S> arguments{.layout = part_layout(merged, heads, 1, false),
+                                           .eps = static_cast<Compute<S>>(eps),
+                                           .weight = data<Compute<S>>(weight),
+                                           .parted = data<S>(parted),
+                                           .merged = data<S>(merged)};
+    for_rows(merged.size(0) * merged.size(1), merged.size(2), [&](int64_t begin, int64_t end) {
+      table<S>().merge_heads(arguments, begin, end);
+    });
+  });
+  return merged;
+}
+
+struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
+  static Tensor forward(AutogradContext* context,
+                        const Tensor& parted,
+                        int64_t heads,
+                        const Tensor& weight,
+                        double eps) {
+    const Tensor scale = as_compute(weight, parted);
+    context->save_for_backward({parted, scale});
+    context->saved_data["heads"] = heads;
+    context->saved_data["eps"] = eps;
+    return merge_heads_forward(parted, heads, scale, eps);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
+    const variable_list saved = context->get_saved_variables();
+    const int64_t heads = context->saved_data["heads"].toInt();
+    const double eps = context->saved_data["eps"].toDouble();
+    const Tensor& parted = saved[0];
+    const Tensor& weight = saved[1];
+    const Tensor gradient = gradients[0].contiguous();
+    const Tensor parted_gradient = torch::empty_like(parted);
+    const int64_t width = parted.size(2);
+    const Tensor weight_gradients = torch::zeros({at::get_num_threads(), width}, weight.options());
+    with_storage(parted, [&](auto storage) {
+      using S = decltype(storage);
+      const kernels::MergeHeads<S> arguments{.layout = part_layout(gradient, heads, 1, false),
+                                             .eps = static_cast<Compute<S>>(eps),
+                                             .weight = data<Compute<S>>(weight),
+                                             .parted = data<S>(parted),
+                                             .merged_gradient = data<S>(gradient),
+                                             .parted_gradient = data<S>(parted_gradient)};
+      for_rows(gradient.size(0) * gradient.size(1), gradient.size(2), [&](int64_t b, int64_t e) {
+        table<S>().merge_heads_backward(
+            arguments, b, e, data<Compute<S>>(weight_gradients) + at::get_thread_num() * width);
+      });
+    });
+    return {parted_gradient, Tensor(), weight_gradients.sum(0), Tensor()};
+  }
+};
+
+// What a part's mode needs beside the part.
+void check_mode(const HeadSplit& split,
+                size_t part,
+                int64_t width,
+                int64_t tokens,
+                const std::vector<Tensor>& weights) {
+  if (split.modes[part] == HeadMode::kRotate &&
+      (width % 2 != 0 || !split.rotations.defined() ||
+       split.rotations.numel() != tokens * split.heads * width)) {
+    throw Error(ErrorParts{
+        .what = "the rotations do not fit the heads",
+        .expected = c10::str("[", tokens, ", ", split.heads, " heads · ", width, " / 2, 2]"),
+        .got = split.rotations.defined() ? c10::str(split.rotations.sizes()) : "none"});
+  }
+  if (split.modes[part] == HeadMode::kRmsNorm &&
+      (part >= weights.size() || weights[part].numel() != width)) {
+    throw Error(ErrorParts{.what = "the scales of a normalised part do not fit the heads",
+                           .expected = c10::str("[", width, "]")});
+  }
+}
+
+}  // namespace
+
+std::vector<Tensor> split_heads(const Tensor& packed,
+                                const HeadSplit& split,
+                                const std::vector<Tensor>& weights) {
+  const auto parts = static_cast<int64_t>(split.modes.size());
+  if (packed.dim() != 3 || parts < 1 || parts > kernels::kMaxParts ||
+      packed.size(2) % (parts * split.heads) != 0) {
+    throw Error(ErrorParts{
+        .what = "the packed projection does not fit its heads",
+        .expected = c10::str("[B, L, a multiple of ", parts, " parts · ", split.heads, " heads]"),
+        .got = c10::str(packed.sizes())});
+  }
+  const int64_t width = packed.size(2) / (parts * split.heads);
+  for (size_t i = 0; i < split.modes.size(); ++i) {
+    check_mode(split, i, width, packed.size(1), weights);
+  }
+  variable_list of_part(kernels::kMaxParts);
+  std::copy_n(weights.begin(), std::min(weights.size(), of_part.size()), of_part.begin());
+  if (!has_fused_kernels(packed)) {
+    return split_heads_reference(packed, split, of_part);
+  }
+  // contiguous() would keep odd strides of dimensions of size 1.
+  const Tensor dense =
+      rows_follow_on(packed) ? packed : packed.clone(torch::MemoryFormat::Contiguous);
+  HeadSplit in_compute = split;
+  in_compute.rotations = as_compute(split.rotations, packed);
+  if (records_graph({packed, of_part[0], of_part[1], of_part[2]})) {
+    return SplitHeadsFunction::apply(
+        dense, in_compute, maybe(of_part[0]), maybe(of_part[1]), maybe(of_part[2]));
+  }
+  for (Tensor& weight : of_part) {
+    weight = as_compute(weight, dense);
+  }
+  return split_heads_forward(dense, in_compute, of_part);
+}
+
+Tensor merge_heads(const Tensor& parted, int64_t heads, const Tensor& weight, double eps) {
+  if (!has_fused_kernels(parted)) {
+    return at::rms_norm(parted, weight.sizes(), weight, eps)
+        .view({parted.size(0) / heads, heads, parted.size(1), parted.size(2)})
+        .transpose(1, 2)
+        .flatten(2);
+  }
+  const Tensor dense = parted.contiguous();
+  return records_graph({parted, weight})
+             ? MergeHeadsFunction::apply(dense, heads, weight, eps)
+             : merge_heads_forward(dense, heads, as_compute(weight, dense), eps);
+}
+
+}  // namespace parallax

@@ -1,0 +1,62 @@
+// A gated linear unit trained on an image's tokens and applied to them, all of it for one image and
+// head at a time with only a block of tokens in work; compiled once for each instruction set, as
+// elementwise.h says.
+#pragma once
+
+#include "core/ops/elementwise/kernels.h"
+
+namespace parallax::kernels {
+
+// f(x) = (x W1) ⊙ silu(x W2), or x W1 without a gate. One step on all tokens:
+//   g1 = scale · kᵀ(v ⊙ silu(k W2)),  g2 = scale · kᵀ(v ⊙ k W1 ⊙ silu'(k W2)),
+//   without a gate g1 = scale · kᵀ(v ⊙ k W1);
+//   W ← W + sign · g, each column divided by its norm + 1 where normalised.
+template <class S>
+struct GluNet {
+  std::int64_t images = 0;  // that share a head's first weights
+  std::int64_t tokens = 0;
+  std::int64_t width = 0;
+  std::int64_t step_tokens = 0;  // read at a time while training; 0: as many as the cache likes
+  bool gated = true;
+  bool trains_gate = true;
+  bool normalised = true;
+  Compute<S> scale = 1;
+  Compute<S> sign = 1;
+  const S* q = nullptr;  // [heads, images, tokens, width]
+  const S* k = nullptr;
+  const S* v = nullptr;
+  const Compute<S>* w1 = nullptr;  // [heads, width, width]
+  const Compute<S>* w2 = nullptr;
+  Compute<S>* g1 = nullptr;  // [heads, images, width, width]
+  Compute<S>* g2 = nullptr;
+  S* out = nullptr;  // a head's columns in [images, tokens, out_stride]
+  std::int64_t out_stride = 0;
+  // backward; g1 and g2 are inputs then
+  const S* out_gradient = nullptr;  // as out
+  S* q_gradient = nullptr;          // as q
+  S* k_gradient = nullptr;
+  S* v_gradient = nullptr;
+  Compute<S>* w1_gradient = nullptr;  // [heads, images, width, width]
+  Compute<S>* w2_gradient = nullptr;
+};
+
+template <class S>
+struct GluNetKernels {
+  // Numbers that `forward` and `backward` want for scratch.
+  std::int64_t (*scratch)(std::int64_t width);
+  // Over pairs [begin, end) of heads and images.
+  void (*forward)(const GluNet<S>&, std::int64_t begin, std::int64_t end, Compute<S>* scratch);
+  void (*backward)(const GluNet<S>&, std::int64_t begin, std::int64_t end, Compute<S>* scratch);
+};
+
+struct GluNetTables {
+  GluNetKernels<float> f32;
+  GluNetKernels<double> f64;
+  GluNetKernels<BFloat16Bits> bf16;
+};
+
+extern const GluNetTables kGluNetPortable;
+extern const GluNetTables kGluNetAvx2;
+extern const GluNetTables kGluNetAvx512;
+
+}  // namespace parallax::kernels

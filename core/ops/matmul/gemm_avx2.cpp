@@ -1,0 +1,19 @@
+// Products by panels for processors with AVX2 and FMA.
+#include "core/ops/matmul/gemm.h"
+
+#include <type_traits>
+#include <utility>
+
+#include "core/ops/elementwise/kernels.h"
+
+namespace parallax::kernels {
+namespace avx2 {
+
+constexpr int kRegisterBytes = 32;
+#include "core/ops/matmul/gemm-inl.h"
+
+}  // namespace avx2
+
+const PanelTables kPanelsAvx2 = avx2::panel_tables();
+
+}  // namespace parallax::kernels

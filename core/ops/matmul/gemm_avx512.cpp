@@ -1,0 +1,19 @@
+// Products by panels for processors with AVX-512.
+#include "core/ops/matmul/gemm.h"
+
+#include <type_traits>
+#include <utility>
+
+#include "core/ops/elementwise/kernels.h"
+
+namespace parallax::kernels {
+namespace avx512 {
+
+constexpr int kRegisterBytes = 64;
+#include "core/ops/matmul/gemm-inl.h"
+
+}  // namespace avx512
+
+const PanelTables kPanelsAvx512 = avx512::panel_tables();
+
+}  // namespace parallax::kernels

@@ -1,0 +1,19 @@
+// Products by panels for any processor.
+#include "core/ops/matmul/gemm.h"
+
+#include <type_traits>
+#include <utility>
+
+#include "core/ops/elementwise/kernels.h"
+
+namespace parallax::kernels {
+namespace portable {
+
+constexpr int kRegisterBytes = 16;
+#include "core/ops/matmul/gemm-inl.h"
+
+}  // namespace portable
+
+const PanelTables kPanelsPortable = portable::panel_tables();
+
+}  // namespace parallax::kernels

@@ -1,0 +1,71 @@
+// Products by panels on the kernels of the path in use, panels shared out to the threads.
+#pragma once
+
+#include <algorithm>
+
+#include "core/ops/common/aligned_vector.h"
+#include "core/ops/common/autograd_support.h"
+#include "core/ops/common/parallel_for.h"
+#include "core/ops/matmul/gemm.h"
+
+namespace parallax {
+
+template <class T>
+const kernels::PanelKernels<T>& panel_kernels() {  // of float or double
+  return fused::table_of<T>(
+      fused::for_this_path(kernels::kPanelsPortable, kernels::kPanelsAvx2, kernels::kPanelsAvx512));
+}
+
+// Whether the kernels that multiply in bfloat16 run here.
+inline bool has_bfloat16_panels() {
+  return has_bfloat16_instructions() && kernel_path() == KernelPath::kAvx512;
+}
+
+inline bool fills_panels(int64_t cols) { return cols % kernels::kPanelMultiple == 0; }
+
+inline int64_t filled_panels(int64_t cols) {  // so many, or a few more
+  constexpr int64_t kMultiple = kernels::kPanelMultiple;
+  return (cols + kMultiple - 1) / kMultiple * kMultiple;
+}
+
+// A batch of products that nothing is added to: how many, and how far apart their matrices lie.
+struct ProductBatch {
+  struct Strides {
+    int64_t outer = 0;
+    int64_t inner = 0;
+  };
+
+  int64_t outer = 1;
+  int64_t inner = 1;
+  Strides a;
+  Strides b;
+  Strides c;
+
+  int64_t count() const { return outer * inner; }
+  int64_t offset(const Strides& strides, int64_t i) const {
+    return i / inner * strides.outer + i % inner * strides.inner;
+  }
+};
+
+template <class A, class B, class C>
+void multiply_panels(const kernels::PanelProducts<A, B, C>& kernel,
+                     const kernels::PanelProduct<A, B, C>& product,
+                     const ProductBatch& batch = {}) {
+  using Number = kernels::Compute<A>;
+  const int64_t panels = product.cols / kernel.panel_width;
+  at::parallel_for(0, batch.count() * panels, 1, [&](int64_t begin, int64_t end) {
+    LineAligned<Number> scratch(static_cast<size_t>(kernel.scratch(product)));
+    kernels::PanelProduct<A, B, C> one = product;
+    for (int64_t i = begin / panels; i * panels < end; ++i) {
+      one.a = product.a + batch.offset(batch.a, i);
+      one.b = product.b + batch.offset(batch.b, i);
+      one.c = product.c + batch.offset(batch.c, i);
+      kernel.product(one,
+                     std::max<int64_t>(begin - i * panels, 0),
+                     std::min(end - i * panels, panels),
+                     scratch.data());
+    }
+  });
+}
+
+}  // namespace parallax

@@ -1,0 +1,211 @@
+// What the forms of Newton–Schulz share: how matrices lie in memory, and products by panels that
+// leave symmetric ones.
+#pragma once
+
+#include <algorithm>
+
+#include "core/ops/matmul/threaded_gemm.h"
+
+namespace parallax::newton_schulz_panels {
+
+// A batch of matrices X in memory, each [length, side], of which real_side columns are in use and
+// the others zeros; or, where `wide`, [side, length] without any to spare.
+struct BatchShape {
+  int64_t count = 0;
+  int64_t length = 0;
+  int64_t real_side = 0;
+  int64_t side = 0;
+  bool wide = false;
+  bool transposed = false;  // in memory, against the gradient
+
+  int64_t rows() const { return wide ? side : length; }
+  int64_t cols() const { return wide ? length : side; }
+  int64_t used_cols() const { return wide ? length : real_side; }
+};
+
+inline BatchShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
+  const int64_t rows = gradient.size(-2);
+  const int64_t cols = gradient.size(-1);
+  const int64_t side = std::min(rows, cols);
+  return {.count = gradient.numel() / (rows * cols),
+          .length = std::max(rows, cols),
+          .real_side = side,
+          .side = filled_panels(side),
+          .transposed = rows <= cols};
+}
+
+inline BatchShape wide_shape(const Tensor& gradient) {
+  BatchShape shape = tall_shape(gradient);
+  shape.side = shape.real_side;
+  shape.wide = true;
+  shape.transposed = !shape.transposed;
+  return shape;
+}
+
+// As the gradient lies in memory, where panels take it so.
+inline BatchShape panel_shape(const Tensor& gradient) {
+  const bool tall = gradient.size(-2) >= gradient.size(-1);
+  if (!fills_panels(gradient.size(-1)) || !(tall || fills_panels(gradient.size(-2)))) {
+    return tall_shape(gradient);
+  }
+  BatchShape shape = tall ? tall_shape(gradient) : wide_shape(gradient);
+  shape.transposed = false;
+  return shape;
+}
+
+template <class T>
+constexpr torch::Dtype kDtype = std::is_same_v<T, double> ? torch::kFloat64 : torch::kFloat32;
+
+template <class T>
+Tensor to_batch(const Tensor& gradient, const BatchShape& shape) {  // a copy
+  const Tensor from = gradient.reshape({shape.count, gradient.size(-2), gradient.size(-1)});
+  const Tensor x =
+      torch::empty({shape.count, shape.rows(), shape.cols()}, from.options().dtype(kDtype<T>));
+  const int64_t used = shape.used_cols();
+  x.narrow(2, 0, used).copy_(shape.transposed ? from.transpose(1, 2) : from);
+  if (used < shape.cols()) {
+    x.narrow(2, used, shape.cols() - used).zero_();
+  }
+  return x;
+}
+
+// A copy only where the gradient lies otherwise.
+template <class T>
+Tensor as_batch(const Tensor& gradient, const BatchShape& shape) {
+  if (shape.transposed || shape.used_cols() < shape.cols() || gradient.scalar_type() != kDtype<T>) {
+    return to_batch<T>(gradient, shape);
+  }
+  return gradient.reshape({shape.count, shape.rows(), shape.cols()}).contiguous();
+}
+
+// Back to the shape and the dtype of `like`.
+inline Tensor from_batch(const Tensor& x, const BatchShape& shape, const Tensor& like) {
+  const Tensor used = x.narrow(2, 0, shape.used_cols());
+  return (shape.transposed ? used.transpose(1, 2) : used)
+      .to(like.scalar_type())
+      .reshape(like.sizes());
+}
+
+// f(begin, end) over the matrices: whole ones to the threads where there are enough of them, or
+// where `whole_only`; else the threads share each one's products.
+template <class F>
+void for_matrices(int64_t count, const F& f, bool whole_only = false) {
+  if (whole_only || fused::divides_evenly(count, at::get_num_threads())) {
+    at::parallel_for(0, count, 1, f);
+  } else {
+    f(0, count);
+  }
+}
+
+// What a product is added to: x_scale · x + y_scale · y, of matrices as the result.
+template <class T>
+struct Terms {
+  T x_scale = 0;
+  const T* x = nullptr;
+  T y_scale = 0;
+  const T* y = nullptr;
+};
+
+// [side, side], for the products below.
+template <class T>
+struct SymmetricMatrix {
+  SymmetricMatrix(T* of_numbers = nullptr, kernels::Bfloat16Pair* of_pairs = nullptr)
+      : numbers(of_numbers), pairs(of_pairs) {}
+
+  T* numbers;
+  // For kernels that take pairs: what they read in place of the numbers, of which those above the
+  // diagonal's tiles are then not in use.
+  kernels::Bfloat16Pair* pairs;
+};
+
+template <class T>
+void multiply_with_terms(const kernels::PanelProducts<T>& kernel,
+                         kernels::PanelProduct<T> product,
+                         const Terms<T>& terms) {
+  product.c_stride = product.cols;
+  product.xy_stride = product.cols;
+  product.x = terms.x;
+  product.x_scale = terms.x_scale;
+  product.y = terms.y;
+  product.y_scale = terms.y_scale;
+  multiply_panels(kernel, product);
+}
+
+// c [side, side] ← aᵀ b (a bᵀ where the shape is wide) + terms, where the whole is symmetric; in
+// the end, if in several calls.
+template <class T>
+void symmetric_inner_product(const kernels::PanelProducts<T>& kernel,
+                             const BatchShape& shape,
+                             const T* a,
+                             const T* b,
+                             const Terms<T>& terms,
+                             const SymmetricMatrix<T>& c) {
+  multiply_with_terms(kernel,
+                      {.rows = shape.side,
+                       .inner = shape.length,
+                       .cols = shape.side,
+                       .a = a,
+                       .a_row = shape.wide ? shape.length : 1,
+                       .a_inner = shape.wide ? 1 : shape.side,
+                       .b = b,
+                       .b_stride = shape.cols(),
+                       .b_transposed = shape.wide,
+                       .c = c.numbers,
+                       .symmetric = true,
+                       .c_pairs = c.pairs},
+                      terms);
+}
+
+// c ← scale · a b + terms, the same; all [side, side].
+template <class T>
+void symmetric_product(const kernels::PanelProducts<T>& kernel,
+                       int64_t side,
+                       T scale,
+                       const SymmetricMatrix<T>& a,
+                       const SymmetricMatrix<T>& b,
+                       const Terms<T>& terms,
+                       const SymmetricMatrix<T>& c) {
+  multiply_with_terms(kernel,
+                      {.rows = side,
+                       .inner = side,
+                       .cols = side,
+                       .a = a.numbers,
+                       .a_row = side,
+                       .a_inner = 1,
+                       .b = b.numbers,
+                       .b_stride = side,
+                       .c = c.numbers,
+                       .scale = scale,
+                       .symmetric = true,
+                       .a_pairs = a.pairs,
+                       .b_pairs = b.pairs,
+                       .c_pairs = c.pairs},
+                      terms);
+}
+
+// y ← scale · x p (p x where the shape is wide) + terms, with a symmetric p [side, side].
+template <class T>
+void product_with_symmetric(const kernels::PanelProducts<T>& kernel,
+                            const BatchShape& shape,
+                            T scale,
+                            const T* x,
+                            const SymmetricMatrix<T>& p,
+                            const Terms<T>& terms,
+                            T* y) {
+  multiply_with_terms(kernel,
+                      {.rows = shape.rows(),
+                       .inner = shape.side,
+                       .cols = shape.cols(),
+                       .a = shape.wide ? p.numbers : x,
+                       .a_row = shape.side,
+                       .a_inner = 1,
+                       .b = shape.wide ? x : p.numbers,
+                       .b_stride = shape.cols(),
+                       .c = y,
+                       .scale = scale,
+                       .a_pairs = shape.wide ? p.pairs : nullptr,
+                       .b_pairs = shape.wide ? nullptr : p.pairs},
+                      terms);
+}
+
+}  // namespace parallax::newton_schulz_panels

@@ -1,0 +1,182 @@
+// LAPACK's factorisations, Cholesky's in blocks between which our own products run.
+#include "core/ops/newton_schulz/orthonormal_basis.h"
+
+#include <ATen/ThreadLocalState.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/ops/matmul/blas.h"
+#include "core/ops/matmul/lapack.h"
+#include "core/ops/newton_schulz/newton_schulz_gemm.h"
+
+namespace parallax {
+namespace {
+
+// What is x row by row is xᵀ column by column, which is how LAPACK reads it.
+template <class T>
+TokenBasis basis_of(const Tensor& x) {
+  const Tensor q = x.to(c10::CppTypeToScalarType<T>::value, false, true).contiguous();
+  std::vector<int64_t> triangle_shape = q.sizes().vec();
+  triangle_shape.back() = q.size(-2);
+  const Tensor r = torch::zeros(triangle_shape, q.options());
+  const auto tokens = static_cast<int>(q.size(-2));
+  const auto width = static_cast<int>(q.size(-1));
+  const int64_t count = q.numel() / (q.size(-2) * q.size(-1));
+  constexpr int kBlock = 64;  // of LAPACK's blocked algorithms
+  const int work_size = kBlock * std::max(tokens, 1);
+  newton_schulz_panels::for_matrices(
+      count,
+      [&](int64_t begin, int64_t end) {
+        const OneLapackThread alone;
+        std::vector<T> tau(static_cast<size_t>(tokens));
+        std::vector<T> work(static_cast<size_t>(work_size));
+        for (int64_t i = begin; i < end; ++i) {
+          T* const one = q.data_ptr<T>() + i * tokens * width;
+          T* const triangle = r.data_ptr<T>() + i * tokens * tokens;
+          lapack::qr(width, tokens, one, tau.data(), work.data(), work_size);
+          for (int64_t j = 0; j < tokens; ++j) {
+            std::copy_n(one + j * width, j + 1, triangle + j * tokens);
+          }
+          lapack::form_q(width, tokens, one, tau.data(), work.data(), work_size);
+        }
+      },
+      2 * count >= at::get_num_threads());  // few: LAPACK has threads of its own
+  return {q, r.transpose(-2, -1)};
+}
+
+// One matrix that becomes U | Q with Uᵀ U = x xᵀ and Uᵀ Q = x.
+class CholeskyBasis {
+ public:
+  // Columns are those of U, filled up to panels, and of Q, the same; rows one after the other.
+  CholeskyBasis(float* matrix, int64_t tokens, int64_t width)
+      : matrix_(matrix),
+        tokens_(tokens),
+        first_of_q_(filled_panels(tokens)),
+        cols_(first_of_q_ + filled_panels(width)),
+        squares_(static_cast<size_t>(tokens)) {}
+
+  // From x where Q is to be, and zeros beside and below it. False where tokens are too nearly
+  // alike.
+  bool make() {
+    make_gram();
+    constexpr int64_t kBlock = 64;
+    for (int64_t i = 0; i < tokens_; i += kBlock) {
+      const int64_t rows = std::min(kBlock, tokens_ - i);
+      subtract_rows_above(i, rows);
+      if (!factorise_block(i, rows)) {
+        return false;
+      }
+    }
+    for (int64_t i = 1; i < tokens_; ++i) {
+      std::fill_n(at(i, 0), i, 0.0F);
+    }
+    return true;
+  }
+
+ private:
+  float* at(int64_t row, int64_t col) const { return matrix_ + row * cols_ + col; }
+
+  // x xᵀ, of numbers that bfloat16 holds.
+  void make_gram() {
+    const float* const x = at(0, first_of_q_);
+    multiply_panels(kernels::kPanelsBfloat16,
+                    kernels::PanelProduct<float>{.rows = first_of_q_,
+                                                 .inner = cols_ - first_of_q_,
+                                                 .cols = first_of_q_,
+                                                 .a = x,
+                                                 .a_row = cols_,
+                                                 .a_inner = 1,
+                                                 .b = x,
+                                                 .b_stride = cols_,
+                                                 .b_transposed = true,
+                                                 .c = matrix_,
+                                                 .c_stride = cols_,
+                                                 .symmetric = true});
+    for (int64_t i = 0; i < tokens_; ++i) {
+      squares_[static_cast<size_t>(i)] = *at(i, i);
+    }
+  }
+
+  void subtract_rows_above(int64_t row, int64_t rows) const {
+    if (row == 0) {
+      return;
+    }
+    multiply_panels(panel_kernels<float>(),
+                    kernels::PanelProduct<float>{.rows = rows,
+                                                 .inner = row,
+                                                 .cols = cols_ - row,
+                                                 .a = at(0, row),
+                                                 .a_row = 1,
+                                                 .a_inner = cols_,
+                                                 .b = at(0, row),
+                                                 .b_stride = cols_,
+                                                 .c = at(row, row),
+                                                 .c_stride = cols_,
+                                                 .scale = -1,
+                                                 .x = at(row, row),
+                                                 .xy_stride = cols_});
+  }
+
+  // The block on the diagonal, and what is right of it.
+  bool factorise_block(int64_t row, int64_t rows) const {
+    if (!lapack::cholesky(static_cast<int>(rows), at(row, row), static_cast<int>(cols_))) {
+      return false;
+    }
+    for (int64_t i = row; i < row + rows; ++i) {
+      const float apart = *at(i, i) * *at(i, i);  // squared, from the tokens before
+      if (!std::isnormal(apart) || !(apart >= kLeastApart * squares_[static_cast<size_t>(i)])) {
+        return false;
+      }
+    }
+    solve_upper_transposed(
+        {at(row, row), cols_}, rows, at(row, row + rows), cols_ - row - rows, cols_);
+    return true;
+  }
+
+  // Of a token's square. Rounding the sums takes a hundredth of this or less.
+  static constexpr float kLeastApart = 1.0F / (1 << 12);
+
+  float* matrix_;
+  int64_t tokens_;
+  int64_t first_of_q_;
+  int64_t cols_;
+  std::vector<float> squares_;  // of the tokens
+};
+
+}  // namespace
+
+TokenBasis householder_basis(const Tensor& x, torch::Dtype dtype) {
+  return dtype == torch::kFloat64 ? basis_of<double>(x) : basis_of<float>(x);
+}
+
+TokenBasis cholesky_basis(const Tensor& x) {
+  const int64_t tokens = x.size(-2);
+  const int64_t width = x.size(-1);
+  const Tensor batch = x.reshape({-1, tokens, width});
+  const int64_t rows = filled_panels(tokens);
+  const Tensor both = torch::zeros({batch.size(0), rows, rows + filled_panels(width)},
+                                   x.options().dtype(torch::kFloat32));
+  const Tensor q = both.slice(1, 0, tokens).slice(2, rows, rows + width);
+  const Tensor r = both.slice(1, 0, tokens).slice(2, 0, tokens);
+  q.copy_(batch);
+  const at::ThreadLocalState of_this_thread;
+  newton_schulz_panels::for_matrices(batch.size(0), [&](int64_t begin, int64_t end) {
+    const at::ThreadLocalStateGuard guard(of_this_thread);
+    const OneLapackThread alone;
+    for (int64_t i = begin; i < end; ++i) {
+      CholeskyBasis basis(both[i].data_ptr<float>(), tokens, width);
+      if (!basis.make()) {
+        const TokenBasis exact = householder_basis(batch[i], torch::kFloat32);
+        q[i].copy_(exact.q_transposed);
+        r[i].copy_(exact.r);
+      }
+    }
+  });
+  std::vector<int64_t> r_sizes = x.sizes().vec();
+  r_sizes.back() = tokens;
+  return {q.reshape(x.sizes()), r.reshape(r_sizes)};
+}
+
+}  // namespace parallax

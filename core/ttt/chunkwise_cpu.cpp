@@ -1,0 +1,272 @@
+// Masked products within tiles, updates of the state between them.
+#include "core/ttt/chunkwise_cpu.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/ops/matmul/blas.h"
+#include "core/ops/matmul/threaded_gemm.h"
+
+namespace parallax {
+namespace {
+
+using kernels::Compute;
+
+template <class A, class B, class C>
+const kernels::PanelProducts<A, B, C>& panels_of() {
+  if constexpr (std::is_floating_point_v<A>) {
+    return panel_kernels<A>();
+  } else {
+    return kernels::panels_of_bfloat16<B, C>();
+  }
+}
+
+// One head's rows, stored as S, and its state [inner, width], which the pass leaves as it is at the
+// end.
+template <class S>
+struct HeadPass {
+  const S* keys = nullptr;
+  const S* values = nullptr;
+  const S* queries = nullptr;
+  Compute<S>* state = nullptr;
+  S* output = nullptr;
+  int64_t inner = 0;  // Dh
+  int64_t width = 0;  // D
+};
+
+template <class S>
+class HeadRunner {
+  using T = Compute<S>;
+
+ public:
+  HeadRunner(const Tiling& tiling, int64_t inner, int64_t width) : t_(tiling) {
+    if (has_masks()) {
+      const int64_t cols = filled_panels(t_.tile);
+      scores_.resize(static_cast<size_t>(t_.tile * cols));
+      last_keys_.resize(static_cast<size_t>(cols * inner));
+      sums_.resize(kSumsApart ? static_cast<size_t>(t_.tile * width) : 0);
+    }
+  }
+
+  void run(const HeadPass<S>& p) {
+    for (int64_t begin = 0; begin < t_.applied; begin += t_.tile) {
+      const int64_t rows = std::min(t_.tile, t_.applied - begin);
+      const int64_t keys = std::clamp<int64_t>(t_.updating - begin, 0, rows);
+      const int64_t next = begin + t_.tile;
+      if (t_.tile == t_.chunk && t_.seen == 1) {
+        update(p, begin, keys, updating_from(p, next));
+        apply_state(p, begin, rows, p.output + begin * p.width, applied_from(p, next));
+        continue;
+      }
+      if (has_masks() && keys > 0) {
+        T* const sums = sums_of(p, begin);
+        apply_state(p, begin, rows, sums, applied_from(p, next));
+        add_own_chunks(p, begin, rows, keys, sums);
+      } else {
+        apply_state(p, begin, rows, p.output + begin * p.width, applied_from(p, next));
+      }
+      update(p, begin, keys, updating_from(p, next));
+    }
+  }
+
+ private:
+  // Tokens of a product with the state: memory for the next ones is asked for during it, and as
+  // many are to fit in the nearest cache; but each time the state is packed.
+  static constexpr int64_t kBlock = sizeof(S) == 2 ? 128 : 64;
+  using NextMemory = std::array<kernels::MemoryToFetch, 2>;
+
+  // Sums of products with the state and within the tile are rounded once.
+  static constexpr bool kSumsApart = !std::is_same_v<S, T>;
+
+  bool has_masks() const { return t_.tile > t_.chunk; }
+
+  T* sums_of(const HeadPass<S>& p, int64_t begin) {
+    if constexpr (kSumsApart) {
+      return sums_.data();
+    } else {
+      return p.output + begin * p.width;
+    }
+  }
+
+  // Of rows [tokens, width] a block from `begin` on.
+  template <class E>
+  kernels::MemoryToFetch block_of(const E* rows,
+                                  int64_t begin,
+                                  int64_t tokens,
+                                  int64_t width) const {
+    const int64_t count = std::clamp<int64_t>(tokens - begin, 0, std::min(kBlock, t_.tile));
+    return {rows + begin * width, count * width * static_cast<int64_t>(sizeof(E))};
+  }
+
+  NextMemory updating_from(const HeadPass<S>& p, int64_t begin) const {
+    return {block_of(p.keys, begin, t_.updating, p.inner),
+            block_of(p.values, begin, t_.updating, p.width)};
+  }
+
+  NextMemory applied_from(const HeadPass<S>& p, int64_t begin) const {
+    return {block_of(p.queries, begin, t_.applied, p.inner),
+            block_of(p.output, begin, t_.applied, p.width)};
+  }
+
+  // c = scale · a b + x, where x is null or, of numbers that are not rounded, c: by our own panels
+  // where the columns fill them, else by LibTorch's BLAS.
+  template <class A, class B, class C>
+  void multiply_in_head(T scale,
+                        const Operand<A>& a,
+                        const Operand<B>& b,
+                        const ProductShape& shape,
+                        const T* x,
+                        C* c,
+                        const NextMemory& next = {}) {
+    if constexpr (std::is_floating_point_v<A>) {
+      if (!fills_panels(shape.cols)) {
+        multiply<T>(scale, a, b, shape, x != nullptr ? T{1} : T{0}, c, shape.cols);
+        return;
+      }
+    }
+    const auto& kernel = panels_of<A, B, C>();
+    const kernels::PanelProduct<A, B, C> product{.rows = shape.rows,
+                                                 .inner = shape.inner,
+                                                 .cols = shape.cols,
+                                                 .a = a.data,
+                                                 .a_row = a.transposed ? 1 : a.stride,
+                                                 .a_inner = a.transposed ? a.stride : 1,
+                                                 .b = b.data,
+                                                 .b_stride = b.stride,
+                                                 .b_transposed = b.transposed,
+                                                 .c = c,
+                                                 .c_stride = shape.cols,
+                                                 .scale = scale,
+                                                 .x = x,
+                                                 .xy_stride = shape.cols,
+                                                 .next = {next[0], next[1]}};
+    scratch_.resize(std::max(scratch_.size(), static_cast<size_t>(kernel.scratch(product))));
+    kernel.product(product, 0, shape.cols / kernel.panel_width, scratch_.data());
+  }
+
+  void update(const HeadPass<S>& p, int64_t begin, int64_t keys, const NextMemory& after) {
+    for (int64_t done = 0; done < keys; done += kBlock) {
+      const int64_t from = begin + done;
+      multiply_in_head<S, S, T>(static_cast<T>(t_.factor),
+                                {p.keys + from * p.inner, p.inner, true},
+                                {p.values + from * p.width, p.width},
+                                {p.inner, std::min(kBlock, keys - done), p.width},
+                                p.state,
+                                p.state,
+                                done + kBlock < keys ? updating_from(p, from + kBlock) : after);
+    }
+  }
+
+  template <class C>
+  void apply_state(const HeadPass<S>& p,
+                   int64_t begin,
+                   int64_t rows,
+                   C* to,
+                   const NextMemory& after) {
+    for (int64_t done = 0; done < rows; done += kBlock) {
+      const int64_t from = begin + done;
+      multiply_in_head<S, T, C>(1,
+                                {p.queries + from * p.inner, p.inner},
+                                {p.state, p.width},
+                                {std::min(kBlock, rows - done), p.inner, p.width},
+                                nullptr,
+                                to + done * p.width,
+                                done + kBlock < rows ? applied_from(p, from + kBlock) : after);
+    }
+  }
+
+  // The tile's keys, and behind them the next tile's or zeros to fill panels.
+  const S* keys_of_tile(const HeadPass<S>& p, int64_t begin, int64_t keys) {
+    const S* const from = p.keys + begin * p.inner;
+    if (begin + filled_panels(keys) <= t_.updating) {
+      return from;
+    }
+    std::copy_n(from, keys * p.inner, last_keys_.data());
+    std::fill_n(last_keys_.data() + keys * p.inner, (filled_panels(keys) - keys) * p.inner, S{});
+    return last_keys_.data();
+  }
+
+  // The rows' queries against the tile's own keys, those that each has seen, times the values;
+  // added to the sums, and all to the output.
+  void add_own_chunks(const HeadPass<S>& p,
+                      int64_t begin,
+                      int64_t rows,
+                      int64_t keys,
+                      const T* sums) {
+    const int64_t cols = filled_panels(keys);
+    S* const scores = scores_.data();
+    multiply_in_head<S, S, S>(static_cast<T>(t_.factor),
+                              {p.queries + begin * p.inner, p.inner},
+                              {keys_of_tile(p, begin, keys), p.inner, true},
+                              {rows, p.inner, cols},
+                              nullptr,
+                              scores);
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t seen = std::min((i / t_.chunk + t_.seen) * t_.chunk, keys);
+      std::fill(scores + i * cols + seen, scores + (i + 1) * cols, S{});
+    }
+    multiply_in_head<S, S, S>(1,
+                              {scores, cols},
+                              {p.values + begin * p.width, p.width},
+                              {rows, keys, p.width},
+                              sums,
+                              p.output + begin * p.width);
+  }
+
+  const Tiling& t_;
+  LineAligned<S> scores_;     // [tile, tile's columns]
+  LineAligned<S> last_keys_;  // [tile's columns, inner]
+  LineAligned<T> sums_;       // [tile, width], where the output is rounded
+  LineAligned<T> scratch_;    // the panel kernels'
+};
+
+template <class S>
+void run_heads_of(const Tensor& keys,
+                  const Tensor& values,
+                  const Tensor& queries,
+                  const Tiling& tiling,
+                  const Tensor& state,
+                  const Tensor& output) {
+  at::parallel_for(0, queries.size(0), 1, [&](int64_t begin, int64_t end) {
+    HeadRunner<S> runner(tiling, keys.size(2), values.size(2));
+    for (int64_t head = begin; head < end; ++head) {
+      const auto of_head = [head](const Tensor& x) {
+        return fused::data<S>(x) + head * x.size(1) * x.size(2);
+      };
+      runner.run({.keys = of_head(keys),
+                  .values = of_head(values),
+                  .queries = of_head(queries),
+                  .state = fused::data<Compute<S>>(state) + head * state.size(1) * state.size(2),
+                  .output = of_head(output),
+                  .inner = keys.size(2),
+                  .width = values.size(2)});
+    }
+  });
+}
+
+}  // namespace
+
+bool has_head_kernels(torch::Dtype features, const Tensor& state) {
+  if (!has_fused_kernels(state)) {
+    return false;
+  }
+  if (features == torch::kBFloat16) {
+    return state.scalar_type() == torch::kFloat32 && has_bfloat16_panels() &&
+           fills_panels(state.size(2));
+  }
+  return state.scalar_type() == features;
+}
+
+Tensor run_heads(const TileFeatures& features, const Tiling& tiling, const Tensor& state) {
+  const Tensor keys = features.keys.contiguous();
+  const Tensor values = features.values.contiguous();
+  const Tensor queries = features.queries.contiguous();
+  const Tensor output =
+      torch::empty({queries.size(0), tiling.applied, values.size(2)}, values.options());
+  fused::with_storage(values, [&](auto storage) {
+    run_heads_of<decltype(storage)>(keys, values, queries, tiling, state, output);
+  });
+  return output;
+}
+
+}  // namespace parallax

@@ -1,0 +1,61 @@
+// What the forms gather their outputs in.
+#pragma once
+
+#include "core/base/torch.h"
+#include "core/ttt/schedule.h"
+
+namespace parallax {
+
+// The outputs of the applying ranges, [batch, tokens, D], put where they belong at once: kept one
+// by one until the end, small ones would split the memory that each step's large ones come from.
+class Outputs {
+ public:
+  Outputs(const Schedule& schedule, bool records_graph) : records_graph_(records_graph) {
+    for (const ScheduleStep& step : schedule) {
+      tokens_ += step.apply ? step.end - step.start : 0;
+    }
+  }
+
+  // In memory that is there from the start, for outputs that are like these values.
+  Outputs(const Schedule& schedule, const Tensor& values) : Outputs(schedule, false) {
+    if (tokens_ > 0) {
+      parts_.push_back(torch::empty({values.size(0), tokens_, values.size(2)}, values.options()));
+    }
+  }
+
+  // What puts some heads' outputs into this one's memory.
+  Outputs of_heads(int64_t begin, int64_t end) const {
+    Outputs heads({}, false);
+    for (const Tensor& part : parts_) {
+      heads.parts_.push_back(part.narrow(0, begin, end - begin));
+    }
+    return heads;
+  }
+
+  void add(const Tensor& output) {
+    if (records_graph_ || (parts_.empty() && output.size(1) == tokens_)) {
+      parts_.push_back(output);
+      return;
+    }
+    if (parts_.empty()) {
+      parts_.push_back(torch::empty({output.size(0), tokens_, output.size(2)}, output.options()));
+    }
+    parts_.front().narrow(1, filled_, output.size(1)).copy_(output);
+    filled_ += output.size(1);
+  }
+
+  Tensor all() const {  // undefined where nothing was applied
+    if (parts_.empty()) {
+      return {};
+    }
+    return parts_.size() == 1 ? parts_.front() : torch::cat(parts_, 1);
+  }
+
+ private:
+  bool records_graph_;
+  int64_t tokens_ = 0;
+  int64_t filled_ = 0;
+  std::vector<Tensor> parts_;
+};
+
+}  // namespace parallax

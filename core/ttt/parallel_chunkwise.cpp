@@ -1,0 +1,207 @@
+// Masked products within tiles, a prefix sum between them.
+#include "core/ttt/parallel_chunkwise.h"
+
+#include <algorithm>
+
+#include "core/ops/common/dispatch.h"
+#include "core/ops/cuda/operators.h"
+#include "core/ops/matmul/batched_matmul.h"
+#include "core/ops/newton_schulz/newton_schulz_low_rank.h"
+#include "core/ttt/chunkwise_cpu.h"
+
+namespace parallax {
+namespace {
+
+// Tokens of a tile, as near a quarter of a head's width as chunks allow: then the masked products
+// within a tile cost a quarter of those with the states, and the latter are still large enough.
+constexpr int64_t kSmallestTile = 32;  // fills panels
+constexpr int64_t kLargestTile = 256;
+// Of a chunk that is a tile by itself, with its state at hand.
+constexpr int64_t kSmallestUnmasked = 16;
+
+// How many updates chunk i's queries have seen beyond i: 0 (apply, then update) or 1; −1 where the
+// ranges are not one chunk's update and application after the other.
+int64_t updates_seen(const Ranges& ranges) {
+  const auto& updating = ranges.updating;
+  const auto& applying = ranges.applying;
+  if (updating.empty() || applying.empty() || !are_uniform(updating) || !are_uniform(applying) ||
+      updating.front().start != applying.front().start ||
+      updating.front().length() != applying.front().length() ||
+      updating.back().end > applying.back().end) {
+    return -1;
+  }
+  const int64_t seen = applying.front().updates_before;
+  for (size_t i = 0; i < applying.size(); ++i) {
+    if (applying[i].updates_before != seen + static_cast<int64_t>(i)) {
+      return -1;
+    }
+  }
+  return seen <= 1 ? seen : -1;
+}
+
+// A multiple of the chunk; the chunk itself where a tile has no room for two.
+int64_t tile_length(const InnerState& start, const TttInputs& inputs, int64_t chunk) {
+  const int64_t wanted = inputs.k.size(2) / 4;
+  if (runs_in_cache(start, inputs) && chunk >= std::max(wanted, kSmallestUnmasked)) {
+    return chunk;
+  }
+  return chunk * std::max<int64_t>(1, std::clamp(wanted, kSmallestTile, kLargestTile) / chunk);
+}
+
+Tensor in_tiles(const Tensor& tokens, int64_t tiles, int64_t tile) {  // → [batch, tiles, tile, D]
+  return pad_tokens(tokens, tiles * tile).view({tokens.size(0), tiles, tile, tokens.size(2)});
+}
+
+Tiling tiling_of(const UpdateRule& rule,
+                 const InnerState& start,
+                 const TttInputs& inputs,
+                 const Ranges& ranges) {
+  const VariantSwitches& switches = rule.switches;
+  const int64_t chunk = ranges.applying.front().length();
+  const int64_t first = ranges.applying.front().start;
+  // Each inner step of a chunk adds the same: φ and the loss do not depend on W1.
+  const double sign = switches.direction == Direction::kDescent ? 1.0 : -1.0;
+  return {.first = first,
+          .applied = ranges.applying.back().end - first,
+          .updating = ranges.updating.back().end - first,
+          .chunk = chunk,
+          .tile = tile_length(start, inputs, chunk),
+          .seen = updates_seen(ranges),
+          .factor = switches.inner_steps * sign};
+}
+
+// Chunk by chunk, what makes the orthogonalised step: its factors are keys and values like others.
+TileFeatures orthogonal_features(const UpdateRule& rule,
+                                 const TileFeatures& features,
+                                 int64_t chunk,
+                                 torch::Dtype working) {
+  const auto stored = features.values.scalar_type();
+  const int64_t tokens = features.keys.size(1);
+  std::vector<Tensor> keys;
+  std::vector<Tensor> values;
+  const auto add = [&](int64_t start, int64_t end, int64_t length) {
+    const auto in_chunks = [&](const Tensor& x) {
+      return x.slice(1, start, end).reshape({x.size(0), -1, length, x.size(2)});
+    };
+    const LeftAndRight factors =
+        orthogonalise_factors(
+            basis_for_newton_schulz(in_chunks(features.values), rule.newton_schulz, working),
+            {in_chunks(features.keys)},
+            rule.newton_schulz)
+            .front();
+    values.push_back(factors.left.flatten(1, 2).to(stored));
+    keys.push_back(factors.right.flatten(1, 2).to(stored));
+  };
+  const int64_t whole = tokens / chunk * chunk;
+  if (whole > 0) {
+    add(0, whole, chunk);
+  }
+  if (whole < tokens) {
+    add(whole, tokens, tokens - whole);
+  }
+  const auto joined = [](const std::vector<Tensor>& parts) {
+    return parts.size() == 1 ? parts.front() : torch::cat(parts, 1);
+  };
+  return {joined(keys), joined(values), features.queries};
+}
+
+TileFeatures features_of(const UpdateRule& rule,
+                         const InnerState& start,
+                         const TttInputs& inputs,
+                         const Tiling& tiling) {
+  const auto updating = [&](const Tensor& tokens) {
+    return tokens.slice(1, tiling.first, tiling.first + tiling.updating);
+  };
+  const Tensor rate = rule.switches.per_token_rate ? updating(inputs.lr1) : Tensor();
+  const Tensor source =
+      query_range(rule.switches, inputs, tiling.first, tiling.first + tiling.applied);
+  const TileFeatures features{feature_map(rule.switches, updating(inputs.k), start.weights, rate),
+                              updating(inputs.v),
+                              feature_map(rule.switches, source, start.weights)};
+  return rule.switches.normalise_gradient
+             ? orthogonal_features(rule, features, tiling.chunk, start.weights.w1.scalar_type())
+             : features;
+}
+
+// run_heads() as batched products of all tiles at once, for any dtype and device, differentiable.
+Tensor run_batched(const TileFeatures& features, const Tiling& t, const Tensor& w1, Tensor& last) {
+  const int64_t tiles = (t.applied + t.tile - 1) / t.tile;
+  const Tensor keys = in_tiles(features.keys, tiles, t.tile);
+  const Tensor values = in_tiles(features.values, tiles, t.tile);
+  const Tensor queries = in_tiles(features.queries, tiles, t.tile);
+  const Tensor start = w1.unsqueeze(1);
+  const Tensor steps = batched_product(keys.transpose(2, 3), values, {.result = w1.scalar_type()});
+  // [batch, tiles + 1, Dh, D]
+  const Tensor states = torch::cat({start, start + t.factor * steps.cumsum(1)}, 1);
+  last = states.select(1, tiles);
+
+  const auto dtype = queries.scalar_type();
+  const Tensor index =
+      torch::arange(t.tile, queries.options().dtype(torch::kInt64)).div(t.chunk, "floor");
+  const Tensor seen = index.unsqueeze(0) < index.unsqueeze(1) + t.seen;  // [query, key]
+  const Tensor scores =
+      batched_product(queries, keys.transpose(2, 3)) * (seen.to(dtype) * t.factor);
+  const Tensor output =
+      batched_product(queries, states.slice(1, 0, tiles)) + batched_product(scores, values);
+  return output.flatten(1, 2).slice(1, 0, t.applied);
+}
+
+// All chunks by one kernel: each read right after its update.
+bool runs_on_gpu(const TileFeatures& features, const Tiling& tiling, const Tensor& w1) {
+  return cuda::has_cuda_kernels(features.values) && w1.scalar_type() == torch::kFloat32 &&
+         features.keys.scalar_type() == features.values.scalar_type() &&
+         features.queries.scalar_type() == features.values.scalar_type() && tiling.seen == 1 &&
+         tiling.applied == tiling.updating &&
+         !fused::records_graph({features.queries, features.keys, features.values, w1});
+}
+
+}  // namespace
+
+bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
+  return has_fused_kernels(inputs.k) && !records_graph(start, inputs) && have_one_dtype(inputs) &&
+         has_head_kernels(inputs.k.scalar_type(), start.weights.w1);
+}
+
+bool has_tiled_form(const UpdateRule& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    const Ranges& ranges) {
+  const VariantSwitches& switches = rule.switches;
+  const bool has_momentum = switches.momentum && inputs.momentum.defined();
+  if (switches.weight_norm != WeightNorm::kNone || has_momentum || updates_seen(ranges) < 0) {
+    return false;
+  }
+  const int64_t chunk = ranges.updating.front().length();
+  if (switches.normalise_gradient) {
+    // Else states are needed anyway, to be orthogonalised.
+    return runs_in_cache(start, inputs) &&
+           has_product_newton_schulz(
+               inputs.v.slice(1, 0, chunk), start.weights.w1.size(1), rule.newton_schulz);
+  }
+  return tile_length(start, inputs, chunk) > chunk || runs_in_cache(start, inputs);
+}
+
+TttResult run_tiled(const UpdateRule& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    const Ranges& ranges) {
+  const Tiling tiling = tiling_of(rule, start, inputs, ranges);
+  const TileFeatures features = features_of(rule, start, inputs, tiling);
+  TttResult result{.state = start};
+  Tensor& w1 = result.state.weights.w1;
+  if (runs_on_gpu(features, tiling, w1)) {
+    const auto [output, end] = cuda::linear_attention(
+        features.queries, features.keys, features.values, w1, tiling.chunk, tiling.factor);
+    result.output = output;
+    w1 = end;
+  } else if (runs_in_cache(start, inputs)) {
+    w1 = w1.clone(at::MemoryFormat::Contiguous);
+    result.output = run_heads(features, tiling, w1);
+  } else {
+    result.output = run_batched(features, tiling, start.weights.w1, w1);
+  }
+  result.state.main.w1 = w1;
+  return result;
+}
+
+}  // namespace parallax

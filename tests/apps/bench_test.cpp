@@ -1,0 +1,108 @@
+// `parallax bench`: that every kind measures something and says where. Times are not judged.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+
+namespace parallax::testing {
+namespace {
+
+// What `parallax bench ARGS…` wrote as JSON.
+nlohmann::json bench(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "bench");
+  for (const char* word : {"--repeats", "1", "--min-ms", "0", "--quiet", "--json", "-"}) {
+    arguments.emplace_back(word);
+  }
+  const ProgramResult result = run_program(arguments);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  nlohmann::json json = nlohmann::json::parse(result.out, nullptr, false);
+  EXPECT_FALSE(json.is_discarded()) << result.out;
+  return json;
+}
+
+// Every entry of the list has a positive time.
+void expect_times(const nlohmann::json& entries, size_t count) {
+  ASSERT_EQ(entries.size(), count) << entries.dump();
+  for (const nlohmann::json& entry : entries) {
+    EXPECT_GT(entry.at("seconds").get<double>(), 0) << entry.dump();
+  }
+}
+
+TEST(BenchCommand, LayersHaveTheMachineAndTheirSpeed) {
+  const nlohmann::json json = bench({"layer",
+                                     "--head-dim",
+                                     "16",
+                                     "--heads",
+                                     "1",
+                                     "--tokens",
+                                     "64",
+                                     "128",
+                                     "--chunk",
+                                     "16",
+                                     "--variant",
+                                     "0",
+                                     "6"});
+  EXPECT_TRUE(json.contains("machine")) << json.dump();
+  // Variant 0 has no parallel form over chunks.
+  expect_times(json.at("results"), 2 * (1 + 2));
+}
+
+TEST(BenchCommand, ClassifiersOfEveryPrecision) {
+  const nlohmann::json json = bench({"classify",
+                                     "--model",
+                                     "vit3-t",
+                                     "--size",
+                                     "32",
+                                     "--batch-size",
+                                     "1",
+                                     "--dtype",
+                                     "float32",
+                                     "bfloat16"});
+  expect_times(json.at("results"), 2);
+}
+
+TEST(BenchCommand, BundledModelsReadRenderAndTrain) {
+  expect_times(
+      bench({"render", "--model", "nvs-v0", "--size", "64x64", "--input-views", "2"}).at("results"),
+      3);
+  expect_times(bench({"render",
+                      "--model",
+                      "nvs-v0",
+                      "--size",
+                      "64x64",
+                      "--input-views",
+                      "2",
+                      "--train-step",
+                      "--batch-size",
+                      "1",
+                      "--dtype",
+                      "float32",
+                      "bfloat16"})
+                   .at("results"),
+               4);
+}
+
+// Small outputs between large matrices that come and go once kept their memory from being used
+// again: 13 GiB here.
+TEST(BenchCommand, ManySmallStepsUseTheSameMemory) {
+  bench({"layer",
+         "--head-dim",
+         "256",
+         "--tokens",
+         "8192",
+         "--chunk",
+         "1",
+         "--variant",
+         "2",
+         "--form",
+         "recurrent"});
+  rusage largest{};
+  ASSERT_EQ(getrusage(RUSAGE_CHILDREN, &largest), 0);
+  constexpr int64_t kKibibytesAGibibyte = 1 << 20;
+  EXPECT_LT(largest.ru_maxrss, kKibibytesAGibibyte);
+}
+
+}  // namespace
+}  // namespace parallax::testing

@@ -1,0 +1,316 @@
+// The real program: what it writes for a real scene, and one clear sentence with the right exit
+// code for every kind of broken input.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/image/image.h"
+#include "tests/support/program.h"
+#include "tests/support/scratch_folder.h"
+
+namespace parallax::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kAssets = fs::path(PARALLAX_SOURCE_DIR) / "assets";
+const std::string kScene = (kAssets / "scenes" / "procedural_a").string();
+const std::string kModel = (kAssets / "models" / "nvs-v2.safetensors").string();
+
+void write_text(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+int64_t count_lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
+
+TEST(Program, RendersBothFormsOfARealScene) {
+  const ScratchFolder scratch;
+  const std::string out = (scratch.path() / "out").string();
+  const ProgramResult result = run_program({"render",
+                                            kScene,
+                                            "--input-views",
+                                            "4",
+                                            "--target-views",
+                                            "3",
+                                            "--turntable",
+                                            "4",
+                                            "-o",
+                                            out,
+                                            "--json",
+                                            "-"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json summary = nlohmann::json::parse(result.out);
+  EXPECT_EQ(summary, nlohmann::json::parse(read_bytes(fs::path(out) / "summary.json")));
+  for (const char* form : {"recurrent", "parallel"}) {
+    EXPECT_GT(summary.at("forms").at(form).at("psnr").get<double>(), 18.0);
+    EXPECT_TRUE(fs::exists(fs::path(out) / summary.at("forms").at(form).at("turntable")));
+  }
+  // Equal up to rounding: better than 100 dB.
+  EXPECT_LT(summary.at("difference").at("max_absolute").get<double>(), 1e-4);
+  const nlohmann::json between = summary.at("difference").at("psnr_between_forms");
+  EXPECT_TRUE(between == "inf" || between.get<double>() > 100.0);
+
+  const std::string lines = read_bytes(fs::path(out) / "metrics.jsonl");
+  EXPECT_EQ(count_lines(lines), 6);
+  std::istringstream stream(lines);
+  for (std::string line; std::getline(stream, line);) {
+    const nlohmann::json record = nlohmann::json::parse(line);
+    const cv::Mat picture = read_image(fs::path(out) / record.at("picture"));
+    EXPECT_EQ(picture.rows, 64);
+    EXPECT_EQ(picture.cols, 64);
+  }
+  EXPECT_GT(read_image(fs::path(out) / "contact_sheet.png").cols, 500);
+}
+
+TEST(Program, RendersNonSquareSizesAndSaysWhatItCropped) {
+  const ScratchFolder scratch;
+  const ProgramResult result = run_program({"render",
+                                            kScene,
+                                            "--size",
+                                            "44x70",
+                                            "--input-views",
+                                            "0,3,9",
+                                            "--target-views",
+                                            "1,",
+                                            "--turntable",
+                                            "0",
+                                            "--form",
+                                            "parallel",
+                                            "-o",
+                                            scratch.path().string()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.err.find("cropped to 40x64"), std::string::npos) << result.err;
+  EXPECT_EQ(read_image(scratch.path() / "views" / "0001_parallel.png").cols, 64);
+}
+
+TEST(Program, RunsInBfloat16) {
+  const ScratchFolder scratch;
+  const ProgramResult result = run_program({"render",
+                                            kScene,
+                                            "--dtype",
+                                            "bfloat16",
+                                            "--target-views",
+                                            "2",
+                                            "--turntable",
+                                            "0",
+                                            "-o",
+                                            scratch.path().string(),
+                                            "--json",
+                                            "-",
+                                            "--quiet"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(result.err.empty()) << result.err;
+  EXPECT_GT(nlohmann::json::parse(result.out).at("forms").at("parallel").at("psnr").get<double>(),
+            18.0);
+}
+
+TEST(Program, ComparesVariantsThatHaveWeights) {
+  const ScratchFolder scratch;
+  const std::string out = scratch.path().string();
+  const ProgramResult result = run_program({"compare",
+                                            kScene,
+                                            "--input-views",
+                                            "4",
+                                            "--target-views",
+                                            "2",
+                                            "--repeats",
+                                            "1",
+                                            "--model",
+                                            "nvs-v0",
+                                            "--model",
+                                            "nvs-v2",
+                                            "-o",
+                                            out});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json json = nlohmann::json::parse(read_bytes(scratch.path() / "compare.json"));
+  EXPECT_EQ(json.at("scenes").at(0).at("models").size(), 2);
+  EXPECT_EQ(count_lines(read_bytes(scratch.path() / "compare.csv")), 5);
+  const std::string page = read_bytes(scratch.path() / "compare.html");
+  EXPECT_NE(page.find("data:image/png;base64,"), std::string::npos);
+  EXPECT_EQ(page.find("src=\"http"), std::string::npos);
+}
+
+TEST(Program, NeverShowsAVariantWithAnothersWeights) {
+  const ProgramResult result = run_program({"render", kScene, "--model", kModel, "--variant", "1"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("trained as another variant"), std::string::npos) << result.err;
+}
+
+TEST(Program, InfoDescribesWhatItIsGiven) {
+  const ProgramResult result = run_program({"info", kModel, kScene, kAssets.string()});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("LaCT-NVS model, variant 2"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("32 views"), std::string::npos) << result.out;
+  EXPECT_EQ(run_program({"info"}).exit_code, 0);
+  EXPECT_EQ(run_program({"info", "nvs", "classify"}).exit_code, 0);
+  EXPECT_EQ(run_program({"info", "/nonexistent"}).exit_code, 1);
+  EXPECT_EQ(run_program({"info", kModel, "/nonexistent"}).exit_code, 3);
+}
+
+// A scene to break: a copy of the bundled one's first views.
+class BrokenScene {
+ public:
+  BrokenScene()
+      : json_(nlohmann::json::parse(read_bytes(fs::path(kScene) / "opencv_cameras.json"))) {
+    fs::create_directories(scratch_.path() / "renderings");
+    json_.erase(json_.begin() + 4, json_.end());
+    for (const auto& view : json_) {
+      const std::string file = view.at("file_path");
+      fs::copy_file(fs::path(kScene) / file, scratch_.path() / file);
+    }
+  }
+
+  nlohmann::json& json() { return json_; }
+  fs::path image(int view) const { return scratch_.path() / json_.at(view).at("file_path"); }
+
+  ProgramResult render(const std::vector<std::string>& more = {}) {
+    write_text(scratch_.path() / "opencv_cameras.json", json_.dump());
+    std::vector<std::string> arguments = {"render",
+                                          scratch_.path().string(),
+                                          "--input-views",
+                                          "2",
+                                          "--turntable",
+                                          "0",
+                                          "-o",
+                                          (scratch_.path() / "out").string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  }
+
+  const fs::path& folder() const { return scratch_.path(); }
+
+ private:
+  ScratchFolder scratch_;
+  nlohmann::json json_;
+};
+
+// One sentence that begins with the program's name and holds `words`; no stack trace.
+void expect_sentence(const ProgramResult& result, int exit_code, const std::string& words) {
+  EXPECT_EQ(result.exit_code, exit_code) << result.err;
+  EXPECT_NE(result.err.find("parallax: "), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find(words), std::string::npos) << result.err << "\nlacks: " << words;
+  EXPECT_EQ(result.err.find("frame #"), std::string::npos) << result.err;
+  EXPECT_LE(count_lines(result.err), 2) << result.err;
+}
+
+TEST(Program, SoundCopyOfASceneRenders) {
+  BrokenScene scene;
+  EXPECT_EQ(scene.render().exit_code, 0);
+}
+
+TEST(Program, BrokenScenesEndInOneSentence) {
+  const auto broken = [](const std::function<void(BrokenScene&)>& damage,
+                         const std::string& words) {
+    BrokenScene scene;
+    damage(scene);
+    expect_sentence(scene.render(), 1, words);
+  };
+  broken([](BrokenScene& s) { fs::resize_file(s.image(0), 900); }, "00000000_rgba.png");
+  broken([](BrokenScene& s) { fs::remove(s.image(1)); }, "00000001_rgba.png");
+  broken([](BrokenScene& s) { s.json()[2]["w2c"][0][0] = nullptr; }, "view 2");
+  broken([](BrokenScene& s) { s.json()[3]["fx"] = 0.0; }, "fx");
+  broken([](BrokenScene& s) { s.json()[3]["fy"] = "wide"; }, "fy");
+  broken([](BrokenScene& s) { s.json()[0].erase("cx"); }, "cx");
+  broken([](BrokenScene& s) { s.json() = nlohmann::json::array(); }, "no views");
+  broken([](BrokenScene& s) { s.json() = {{"frames", 3}}; }, "opencv_cameras.json");
+  broken([](BrokenScene& s) { s.json()[1]["w"] = 4000000000LL; }, "view 1");
+  broken([](BrokenScene& s) { s.json()[1]["w2c"] = s.json()[1]["w2c"][0]; }, "view 1");
+  broken(
+      [](BrokenScene& s) {
+        for (auto& row : s.json()[1]["w2c"]) {
+          row = {0.0, 0.0, 0.0, 0.0};
+        }
+      },
+      "view 1");
+  broken([](BrokenScene& s) { write_text(s.image(0), "not an image"); }, "00000000_rgba.png");
+}
+
+TEST(Program, BrokenArgumentsEndInOneSentence) {
+  const auto wrong = [](std::vector<std::string> arguments, int code, const std::string& words) {
+    arguments.insert(arguments.begin(), {"render", kScene});
+    expect_sentence(run_program(arguments), code, words);
+  };
+  wrong({"--size", "64"}, 2, "--size");
+  wrong({"--size", "4x4"}, 2, "--size");
+  wrong({"--size", "99999x64"}, 2, "--size");
+  wrong({"--input-views", "0"}, 2, "--input-views");
+  wrong({"--input-views", "33"}, 2, "--input-views");
+  wrong({"--input-views", "1,99"}, 2, "--input-views");
+  wrong({"--input-views", "many"}, 2, "--input-views");
+  wrong({"--target-views", "1,x"}, 2, "--target-views");
+  wrong({"--form", "sideways"}, 2, "--form");
+  wrong({"--variant", "9"}, 2, "variant");
+  wrong({"--variant", "mse"}, 1, "variant mse");
+  wrong({"--device", "tpu"}, 2, "device");
+  wrong({"--dtype", "int4"}, 2, "dtype");
+  wrong({"--background", "#12345"}, 2, "--background");
+  wrong({"--normalise-poses", "maybe"}, 2, "--normalise-poses");
+  wrong({"--model", "no-such-model"}, 2, "no-such-model");
+  wrong({"-o", "/proc/nowhere"}, 1, "/proc/nowhere");
+  EXPECT_EQ(run_program({"render"}).exit_code, 2);
+  EXPECT_EQ(run_program({"dance"}).exit_code, 2);
+  EXPECT_EQ(run_program({}).exit_code, 2);
+  EXPECT_EQ(run_program({"render", kScene, "--turntable", "-1"}).exit_code, 2);
+  EXPECT_EQ(run_program({"render", "/nonexistent"}).exit_code, 1);
+  EXPECT_EQ(run_program({"--help"}).exit_code, 0);
+  EXPECT_EQ(run_program({"render", "--help"}).exit_code, 0);
+}
+
+// A safetensors file's bytes without its metadata, and the model card that was in there.
+std::pair<std::string, std::string> take_card_out(const std::string& bytes) {
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof(length));
+  nlohmann::json header = nlohmann::json::parse(bytes.substr(sizeof(length), length));
+  const std::string card = header.at("__metadata__").at("parallax");
+  header.erase("__metadata__");
+  const std::string text = header.dump();
+  const uint64_t shorter = text.size();
+  std::string without(sizeof(shorter), '\0');
+  std::memcpy(without.data(), &shorter, sizeof(shorter));
+  return {without + text + bytes.substr(sizeof(length) + length), card};
+}
+
+TEST(Program, BrokenCheckpointsEndInOneSentence) {
+  const ScratchFolder scratch;
+  const auto [sound, card] = take_card_out(read_bytes(kModel));
+  const auto broken =
+      [&](const std::string& content, const std::string& sidecar, const std::string& words) {
+        const fs::path path = scratch.path() / "model.safetensors";
+        write_text(path, content);
+        fs::remove(scratch.path() / "model.json");
+        if (!sidecar.empty()) {
+          write_text(scratch.path() / "model.json", sidecar);
+        }
+        expect_sentence(run_program({"render", kScene, "--model", path.string()}), 1, words);
+      };
+  const auto with = [&, &card = card](
+                        const char* section, const char* field, const nlohmann::json& value) {
+    nlohmann::json json = nlohmann::json::parse(card);
+    (*section == '\0' ? json : json[section])[field] = value;
+    return json.dump();
+  };
+  broken("", card, "model.safetensors");
+  broken("hello", card, "model.safetensors");
+  broken(sound.substr(0, 5000), card, "model.safetensors");
+  broken(sound.substr(0, sound.size() / 2), card, "model.safetensors");
+  broken(std::string(8, '\xff') + sound.substr(8), card, "model.safetensors");
+  broken(sound, "{", "model card");
+  broken(sound, with("config", "layers", 7), "missing");
+  broken(sound, with("config", "layers", 5), "surplus");
+  broken(sound, with("config", "dim", 2000000000), "dim");
+  broken(sound, with("config", "dim", "wide"), "dim");
+  broken(sound, with("config", "dim", 65536), "does not fit into memory");
+  broken(sound, with("config", "ttt_head_dim", 7), "ttt_head_dim");
+  broken(sound, with("config", "inter_multi", 1.0), "another shape");
+  broken(sound, with("config", "flavour", 1), "flavour");
+  broken(sound, with("", "variant", 12), "variant");
+  broken(sound, with("", "model", "something_else"), "LaCT-NVS");
+  broken(sound, with("", "image_size", "big"), "model card");
+}
+
+}  // namespace
+}  // namespace parallax::testing

@@ -1,0 +1,102 @@
+// fork, exec, and two files for the output.
+#include "tests/support/program.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+namespace parallax::testing {
+namespace {
+
+std::string read_and_remove(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::remove(path.c_str());
+  return text;
+}
+
+std::string temporary_file() {
+  char name[] = "/tmp/parallax-test-XXXXXX";
+  close(mkstemp(name));
+  return name;
+}
+
+}  // namespace
+
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
+                               const ProgramOptions& options)
+    : in_(temporary_file()), out_(temporary_file()), err_(temporary_file()) {
+  std::ofstream(in_, std::ios::binary) << options.input;
+  std::vector<std::string> words = options.wrapper;
+  words.emplace_back(PARALLAX_PROGRAM);
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
+  for (std::string& word : words) {
+    argv.push_back(word.data());
+  }
+  argv.push_back(nullptr);
+  child_ = fork();
+  if (child_ == 0) {
+    if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) {
+      _exit(126);
+    }
+    for (const auto& [name, value] : options.environment) {
+      setenv(name.c_str(), value.c_str(), 1);
+    }
+    dup2(open(in_.c_str(), O_RDONLY), STDIN_FILENO);
+    dup2(open(out_.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
+    dup2(open(err_.c_str(), O_WRONLY | O_TRUNC), STDERR_FILENO);
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+}
+
+RunningProgram::~RunningProgram() {
+  if (!ended_) {
+    send(SIGKILL);
+    wait();
+  }
+}
+
+void RunningProgram::send(int signal) const { kill(child_, signal); }
+
+bool RunningProgram::has_ended() {
+  end(WNOHANG);
+  return ended_;
+}
+
+void RunningProgram::end(int flags) {
+  rusage usage{};
+  if (!ended_ && wait4(child_, &status_, flags, &usage) == child_) {
+    ended_ = true;
+    peak_kilobytes_ = usage.ru_maxrss;
+  }
+}
+
+ProgramResult RunningProgram::wait() {
+  end(0);
+  std::remove(in_.c_str());
+  return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_),
+          read_and_remove(out_),
+          read_and_remove(err_),
+          peak_kilobytes_};
+}
+
+ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& folder) {
+  return run_program_with(arguments, {.folder = folder});
+}
+
+ProgramResult run_program_with(const std::vector<std::string>& arguments,
+                               const ProgramOptions& options) {
+  return RunningProgram(arguments, options).wait();
+}
+
+}  // namespace parallax::testing

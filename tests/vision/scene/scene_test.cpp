@@ -1,0 +1,239 @@
+// The scene loaders on sound scenes: every format gives the same cameras, and what each may hold.
+#include "vision/scene/scene.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "core/base/error.h"
+#include "core/image/image.h"
+#include "tests/support/scene_fixture.h"
+#include "vision/scene/camera_path.h"
+#include "vision/scene/formats/opencv_json.h"
+#include "vision/scene/view_loader.h"
+#include "vision/viewer/view_files.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+void expect_same_cameras(const Scene& got, const Scene& expected) {
+  ASSERT_EQ(got.views.size(), expected.views.size());
+  for (size_t i = 0; i < expected.views.size(); ++i) {
+    SCOPED_TRACE(i);
+    const Camera& a = got.views[i].camera;
+    const Camera& b = expected.views[i].camera;
+    EXPECT_EQ(a.height, b.height);
+    EXPECT_EQ(a.width, b.width);
+    EXPECT_NEAR(a.fx, b.fx, 1e-12);
+    EXPECT_NEAR(a.fy, b.fy, 1e-12);
+    EXPECT_NEAR(a.cx, b.cx, 1e-12);
+    EXPECT_NEAR(a.cy, b.cy, 1e-12);
+    EXPECT_LT(cv::norm(a.c2w - b.c2w, cv::NORM_INF), 1e-12);
+    EXPECT_TRUE(fs::equivalent(got.views[i].image_path, expected.views[i].image_path));
+    EXPECT_TRUE(got.views[i].distortion.empty());
+  }
+}
+
+class SceneLoading : public ::testing::Test {
+ protected:
+  testing::ScratchFolder folder_;
+  Scene scene_ = testing::make_small_scene(folder_.path());
+
+  fs::path file(const char* name) const { return folder_.path() / name; }
+  void write_json(const char* name, const json& document) const {
+    testing::write_text(file(name), document.dump());
+  }
+};
+
+TEST_F(SceneLoading, OpenCvJsonRoundTrips) {
+  save_opencv_json(scene_, file("opencv_cameras.json"));
+  const Scene loaded = load_scene(folder_.path());
+  EXPECT_EQ(loaded.format, "opencv-json");
+  EXPECT_EQ(loaded.name, folder_.path().filename());
+  EXPECT_EQ(loaded.views[1].name, "images/view_1.png");
+  expect_same_cameras(loaded, scene_);
+  expect_same_cameras(load_scene(file("opencv_cameras.json")), scene_);
+  expect_same_cameras(load_scene(folder_.path() / ""), scene_);
+}
+
+TEST_F(SceneLoading, OpenCvJsonMayHaveAnyNameAndMayWrapItsFrames) {
+  write_json("cameras.json", testing::opencv_document(scene_));
+  expect_same_cameras(load_scene(file("cameras.json")), scene_);
+  write_json("wrapped.json", {{"scene", "x"}, {"frames", testing::opencv_document(scene_)}});
+  expect_same_cameras(load_scene(file("wrapped.json")), scene_);
+}
+
+TEST_F(SceneLoading, DuplicateViewsAreFine) {
+  scene_.views.push_back(scene_.views[0]);
+  write_json("opencv_cameras.json", testing::opencv_document(scene_));
+  expect_same_cameras(load_scene(folder_.path()), scene_);
+}
+
+TEST_F(SceneLoading, TransformsGiveTheSameCameras) {
+  write_json("transforms.json", testing::transforms_document(scene_));
+  const Scene loaded = load_scene(folder_.path());
+  EXPECT_EQ(loaded.format, "transforms");
+  expect_same_cameras(loaded, scene_);
+}
+
+TEST_F(SceneLoading, TransformsFieldsMayBePerFrame) {
+  json document = testing::transforms_document(scene_);
+  for (json& frame : document["frames"]) {
+    for (const char* field : {"w", "h", "fl_x", "fl_y", "cx", "cy"}) {
+      frame[field] = document[field];
+    }
+  }
+  document["fl_x"] = 1.0;  // the frame's own value goes first
+  document.erase("w");
+  document.erase("h");
+  write_json("transforms.json", document);
+  expect_same_cameras(load_scene(folder_.path()), scene_);
+}
+
+// The NeRF synthetic scenes: a field of view, no size, names without extension.
+TEST_F(SceneLoading, TransformsOfSyntheticScenesTakeTheSizeFromTheImage) {
+  json document = testing::transforms_document(scene_);
+  for (const char* field : {"w", "h", "fl_x", "fl_y", "cx", "cy", "camera_model", "k1"}) {
+    document.erase(field);
+  }
+  document["camera_angle_x"] = 2 * std::atan(16 / 40.5);
+  for (json& frame : document["frames"]) {
+    const std::string name = frame["file_path"];
+    frame["file_path"] = "./" + name.substr(0, name.size() - 4);
+  }
+  write_json("transforms_train.json", document);
+  // Its images do not make it a folder of images to classify.
+  EXPECT_EQ(view::recognise_file(folder_.path()), view::FileKind::kScene);
+  write_json("transforms_test.json", document);
+  const Scene loaded = load_scene(folder_.path());
+  for (View& view : scene_.views) {
+    view.camera.fy = view.camera.fx;
+    view.camera.cx = 16;
+    view.camera.cy = 12;
+  }
+  expect_same_cameras(loaded, scene_);
+  EXPECT_THAT(loaded.notes, ElementsAre(HasSubstr("transforms_test.json")));
+  EXPECT_TRUE(load_scene(file("transforms_test.json")).notes.empty());
+}
+
+TEST_F(SceneLoading, TransformsRecordDistortionInOpenCvsOrder) {
+  json document = testing::transforms_document(scene_);
+  document["k1"] = 0.1;
+  document["k2"] = 0.2;
+  document["p1"] = 0.3;
+  document["frames"][1]["k3"] = 0.5;
+  write_json("transforms.json", document);
+  const Scene loaded = load_scene(folder_.path());
+  EXPECT_THAT(loaded.views[0].distortion, ElementsAre(0.1, 0.2, 0.3, 0));
+  EXPECT_THAT(loaded.views[1].distortion, ElementsAre(0.1, 0.2, 0.3, 0, 0.5));
+  EXPECT_THAT(loaded.notes, ElementsAre(HasSubstr("3 of 3 views have lens distortion")));
+  EXPECT_THROW(save_opencv_json(loaded, file("opencv_cameras.json")), Error);
+}
+
+TEST_F(SceneLoading, ColmapTextGivesTheSameCamerasSortedByName) {
+  testing::write_colmap_text(scene_);
+  const Scene loaded = load_scene(folder_.path());
+  EXPECT_EQ(loaded.format, "colmap");
+  EXPECT_EQ(loaded.name, folder_.path().filename());
+  EXPECT_EQ(loaded.views[2].name, "view_2.png");
+  expect_same_cameras(loaded, scene_);
+}
+
+TEST_F(SceneLoading, ColmapModelsMayBeNamedInEveryWay) {
+  testing::write_colmap_binary(scene_);
+  for (const char* name :
+       {"", "sparse", "sparse/0", "sparse/0/cameras.bin", "sparse/0/images.bin"}) {
+    SCOPED_TRACE(name);
+    expect_same_cameras(load_scene(folder_.path() / name), scene_);
+  }
+  fs::rename(file("sparse/0/cameras.bin"), file("sparse/cameras.bin"));
+  fs::rename(file("sparse/0/images.bin"), file("sparse/images.bin"));
+  expect_same_cameras(load_scene(folder_.path()), scene_);
+}
+
+TEST_F(SceneLoading, ColmapImagesMayLieInAFolderGivenByName) {
+  testing::write_colmap_binary(scene_);
+  fs::rename(file("images"), file("photos of it"));
+  EXPECT_THROW(load_scene(folder_.path()), Error);
+  const Scene loaded = load_scene(folder_.path(), {.image_folder = "photos of it"});
+  EXPECT_EQ(loaded.views[0].image_path, file("photos of it/view_0.png"));
+  EXPECT_THROW(load_scene(folder_.path(), {.image_folder = "nowhere"}), Error);
+}
+
+TEST_F(SceneLoading, ColmapCameraModelsBecomeOpenCvsOrder) {
+  testing::write_colmap_text(scene_);
+  const auto load_with = [&](const char* line) {
+    testing::write_text(file("sparse/0/cameras.txt"), line);
+    return load_scene(folder_.path()).views[0];
+  };
+  const View simple = load_with("1 SIMPLE_PINHOLE 32 24 40 16 12");
+  EXPECT_EQ(simple.camera.fy, 40);
+  EXPECT_EQ(simple.camera.cx, 16);
+  EXPECT_TRUE(simple.distortion.empty());
+  EXPECT_THAT(load_with("1 SIMPLE_RADIAL 32 24 40 16 12 0.1").distortion,
+              ElementsAre(0.1, 0, 0, 0));
+  EXPECT_THAT(load_with("1 RADIAL 32 24 40 16 12 0.1 0.2").distortion, ElementsAre(0.1, 0.2, 0, 0));
+  EXPECT_THAT(load_with("1 OPENCV 32 24 40 41 16 12 0.1 0.2 0.3 0.4").distortion,
+              ElementsAre(0.1, 0.2, 0.3, 0.4));
+  EXPECT_THAT(load_with("1 FULL_OPENCV 32 24 40 41 16 12 1 2 3 4 5 0 0 0").distortion,
+              ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(load_with("1 FULL_OPENCV 32 24 40 41 16 12 1 2 3 4 5 6 7 8").distortion,
+              ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+  EXPECT_TRUE(load_with("1 OPENCV 32 24 40 41 16 12 0 0 0 0").distortion.empty());
+  EXPECT_TRUE(load_with("1 FOV 32 24 40 41 16 12 0").distortion.empty());
+}
+
+TEST_F(SceneLoading, OfSeveralFormatsTheFirstInTheListIsTaken) {
+  testing::write_colmap_text(scene_);
+  EXPECT_EQ(load_scene(folder_.path()).format, "colmap");
+  write_json("transforms.json", testing::transforms_document(scene_));
+  EXPECT_EQ(load_scene(folder_.path()).format, "transforms");
+  write_json("opencv_cameras.json", testing::opencv_document(scene_));
+  EXPECT_EQ(load_scene(folder_.path()).format, "opencv-json");
+}
+
+TEST_F(SceneLoading, WhereThereIsNoSceneTheFormatsAreNamed) {
+  EXPECT_THAT(testing::load_failure(folder_.path()),
+              AllOf(HasSubstr("no scene"), HasSubstr("opencv_cameras.json"), HasSubstr("COLMAP")));
+  EXPECT_THAT(testing::load_failure(file("images/view_0.png")), HasSubstr("no scene"));
+  EXPECT_THAT(testing::load_failure(file("nothing")), HasSubstr("no such file"));
+  EXPECT_THAT(testing::load_failure(""), HasSubstr("no such file"));
+  write_json("other.json", {{"a", 1}});
+  EXPECT_THAT(testing::load_failure(file("other.json")), HasSubstr("no scene"));
+}
+
+TEST(RealScenes, LoadAndSurroundTheirObjects) {
+  const char* variable = std::getenv("PARALLAX_SCENES");
+  const fs::path scenes = variable != nullptr && *variable != '\0'
+                              ? fs::path(variable)
+                              : fs::path(PARALLAX_SOURCE_DIR) / ".." / "shared" / "scenes";
+  if (!fs::is_directory(scenes)) {
+    GTEST_SKIP() << "no scenes in " << scenes << "; set PARALLAX_SCENES to their folder";
+  }
+  for (const auto& entry : fs::directory_iterator(scenes)) {
+    if (!entry.is_directory()) {
+      continue;
+    }
+    SCOPED_TRACE(entry.path());
+    const Scene scene = load_scene(entry.path());
+    EXPECT_GT(scene.views.size(), 1);
+    const std::vector<Camera> cameras = scene_cameras(scene);
+    EXPECT_TRUE(cameras_surround_object(cameras));
+    const std::vector<int> inputs = farthest_point_sample(cameras, 2);
+    for (const LoadedView& view : load_views(scene, inputs, {.height = 64, .width = 64})) {
+      EXPECT_EQ(view.rgb.sizes(), (torch::IntArrayRef{3, 64, 64}));
+      EXPECT_GT(view.alpha.mean().item<double>(), 0.01);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace parallax

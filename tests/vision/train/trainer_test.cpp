@@ -1,0 +1,166 @@
+// The training loop on a task whose every number is known: averages, skipped steps, early stopping,
+// checkpoints.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "tests/support/scratch_folder.h"
+#include "vision/train/trainer.h"
+
+namespace parallax {
+namespace {
+
+using testing::ScratchFolder;
+
+// loss = ½·(w − 1)², so that the gradient is w − 1; not finite in the steps of `bad`.
+class Parabola : public TrainTask {
+ public:
+  struct Net : torch::nn::Module {
+    Net() { w = register_parameter("w", torch::zeros({1})); }
+    Tensor w;
+  };
+  torch::nn::Module& module() override { return net; }
+  bool is_hidden(const std::string&) const override { return false; }
+  void prepare(int64_t, int64_t, int64_t) override {}
+  PartLoss part_loss(int64_t step, int64_t, int64_t) override {
+    const bool bad_step = std::find(bad.begin(), bad.end(), step) != bad.end();
+    const Tensor loss = 0.5 * (net.w - 1).square().sum();
+    return {bad_step ? loss * std::nan("") : loss, {}};
+  }
+  Evaluation evaluate() override {
+    seen.push_back(net.w.item<double>());
+    return {scores.empty() ? 0.0 : scores.at(std::min(seen.size(), scores.size()) - 1), {}};
+  }
+  void export_model(const std::filesystem::path&, const nlohmann::json&) override {
+    exported.push_back(net.w.item<double>());
+  }
+
+  Net net;
+  std::vector<int64_t> bad;
+  std::vector<double> scores;    // of the evaluations in turn
+  std::vector<double> seen;      // w at each evaluation
+  std::vector<double> exported;  // w at each export
+};
+
+TEST(Trainer, AveragesAsTheRecursionSays) {
+  const ScratchFolder scratch;
+  Parabola task;
+  RankGroup ranks(RankInfo{}, 1);
+  TrainOptions options;
+  options.steps = 30;
+  options.optimiser = "adamw";
+  options.ema = 0.8;
+  options.evaluate_every = 0;
+  Trainer trainer(task, options, {}, scratch.path(), ranks);
+  std::vector<double> weights;
+  double average = 0;
+  trainer.run({.on_step = [&](int64_t step) {
+    const double decay = std::min(0.8, (1.0 + step) / (10.0 + step));
+    average = decay * average + (1 - decay) * task.net.w.item<double>();
+  }});
+  EXPECT_NEAR(task.net.w.item<double>(), average, 1e-6);  // the result is the average
+  EXPECT_NEAR(task.seen.back(), average, 1e-6);
+}
+
+TEST(Trainer, SkipsStepsWithoutFiniteGradients) {
+  const ScratchFolder scratch;
+  Parabola task;
+  task.bad = {0, 3};
+  RankGroup ranks(RankInfo{}, 1);
+  TrainOptions options;
+  options.steps = 5;
+  options.ema = 0;
+  options.log_every = 1;
+  Trainer trainer(task, options, {}, scratch.path(), ranks);
+  std::vector<double> weights;
+  std::vector<nlohmann::json> records;
+  trainer.run({.on_record = [&](const nlohmann::json& record) { records.push_back(record); },
+               .on_step = [&](int64_t) { weights.push_back(task.net.w.item<double>()); }});
+  ASSERT_EQ(weights.size(), 5U);
+  EXPECT_EQ(weights[0], 0.0);
+  EXPECT_GT(weights[1], 0.0);
+  EXPECT_EQ(weights[3], weights[2]);
+  EXPECT_GT(weights[4], weights[3]);
+  EXPECT_EQ(records.at(4).at("skipped"), 2);
+}
+
+TEST(Trainer, GivesUpWhenNoGradientIsFinite) {
+  const ScratchFolder scratch;
+  Parabola task;
+  for (int64_t step = 0; step < 100; ++step) {
+    task.bad.push_back(step);
+  }
+  RankGroup ranks(RankInfo{}, 1);
+  Trainer trainer(task, {}, {}, scratch.path(), ranks);
+  EXPECT_THROW(trainer.run({}), Error);
+}
+
+TEST(Trainer, StopsEarlyAndKeepsTheBestWeights) {
+  const ScratchFolder scratch;
+  Parabola task;
+  task.scores = {1, 3, 2, 2.5, 2.9};
+  RankGroup ranks(RankInfo{}, 1);
+  TrainOptions options;
+  options.steps = 100;
+  options.evaluate_every = 5;
+  options.patience = 3;
+  Trainer trainer(task, options, {}, scratch.path(), ranks);
+  EXPECT_EQ(trainer.run({}), TrainEnd::kEarly);
+  ASSERT_EQ(task.seen.size(), 5U);
+  EXPECT_EQ(task.net.w.item<double>(), task.seen[1]);
+  EXPECT_EQ(task.exported.back(), task.seen[1]);
+}
+
+TEST(Trainer, KeepsTheLatestCheckpointsAndSurvivesABrokenOne) {
+  const ScratchFolder scratch;
+  const auto folder = scratch.path() / "checkpoints";
+  TrainOptions options;
+  options.steps = 10;
+  options.checkpoint_every = 2;
+  options.checkpoints_kept = 3;
+  RankGroup ranks(RankInfo{}, 1);
+  {
+    Parabola task;
+    Trainer(task, options, {}, scratch.path(), ranks).run({});
+  }
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    names.push_back(entry.path().filename().string());
+  }
+  EXPECT_THAT(names,
+              ::testing::UnorderedElementsAre("step-000000000006.safetensors",
+                                              "step-000000000008.safetensors",
+                                              "step-000000000010.safetensors"));
+  std::filesystem::resize_file(folder / "step-000000000010.safetensors", 100);
+  Parabola task;
+  Trainer trainer(task, options, {}, scratch.path(), ranks);
+  std::vector<std::string> notes;
+  EXPECT_EQ(trainer.resume(notes), 8);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_THAT(notes[0], ::testing::HasSubstr("step-000000000010"));
+}
+
+TEST(Trainer, RefusesToGoOnWithOtherOptions) {
+  const ScratchFolder scratch;
+  RankGroup ranks(RankInfo{}, 1);
+  TrainOptions options;
+  options.steps = 4;
+  Parabola task;
+  Trainer(task, options, {{"data", "a"}}, scratch.path(), ranks).run({});
+  std::vector<std::string> notes;
+  options.log_every = 7;  // decides nothing
+  EXPECT_EQ(Trainer(task, options, {{"data", "a"}}, scratch.path(), ranks).resume(notes), 4);
+  options.learning_rate = 0.5;
+  try {
+    Trainer(task, options, {{"data", "b"}}, scratch.path(), ranks).resume(notes);
+    FAIL() << "it went on";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("learning_rate"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("data"));
+  }
+}
+
+}  // namespace
+}  // namespace parallax

@@ -1,0 +1,207 @@
+// From scene and model to tensors.
+#include "vision/eval/prepared_scene.h"
+
+#include <fmt/format.h>
+
+#include "core/base/device.h"
+#include "core/base/error.h"
+#include "vision/scene/camera_path.h"
+#include "vision/scene/image_size.h"
+
+namespace parallax {
+namespace {
+
+constexpr int kFallbackSize = 256;  // what the official object models were first trained at
+
+}  // namespace
+
+ImageSize choose_image_size(const NvsModelCard& card,
+                            const ImageSize& wanted,
+                            std::vector<std::string>& notes) {
+  ImageSize size = wanted;
+  if (size.height == 0) {
+    size = {card.height, card.width};
+  }
+  if (size.height == 0) {
+    size = {kFallbackSize, kFallbackSize};
+    notes.push_back(fmt::format(
+        "The model does not say what size it was trained at; using {0}x{0} (see --size).",
+        kFallbackSize));
+  }
+  const int patch = card.options.patch_size;
+  const ImageSize cropped{size.height / patch * patch, size.width / patch * patch};
+  if (cropped.height == 0 || cropped.width == 0) {
+    throw UsageError(ErrorParts{.what = "the image size is smaller than the model's patch",
+                                .where = "--size",
+                                .expected = fmt::format("at least {0}x{0}", patch),
+                                .got = fmt::format("{}x{}", size.height, size.width)});
+  }
+  if (cropped.height != size.height || cropped.width != size.width) {
+    notes.push_back(fmt::format("{}x{} is not a multiple of the patch size {}: cropped to {}x{}.",
+                                size.height,
+                                size.width,
+                                patch,
+                                cropped.height,
+                                cropped.width));
+  }
+  return cropped;
+}
+
+namespace {
+
+PoseNormalisation resolve(PoseNormalisation wanted, const Scene& scene, const NvsModelCard& card) {
+  if (wanted != PoseNormalisation::kAuto) {
+    return wanted;
+  }
+  if (scene.format == "opencv-json") {
+    return PoseNormalisation::kNone;
+  }
+  return card.object_centric ? PoseNormalisation::kObject : PoseNormalisation::kScene;
+}
+
+// The similarity that moves the point looked at to the origin, up to +z, and scales the cameras'
+// mean distance to `radius`; the azimuth stays as near to the scene's as it can.
+PoseTransform object_transform(const std::vector<Camera>& inputs, double radius) {
+  const cv::Vec3d focus = find_focus(inputs).point;
+  const cv::Vec3d up = find_up(inputs);
+  const cv::Vec3d hint = std::abs(up[0]) < 0.9 ? cv::Vec3d(1, 0, 0) : cv::Vec3d(0, 1, 0);
+  const cv::Vec3d x = cv::normalize(hint - up * up.dot(hint));
+  const cv::Vec3d y = up.cross(x);
+  PoseTransform transform;
+  for (int i = 0; i < 3; ++i) {
+    transform.rigid(0, i) = x[i];
+    transform.rigid(1, i) = y[i];
+    transform.rigid(2, i) = up[i];
+  }
+  transform.rigid(0, 3) = -x.dot(focus);
+  transform.rigid(1, 3) = -y.dot(focus);
+  transform.rigid(2, 3) = -up.dot(focus);
+  double distance = 0;
+  for (const Camera& camera : inputs) {
+    distance += cv::norm(camera.position() - focus) / static_cast<double>(inputs.size());
+  }
+  transform.scale = distance > 0 ? distance / radius : 1.0;
+  return transform;
+}
+
+}  // namespace
+
+PoseTransform choose_pose_transform(const Scene& scene,
+                                    const NvsModelCard& card,
+                                    PoseNormalisation wanted,
+                                    const std::vector<int>& inputs,
+                                    std::vector<std::string>& notes) {
+  switch (resolve(wanted, scene, card)) {
+    case PoseNormalisation::kScene:
+      notes.emplace_back("Poses normalised as a scene, from the input views.");
+      return normalise_poses(scene_cameras(scene), inputs).transform;
+    case PoseNormalisation::kObject: {
+      const double radius = card.camera_radius > 0 ? card.camera_radius : 2.7;
+      notes.push_back(fmt::format(
+          "Poses normalised as an object: the point looked at is the origin, cameras at {:.2g}.",
+          radius));
+      return object_transform(scene_cameras(scene, inputs), radius);
+    }
+    default:
+      return {};
+  }
+}
+
+namespace {
+
+ViewSet load_set(const Scene& scene,
+                 const std::vector<int>& indices,
+                 const ViewOptions& options,
+                 const PoseTransform& transform,
+                 std::vector<std::string>& notes) {
+  ViewSet set{.indices = indices};
+  if (indices.empty()) {
+    return set;
+  }
+  std::vector<Tensor> images;
+  std::vector<Tensor> alphas;
+  for (const LoadedView& view : load_views(scene, indices, options)) {
+    set.names.push_back(view.name);
+    set.cameras.push_back(transform.apply(view.camera));
+    images.push_back(view.rgb);
+    if (view.alpha.defined()) {
+      alphas.push_back(view.alpha);
+    }
+    if (!view.note.empty() && notes.size() < 8) {
+      notes.push_back(view.note);
+    }
+  }
+  set.batch = to_camera_batch(set.cameras);
+  set.images = torch::stack(images).unsqueeze(0);
+  if (alphas.size() == images.size()) {
+    set.alpha = torch::stack(alphas).unsqueeze(0);
+  }
+  return set;
+}
+
+void require_room(const NvsModel& model, const ViewSelection& selection, const ImageSize& size) {
+  const LactNvsOptions& options = model.card.options;
+  const int64_t per_view =
+      static_cast<int64_t>(size.height / options.patch_size) * (size.width / options.patch_size);
+  const auto inputs = static_cast<int64_t>(selection.inputs.size());
+  const auto views = inputs + static_cast<int64_t>(selection.targets.size());
+  const int64_t pixels = views * size.height * size.width * 5 * static_cast<int64_t>(sizeof(float));
+  require_memory(pixels + estimate_pass_bytes(options, inputs * per_view, per_view),
+                 fmt::format("reading {} views of {}x{}", inputs, size.height, size.width));
+}
+
+}  // namespace
+
+PoseNormalisation parse_pose_normalisation(const std::string& name) {
+  if (name == "auto") {
+    return PoseNormalisation::kAuto;
+  }
+  if (name == "none") {
+    return PoseNormalisation::kNone;
+  }
+  if (name == "scene") {
+    return PoseNormalisation::kScene;
+  }
+  if (name == "object") {
+    return PoseNormalisation::kObject;
+  }
+  throw UsageError(ErrorParts{.what = "there is no such pose normalisation",
+                              .where = "--normalise-poses",
+                              .expected = "auto, none, scene or object",
+                              .got = "'" + name + "'"});
+}
+
+PreparedScene prepare_scene(const Scene& scene,
+                            const NvsModel& model,
+                            const PrepareOptions& options) {
+  PreparedScene prepared{.name = scene.name, .format = scene.format, .notes = scene.notes};
+  const ImageSize size =
+      choose_image_size(model.card, {options.height, options.width}, prepared.notes);
+  prepared.height = size.height;
+  prepared.width = size.width;
+  const ViewSelection selection = select_views(scene, options.input_views, options.target_views);
+  require_room(model, selection, size);
+  prepared.transform = choose_pose_transform(
+      scene, model.card, options.normalisation, selection.inputs, prepared.notes);
+  const ViewOptions view_options{
+      .height = size.height, .width = size.width, .background = options.background};
+  prepared.inputs =
+      load_set(scene, selection.inputs, view_options, prepared.transform, prepared.notes);
+  prepared.targets =
+      load_set(scene, selection.targets, view_options, prepared.transform, prepared.notes);
+  prepared.surrounds_object = cameras_surround_object(prepared.inputs.cameras);
+  return prepared;
+}
+
+ViewSet load_inputs(const Scene& scene, const PreparedScene& prepared, const ViewOptions& options) {
+  std::vector<std::string> notes;  // said when the scene was prepared
+  return load_set(scene, prepared.inputs.indices, options, prepared.transform, notes);
+}
+
+std::vector<Camera> new_camera_path(const PreparedScene& scene, int count) {
+  return scene.surrounds_object || scene.inputs.cameras.size() < 2
+             ? turntable(scene.inputs.cameras, count)
+             : interpolate_path(scene.inputs.cameras, count);
+}
+
+}  // namespace parallax

@@ -1,0 +1,129 @@
+// The sub-layers of a LaCT-NVS block, with the published code's parameter names (SPEC §2).
+#pragma once
+
+#include "core/base/torch.h"
+#include "core/ops/matmul/packed_linear.h"
+#include "core/ttt/form.h"
+#include "core/ttt/parallel.h"
+#include "vision/models/lact_nvs/lact_options.h"
+
+namespace parallax {
+
+// LayerNorm with a scale and no shift, eps 1e-5.
+class ScaleLayerNorm : public torch::nn::Module {
+ public:
+  explicit ScaleLayerNorm(int64_t dim);
+  Tensor forward(const Tensor& x) const;  // [..., dim]
+
+ private:
+  Tensor weight_;
+};
+
+// The scale of an RMSNorm, which runs as part of splitting or merging heads.
+class RmsNormScale : public torch::nn::Module {
+ public:
+  explicit RmsNormScale(int64_t dim);
+  const Tensor& weight() const { return weight_; }
+
+ private:
+  Tensor weight_;  // [dim]
+};
+
+// A linear layer without bias.
+class Projection : public torch::nn::Module {
+ public:
+  Projection(int64_t in, int64_t out);
+  Tensor forward(const Tensor& x, Activation activation = Activation::kNone) const;  // [..., in]
+  Tensor& weight() { return weight_; }
+
+ private:
+  Tensor weight_;  // [out, in]
+  PackedLinear linear_;
+};
+
+// Self-attention within each view.
+class ViewAttention : public torch::nn::Module {
+ public:
+  explicit ViewAttention(const LactNvsOptions& options);
+  Tensor forward(const Tensor& x,                 // [B, V·T, dim]
+                 int64_t tokens_per_view) const;  // T
+
+ private:
+  int64_t head_dim_;
+  std::shared_ptr<Projection> to_qkv_;
+  std::shared_ptr<Projection> c_proj_;
+  std::shared_ptr<RmsNormScale> q_norm_;
+  std::shared_ptr<RmsNormScale> k_norm_;
+};
+
+class GeluMlp : public torch::nn::Module {
+ public:
+  explicit GeluMlp(const LactNvsOptions& options);
+  Tensor forward(const Tensor& x) const;  // [B, L, dim]
+
+ private:
+  std::shared_ptr<Projection> c_fc_;
+  std::shared_ptr<Projection> c_proj_;
+};
+
+// How one pass runs the TTT layers.
+struct LactPass {
+  Schedule schedule;
+  Form form = Form::kRecurrent;
+  int64_t tokens_per_view = 0;  // the recurrent form reads one view at a time
+};
+
+struct LactLayerResult {
+  Tensor output;     // [B, applied tokens, dim]
+  InnerState state;  // [B·heads, …]
+};
+
+// The LaCT layer: projections, per-token rates, the fast-weight operator, RMSNorm, output
+// projection.
+class LactLayer : public torch::nn::Module {
+ public:
+  explicit LactLayer(const LactNvsOptions& options);
+
+  // `start` continues from an earlier state; null starts from the layer's own weights.
+  LactLayerResult forward(const Tensor& x,  // [B, L, dim]
+                          const LactPass& pass,
+                          const InnerState* start = nullptr) const;
+
+  // The state that forward() leaves, from the layer's own weights, without its output.
+  InnerState read(const Tensor& x, const LactPass& pass) const;  // x: [B, L, dim]
+
+  // q, k, v and rates of the tokens, split into heads.
+  TttInputs project(const Tensor& x) const;
+
+  // The slow weights as fast weights, repeated for a batch: [B·heads, …].
+  FastWeights initial_weights(int64_t batch) const;
+
+  UpdateRule& rule() { return rule_; }
+  const UpdateRule& rule() const { return rule_; }
+
+  // Draws the weights as the published code does.
+  void initialise();
+
+  // Turns off the gradients of parameters that the rule never reads.
+  void freeze_unused();
+
+ private:
+  TttResult run(const TttInputs& inputs,
+                const InnerState& start,
+                const Schedule& schedule,
+                const LactPass& pass) const;
+
+  int64_t num_heads_;
+  int64_t head_dim_;
+  double base_rate_offset_;  // softplus⁻¹(base_lr)
+  UpdateRule rule_;
+  Tensor w0_;  // [heads, D, Dh]
+  Tensor w1_;  // [heads, Dh, D]
+  Tensor w2_;  // [heads, D, Dh]
+  std::shared_ptr<Projection> to_qkv_;
+  std::shared_ptr<Projection> c_proj_;
+  torch::nn::Linear lr_fc_{nullptr};
+  std::shared_ptr<RmsNormScale> o_norm_;
+};
+
+}  // namespace parallax

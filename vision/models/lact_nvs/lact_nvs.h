@@ -1,0 +1,132 @@
+// The LaCT novel-view-synthesis model: posed photos in, fast weights, any camera out (SPEC §2).
+#pragma once
+
+#include "vision/models/lact_nvs/lact_layer.h"
+#include "vision/models/lact_nvs/rays.h"
+
+namespace parallax {
+
+// One transformer block: attention within views, the LaCT layer over all views, an MLP.
+class LactBlock : public torch::nn::Module {
+ public:
+  explicit LactBlock(const LactNvsOptions& options);
+
+  struct Result {
+    Tensor output;      // [B, L, dim]
+    Tensor ttt_output;  // [B, L, dim]: what the LaCT layer added
+    InnerState state;
+  };
+
+  Result forward(const Tensor& x, const LactPass& pass, const InnerState* start) const;
+
+  // What the LaCT layer sees of x: [B, L, dim].
+  Tensor layer_input(const Tensor& x, int64_t tokens_per_view) const;
+
+  LactLayer& layer() { return *layer_; }
+  const LactLayer& layer() const { return *layer_; }
+
+ private:
+  std::shared_ptr<ScaleLayerNorm> attention_norm_;
+  std::shared_ptr<ViewAttention> attention_;
+  std::shared_ptr<ScaleLayerNorm> layer_norm_;
+  std::shared_ptr<LactLayer> layer_;
+  std::shared_ptr<ScaleLayerNorm> mlp_norm_;
+  std::shared_ptr<GeluMlp> mlp_;
+};
+
+// What a scene has become: one inner state a block.
+struct SceneState {
+  std::vector<InnerState> blocks;
+  int64_t views = 0;  // input views read
+};
+
+// Intermediate results of a joint pass, for tests and inspection.
+struct ForwardTrace {
+  Tensor embedded;                  // [B, L, dim] after input_layernorm
+  std::vector<Tensor> ttt_outputs;  // per block
+  std::vector<Tensor> outputs;      // per block
+};
+
+class LactNvs : public torch::nn::Module {
+ public:
+  explicit LactNvs(const LactNvsOptions& options);
+
+  const LactNvsOptions& options() const { return options_; }
+  const UpdateRule& rule() const;
+
+  // Changes what the inner loop does without changing the weights: inner steps, ascent, precision
+  // of Newton–Schulz. Used by probes; the weights were trained with the model's own rule.
+  void set_rule(const UpdateRule& rule);
+
+  // One joint pass: update on all input tokens, then apply to all. Used in training.
+  Tensor forward(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
+                 const CameraBatch& inputs,
+                 const CameraBatch& targets,
+                 Form form,
+                 ForwardTrace* trace = nullptr) const;  // [B, Vt, 3, H, W]
+
+  // Reads the input views into fast weights.
+  SceneState reconstruct(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
+                         const CameraBatch& inputs,
+                         Form form) const;
+
+  // The same, one view after the other, each a range of its own: what `extend` gives from view to
+  // view. The parallel form exists where the variant has one over several ranges; throws UsageError
+  // naming the switch in the way where not.
+  SceneState reconstruct_streamed(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
+                                  const CameraBatch& inputs,
+                                  Form form) const;
+
+  // What the TTT layer of one block reads when all input views are read at once.
+  TttInputs layer_inputs(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
+                         const CameraBatch& inputs,
+                         int64_t block) const;
+  const LactLayer& layer(int64_t block) const { return blocks_.at(block)->layer(); }
+
+  // Streamed reading: continues from `state` with further views. Another computation than reading
+  // them all at once, as later blocks see what earlier views wrote.
+  SceneState extend(const SceneState& state, const Tensor& images, const CameraBatch& inputs) const;
+
+  // Renders cameras from fast weights, `views_per_pass` at a time (0: all at once). Attention is
+  // per view and targets never update, so the chunks do not influence each other.
+  Tensor render(const SceneState& state,
+                const CameraBatch& targets,
+                int64_t views_per_pass = 0) const;  // [B, V, 3, H, W] in [0, 1]
+
+  // Draws all weights as the published code does.
+  void initialise();
+
+  // Turns off the gradients of parameters that the variant never reads, so that every other one
+  // takes part in each backward pass.
+  void freeze_unused();
+
+  // Runs the projections in bfloat16; fast weights, rates and norms' statistics keep float32.
+  void use_bfloat16();
+
+ private:
+  Tensor embed(const Tensor& images, const CameraBatch& cameras) const;
+  SceneState read(const Tensor& images, const CameraBatch& inputs, Form form, bool streamed) const;
+  Tensor decode(const Tensor& tokens, const CameraBatch& cameras) const;
+  void require_patches(const CameraBatch& cameras) const;
+
+  LactNvsOptions options_;
+  std::shared_ptr<Projection> input_linear_;
+  std::shared_ptr<ScaleLayerNorm> input_layernorm_;
+  std::vector<std::shared_ptr<LactBlock>> blocks_;
+  std::shared_ptr<ScaleLayerNorm> decoder_norm_;
+  std::shared_ptr<Projection> decoder_linear_;
+};
+
+// Bytes of working memory that a pass over `tokens` tokens of one scene takes, roughly.
+int64_t estimate_pass_bytes(const LactNvsOptions& options, int64_t tokens, int64_t tokens_per_view);
+
+// Bytes of the weights in float32.
+int64_t estimate_weight_bytes(const LactNvsOptions& options);
+
+// How many views of H × W one rendering pass may take within `budget_bytes`, at least 1.
+int64_t views_within_budget(const LactNvsOptions& options,
+                            int64_t height,
+                            int64_t width,
+                            int64_t budget_bytes);
+
+}  // namespace parallax

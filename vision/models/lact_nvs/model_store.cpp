@@ -1,0 +1,209 @@
+// Finds, reads and writes LaCT-NVS models.
+#include "vision/models/lact_nvs/model_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/device.h"
+#include "vision/models/model_files.h"
+#include "vision/models/module_weights.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kModelKind = "lact_nvs";
+
+const Tensor& require_tensor(const TensorMap& tensors,
+                             const std::string& name,
+                             int64_t dimensions,
+                             const std::string& where) {
+  const auto it = tensors.find(name);
+  if (it == tensors.end() || it->second.dim() != dimensions) {
+    throw Error(
+        ErrorParts{.what = "this is not a LaCT-NVS checkpoint: no fitting tensor '" + name + "'",
+                   .where = where});
+  }
+  return it->second;
+}
+
+int count_blocks(const TensorMap& tensors) {
+  int layers = 0;
+  while (tensors.count(fmt::format("blocks.{}.module_list.1.f.w1", layers)) != 0) {
+    ++layers;
+  }
+  return layers;
+}
+
+// Image size, cameras and the like: each field checked, none required.
+void read_training_facts(NvsModelCard& card, const std::string& where) {
+  try {
+    card.total_steps = card.json.value("total_steps", int64_t{0});
+    if (card.json.contains("image_size")) {
+      card.height = card.json.at("image_size").at(0).get<int>();
+      card.width = card.json.at("image_size").at(1).get<int>();
+    }
+    if (card.json.contains("cameras")) {
+      card.object_centric = card.json.at("cameras").value("object_centric", false);
+      card.camera_radius = card.json.at("cameras").value("radius", 0.0);
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorParts{.what = std::string("the model card cannot be read: ") + error.what(),
+                           .where = where});
+  }
+}
+
+}  // namespace
+
+LactNvsOptions options_from_shapes(const TensorMap& tensors, const std::string& where) {
+  const std::string attention = "blocks.0.module_list.0.f.";
+  const std::string layer = "blocks.0.module_list.1.f.";
+  const Tensor& input = require_tensor(tensors, "input_linear.weight", 2, where);
+  const Tensor& w0 = require_tensor(tensors, layer + "w0", 3, where);
+  const Tensor& to_qkv = require_tensor(tensors, layer + "to_qkv.weight", 2, where);
+  const Tensor& mlp = require_tensor(tensors, "blocks.0.module_list.2.f.c_fc.weight", 2, where);
+  LactNvsOptions options;
+  options.dim = static_cast<int>(input.size(0));
+  options.layers = count_blocks(tensors);
+  options.patch_size = 1;
+  while (12LL * options.patch_size * options.patch_size < input.size(1)) {
+    ++options.patch_size;
+  }
+  const auto q_norm = tensors.find(attention + "q_norm.weight");
+  options.use_qk_norm = q_norm != tensors.end();
+  if (options.use_qk_norm) {
+    options.attention_head_dim = static_cast<int>(q_norm->second.numel());
+  }
+  options.ttt_head_dim = static_cast<int>(w0.size(1));
+  options.inter_multi = static_cast<double>(w0.size(2)) / static_cast<double>(w0.size(1));
+  options.mlp_inter_multi = static_cast<double>(mlp.size(0)) / static_cast<double>(options.dim);
+  if (to_qkv.size(0) == 2LL * options.dim) {
+    options.variant = "key-as-query";
+  }
+  return options;
+}
+
+NvsModelCard read_model_card(const fs::path& path, const Checkpoint& checkpoint) {
+  NvsModelCard card;
+  if (const auto json = find_model_card(path, checkpoint)) {
+    card.json = *json;
+    card.has_card = true;
+    if (card.json.value("model", nlohmann::json(kModelKind)) != kModelKind) {
+      throw Error(ErrorParts{.what = "this is not a LaCT-NVS model",
+                             .where = path.string(),
+                             .got = card.json.at("model").dump()});
+    }
+    nlohmann::json config = card.json.value("config", nlohmann::json::object());
+    if (card.json.contains("variant") && config.is_object()) {
+      const nlohmann::json& variant = card.json.at("variant");
+      const nlohmann::json named = variant.is_string() ? variant : nlohmann::json(variant.dump());
+      if (config.value("variant", named) != named) {
+        throw Error(
+            ErrorParts{.what = "the model card names two variants",
+                       .where = path.string(),
+                       .got = named.dump() + " and, in 'config', " + config.at("variant").dump()});
+      }
+      config["variant"] = named;
+    }
+    options_from_json(config, path.string() + ", model card", card.options);
+    read_training_facts(card, path.string());
+  } else {
+    card.options = options_from_shapes(checkpoint.tensors, path.string());
+    card.json = {{"model", kModelKind}};
+  }
+  check_lact_options(card.options, path.string());
+  return card;
+}
+
+std::vector<ModelListing> list_nvs_models() {
+  std::vector<ModelListing> listings;
+  for (const fs::path& path : model_files()) {
+    try {
+      listings.push_back(
+          {path.stem().string(), path, read_model_card(path, load_checkpoint(path))});
+    } catch (const Error&) {
+      continue;  // another kind of model, or broken: `info` says which
+    }
+  }
+  std::sort(listings.begin(), listings.end(), [](const ModelListing& a, const ModelListing& b) {
+    return a.name < b.name;
+  });
+  return listings;
+}
+
+namespace {
+
+std::vector<std::string> nvs_model_names() {
+  std::vector<std::string> names;
+  for (const ModelListing& listing : list_nvs_models()) {
+    names.push_back(listing.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+NvsModel load_nvs_model(const std::string& name_or_path, const std::string& variant) {
+  const fs::path path = find_model_file(name_or_path, nvs_model_names);
+  const Checkpoint checkpoint = load_checkpoint(path);
+  NvsModel model{.name = path.stem().string(), .path = path};
+  model.card = read_model_card(path, checkpoint);
+  if (!variant.empty() && variant != model.card.options.variant) {
+    const std::string wanted(find_variant(variant).name);
+    if (model.card.has_card) {
+      throw UsageError(
+          ErrorParts{.what = "these weights were trained as another variant",
+                     .where = path.string(),
+                     .expected = "variant " + model.card.options.variant,
+                     .got = "variant " + wanted,
+                     .remedy = "Leave --variant out, or choose a model trained as that variant."});
+    }
+    model.card.options.variant = wanted;
+    check_lact_options(model.card.options, path.string());
+  }
+  require_memory(estimate_weight_bytes(model.card.options), path.string() + ": the model");
+  model.module = std::make_shared<LactNvs>(model.card.options);
+  load_weights(*model.module, checkpoint.tensors, path.string());
+  model.module->eval();
+  for (Tensor& parameter : model.module->parameters()) {
+    parameter.set_requires_grad(false);
+  }
+  return model;
+}
+
+std::string bundled_model_for_variant(const std::string& variant) {
+  const std::string wanted(find_variant(variant).name);
+  std::string available;
+  std::string found;
+  for (const ModelListing& listing : list_nvs_models()) {
+    if (listing.card.options.variant == wanted &&
+        (found.empty() || listing.name == kDefaultNvsModel)) {
+      found = listing.name;
+    }
+    available += fmt::format(
+        "{}{} ({})", available.empty() ? "" : ", ", listing.card.options.variant, listing.name);
+  }
+  if (found.empty()) {
+    throw Error(ErrorParts{.what = "there are no weights for variant " + wanted +
+                                   "; no variant is shown with another's weights",
+                           .expected = "one of " + available,
+                           .remedy = "Name a checkpoint of that variant with --model."});
+  }
+  return found;
+}
+
+void save_nvs_model(const fs::path& path,
+                    const LactNvs& module,
+                    const nlohmann::json& card,
+                    torch::Dtype dtype) {
+  nlohmann::json full = card;
+  full["model"] = kModelKind;
+  full["config"] = options_to_json(module.options());
+  Checkpoint checkpoint{.tensors = collect_weights(module, dtype)};
+  checkpoint.metadata[kCardMetadataKey] = full.dump();
+  save_safetensors(path, checkpoint);
+}
+
+}  // namespace parallax

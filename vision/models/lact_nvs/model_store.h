@@ -1,0 +1,69 @@
+// LaCT-NVS models by name or file: the bundled ones, the user's, and the official checkpoints.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/io/checkpoint.h"
+#include "vision/models/lact_nvs/lact_nvs.h"
+
+namespace parallax {
+
+// What is known of a model beside its weights. Stored in the safetensors file's metadata under
+// "parallax", or in a .json file of the same name beside the weights.
+struct NvsModelCard {
+  LactNvsOptions options;
+  int height = 0;  // of the images it was trained on; 0: unknown
+  int width = 0;
+  bool has_card = false;        // false: the configuration was read off the tensors' shapes
+  bool object_centric = false;  // trained with cameras around an object at the origin, z up
+  double camera_radius = 0;     // of those cameras
+  int64_t total_steps = 0;  // of training, those of the models it began with included; 0: unknown
+  nlohmann::json json;      // everything, as stored
+};
+
+struct NvsModel {
+  std::string name;
+  std::filesystem::path path;
+  NvsModelCard card;
+  std::shared_ptr<LactNvs> module;  // in evaluation, float32, on the CPU
+};
+
+struct ModelListing {
+  std::string name;
+  std::filesystem::path path;
+  NvsModelCard card;
+};
+
+// Bundled models (assets/models) and the user's, sorted by name; files that cannot be read are left
+// out, `info` reports them.
+std::vector<ModelListing> list_nvs_models();
+
+// Loads a bundled name or a file. `variant` empty: the model's own; else it must be the one the
+// weights were trained as, since no variant is shown with another's weights (a file that does not
+// say, as the official ones, is taken at the user's word).
+NvsModel load_nvs_model(const std::string& name_or_path, const std::string& variant = "");
+
+// The bundled model with weights of its own for this variant, preferring `default` for its own.
+// Throws Error saying which variants have weights.
+std::string bundled_model_for_variant(const std::string& variant);
+
+// The configuration, read from metadata, the sidecar or the shapes.
+NvsModelCard read_model_card(const std::filesystem::path& path, const Checkpoint& checkpoint);
+
+// Reads the sizes off an official state dict. What shapes cannot tell (base_lr, Newton–Schulz
+// steps) is as in all three official configurations.
+LactNvsOptions options_from_shapes(const TensorMap& tensors, const std::string& where);
+
+// Writes weights and card as one safetensors file.
+void save_nvs_model(const std::filesystem::path& path,
+                    const LactNvs& module,
+                    const nlohmann::json& card,
+                    torch::Dtype dtype);
+
+inline constexpr const char* kDefaultNvsModel = "nvs";
+
+}  // namespace parallax

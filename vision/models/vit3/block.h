@@ -1,0 +1,104 @@
+// The ViT³ layer and the block around it, in the plain and the hierarchical model (SPEC §3).
+#pragma once
+
+#include "core/base/torch.h"
+#include "vision/models/vit3/inner_nets.h"
+#include "vision/models/vit3/layers.h"
+
+namespace parallax {
+
+// Cosines and sines of 2-D rotary embeddings: the first quarter of the channels' pairs turns with
+// the row, the next with the column.
+Tensor rotary_table(int64_t rows, int64_t cols, int64_t dim);  // → [rows, cols, dim / 2, 2] float32
+
+// What the layer's projections give; the parts in brackets are what the two inner nets read.
+struct Vit3Projections {
+  Tensor q1, k1, v1;  // [H, B, N, d]
+  Tensor q2, k2, v2;  // [B, rows, cols, d]
+};
+
+struct Vit3LayerTrace {
+  Vit3Projections projections;
+  GluWeights glu;        // after training, [H, B, d, d]
+  Tensor w3;             // after training, [B, 9, d]
+  Tensor glu_output;     // [B, N, C]
+  Tensor kernel_output;  // [B, N, d]
+};
+
+struct TokenGrid {
+  int64_t rows = 0;
+  int64_t cols = 0;
+};
+
+// Test-time training of two inner nets on all tokens of an image.
+class Vit3Layer : public torch::nn::Module {
+ public:
+  Vit3Layer(int64_t dim, int64_t heads, bool qkv_bias, const Vit3Rule& rule);
+
+  // `rotations` may be undefined: no rotary embeddings.
+  Tensor forward(const Tensor& x,          // [B, N, C]
+                 const TokenGrid& grid,    // N = rows·cols
+                 const Tensor& rotations,  // [rows, cols, C / 2, 2]
+                 const Vit3Pass& pass,
+                 Vit3LayerTrace* trace = nullptr) const;
+
+  // Draws the fast weights' start as the published code does.
+  void initialise();
+
+ private:
+  Vit3Projections project(const Tensor& x, const TokenGrid& grid, const Tensor& rotations) const;
+
+  int64_t heads_;
+  int64_t head_dim_;
+  Vit3Rule rule_;
+  Tensor w1_;  // [1, H, d, d]
+  Tensor w2_;  // [1, H, d, d]
+  Tensor w3_;  // [d, 1, 3, 3]
+  std::shared_ptr<Dense> qkv_;
+  std::shared_ptr<Dense> proj_;
+};
+
+struct Vit3BlockShape {
+  int64_t dim = 0;
+  int64_t heads = 0;
+  int64_t mlp_hidden = 0;
+  bool qkv_bias = true;
+  bool hierarchical = false;  // rotary embeddings, a convolution in the MLP, another eps
+  TokenGrid grid;             // of the training images: the stored rotations' shape
+  double drop_path = 0;
+};
+
+// GELU MLP, in the hierarchical model with a depth-wise convolution inside.
+class Vit3Mlp : public torch::nn::Module {
+ public:
+  explicit Vit3Mlp(const Vit3BlockShape& shape);
+  Tensor forward(const Tensor& x, const TokenGrid& grid) const;  // [B, N, C]
+
+ private:
+  std::shared_ptr<Dense> fc1_;
+  std::shared_ptr<Dense> fc2_;
+  std::shared_ptr<Convolution> dwc_;
+};
+
+// x + cpe(x), then x + layer(norm(x)), then x + mlp(norm(x)).
+class Vit3Block : public torch::nn::Module {
+ public:
+  Vit3Block(const Vit3BlockShape& shape, const Vit3Rule& rule);
+  Tensor forward(const Tensor& x, const TokenGrid& grid, const Vit3Pass& pass);  // [B, N, C]
+
+ private:
+  // The stored table, recomputed where the grid is another.
+  const Tensor& rotations(const TokenGrid& grid);
+
+  int64_t dim_;
+  double drop_path_;
+  std::shared_ptr<Convolution> cpe_;
+  std::shared_ptr<LayerNormalisation> norm1_;
+  std::shared_ptr<Vit3Layer> attn_;
+  std::shared_ptr<LayerNormalisation> norm2_;
+  std::shared_ptr<Vit3Mlp> mlp_;
+  Tensor rotations_;        // [rows, cols, C / 2, 2] as stored; undefined in the plain model
+  Tensor other_rotations_;  // for the last grid of another shape
+};
+
+}  // namespace parallax

@@ -1,0 +1,64 @@
+// The two inner nets that a ViT³ layer trains while it reads an image: a gated linear unit a head,
+// and a depth-wise 3×3 convolution (SPEC §3).
+#pragma once
+
+#include "core/base/torch.h"
+#include "core/ttt/form.h"
+#include "vision/models/vit3/variants.h"
+
+namespace parallax {
+
+// How one pass runs the layers. All tokens of an image make one update range, so every rule has
+// both forms: the recurrent one reads the token grid some rows at a time, each step adding its
+// share to the running gradient; the parallel one takes all tokens in one product.
+struct Vit3Pass {
+  Form form = Form::kParallel;
+  int64_t rows_per_step = 1;  // of the recurrent form
+};
+
+// f(x) = (x W1) ⊙ silu(x W2); under the identity kernel f(x) = x W1.
+struct GluWeights {
+  Tensor w1;  // [H, B, d, d] after training, [H, 1, d, d] before
+  Tensor w2;  // likewise
+};
+
+// One gradient step on all tokens. `tokens_per_step` 0: all at once.
+GluWeights train_glu(const Vit3Rule& rule,
+                     const Tensor& q,            // [H, B, N, d]
+                     const Tensor& k,            // [H, B, N, d]
+                     const Tensor& v,            // [H, B, N, d]
+                     const GluWeights& weights,  // [H, 1, d, d]
+                     int64_t tokens_per_step);
+
+// The trained net's output, for the queries or what the rule puts in their place.
+Tensor apply_glu(const Vit3Rule& rule,
+                 const Tensor& q,             // [H, B, N, d]
+                 const Tensor& k,             // [H, B, N, d]
+                 const GluWeights& weights);  // → [H, B, N, d]
+
+// [H, B, N, d] → [B, N, H·d].
+Tensor side_by_side(const Tensor& heads);
+
+// Training and applying in one, with one gradient step on all tokens; in one pass over memory where
+// the rule and the tensors have fused kernels.
+Tensor train_and_apply_glu(const Vit3Rule& rule,
+                           const Tensor& q,            // [H, B, N, d]
+                           const Tensor& k,            // [H, B, N, d]
+                           const Tensor& v,            // [H, B, N, d]
+                           const GluWeights& weights,  // [H, 1, d, d]
+                           int64_t tokens_per_step);   // → [B, N, H·d]
+
+// One gradient step of the convolution's kernels. `rows_per_step` 0: all at once.
+Tensor train_convolution(const Vit3Rule& rule,
+                         const Tensor& q,         // [B, rows, cols, d]
+                         const Tensor& k,         // [B, rows, cols, d]
+                         const Tensor& v,         // [B, rows, cols, d]
+                         const Tensor& w3,        // [d, 1, 3, 3]
+                         int64_t rows_per_step);  // → [B, 9, d]
+
+Tensor apply_convolution(const Vit3Rule& rule,
+                         const Tensor& q,    // [B, rows, cols, d]
+                         const Tensor& k,    // [B, rows, cols, d]
+                         const Tensor& w3);  // [B, 9, d] → [B, rows, cols, d]
+
+}  // namespace parallax

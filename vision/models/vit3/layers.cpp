@@ -1,0 +1,158 @@
+// Layers in LibTorch operations, repacked products and depthwise kernels.
+#include "vision/models/vit3/layers.h"
+
+#include <torch/nn/init.h>
+
+#include <cmath>
+
+#include "core/ops/common/dispatch.h"
+#include "core/ops/depthwise/depthwise.h"
+
+namespace parallax {
+namespace {
+
+constexpr double kBatchNormEps = 1e-5;
+constexpr double kBatchNormMomentum = 0.1;
+
+}  // namespace
+
+Dense::Dense(int64_t in, int64_t out, bool with_bias)
+    : weight_(register_parameter("weight", torch::zeros({out, in}))) {
+  if (with_bias) {
+    bias_ = register_parameter("bias", torch::zeros({out}));
+  }
+}
+
+Tensor Dense::forward(const Tensor& x, Activation activation) const {
+  return linear_(x, weight_, bias_, activation);
+}
+
+LayerNormalisation::LayerNormalisation(int64_t dim, double eps)
+    : weight_(register_parameter("weight", torch::ones({dim}))),
+      bias_(register_parameter("bias", torch::zeros({dim}))),
+      eps_(eps) {}
+
+Tensor LayerNormalisation::forward(const Tensor& x) const {
+  return torch::layer_norm(x, weight_.sizes(), weight_, bias_, eps_);
+}
+
+BatchNormalisation::BatchNormalisation(int64_t channels)
+    : weight_(register_parameter("weight", torch::ones({channels}))),
+      bias_(register_parameter("bias", torch::zeros({channels}))),
+      running_mean_(register_buffer("running_mean", torch::zeros({channels}))),
+      running_var_(register_buffer("running_var", torch::ones({channels}))),
+      num_batches_tracked_(
+          register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64))) {}
+
+Tensor BatchNormalisation::forward(const Tensor& x) {
+  if (is_training()) {
+    num_batches_tracked_.add_(1);
+  }
+  return at::batch_norm(x,
+                        weight_,
+                        bias_,
+                        running_mean_,
+                        running_var_,
+                        is_training(),
+                        kBatchNormMomentum,
+                        kBatchNormEps,
+                        true);
+}
+
+Convolution::Convolution(const ConvolutionShape& shape)
+    : shape_(shape),
+      weight_(register_parameter(
+          "weight",
+          torch::zeros({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}))) {
+  if (shape.bias) {
+    bias_ = register_parameter("bias", torch::zeros({shape.out}));
+  }
+  if (is_depthwise()) {
+    middle_ = torch::zeros({1, kDepthwiseTaps, 1});
+    middle_[0][kDepthwiseTaps / 2] = 1;
+  }
+}
+
+bool Convolution::is_depthwise() const {
+  return shape_.kernel == 3 && shape_.groups == shape_.in && shape_.groups == shape_.out &&
+         shape_.pad;
+}
+
+Tensor Convolution::taps() const { return weight_.flatten(1).t().unsqueeze(0); }
+
+Tensor Convolution::forward(const Tensor& x) const {
+  if (shape_.kernel == 1 && shape_.stride == 1 && shape_.groups == 1) {
+    // A matrix product, for which LibTorch's convolution has only its slowest kernel.
+    return linear_(x.permute({0, 2, 3, 1}), weight_.flatten(1), bias_).permute({0, 3, 1, 2});
+  }
+  if (is_depthwise() && has_fused_kernels(x)) {
+    // Every pixel, of which a stride leaves some: still a fraction of LibTorch's time, whose
+    // gradient also comes back in another order of memory.
+    const Tensor all = depthwise_convolution(x.permute({0, 2, 3, 1}), taps(), bias_, x.size(2));
+    return all.slice(1, 0, {}, shape_.stride)
+        .slice(2, 0, {}, shape_.stride)
+        .contiguous()
+        .permute({0, 3, 1, 2});
+  }
+  const int64_t padding = shape_.pad ? shape_.kernel / 2 : 0;
+  return torch::conv2d(x, weight_, bias_, shape_.stride, padding, 1, shape_.groups);
+}
+
+Tensor Convolution::add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) const {
+  const Tensor picture = x.reshape({x.size(0), rows, cols, x.size(2)});
+  const auto convolved = [&](const Tensor& weight) {
+    return depthwise_convolution(picture, weight, bias_, rows).flatten(1, 2);
+  };
+  if (!has_fused_kernels(x)) {
+    return x + convolved(taps());
+  }
+  // The identity is one more in the middle of each kernel, where the arithmetic is float32.
+  const Tensor wide = taps().to(torch::promote_types(weight_.scalar_type(), torch::kFloat32));
+  return convolved(wide + middle_);
+}
+
+void Convolution::initialise() {
+  const torch::NoGradGuard no_grad;
+  const double bound = 1 / std::sqrt(static_cast<double>(weight_[0].numel()));
+  weight_.uniform_(-bound, bound);
+  if (bias_.defined()) {
+    bias_.uniform_(-bound, bound);
+  }
+}
+
+ConvolutionStep::ConvolutionStep(const ConvolutionShape& shape, bool with_norm, bool with_relu)
+    : conv_(register_module("conv", std::make_shared<Convolution>(shape))), with_relu_(with_relu) {
+  if (with_norm) {
+    norm_ = register_module("norm", std::make_shared<BatchNormalisation>(shape.out));
+  }
+}
+
+Tensor ConvolutionStep::forward(const Tensor& x) {
+  Tensor y = conv_->forward(x);
+  if (norm_) {
+    y = norm_->forward(y);
+  }
+  if (!with_relu_) {
+    return y;
+  }
+  // In place the gradient of a view would be copied twice, into another order of memory.
+  return y.requires_grad() ? y.relu() : y.relu_();
+}
+
+Tensor as_grid(const Tensor& x, int64_t rows, int64_t cols) {
+  return x.reshape({x.size(0), rows, cols, x.size(2)}).permute({0, 3, 1, 2});
+}
+
+Tensor as_tokens(const Tensor& x) { return x.flatten(2).transpose(1, 2); }
+
+Tensor drop_path(const Tensor& x, double probability, bool training) {
+  if (!training || probability <= 0) {
+    return x;
+  }
+  std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
+  shape[0] = x.size(0);
+  const Tensor kept = torch::rand(shape, x.options()).ge(probability).to(x.scalar_type());
+  return x * (kept / (1 - probability));
+}
+
+}  // namespace parallax

@@ -1,0 +1,98 @@
+// The plain layers of ViT³ and H-ViT³, with the published code's parameter names.
+#pragma once
+
+#include "core/base/torch.h"
+#include "core/ops/matmul/packed_linear.h"
+
+namespace parallax {
+
+// y = x Wᵀ + b.
+class Dense : public torch::nn::Module {
+ public:
+  Dense(int64_t in, int64_t out, bool with_bias = true);
+  Tensor forward(const Tensor& x, Activation activation = Activation::kNone) const;  // [..., in]
+
+ private:
+  Tensor weight_;  // [out, in]
+  Tensor bias_;    // [out] or undefined
+  PackedLinear linear_;
+};
+
+class LayerNormalisation : public torch::nn::Module {
+ public:
+  LayerNormalisation(int64_t dim, double eps);
+  Tensor forward(const Tensor& x) const;  // [..., dim]
+
+ private:
+  Tensor weight_;
+  Tensor bias_;
+  double eps_;
+};
+
+// BatchNorm over dimension 1, eps 1e-5: running statistics in evaluation, the batch's in training.
+class BatchNormalisation : public torch::nn::Module {
+ public:
+  explicit BatchNormalisation(int64_t channels);
+  Tensor forward(const Tensor& x);  // [B, channels, ...]
+
+ private:
+  Tensor weight_;
+  Tensor bias_;
+  Tensor running_mean_;
+  Tensor running_var_;
+  Tensor num_batches_tracked_;
+};
+
+struct ConvolutionShape {
+  int64_t in = 0;
+  int64_t out = 0;
+  int64_t kernel = 1;
+  int64_t stride = 1;
+  int64_t groups = 1;
+  bool bias = true;
+  bool pad = true;  // by kernel / 2
+};
+
+class Convolution : public torch::nn::Module {
+ public:
+  explicit Convolution(const ConvolutionShape& shape);
+  Tensor forward(const Tensor& x) const;  // [B, in, rows, cols] → [B, out, rows', cols']
+
+  // x plus its convolution, for tokens in grid order and depthwise 3×3 kernels: [B, rows·cols, in].
+  Tensor add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) const;
+
+  // As PyTorch draws convolutions: uniform with bound 1/√fan-in.
+  void initialise();
+
+ private:
+  bool is_depthwise() const;
+  Tensor taps() const;  // [1, 9, channels], for core/ttt/depthwise
+
+  ConvolutionShape shape_;
+  Tensor weight_;        // [out, in / groups, kernel, kernel]
+  Tensor bias_;          // [out] or undefined
+  PackedLinear linear_;  // for 1×1 kernels
+  Tensor middle_;        // [1, 9, 1]: the kernel that changes nothing; for 3×3 kernels
+};
+
+// A convolution, then optionally BatchNorm, then optionally ReLU.
+class ConvolutionStep : public torch::nn::Module {
+ public:
+  ConvolutionStep(const ConvolutionShape& shape, bool with_norm, bool with_relu);
+  Tensor forward(const Tensor& x);  // [B, in, rows, cols]
+
+ private:
+  std::shared_ptr<Convolution> conv_;
+  std::shared_ptr<BatchNormalisation> norm_;
+  bool with_relu_;
+};
+
+// Tokens in grid order as pictures, and back; views where the memory allows.
+Tensor as_grid(const Tensor& x, int64_t rows, int64_t cols);  // [B, N, C] → [B, C, rows, cols]
+Tensor as_tokens(const Tensor& x);                            // [B, C, rows, cols] → [B, N, C]
+
+// Stochastic depth: in training, drops a whole image's residual with this probability and scales
+// the others up.
+Tensor drop_path(const Tensor& x, double probability, bool training);  // [B, ...]
+
+}  // namespace parallax

@@ -1,0 +1,69 @@
+// Classifiers by name or file: bundled ones, the user's, and the official checkpoints.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/io/checkpoint.h"
+#include "vision/images/class_labels.h"
+#include "vision/models/vit3/vit3.h"
+
+namespace parallax {
+
+// What is known of a classifier beside its weights.
+struct ClassifierCard {
+  Vit3Options options;
+  int resize_side = 0;    // shorter side before the centre crop in evaluation; 0: 256/224 of it
+  bool has_card = false;  // false: the configuration was read off the tensors' shapes
+  ClassLabels labels;
+  nlohmann::json json;  // everything, as stored
+};
+
+struct Classifier {
+  std::string name;
+  std::filesystem::path path;
+  ClassifierCard card;
+  std::shared_ptr<ImageClassifier> module;  // in evaluation, float32, on the CPU
+};
+
+struct ClassifierListing {
+  std::string name;
+  std::filesystem::path path;
+  ClassifierCard card;
+};
+
+// Whether a state dict is a ViT³'s or an H-ViT³'s, by its names.
+bool is_classifier_checkpoint(const Checkpoint& checkpoint);
+
+// Bundled classifiers and the user's, sorted; files that cannot be read are left out, `info`
+// reports them.
+std::vector<ClassifierListing> list_classifiers();
+
+// Reads sizes, depths, heads and classes off an official state dict. The variant is not in the
+// shapes.
+Vit3Options vit3_options_from_shapes(const TensorMap& tensors, const std::string& where);
+
+// The configuration and labels, from metadata, the sidecar or the shapes.
+ClassifierCard read_classifier_card(const std::filesystem::path& path,
+                                    const Checkpoint& checkpoint);
+
+// Loads a bundled name or a file. `variant` empty: the model's own; else it must be the one the
+// weights were trained as (a file that does not say is taken at the user's word).
+Classifier load_classifier(const std::string& name_or_path, const std::string& variant = "");
+
+// The bundled or user's classifier trained as this variant, or the default for an empty text.
+// Throws Error saying what there is.
+std::string classifier_for_variant(const std::string& variant);
+
+// Writes weights and card as one safetensors file.
+void save_classifier(const std::filesystem::path& path,
+                     const ImageClassifier& module,
+                     const ClassLabels& labels,
+                     const nlohmann::json& card,
+                     torch::Dtype dtype);
+
+inline constexpr const char* kDefaultClassifier = "classify";
+
+}  // namespace parallax

@@ -1,0 +1,101 @@
+// The classifiers: ViT³ (plain) and H-ViT³ (hierarchical), with the published parameter names.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vision/models/vit3/block.h"
+#include "vision/models/vit3/options.h"
+
+namespace parallax {
+
+// Intermediate results by the published modules' names, for tests: "patch_embed", "blocks.0",
+// "layers.1.downsample", "pooled".
+using ClassifierTrace = std::vector<std::pair<std::string, Tensor>>;
+
+class ImageClassifier : public torch::nn::Module {
+ public:
+  // Images normalised as in preprocess.h. Throws Error unless both sides are multiples of
+  // size_multiple().
+  Tensor forward(const Tensor& images,  // [B, 3, rows, cols] → [B, num_classes] logits
+                 const Vit3Pass& pass,
+                 ClassifierTrace* trace = nullptr);
+
+  const Vit3Options& options() const { return options_; }
+
+  // Draws all weights as the published code does.
+  void initialise();
+
+  // Everything but fast weights, running statistics and rotations, whose products are small.
+  void use_bfloat16();
+
+ protected:
+  explicit ImageClassifier(const Vit3Options& options);
+
+  virtual Tensor embed(const Tensor& images, TokenGrid& grid) = 0;  // → [B, N, C]
+  virtual Tensor run_blocks(const Tensor& tokens,                   // [B, N, C] → [B, N', C']
+                            TokenGrid grid,
+                            const Vit3Pass& pass,
+                            ClassifierTrace* trace) = 0;
+  virtual Tensor pool(const Tensor& tokens) = 0;  // [B, N, C] → [B, C]
+
+  // Stochastic depth of block `index` of all.
+  double drop_path_of(int index) const;
+
+ private:
+  Vit3Options options_;
+  std::shared_ptr<Dense> head_;
+};
+
+class Vit3 : public ImageClassifier {
+ public:
+  explicit Vit3(const Vit3Options& options);
+
+ protected:
+  Tensor embed(const Tensor& images, TokenGrid& grid) override;
+  Tensor run_blocks(const Tensor& tokens,
+                    TokenGrid grid,
+                    const Vit3Pass& pass,
+                    ClassifierTrace* trace) override;
+  Tensor pool(const Tensor& tokens) override;
+
+ private:
+  std::shared_ptr<Convolution> patches_;
+  std::vector<std::shared_ptr<Vit3Block>> blocks_;
+  std::shared_ptr<LayerNormalisation> norm_;
+};
+
+class HierarchicalVit3 : public ImageClassifier {
+ public:
+  explicit HierarchicalVit3(const Vit3Options& options);
+
+ protected:
+  Tensor embed(const Tensor& images, TokenGrid& grid) override;
+  Tensor run_blocks(const Tensor& tokens,
+                    TokenGrid grid,
+                    const Vit3Pass& pass,
+                    ClassifierTrace* trace) override;
+  Tensor pool(const Tensor& tokens) override;
+
+ private:
+  using Steps = std::vector<std::shared_ptr<ConvolutionStep>>;
+  struct Stage {
+    std::vector<std::shared_ptr<Vit3Block>> blocks;
+    Steps downsample;  // empty after the last stage
+  };
+
+  void build_stem(int64_t dim);
+  Stage build_stage(torch::nn::Module& layers, size_t index, int first_block);
+
+  Steps stem_;
+  std::vector<Stage> stages_;
+  std::shared_ptr<BatchNormalisation> norm_;
+};
+
+// The classifier of either kind, with weights not yet drawn. Throws Error if the options do not fit
+// each other.
+std::shared_ptr<ImageClassifier> make_classifier(const Vit3Options& options);
+
+}  // namespace parallax

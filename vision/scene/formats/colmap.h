@@ -1,0 +1,13 @@
+// COLMAP's sparse models, binary or text: cameras, images and a folder of photographs.
+#pragma once
+
+#include "vision/scene/scene.h"
+
+namespace parallax {
+
+// Nothing if the path holds no such scene; Error if it does but the scene is broken. The model may
+// lie in sparse/0, sparse, colmap/sparse/0, 0 or the folder itself; views come sorted by image
+// name.
+std::optional<Scene> load_colmap(const std::filesystem::path& path, const SceneOptions& options);
+
+}  // namespace parallax

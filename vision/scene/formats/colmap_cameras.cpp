@@ -1,0 +1,133 @@
+// COLMAP's camera models and pose convention.
+#include "vision/scene/formats/colmap_cameras.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "vision/scene/formats/loader_support.h"
+
+namespace parallax {
+namespace {
+
+// COLMAP's src/colmap/sensor/models.h, the models up to version 3.11.
+constexpr std::array kLenses = {
+    ColmapLens{"SIMPLE_PINHOLE", 0, 3, 1, LensKind::kOpenCv},
+    ColmapLens{"PINHOLE", 1, 4, 2, LensKind::kOpenCv},
+    ColmapLens{"SIMPLE_RADIAL", 2, 4, 1, LensKind::kOpenCv},
+    ColmapLens{"RADIAL", 3, 5, 1, LensKind::kOpenCv},
+    ColmapLens{"OPENCV", 4, 8, 2, LensKind::kOpenCv},
+    ColmapLens{"OPENCV_FISHEYE", 5, 8, 2, LensKind::kFisheye},
+    ColmapLens{"FULL_OPENCV", 6, 12, 2, LensKind::kOpenCv},
+    ColmapLens{"FOV", 7, 5, 2, LensKind::kFieldOfView},
+    ColmapLens{"SIMPLE_RADIAL_FISHEYE", 8, 4, 1, LensKind::kFisheye},
+    ColmapLens{"RADIAL_FISHEYE", 9, 5, 1, LensKind::kFisheye},
+    ColmapLens{"THIN_PRISM_FISHEYE", 10, 12, 2, LensKind::kFisheye},
+};
+
+template <typename Matches>
+const ColmapLens& find(Matches matches, const std::string& shown, const std::string& where) {
+  const auto* found = std::find_if(kLenses.begin(), kLenses.end(), matches);
+  if (found == kLenses.end() || found->kind == LensKind::kFisheye) {
+    throw unsupported_camera_model(found == kLenses.end() ? shown : found->name,
+                                   where + ", field 'model'");
+  }
+  return *found;
+}
+
+int checked_side(std::uint64_t side, const char* field, const std::string& where) {
+  if (side < 1 || side > kMaxImageSide) {
+    throw Error(ErrorParts{.what = "the image size is not usable",
+                           .where = fmt::format("{}, field '{}'", where, field),
+                           .expected = fmt::format("1 to {} pixels", kMaxImageSide),
+                           .got = fmt::format("{}", side)});
+  }
+  return static_cast<int>(side);
+}
+
+}  // namespace
+
+const ColmapLens& find_colmap_lens(std::string_view name, const std::string& where) {
+  return find([&](const ColmapLens& lens) { return lens.name == name; }, std::string(name), where);
+}
+
+const ColmapLens& find_colmap_lens(std::int32_t id, const std::string& where) {
+  return find(
+      [&](const ColmapLens& lens) { return lens.id == id; }, fmt::format("number {}", id), where);
+}
+
+ColmapCamera make_colmap_camera(const ColmapLens& model,
+                                std::uint64_t width,
+                                std::uint64_t height,
+                                const std::vector<double>& parameters,
+                                const std::string& where) {
+  ColmapCamera camera;
+  camera.intrinsics.width = checked_side(width, "width", where);
+  camera.intrinsics.height = checked_side(height, "height", where);
+  camera.intrinsics.fx = parameters[0];
+  camera.intrinsics.fy = parameters[model.focals - 1];
+  camera.intrinsics.cx = parameters[model.focals];
+  camera.intrinsics.cy = parameters[model.focals + 1];
+  validate_camera(camera.intrinsics, where);
+  camera.distortion.assign(parameters.begin() + model.focals + 2, parameters.end());
+  for (const double value : camera.distortion) {
+    if (!std::isfinite(value)) {
+      throw Error(ErrorParts{.what = "a distortion parameter is not finite",
+                             .where = where + ", field 'params'",
+                             .got = fmt::format("{}", value)});
+    }
+  }
+  camera.distortion = tidy_distortion(camera.distortion);
+  if (model.kind == LensKind::kFieldOfView && !camera.distortion.empty()) {
+    throw unsupported_camera_model(model.name, where + ", field 'model'");
+  }
+  return camera;
+}
+
+cv::Matx44d make_colmap_pose(const std::array<double, 7>& pose, const std::string& where) {
+  double norm = 0;
+  for (int i = 0; i < 4; ++i) {
+    norm += pose[i] * pose[i];
+  }
+  norm = std::sqrt(norm);
+  const bool finite =
+      std::all_of(pose.begin(), pose.end(), [](double v) { return std::isfinite(v); });
+  if (!finite || norm < 1e-6 || !std::isfinite(norm)) {
+    throw Error(
+        ErrorParts{.what = "the pose is not usable",
+                   .where = where + (finite ? ", field 'qvec'" : ", fields 'qvec' and 'tvec'"),
+                   .expected = "finite numbers and a quaternion of length 1",
+                   .got = fmt::format("({:g} {:g} {:g} {:g}), ({:g} {:g} {:g})",
+                                      pose[0],
+                                      pose[1],
+                                      pose[2],
+                                      pose[3],
+                                      pose[4],
+                                      pose[5],
+                                      pose[6])});
+  }
+  const double w = pose[0] / norm;
+  const double x = pose[1] / norm;
+  const double y = pose[2] / norm;
+  const double z = pose[3] / norm;
+  return {1 - 2 * (y * y + z * z),
+          2 * (x * y - w * z),
+          2 * (x * z + w * y),
+          pose[4],
+          2 * (x * y + w * z),
+          1 - 2 * (x * x + z * z),
+          2 * (y * z - w * x),
+          pose[5],
+          2 * (x * z - w * y),
+          2 * (y * z + w * x),
+          1 - 2 * (x * x + y * y),
+          pose[6],
+          0,
+          0,
+          0,
+          1};
+}
+
+}  // namespace parallax

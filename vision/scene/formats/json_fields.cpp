@@ -1,0 +1,223 @@
+// Typed reading of JSON fields.
+#include "vision/scene/formats/json_fields.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/io/input_file.h"
+#include "vision/scene/camera.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// A camera list of a hundred thousand views takes about 50 MB.
+constexpr std::uint64_t kMaxJsonBytes = 512ULL << 20;
+
+std::string read_text(const fs::path& path) {
+  const InputFile file(path);
+  if (file.size() > kMaxJsonBytes) {
+    throw Error(ErrorParts{.what = "the file is too large for a list of cameras",
+                           .where = path.string(),
+                           .expected = fmt::format("at most {} bytes", kMaxJsonBytes),
+                           .got = fmt::format("{}", file.size())});
+  }
+  return file.read(0, file.size());
+}
+
+// Puts quotes around the bare words NaN, Infinity and -Infinity outside strings.
+std::string quote_bare_numbers(std::string_view text) {
+  std::string quoted;
+  quoted.reserve(text.size());
+  bool in_string = false;
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (!in_string) {
+      size_t length = 0;
+      for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
+        length = text.substr(i, word.size()) == word ? word.size() : length;
+        if (length > 0) {
+          break;
+        }
+      }
+      if (length > 0) {
+        quoted.append("\"").append(text.substr(i, length)).append("\"");
+        i += length;
+        continue;
+      }
+    } else if (c == '\\' && i + 1 < text.size()) {
+      quoted += c;
+      quoted += text[i + 1];
+      i += 2;
+      continue;
+    }
+    in_string = c == '"' ? !in_string : in_string;
+    quoted += c;
+    ++i;
+  }
+  return quoted;
+}
+
+// A value as it may stand in an error's sentence: short, printable.
+std::string excerpt(const json& value) {
+  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  constexpr size_t kLongest = 60;
+  return text.size() <= kLongest ? text : text.substr(0, kLongest) + "…";
+}
+
+double checked_number(const json& value, const std::string& where) {
+  if (!value.is_number() || !std::isfinite(value.get<double>())) {
+    throw Error(ErrorParts{.what = "the value is not a number",
+                           .where = where,
+                           .expected = "a finite number",
+                           .got = excerpt(value)});
+  }
+  return value.get<double>();
+}
+
+}  // namespace
+
+json read_json_file(const fs::path& path) {
+  const std::string text = read_text(path);
+  json document = json::parse(text, nullptr, false);
+  if (!document.is_discarded()) {
+    return document;
+  }
+  try {
+    return json::parse(quote_bare_numbers(text));
+  } catch (const json::exception& error) {
+    // The library's sentence begins with "[json.exception.parse_error.101] "; the rest says where.
+    const std::string_view what = error.what();
+    const size_t begin = what.find("] ");
+    throw Error(ErrorParts{
+        .what = "the file is not valid JSON",
+        .where = path.string(),
+        .got = std::string(begin == std::string_view::npos ? what : what.substr(begin + 2)),
+        .remedy = "It may have been cut off while it was written or copied."});
+  }
+}
+
+JsonFields::JsonFields(const json& object, std::string where)
+    : object_(&object), where_(std::move(where)) {
+  if (!object.is_object()) {
+    throw Error(ErrorParts{.what = "the entry is not a JSON object",
+                           .where = where_,
+                           .expected = "{…} with named fields",
+                           .got = excerpt(object)});
+  }
+}
+
+std::string JsonFields::where(const std::string& field) const {
+  return fmt::format("{}, field '{}'", where_, field);
+}
+
+const json& JsonFields::at(const std::string& field) const {
+  const auto found = object_->find(field);
+  if (found == object_->end()) {
+    throw Error(ErrorParts{.what = "the field is missing", .where = where(field)});
+  }
+  return *found;
+}
+
+double JsonFields::number(const std::string& field) const {
+  return checked_number(at(field), where(field));
+}
+
+double JsonFields::positive(const std::string& field) const {
+  const double value = number(field);
+  if (value <= 0) {
+    throw Error(ErrorParts{.what = "the value is not usable",
+                           .where = where(field),
+                           .expected = "a positive number",
+                           .got = fmt::format("{:g}", value)});
+  }
+  return value;
+}
+
+int JsonFields::image_side(const std::string& field) const {
+  const double value = number(field);
+  if (value < 1 || value > kMaxImageSide || value != std::floor(value)) {
+    throw Error(ErrorParts{.what = "the image size is not usable",
+                           .where = where(field),
+                           .expected = fmt::format("1 to {} pixels", kMaxImageSide),
+                           .got = fmt::format("{:g}", value)});
+  }
+  return static_cast<int>(value);
+}
+
+std::string JsonFields::text(const std::string& field) const {
+  const json& value = at(field);
+  if (!value.is_string() || value.get_ref<const std::string&>().empty()) {
+    throw Error(ErrorParts{.what = "the value is not a text",
+                           .where = where(field),
+                           .expected = "a string that is not empty",
+                           .got = excerpt(value)});
+  }
+  return value.get<std::string>();
+}
+
+bool JsonFields::flag(const std::string& field) const {
+  const json& value = at(field);
+  if (value.is_boolean()) {
+    return value.get<bool>();
+  }
+  if (value == 0 || value == 1) {
+    return value == 1;
+  }
+  throw Error(ErrorParts{.what = "the value is not usable",
+                         .where = where(field),
+                         .expected = "true or false",
+                         .got = excerpt(value)});
+}
+
+cv::Matx44d JsonFields::matrix(const std::string& field) const {
+  const json& rows = at(field);
+  if (!rows.is_array() || rows.size() != 4) {
+    throw Error(
+        ErrorParts{.what = "the value is not a 4 × 4 matrix",
+                   .where = where(field),
+                   .expected = "4 rows",
+                   .got = rows.is_array() ? fmt::format("{}", rows.size()) : excerpt(rows)});
+  }
+  cv::Matx44d result;
+  for (int row = 0; row < 4; ++row) {
+    if (!rows[row].is_array() || rows[row].size() != 4) {
+      throw Error(ErrorParts{.what = fmt::format("row {} of the matrix is not usable", row),
+                             .where = where(field),
+                             .expected = "4 numbers",
+                             .got = excerpt(rows[row])});
+    }
+    for (int column = 0; column < 4; ++column) {
+      result(row, column) = checked_number(
+          rows[row][column], fmt::format("{}, row {}, column {}", where(field), row, column));
+    }
+  }
+  return result;
+}
+
+Camera JsonFields::intrinsics() const {
+  Camera camera;
+  camera.width = image_side("w");
+  camera.height = image_side("h");
+  camera.fx = positive("fx");
+  camera.fy = positive("fy");
+  camera.cx = number("cx");
+  camera.cy = number("cy");
+  return camera;
+}
+
+const json& JsonFields::list(const std::string& field) const {
+  const json& value = at(field);
+  if (!value.is_array()) {
+    throw Error(ErrorParts{
+        .what = "the value is not a list", .where = where(field), .got = excerpt(value)});
+  }
+  return value;
+}
+
+}  // namespace parallax

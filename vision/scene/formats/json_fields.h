@@ -1,0 +1,44 @@
+// Typed reading of JSON fields, with errors that say which file, which view and which field.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <opencv2/core/matx.hpp>
+#include <string>
+
+#include "vision/scene/camera.h"
+
+namespace parallax {
+
+// Parses a whole file. NaN and Infinity, which Python writes but JSON lacks, are read as strings,
+// so that the field that holds one is reported by name. Throws Error naming the file.
+nlohmann::json read_json_file(const std::filesystem::path& path);
+
+// A JSON object together with where it stands; outlived by the document.
+class JsonFields {
+ public:
+  // `where` is "file" or "file, view 3"; throws Error if the value is no object.
+  JsonFields(const nlohmann::json& object, std::string where);
+
+  const std::string& where() const { return where_; }
+  std::string where(const std::string& field) const;
+  bool has(const std::string& field) const { return object_->contains(field); }
+
+  // Each throws Error if the field is missing or is of another type.
+  double number(const std::string& field) const;       // finite
+  double positive(const std::string& field) const;     // finite, > 0
+  int image_side(const std::string& field) const;      // 1 … kMaxImageSide pixels
+  std::string text(const std::string& field) const;    // not empty
+  bool flag(const std::string& field) const;           // true, false, 1 or 0
+  cv::Matx44d matrix(const std::string& field) const;  // [4, 4], finite
+  Camera intrinsics() const;  // of w, h, fx, fy, cx, cy; c2w is the identity
+  const nlohmann::json& list(const std::string& field) const;
+
+ private:
+  const nlohmann::json& at(const std::string& field) const;
+
+  const nlohmann::json* object_;
+  std::string where_;
+};
+
+}  // namespace parallax

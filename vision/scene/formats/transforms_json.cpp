@@ -1,0 +1,194 @@
+// Reading transforms.json.
+#include "vision/scene/formats/transforms_json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/image/image.h"
+#include "vision/scene/formats/json_fields.h"
+#include "vision/scene/formats/loader_support.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::array kFileNames = {"transforms.json",
+                                   "transforms_train.json",
+                                   "transforms_test.json",
+                                   "transforms_val.json"};
+
+// The camera models whose images are pinhole images once undistorted with OpenCV's model.
+constexpr std::array kPinholeModels = {"SIMPLE_PINHOLE",
+                                       "PINHOLE",
+                                       "SIMPLE_RADIAL",
+                                       "RADIAL",
+                                       "OPENCV",
+                                       "FULL_OPENCV",
+                                       "PERSPECTIVE"};
+
+// One view's fields, where a frame's own value goes before the file's global one.
+class FrameFields {
+ public:
+  FrameFields(const JsonFields& frame, const JsonFields& global) : frame_(frame), global_(global) {}
+
+  const JsonFields& holder(const std::string& field) const {
+    return frame_.has(field) || !global_.has(field) ? frame_ : global_;
+  }
+  bool has(const std::string& field) const { return frame_.has(field) || global_.has(field); }
+  double number_or(const std::string& field, double otherwise) const {
+    return has(field) ? holder(field).number(field) : otherwise;
+  }
+  const JsonFields& frame() const { return frame_; }
+
+ private:
+  const JsonFields& frame_;
+  const JsonFields& global_;
+};
+
+fs::path transforms_file(const fs::path& path, std::vector<std::string>& notes) {
+  if (!fs::is_directory(path)) {
+    return fs::is_regular_file(path) && path.extension() == ".json" ? path : fs::path();
+  }
+  fs::path chosen;
+  for (const char* name : kFileNames) {
+    if (!fs::is_regular_file(path / name)) {
+      continue;
+    }
+    if (chosen.empty()) {
+      chosen = path / name;
+    } else {
+      notes.push_back(fmt::format("{} is not part of this scene; name the file to load it.", name));
+    }
+  }
+  return chosen;
+}
+
+void require_pinhole(const FrameFields& fields) {
+  if (fields.has("camera_model")) {
+    const JsonFields& holder = fields.holder("camera_model");
+    const std::string model = holder.text("camera_model");
+    if (std::find(kPinholeModels.begin(), kPinholeModels.end(), model) == kPinholeModels.end()) {
+      throw unsupported_camera_model(model, holder.where("camera_model"));
+    }
+  }
+  for (const char* flag : {"is_fisheye", "is_equirectangular"}) {
+    // instant-ngp writes these as true/false.
+    const bool set = fields.has(flag) && fields.holder(flag).flag(flag);
+    if (set) {
+      throw unsupported_camera_model(flag, fields.holder(flag).where(flag));
+    }
+  }
+}
+
+// The focal length along one axis: `fl_x`, or from the field of view `camera_angle_x`.
+std::optional<double> focal_length(const FrameFields& fields, char axis, int side) {
+  const std::string focal = fmt::format("fl_{}", axis);
+  const std::string angle = fmt::format("camera_angle_{}", axis);
+  if (fields.has(focal)) {
+    return fields.holder(focal).positive(focal);
+  }
+  if (!fields.has(angle)) {
+    return std::nullopt;
+  }
+  const JsonFields& holder = fields.holder(angle);
+  const double radians = holder.positive(angle);
+  if (radians >= CV_PI) {
+    throw Error(ErrorParts{.what = "the field of view is not usable",
+                           .where = holder.where(angle),
+                           .expected = "radians between 0 and π",
+                           .got = fmt::format("{:g}", radians)});
+  }
+  return 0.5 * side / std::tan(0.5 * radians);
+}
+
+std::vector<double> read_distortion(const FrameFields& fields) {
+  if (fields.number_or("k4", 0) != 0) {
+    // Here k4 multiplies r⁸; OpenCV's k4 is a denominator's r².
+    throw Error(ErrorParts{.what = "a fourth radial distortion coefficient is not supported",
+                           .where = fields.holder("k4").where("k4"),
+                           .expected = "0",
+                           .remedy = "Undistort the images before exporting the scene."});
+  }
+  return tidy_distortion({fields.number_or("k1", 0),
+                          fields.number_or("k2", 0),
+                          fields.number_or("p1", 0),
+                          fields.number_or("p2", 0),
+                          fields.number_or("k3", 0)});
+}
+
+// The declared size, or that of `fallback_image` where the file (NeRF's synthetic scenes) has none.
+cv::Size image_size(const FrameFields& fields, cv::Size& known, const fs::path& fallback_image) {
+  if (fields.has("w") || fields.has("h")) {
+    return {fields.holder("w").image_side("w"), fields.holder("h").image_side("h")};
+  }
+  if (known.empty()) {
+    known = read_image(fallback_image).size();
+  }
+  return known;
+}
+
+View read_view(const FrameFields& fields, const fs::path& root, cv::Size& known_size) {
+  const JsonFields& frame = fields.frame();
+  View view;
+  view.name = frame.text("file_path");
+  view.image_path = find_scene_image(root, view.name, frame.where("file_path"));
+  require_pinhole(fields);
+  Camera& camera = view.camera;
+  const cv::Size size = image_size(fields, known_size, view.image_path);
+  camera.width = size.width;
+  camera.height = size.height;
+  const auto fx = focal_length(fields, 'x', camera.width);
+  const auto fy = focal_length(fields, 'y', camera.height);
+  if (!fx && !fy) {
+    throw Error(ErrorParts{.what = "the focal length is missing",
+                           .where = frame.where("fl_x"),
+                           .expected = "fl_x or camera_angle_x, in the frame or for the file"});
+  }
+  camera.fx = fx ? *fx : *fy;
+  camera.fy = fy ? *fy : *fx;
+  camera.cx = fields.number_or("cx", 0.5 * camera.width);
+  camera.cy = fields.number_or("cy", 0.5 * camera.height);
+  view.distortion = read_distortion(fields);
+  const cv::Matx44d c2w = frame.matrix("transform_matrix");
+  validate_pose(c2w, frame.where("transform_matrix"));
+  // OpenGL's y and z axes point the other way.
+  camera.c2w = c2w * cv::Matx44d::diag({1, -1, -1, 1});
+  validate_camera(camera, frame.where());
+  return view;
+}
+
+}  // namespace
+
+std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions&) {
+  Scene scene;
+  const fs::path file = transforms_file(path, scene.notes);
+  if (file.empty()) {
+    return std::nullopt;
+  }
+  const json document = read_json_file(file);
+  const bool named_so = file.filename().string().rfind("transforms", 0) == 0;
+  if (!named_so && !(document.is_object() && document.contains("frames"))) {
+    return std::nullopt;
+  }
+  const JsonFields global(document, file.string());
+  const json& frames = global.list("frames");
+  scene.file = file;
+  scene.root = file.parent_path();
+  scene.name = scene.root.filename().string();
+  scene.format = "transforms";
+  cv::Size known_size;
+  for (size_t i = 0; i < frames.size(); ++i) {
+    const JsonFields frame(frames[i], fmt::format("{}, view {}", file.string(), i));
+    scene.views.push_back(read_view(FrameFields(frame, global), scene.root, known_size));
+  }
+  note_distortion(scene);
+  return scene;
+}
+
+}  // namespace parallax

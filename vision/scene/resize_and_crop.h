@@ -1,0 +1,22 @@
+// Input views as LaCT's data pipeline prepares them: resized to cover the target, cropped in the
+// centre, with intrinsics that follow.
+#pragma once
+
+#include <opencv2/core/mat.hpp>
+
+#include "vision/scene/camera.h"
+
+namespace parallax {
+
+struct PreprocessedView {
+  cv::Mat image;  // [height, width, C] uint8
+  Camera camera;
+};
+
+// Resizes with Lanczos by the one factor that makes the image cover height × width, then cuts out
+// the centre; an odd pixel of surplus goes from the right and bottom. The camera's intrinsics
+// belong to `image` ([rows, cols, C] uint8), whatever size the camera names. Throws Error for an
+// empty image or a size that is not positive.
+PreprocessedView resize_and_crop(const cv::Mat& image, const Camera& camera, int height, int width);
+
+}  // namespace parallax

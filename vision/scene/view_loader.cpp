@@ -1,0 +1,151 @@
+// Reading views, one by one and in parallel.
+#include "vision/scene/view_loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <opencv2/core.hpp>
+#include <thread>
+
+#include "core/base/error.h"
+#include "core/image/image.h"
+#include "vision/scene/resize_and_crop.h"
+#include "vision/scene/undistort.h"
+
+namespace parallax {
+namespace {
+
+// [rows, cols, C] uint8 → [C, rows, cols] float32 in [0, 1]
+Tensor to_tensor(const cv::Mat& image) {
+  const cv::Mat packed = image.isContinuous() ? image : image.clone();
+  const Tensor bytes =
+      torch::from_blob(packed.data, {packed.rows, packed.cols, packed.channels()}, torch::kUInt8);
+  // Contiguous before the division: the result must not refer to the image's memory.
+  return bytes.permute({2, 0, 1}).contiguous().to(torch::kFloat32).div_(255);
+}
+
+// The camera for the image's actual size. Sizes that differ by a uniform factor, up to the rounding
+// of the scaled size to whole pixels, rescale the intrinsics.
+Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& where) {
+  const double sx = static_cast<double>(actual.width) / declared.width;
+  const double sy = static_cast<double>(actual.height) / declared.height;
+  const bool uniform = std::abs(actual.height - declared.height * sx) <= std::max(sx, 1.0) ||
+                       std::abs(actual.width - declared.width * sy) <= std::max(sy, 1.0);
+  if (!uniform) {
+    throw Error(ErrorParts{
+        .what = "the image does not have the aspect ratio that the scene declares",
+        .where = where,
+        .expected = fmt::format("{} × {} or a scaled version", declared.width, declared.height),
+        .got = fmt::format("{} × {}", actual.width, actual.height),
+        .remedy = "It may have been cropped or rotated after the cameras were computed."});
+  }
+  Camera camera = declared;
+  camera.width = actual.width;
+  camera.height = actual.height;
+  camera.fx *= sx;
+  camera.cx *= sx;
+  camera.fy *= sy;
+  camera.cy *= sy;
+  return camera;
+}
+
+void check_options(const ViewOptions& options) {
+  const bool native = options.height == 0 && options.width == 0;
+  const bool sized = options.height > 0 && options.width > 0 && options.height <= kMaxImageSide &&
+                     options.width <= kMaxImageSide;
+  if (!native && !sized) {
+    throw Error(ErrorParts{.what = "the requested image size is not usable",
+                           .expected = fmt::format("1 to {} rows and columns", kMaxImageSide),
+                           .got = fmt::format("{} × {}", options.height, options.width)});
+  }
+}
+
+// Throws what was thrown, as an Error that also names scene and view.
+[[noreturn]] void rethrow_named(const std::exception_ptr& error, const Scene& scene, int index) {
+  const std::string where =
+      fmt::format("scene '{}', view {} ('{}')", scene.name, index, scene.views[index].name);
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& caught) {
+    throw Error(ErrorParts{.what = caught.what(), .where = where});
+  }
+}
+
+}  // namespace
+
+LoadedView load_view(const View& view, const ViewOptions& options) {
+  check_options(options);
+  const std::string where = fmt::format("{} (view '{}')", view.image_path.string(), view.name);
+  cv::Mat image = read_image(view.image_path);
+  LoadedView loaded;
+  loaded.name = view.name;
+  loaded.camera = fit_camera(view.camera, image.size(), where);
+  if (image.cols != view.camera.width || image.rows != view.camera.height) {
+    loaded.note = fmt::format(
+        "{} is {} × {} where the scene declares {} × {}; its intrinsics were "
+        "rescaled.",
+        view.name,
+        image.cols,
+        image.rows,
+        view.camera.width,
+        view.camera.height);
+  }
+  if (!view.distortion.empty()) {
+    UndistortedImage straight = undistort(image, loaded.camera, view.distortion, where);
+    image = std::move(straight.image);
+    loaded.camera = straight.camera;
+  }
+  if (options.height > 0) {
+    PreprocessedView fitted = resize_and_crop(image, loaded.camera, options.height, options.width);
+    image = std::move(fitted.image);
+    loaded.camera = fitted.camera;
+  }
+  if (image.channels() == 4) {
+    cv::Mat alpha;
+    cv::extractChannel(image, alpha, 3);
+    loaded.alpha = to_tensor(alpha);
+  }
+  loaded.rgb = to_tensor(composite_on(image, options.background));
+  return loaded;
+}
+
+std::vector<LoadedView> load_views(const Scene& scene,
+                                   const std::vector<int>& indices,
+                                   const ViewOptions& options) {
+  scene_cameras(scene, indices);  // throws for an index that is not a view
+  check_options(options);
+  std::vector<LoadedView> views(indices.size());
+  std::vector<std::exception_ptr> errors(indices.size());
+  std::atomic<size_t> next = 0;
+  std::atomic<bool> failed = false;
+  // Indices are handed out in order, so all before a failing one are already being loaded: the
+  // first error in order is found whichever thread is faster.
+  const auto work = [&] {
+    while (!failed) {
+      const size_t i = next++;
+      if (i >= indices.size()) {
+        return;
+      }
+      try {
+        views[i] = load_view(scene.views[indices[i]], options);
+      } catch (...) {
+        errors[i] = std::current_exception();
+        failed = true;
+      }
+    }
+  };
+  {
+    const std::jthread helper(work);
+    work();
+  }
+  const auto first = std::find_if(errors.begin(), errors.end(), [](const auto& e) { return !!e; });
+  if (first != errors.end()) {
+    rethrow_named(*first, scene, indices[first - errors.begin()]);
+  }
+  return views;
+}
+
+}  // namespace parallax

@@ -1,0 +1,38 @@
+// From a scene's view to what a model sees: image read, checked, undistorted, resized, composited.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/torch.h"
+#include "vision/scene/scene.h"
+
+namespace parallax {
+
+struct ViewOptions {
+  int height = 0;  // of the result; with both sides 0 the image keeps its size
+  int width = 0;
+  cv::Vec3b background = {255, 255, 255};  // RGB, shown where the image is transparent
+};
+
+struct LoadedView {
+  std::string name;
+  Tensor rgb;        // [3, H, W] float32 in [0, 1]
+  Tensor alpha;      // [1, H, W] float32 in [0, 1]; undefined where the image has no alpha channel
+  Camera camera;     // intrinsics adapted to H × W, free of distortion
+  std::string note;  // a sentence where the image was not of the declared size; else empty
+};
+
+// Reads the view's image and brings image and camera to the requested size. An image that is a
+// uniformly scaled version of the declared size rescales the intrinsics, with a note; another
+// aspect ratio is an Error, as nothing says what was cut off. Distorted images are undistorted onto
+// the same principal point, magnified by as little as keeps every pixel inside the photograph.
+LoadedView load_view(const View& view, const ViewOptions& options);
+
+// Loads the chosen views on two threads; results in the order of `indices`. The error of the first
+// view (in that order) that fails is thrown, with scene and view named.
+std::vector<LoadedView> load_views(const Scene& scene,
+                                   const std::vector<int>& indices,
+                                   const ViewOptions& options);
+
+}  // namespace parallax

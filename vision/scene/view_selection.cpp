@@ -1,0 +1,104 @@
+// Counts and lists of views.
+#include "vision/scene/view_selection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "core/base/error.h"
+
+namespace parallax {
+namespace {
+
+int parse_number(const std::string& text, const std::string& option) {
+  int value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end || value < 0) {
+    throw UsageError(ErrorParts{.what = "the choice of views cannot be read",
+                                .where = option,
+                                .expected = "a count (8) or a list of indices (0,5,9)",
+                                .got = "'" + text + "'"});
+  }
+  return value;
+}
+
+std::vector<int> parse_list(const std::string& text, size_t views, const std::string& option) {
+  std::vector<int> indices;
+  for (size_t start = 0; start < text.size();) {
+    const size_t comma = std::min(text.find(',', start), text.size());
+    const int index = parse_number(text.substr(start, comma - start), option);
+    if (static_cast<size_t>(index) >= views) {
+      throw UsageError(ErrorParts{.what = "the scene has no such view",
+                                  .where = option,
+                                  .expected = fmt::format("0 to {}", views - 1),
+                                  .got = std::to_string(index)});
+    }
+    if (std::find(indices.begin(), indices.end(), index) == indices.end()) {
+      indices.push_back(index);
+    }
+    start = comma + 1;
+  }
+  return indices;
+}
+
+bool is_list(const std::string& text) { return text.find(',') != std::string::npos; }
+
+std::vector<int> choose_inputs(const Scene& scene, const std::string& text) {
+  const std::string option = "--input-views";
+  if (is_list(text)) {
+    return parse_list(text, scene.views.size(), option);
+  }
+  const int count = parse_number(text, option);
+  if (count < 1 || static_cast<size_t>(count) > scene.views.size()) {
+    throw UsageError(ErrorParts{.what = "the number of input views does not fit the scene",
+                                .where = option,
+                                .expected = fmt::format("1 to {}", scene.views.size()),
+                                .got = text});
+  }
+  return farthest_point_sample(scene_cameras(scene), count);
+}
+
+std::vector<int> choose_targets(const Scene& scene,
+                                const std::string& text,
+                                const std::vector<int>& inputs) {
+  const std::string option = "--target-views";
+  if (is_list(text)) {
+    return parse_list(text, scene.views.size(), option);
+  }
+  std::vector<int> others;
+  for (int i = 0; i < static_cast<int>(scene.views.size()); ++i) {
+    if (std::find(inputs.begin(), inputs.end(), i) == inputs.end()) {
+      others.push_back(i);
+    }
+  }
+  if (text.empty() || text == "all") {
+    return others;
+  }
+  const auto count = static_cast<size_t>(parse_number(text, option));
+  if (count > others.size()) {
+    throw UsageError(ErrorParts{.what = "there are not that many held-out views",
+                                .where = option,
+                                .expected = fmt::format("0 to {}", others.size()),
+                                .got = text});
+  }
+  std::vector<int> spread;
+  for (size_t i = 0; i < count; ++i) {
+    spread.push_back(others[i * others.size() / count]);
+  }
+  return spread;
+}
+
+}  // namespace
+
+ViewSelection select_views(const Scene& scene,
+                           const std::string& inputs,
+                           const std::string& targets) {
+  ViewSelection selection{.inputs = choose_inputs(scene, inputs)};
+  selection.targets = choose_targets(scene, targets, selection.inputs);
+  return selection;
+}
+
+}  // namespace parallax

@@ -1,0 +1,24 @@
+// Which views a model reads and which it is asked to render.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "vision/scene/scene.h"
+
+namespace parallax {
+
+struct ViewSelection {
+  std::vector<int> inputs;
+  std::vector<int> targets;  // views the model does not read
+};
+
+// `inputs`: a count ("8": farthest-point sampling over camera positions from view 0) or a list of
+// indices ("0,5,9"; a trailing comma makes one index a list). `targets`: "" or "all" for every
+// other view, a count (evenly spread over the others) or a list. Throws UsageError naming the
+// option and the number of views there are.
+ViewSelection select_views(const Scene& scene,
+                           const std::string& inputs,
+                           const std::string& targets);
+
+}  // namespace parallax

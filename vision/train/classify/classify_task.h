@@ -1,0 +1,77 @@
+// Training ViT³ classifiers on image folders.
+#pragma once
+
+#include <map>
+#include <mutex>
+
+#include "vision/models/vit3/model_store.h"
+#include "vision/train/classify/augment.h"
+#include "vision/train/classify/image_set.h"
+#include "vision/train/prepared_batches.h"
+#include "vision/train/stages.h"
+#include "vision/train/train_task.h"
+
+namespace parallax {
+
+struct ClassifyTaskOptions {
+  Form form = Form::kParallel;
+  torch::Device device = torch::kCPU;
+  torch::Dtype dtype = torch::kFloat32;         // bfloat16: mixed precision
+  torch::Dtype export_dtype = torch::kFloat16;  // of the model for users
+  int64_t batch_size = 64;
+  uint64_t seed = 1;
+  double teacher_weight = 0;  // of the teacher's probabilities in the targets
+  std::string train_size;     // side of the training images in stages of the run; empty: the set's
+  int64_t total_steps = 1;    // of the run, which the stages are shares of
+};
+
+struct ClassifyBatch {
+  Tensor images;   // [B, 3, side, side] normalised
+  Tensor targets;  // [B, classes] probabilities
+};
+
+class ClassifyTask : public TrainTask {
+ public:
+  // The module is on the device already. `teacher` holds a row of probabilities a training image
+  // ([N, classes]) or is undefined. `card` goes into exported models.
+  ClassifyTask(std::shared_ptr<ImageClassifier> module,
+               const ImageSet& training,
+               const ImageSet& validation,
+               ClassLabels labels,
+               const AugmentOptions& augment,
+               const ClassifyTaskOptions& options,
+               Tensor teacher,
+               nlohmann::json card);
+  ~ClassifyTask() override;
+
+  torch::nn::Module& module() override { return *module_; }
+  bool is_hidden(const std::string& parameter) const override;
+  void prepare(int64_t step, int64_t part, int64_t parts) override;
+  PartLoss part_loss(int64_t step, int64_t part, int64_t parts) override;
+  Evaluation evaluate() override;
+  void export_model(const std::filesystem::path& path, const nlohmann::json& training) override;
+
+  // Part `part` of `parts` of the step's batch; depends on seed and step alone. Every epoch goes
+  // through all images once, in an order of its own.
+  ClassifyBatch batch(int64_t step, int64_t part, int64_t parts);
+
+ private:
+  int64_t image_at(int64_t position);  // of the endless sequence of epochs
+  int side_at(int64_t step) const;
+  Tensor target_of(int64_t image) const;
+
+  std::shared_ptr<ImageClassifier> module_;
+  const ImageSet& training_;
+  const ImageSet& validation_;
+  ClassLabels labels_;
+  AugmentOptions augment_;
+  ClassifyTaskOptions options_;
+  Stages sizes_;
+  Tensor teacher_;
+  nlohmann::json card_;
+  std::mutex order_mutex_;
+  std::map<int64_t, std::vector<int64_t>> orders_;  // of the last epochs
+  PreparedBatches<ClassifyBatch> prepared_;
+};
+
+}  // namespace parallax

@@ -1,0 +1,46 @@
+// Batches of posed views for training LaCT-NVS, and where they come from.
+#pragma once
+
+#include "vision/models/lact_nvs/rays.h"
+#include "vision/synth/multi_view_sample.h"
+
+namespace parallax {
+
+struct NvsBatch {
+  Tensor images;  // [B, Vi, 3, H, W] in [0, 1]: what the model reads
+  CameraBatch inputs;
+  Tensor truth;  // [B, Vt, 3, H, W]: what it shall render
+  CameraBatch targets;
+  Tensor alpha;  // [B, Vt, 1, H, W]; undefined where the pictures have none
+
+  NvsBatch to(torch::Device device) const;
+};
+
+// A scene's views with the first `num_inputs` read and the rest rendered, stacked over scenes.
+NvsBatch make_batch(const std::vector<MultiViewSample>& scenes, int num_inputs);
+
+// Where a trainer's data come from. Batches depend on the step alone, and may be asked for from
+// another thread than the one that trains.
+class NvsSource {
+ public:
+  NvsSource() = default;
+  virtual ~NvsSource() = default;
+  NvsSource(const NvsSource&) = delete;
+  NvsSource& operator=(const NvsSource&) = delete;
+
+  // Part `part` of `parts` equal parts of the step's batch. Throws UsageError if it cannot be
+  // divided so.
+  virtual NvsBatch batch(int64_t step, int64_t part, int64_t parts) const = 0;
+
+  // What the model is judged by, never trained on: a list of batches.
+  virtual std::vector<NvsBatch> held_out() const = 0;
+};
+
+// The scenes of part `part` of `parts`: [first, first + count). Throws UsageError.
+struct PartRange {
+  int64_t first = 0;
+  int64_t count = 0;
+};
+PartRange part_of_batch(int64_t batch_size, int64_t part, int64_t parts);
+
+}  // namespace parallax

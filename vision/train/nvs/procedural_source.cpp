@@ -1,0 +1,116 @@
+// Drawing steps' scenes.
+#include "vision/train/nvs/procedural_source.h"
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "vision/scene/image_size.h"
+#include "vision/synth/random.h"
+
+namespace parallax {
+namespace {
+
+constexpr std::uint64_t kTrainingStream = 1;
+constexpr std::uint64_t kScenesStream = 2;
+constexpr std::uint64_t kDifficultyStream = 3;
+// Held-out scenes are the same for every run and model.
+constexpr std::uint64_t kHeldOutSeed = 0x5EED0F7E57;
+constexpr int kHeldOutTargets = 8;
+
+// Moves a view of the sample onto another's place.
+void copy_view(MultiViewSample& sample, int from, int to) {
+  for (const Tensor& tensor : {sample.images, sample.alpha, sample.fxfycxcy, sample.c2w}) {
+    tensor[to].copy_(tensor[from]);
+  }
+}
+
+}  // namespace
+
+ProceduralSource::ProceduralSource(const NvsDataOptions& options,
+                                   int64_t seed,
+                                   int64_t total_steps,
+                                   int patch_size)
+    : options_(options),
+      seed_(static_cast<std::uint64_t>(seed)),
+      total_steps_(total_steps),
+      batch_sizes_(options.batch_size, "--batch-size"),
+      sizes_(options.size, "--size"),
+      difficulties_(options.difficulty, "--difficulty"),
+      input_views_(parse_count_range(options.input_views, "--input-views")) {
+  for (const std::string& text : batch_sizes_.values()) {
+    parse_count(text, "--batch-size", 1);
+  }
+  for (const std::string& text : difficulties_.values()) {
+    parse_difficulty_range(text);
+  }
+  for (const std::string& text : sizes_.values()) {
+    const ImageSize size = parse_image_size(text, "--size");
+    if (size.height % patch_size != 0 || size.width % patch_size != 0) {
+      throw UsageError(ErrorParts{.what = "the image size does not fit the model's patches",
+                                  .where = "--size",
+                                  .expected = fmt::format("multiples of {}", patch_size),
+                                  .got = text});
+    }
+    final_height_ = size.height;
+    final_width_ = size.width;
+  }
+}
+
+MultiViewSample ProceduralSource::draw_scene(const SceneFamily& family,
+                                             std::uint64_t seed,
+                                             double progress,
+                                             int num_inputs,
+                                             int height,
+                                             int width) const {
+  const int views = num_inputs + options_.target_views;
+  MultiViewSample sample = sample_scene(family, seed, views, height, width, options_.samples);
+  if (progress < options_.copied_until) {
+    const double share = options_.copied_targets * (1 - progress / options_.copied_until);
+    Random random = Random(seed).fork(kTrainingStream);
+    for (int view = num_inputs; view < views; ++view) {
+      if (random.chance(share)) {
+        copy_view(sample, random.integer(0, num_inputs - 1), view);
+      }
+    }
+  }
+  return sample;
+}
+
+NvsBatch ProceduralSource::batch(int64_t step, int64_t part, int64_t parts) const {
+  const double progress = static_cast<double>(step) / static_cast<double>(total_steps_);
+  const Interval difficulty = parse_difficulty_range(difficulties_.at(progress));
+  const ImageSize size = parse_image_size(sizes_.at(progress), "--size");
+  const int batch_size = parse_count(batch_sizes_.at(progress), "--batch-size", 1);
+  const Random of_step = Random(seed_).fork(kTrainingStream).fork(static_cast<std::uint64_t>(step));
+  Random random = of_step;
+  const int num_inputs = random.integer(input_views_.min, input_views_.max);
+  const PartRange range = part_of_batch(batch_size, part, parts);
+  std::vector<MultiViewSample> scenes;
+  for (int64_t i = range.first; i < range.first + range.count; ++i) {
+    Random of_scene = of_step.fork(kScenesStream + static_cast<std::uint64_t>(i));
+    const SceneFamily family =
+        family_at(of_scene.fork(kDifficultyStream).uniform(difficulty.low, difficulty.high));
+    scenes.push_back(
+        draw_scene(family, of_scene.next(), progress, num_inputs, size.height, size.width));
+  }
+  return make_batch(scenes, num_inputs);
+}
+
+std::vector<NvsBatch> ProceduralSource::held_out() const {
+  // Of a range the easy end, where figures can be compared.
+  const SceneFamily family = family_at(parse_difficulty_range(difficulties_.last()).low);
+  std::vector<NvsBatch> batches;
+  for (int i = 0; i < options_.evaluation_scenes; ++i) {
+    Random random = Random(kHeldOutSeed).fork(static_cast<std::uint64_t>(i));
+    batches.push_back(make_batch({sample_scene(family,
+                                               random.next(),
+                                               input_views_.max + kHeldOutTargets,
+                                               final_height_,
+                                               final_width_,
+                                               options_.samples)},
+                                 input_views_.max));
+  }
+  return batches;
+}
+
+}  // namespace parallax

@@ -1,0 +1,44 @@
+// Training views of procedural scenes, made as they are needed.
+#pragma once
+
+#include "vision/train/nvs/nvs_batch.h"
+#include "vision/train/nvs/nvs_data_options.h"
+#include "vision/train/stages.h"
+
+namespace parallax {
+
+// Every scene of every step is new, and drawn from the seed, the step and its place in the batch.
+class ProceduralSource : public NvsSource {
+ public:
+  // Throws UsageError naming the option that cannot be read.
+  ProceduralSource(const NvsDataOptions& options,
+                   int64_t seed,
+                   int64_t total_steps,
+                   int patch_size);
+
+  NvsBatch batch(int64_t step, int64_t part, int64_t parts) const override;
+  std::vector<NvsBatch> held_out() const override;
+
+  int final_height() const { return final_height_; }
+  int final_width() const { return final_width_; }
+
+ private:
+  MultiViewSample draw_scene(const SceneFamily& family,
+                             std::uint64_t seed,
+                             double progress,
+                             int num_inputs,
+                             int height,
+                             int width) const;
+
+  NvsDataOptions options_;
+  std::uint64_t seed_;
+  int64_t total_steps_;
+  Stages batch_sizes_;
+  Stages sizes_;
+  Stages difficulties_;
+  CountRange input_views_;
+  int final_height_ = 0;
+  int final_width_ = 0;
+};
+
+}  // namespace parallax

@@ -1,0 +1,329 @@
+// Scenes, models and frames.
+#include "vision/viewer/view_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "core/base/clock.h"
+#include "core/base/device.h"
+#include "vision/scene/camera_path.h"
+#include "vision/viewer/camera_control.h"
+
+namespace parallax::view {
+namespace {
+
+constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of fast weights
+constexpr size_t kKeptAtLeast = 4;
+constexpr size_t kViewsPerLoad = 4;  // between two looks at whether to stop
+
+double milliseconds_since(Clock::time_point start) { return 1000 * seconds_since(start); }
+
+void wait_for(torch::Device device) {
+  if (device.is_cuda()) {
+    torch::cuda::synchronize(device.index());
+  }
+}
+
+// FNV-1a over the file: tells two files of one name apart in a picture's metadata.
+std::string weights_hash(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> block(1 << 20);
+  uint64_t hash = 0xcbf29ce484222325U;
+  while (file) {
+    file.read(block.data(), static_cast<std::streamsize>(block.size()));
+    for (std::streamsize i = 0; i < file.gcount(); ++i) {
+      hash = (hash ^ static_cast<uchar>(block[static_cast<size_t>(i)])) * 0x100000001b3U;
+    }
+  }
+  return fmt::format("fnv1a64:{:016x}", hash);
+}
+
+int64_t state_bytes(const SceneState& state) {
+  int64_t bytes = 0;
+  for (const InnerState& block : state.blocks) {
+    for (const Tensor& w : {block.weights.w0, block.weights.w1, block.weights.w2}) {
+      bytes += w.defined() ? static_cast<int64_t>(w.nbytes()) : 0;
+    }
+  }
+  return bytes;
+}
+
+// Half the size in whole patches, at least one.
+Camera low_resolution(const Camera& camera, int patch) {
+  const auto half = [&](int side) { return std::max(side / 2 / patch, 1) * patch; };
+  return resize_camera(camera, half(camera.height), half(camera.width));
+}
+
+int nearest_input(const SceneData& scene, const FrameRequest& request) {
+  int nearest = -1;
+  double smallest = std::numeric_limits<double>::infinity();
+  for (const int view : request.inputs) {
+    const double distance =
+        cv::norm(scene.views.at(view).camera.position() - request.camera.position());
+    if (distance < smallest) {
+      smallest = distance;
+      nearest = view;
+    }
+  }
+  return nearest;
+}
+
+void add_pairs(const std::vector<std::pair<ModelSource, Tensor>>& images, Frame& frame) {
+  for (const auto& [source, image] : images) {
+    if (source.form != Form::kRecurrent) {
+      continue;
+    }
+    const auto other = std::find_if(images.begin(), images.end(), [&](const auto& entry) {
+      return entry.first == other_form(source);
+    });
+    if (other != images.end()) {
+      frame.pairs.push_back(pair_of(source, image, other->second));
+    }
+  }
+  for (const SourceFrame& shown : frame.sources) {
+    if (!shown.error.empty()) {
+      ModelSource source = shown.source;
+      source.form = Form::kRecurrent;
+      frame.pairs.push_back({.source = source, .missing = shown.error});
+    }
+  }
+}
+
+}  // namespace
+
+ViewEngine::ViewEngine(const EngineOptions& options)
+    : options_(options), device_(parse_device(options.device)) {}
+
+OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const WorkControl& control) {
+  control.progress(0, "reading " + request.path);
+  auto data = std::make_shared<SceneData>();
+  data->id = id;
+  data->request = request;
+  data->scene = load_scene(request.path, {.image_folder = request.image_folder});
+  const size_t own_views = data->scene.views.size();
+  for (const std::string& path : request.added) {
+    const Scene more = load_scene(path, {.image_folder = request.image_folder});
+    data->scene.views.insert(data->scene.views.end(), more.views.begin(), more.views.end());
+  }
+  const Scene& scene = data->scene;
+  OpenedScene opened{.id = id, .path = request.path, .name = scene.name, .format = scene.format};
+  opened.notes = scene.notes;
+  opened.added = request.added;
+  const ImageSize size =
+      choose_image_size(model(request.model)->card, {request.height, request.width}, opened.notes);
+  opened.height = size.height;
+  opened.width = size.width;
+  const size_t count = scene.views.size();
+  Scene own = scene;
+  own.views.resize(own_views);
+  opened.inputs = select_views(own, request.input_views, "all").inputs;
+  for (size_t view = own_views; view < count; ++view) {
+    opened.inputs.push_back(static_cast<int>(view));
+  }
+  require_memory(static_cast<int64_t>(count) * size.height * size.width * 4 *
+                     static_cast<int64_t>(sizeof(float)),
+                 fmt::format("holding {} views of {}x{}", count, size.height, size.width));
+  const ViewOptions options{
+      .height = size.height, .width = size.width, .background = request.background};
+  for (size_t start = 0; start < count; start += kViewsPerLoad) {
+    control.check();
+    std::vector<int> indices;
+    for (size_t i = start; i < std::min(start + kViewsPerLoad, count); ++i) {
+      indices.push_back(static_cast<int>(i));
+    }
+    for (LoadedView& view : load_views(scene, indices, options)) {
+      opened.views.push_back({view.name, view.camera});
+      data->views.push_back(std::move(view));
+    }
+    control.progress(static_cast<double>(data->views.size()) / static_cast<double>(count),
+                     fmt::format("{} of {} views read", data->views.size(), count));
+  }
+  const std::vector<Camera> cameras = scene_cameras(scene);
+  opened.focus = find_focus(cameras).point;
+  opened.up = find_up(cameras);
+  opened.surrounds_object = cameras_surround_object(cameras);
+  opened.radius = 0;
+  for (const Camera& camera : cameras) {
+    opened.radius += cv::norm(camera.position() - opened.focus) / static_cast<double>(count);
+  }
+  control.check();
+  const std::lock_guard lock(mutex_);
+  scene_ = std::move(data);
+  return opened;
+}
+
+SceneDataPtr ViewEngine::scene(uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  if (scene_ == nullptr || scene_->id != id) {
+    throw Error("the scene is no longer open");
+  }
+  return scene_;
+}
+
+ModelPtr ViewEngine::model(const std::string& name) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = models_.find(name); found != models_.end()) {
+      return found->second;
+    }
+  }
+  auto loaded = std::make_shared<NvsModel>(load_nvs_model(name));
+  loaded->module->to(device_);
+  const std::lock_guard lock(mutex_);
+  return models_.emplace(name, std::move(loaded)).first->second;
+}
+
+ModelLoaded ViewEngine::load_model(const std::string& name) {
+  const ModelPtr loaded = model(name);
+  const LactNvsOptions& options = loaded->card.options;
+  return {{.name = name,
+           .variant = options.variant,
+           .summary = std::string(find_variant(options.variant).summary),
+           .hash = weights_hash(loaded->path)},
+          options.layers};
+}
+
+ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
+                                          const ModelSource& source,
+                                          const std::vector<int>& inputs) {
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    return kept.scene == scene.id && kept.source == source && kept.inputs == inputs;
+  });
+  if (found != kept_.end()) {
+    kept_.splice(kept_.begin(), kept_, found);
+    return kept_.front().reconstruction;
+  }
+  const torch::InferenceMode inference;
+  const ModelPtr model = this->model(source.model);
+  const int patch = model->card.options.patch_size;
+  const auto result = std::make_shared<Reconstruction>();
+  std::vector<std::string> notes;
+  result->transform = choose_pose_transform(scene.scene,
+                                            model->card,
+                                            parse_pose_normalisation(scene.request.normalise_poses),
+                                            inputs,
+                                            notes);
+  const InputBatch batch = gather_inputs(scene, inputs, result->transform, device_);
+  const ChangedRule rule(*model->module, source.change);
+  const auto start = Clock::now();
+  result->state =
+      source.reading == Reading::kStreamed
+          ? model->module->reconstruct_streamed(batch.images, batch.cameras, source.form)
+          : model->module->reconstruct(batch.images, batch.cameras, source.form);
+  wait_for(device_);
+  result->milliseconds = milliseconds_since(start);
+  const double tokens = static_cast<double>(inputs.size()) *
+                        static_cast<double>(batch.cameras.height / patch) *
+                        static_cast<double>(batch.cameras.width / patch);
+  result->tokens_per_second = tokens / (result->milliseconds / 1000);
+  keep({scene.id, source, inputs, result, state_bytes(result->state)});
+  return result;
+}
+
+void ViewEngine::keep(Kept kept) {
+  kept_.push_front(std::move(kept));
+  int64_t bytes = 0;
+  size_t count = 0;
+  for (auto it = kept_.begin(); it != kept_.end();) {
+    bytes += it->bytes;
+    it = ++count > kKeptAtLeast && bytes > kKeptBytes ? kept_.erase(it) : std::next(it);
+  }
+}
+
+Tensor ViewEngine::render_cameras(const ModelSource& source,
+                                  const Reconstruction& reconstruction,
+                                  const std::vector<Camera>& cameras) {
+  const torch::InferenceMode inference;
+  const ModelPtr model = this->model(source.model);
+  std::vector<Camera> mapped;
+  for (const Camera& camera : cameras) {
+    mapped.push_back(reconstruction.transform.apply(camera));
+  }
+  const ChangedRule rule(*model->module, source.change);
+  return parallax::render_cameras(*model, reconstruction.state, mapped, {.device = device_});
+}
+
+SourceFrame ViewEngine::render_source(const SceneData& scene,
+                                      const ModelSource& source,
+                                      const FrameRequest& request,
+                                      const Camera& camera,
+                                      Tensor& image) {
+  SourceFrame frame{.source = source};
+  try {
+    const ReconstructionPtr reconstruction = reconstruct(scene, source, request.inputs);
+    frame.reconstruct_ms = reconstruction->milliseconds;
+    const auto start = Clock::now();
+    const Tensor images = render_cameras(source, *reconstruction, {camera});
+    frame.render_ms = milliseconds_since(start);
+    const int patch = model(source.model)->card.options.patch_size;
+    const double tokens = static_cast<double>(camera.height / patch) * (camera.width / patch);
+    frame.tokens_per_second = tokens / (frame.render_ms / 1000);
+    image = images[0];
+    frame.picture = to_view_picture(image);
+  } catch (const std::exception& error) {
+    frame.error = plain_message(error);
+  }
+  return frame;
+}
+
+Frame ViewEngine::render(const FrameRequest& request, bool full, const WorkControl& control) {
+  const torch::InferenceMode inference;
+  const auto begin = Clock::now();
+  const SceneDataPtr data = scene(request.scene);
+  Frame frame{.scene = request.scene, .camera = request.camera, .view = request.view};
+  frame.nearest_view = nearest_input(*data, request);
+  if (frame.nearest_view >= 0) {
+    frame.nearest = to_view_picture(data->views.at(frame.nearest_view).rgb);
+  }
+  if (request.view >= 0) {
+    frame.truth = to_view_picture(data->views.at(request.view).rgb);
+  }
+  std::vector<ModelSource> sources = request.sources;
+  if (full) {
+    sources.insert(sources.end(), request.counterparts.begin(), request.counterparts.end());
+  }
+  std::vector<std::pair<ModelSource, Tensor>> images;
+  for (const ModelSource& source : sources) {
+    control.check();
+    const int patch = model(source.model)->card.options.patch_size;
+    const Camera camera = full ? request.camera : low_resolution(request.camera, patch);
+    Tensor image;
+    frame.sources.push_back(render_source(*data, source, request, camera, image));
+    if (image.defined() && full) {
+      images.emplace_back(source, image.unsqueeze(0));
+      if (request.view >= 0) {
+        frame.sources.back().quality = measure(image, data->views.at(request.view));
+      }
+    }
+  }
+  add_pairs(images, frame);
+  frame.seconds = seconds_since(begin);
+  return frame;
+}
+
+TaskStep ViewEngine::begin_task(const TaskRequest& request) {
+  const auto self = shared_from_this();
+  if (const auto* table = std::get_if<TableTask>(&request)) {
+    return begin_table(self, *table);
+  }
+  if (const auto* curve = std::get_if<CurveTask>(&request)) {
+    return begin_curve(self, *curve);
+  }
+  if (const auto* thumbnails = std::get_if<ThumbnailTask>(&request)) {
+    return begin_thumbnails(self, *thumbnails);
+  }
+  if (const auto* video = std::get_if<VideoTask>(&request)) {
+    return begin_video(self, *video);
+  }
+  if (const auto* classify = std::get_if<ClassifyTask>(&request)) {
+    return begin_classify(*classify, device_);
+  }
+  if (const auto* projection = std::get_if<ProjectionTask>(&request)) {
+    return begin_projection(self, *projection);
+  }
+  return begin_large_image(std::get<LargeImageTask>(request));
+}
+
+}  // namespace parallax::view

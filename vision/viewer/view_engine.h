@@ -1,0 +1,123 @@
+// What the viewer's worker computes with: scenes, models, and fast weights kept for the next frame.
+#pragma once
+
+#include <list>
+#include <map>
+#include <mutex>
+
+#include "vision/eval/evaluate.h"
+#include "vision/viewer/work_functions.h"
+
+namespace parallax::view {
+
+// A scene as opened: every view's image at one size.
+struct SceneData {
+  uint64_t id = 0;
+  Scene scene;
+  OpenRequest request;
+  std::vector<LoadedView> views;  // in the scene's coordinates
+};
+using SceneDataPtr = std::shared_ptr<const SceneData>;
+using ModelPtr = std::shared_ptr<NvsModel>;
+
+// What reading the input views gave.
+struct Reconstruction {
+  SceneState state;
+  PoseTransform transform;  // from the scene's coordinates to the model's
+  double milliseconds = 0;
+  double tokens_per_second = 0;
+};
+using ReconstructionPtr = std::shared_ptr<const Reconstruction>;
+
+// `open` and `load_model` may run beside the others, which belong to one thread.
+class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
+ public:
+  explicit ViewEngine(const EngineOptions& options);
+
+  OpenedScene open(const OpenRequest& request, uint64_t id, const WorkControl& control);
+  ModelLoaded load_model(const std::string& name);
+  Frame render(const FrameRequest& request, bool full, const WorkControl& control);
+  TaskStep begin_task(const TaskRequest& request);
+
+  // For the tasks.
+  SceneDataPtr scene(uint64_t id) const;  // throws Error if it is no longer open
+  ModelPtr model(const std::string& name);
+  // Loads or re-uses; throws Error where there is no such form.
+  ReconstructionPtr reconstruct(const SceneData& scene,
+                                const ModelSource& source,
+                                const std::vector<int>& inputs);
+  // The cameras in the scene's coordinates: [V, 3, H, W] on the CPU.
+  Tensor render_cameras(const ModelSource& source,
+                        const Reconstruction& reconstruction,
+                        const std::vector<Camera>& cameras);
+  const EngineOptions& options() const { return options_; }
+  torch::Device device() const { return device_; }
+
+ private:
+  struct Kept {
+    uint64_t scene = 0;
+    ModelSource source;
+    std::vector<int> inputs;
+    ReconstructionPtr reconstruction;
+    int64_t bytes = 0;
+  };
+
+  SourceFrame render_source(const SceneData& scene,
+                            const ModelSource& source,
+                            const FrameRequest& request,
+                            const Camera& camera,
+                            Tensor& image);
+  void keep(Kept kept);
+
+  EngineOptions options_;
+  torch::Device device_;
+  mutable std::mutex mutex_;  // for scene_ and models_
+  SceneDataPtr scene_;
+  std::map<std::string, ModelPtr> models_;
+  std::list<Kept> kept_;  // the latest used first
+};
+
+// What a model reads: images and cameras of these views, in the model's coordinates.
+struct InputBatch {
+  Tensor images;  // [1, V, 3, H, W]
+  CameraBatch cameras;
+};
+InputBatch gather_inputs(const SceneData& scene,
+                         const std::vector<int>& views,
+                         const PoseTransform& transform,
+                         torch::Device device);
+
+// The model's rule with the probe's changes, for as long as this lives.
+class ChangedRule {
+ public:
+  ChangedRule(LactNvs& module, const RuleChange& change);
+  ~ChangedRule();
+  ChangedRule(const ChangedRule&) = delete;
+  ChangedRule& operator=(const ChangedRule&) = delete;
+
+ private:
+  LactNvs& module_;
+  UpdateRule own_;
+};
+
+// The rule itself. The query can only be replaced where the model has one.
+UpdateRule changed_rule(const UpdateRule& own, const RuleChange& change);
+
+Quality measure(const Tensor& image, const LoadedView& truth);                  // [3, H, W]
+FormPair pair_of(const ModelSource& source, const Tensor& a, const Tensor& b);  // [V, 3, H, W]
+PicturePtr to_view_picture(const Tensor& image);                                // [3, H, W]
+// At most `most` of the scene's views that are not among `inputs`, evenly spread.
+std::vector<int> other_views(const SceneData& scene, const std::vector<int>& inputs, size_t most);
+
+// The error's sentence without what LibTorch adds for its own developers.
+std::string plain_message(const std::exception& error);
+
+TaskStep begin_table(const std::shared_ptr<ViewEngine>& engine, const TableTask& task);
+TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask& task);
+TaskStep begin_thumbnails(const std::shared_ptr<ViewEngine>& engine, const ThumbnailTask& task);
+TaskStep begin_video(const std::shared_ptr<ViewEngine>& engine, const VideoTask& task);
+TaskStep begin_projection(const std::shared_ptr<ViewEngine>& engine, const ProjectionTask& task);
+TaskStep begin_classify(const ClassifyTask& task, torch::Device device);
+TaskStep begin_large_image(const LargeImageTask& task);
+
+}  // namespace parallax::view

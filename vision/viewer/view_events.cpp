@@ -1,0 +1,174 @@
+// From the worker's events to state.
+#include <algorithm>
+
+#include "vision/viewer/view_state.h"
+
+namespace parallax::view {
+namespace {
+
+constexpr size_t kMaxRecent = 12;
+
+void remember(std::vector<std::string>& recent, const std::string& path) {
+  std::erase(recent, path);
+  recent.insert(recent.begin(), path);
+  if (recent.size() > kMaxRecent) {
+    recent.resize(kMaxRecent);
+  }
+}
+
+void apply(ViewState& state, const OpenedScene& opened) {
+  state.scene = std::make_shared<const OpenedScene>(opened);
+  state.reads.assign(opened.views.size(), 0);
+  for (const int view : opened.inputs) {
+    state.reads[view] = 1;
+  }
+  state.thumbnails.assign(opened.views.size(), nullptr);
+  state.frame.reset();
+  state.full.reset();
+  state.table.clear();
+  state.curve.clear();
+  state.track.keyframes.clear();
+  state.playing = false;
+  state.view.up = opened.up;
+  const std::vector<int> held_out = held_out_views(state);
+  snap_to_view(state, held_out.empty() ? 0 : held_out.front());
+  remember(state.recent, opened.path);
+  for (const std::string& note : opened.notes) {
+    say(state, note);
+  }
+  state.commands.emplace_back(TaskCommand{ThumbnailTask{.scene = opened.id}});
+}
+
+void apply(ViewState& state, const Frame& frame) {
+  if (state.scene == nullptr || frame.scene != state.scene->id) {
+    return;
+  }
+  state.frame = frame;
+  if (frame.full) {
+    state.full = frame;
+  }
+}
+
+void apply(ViewState& state, const ModelLoaded& loaded) {
+  state.loading.erase(loaded.model.name);
+  state.model_errors.erase(loaded.model.name);
+  state.loaded[loaded.model.name] = loaded;
+  const auto known = std::find_if(state.models.begin(), state.models.end(), [&](const auto& model) {
+    return model.name == loaded.model.name;
+  });
+  if (known == state.models.end()) {
+    state.models.push_back(loaded.model);
+  } else {
+    *known = loaded.model;
+  }
+}
+
+void apply(ViewState& state, const Recognised& file) {
+  state.commands.emplace_back(OpenRecognisedCommand{file});
+}
+
+void apply(ViewState& state, const TableRow& row) {
+  if (state.scene == nullptr || row.scene != state.scene->id) {
+    return;
+  }
+  const auto known = std::find_if(state.table.begin(), state.table.end(), [&](const TableRow& r) {
+    return r.source == row.source;
+  });
+  if (known == state.table.end()) {
+    state.table.push_back(row);
+  } else {
+    *known = row;
+  }
+}
+
+void apply(ViewState& state, const CurvePoint& point) {
+  if (state.scene != nullptr && point.scene == state.scene->id &&
+      point.model == state.curve_model) {
+    state.curve.push_back(point);
+  }
+}
+
+void apply(ViewState& state, const Thumbnail& thumbnail) {
+  if (state.scene != nullptr && thumbnail.scene == state.scene->id) {
+    state.thumbnails.at(thumbnail.view) = thumbnail.picture;
+  }
+}
+
+void apply(ViewState& state, const VideoWritten& video) {
+  state.videos.push_back(video);
+  say(state, "Written: " + video.path);
+}
+
+void apply(ViewState& state, const ClassifyStarted& started) {
+  state.classify.rows.clear();
+  state.classify.selected = -1;
+  state.classify.large = {};
+  state.classify.images = started.images;
+}
+
+void apply(ViewState& state, const ClassifiedRow& row) { state.classify.rows.push_back(row); }
+
+void apply(ViewState& state, const LargeImage& image) { state.classify.large = image; }
+
+void apply(ViewState& state, const Projection& projection) { state.probe.projection = projection; }
+
+void apply(ViewState& state, const Progress& progress) {
+  (progress.lane == Lane::kLoad ? state.load_progress : state.task_progress) = progress;
+}
+
+// A model switch that did not come about: back to what was shown.
+void restore_model(ViewState& state, const std::string& name) {
+  state.loading.erase(name);
+  for (Pane& pane : state.panes) {
+    if (pane.source.model == name && !pane.previous_model.empty()) {
+      pane.source.model = pane.previous_model;
+    }
+  }
+}
+
+void apply_load_end(ViewState& state, const Ended& ended) {
+  state.load_progress.reset();
+  if (ended.what == state.opening) {
+    state.opening.clear();
+  }
+  if (state.loading.count(ended.what) == 0) {
+    return;
+  }
+  if (!ended.error.empty()) {
+    state.model_errors[ended.what] = ended.error;
+  }
+  if (ended.cancelled) {
+    restore_model(state, ended.what);
+    if (needed_models(state).count(ended.what) != 0) {
+      state.model_errors[ended.what] = "Loading was cancelled; choose the model again to load it.";
+    }
+  }
+  state.loading.erase(ended.what);
+}
+
+void apply(ViewState& state, const Ended& ended) {
+  switch (ended.lane) {
+    case Lane::kLoad:
+      apply_load_end(state, ended);
+      break;
+    case Lane::kFrame:
+      state.frame_request = state.frame_request == ended.id ? 0 : state.frame_request;
+      break;
+    case Lane::kTask:
+      state.task_progress.reset();
+      state.classify.task = state.classify.task == ended.id ? 0 : state.classify.task;
+      state.probe.task = state.probe.task == ended.id ? 0 : state.probe.task;
+      break;
+  }
+  if (!ended.error.empty() && !ended.cancelled) {
+    complain(state, ended.error);
+  }
+}
+
+}  // namespace
+
+void apply_event(ViewState& state, const Event& event) {
+  std::visit([&](const auto& what) { apply(state, what); }, event);
+}
+
+}  // namespace parallax::view

@@ -1,0 +1,62 @@
+// Looks at names first, at content where names do not tell.
+#include "vision/viewer/view_files.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "vision/images/image_files.h"
+#include "vision/models/vit3/model_store.h"
+#include "vision/scene/scene.h"
+
+namespace parallax::view {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool holds_images(const fs::path& folder) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (has_image_extension(it->path())) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+FileKind recognise_file(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
+  }
+  if (fs::is_directory(path, ignored)) {
+    if (looks_like_scene(path) || !holds_images(path)) {
+      return FileKind::kScene;  // an empty folder gets the scene loader's explanation
+    }
+    return FileKind::kImageFolder;
+  }
+  const std::string extension = path.extension().string();
+  if (extension == ".safetensors" || extension == ".pt" || extension == ".pth" ||
+      extension == ".bin") {
+    return is_classifier_checkpoint(load_checkpoint(path)) ? FileKind::kClassifier
+                                                           : FileKind::kModel;
+  }
+  if (extension == ".json") {
+    return FileKind::kScene;
+  }
+  if (has_image_extension(path)) {
+    throw Error(ErrorParts{
+        .what = "an image alone has no camera, so it is no view of a scene",
+        .where = path.string(),
+        .remedy = "Drop its scene's camera file or folder, or a folder of images to classify."});
+  }
+  throw Error(ErrorParts{
+      .what = "this is nothing the viewer can show",
+      .where = path.string(),
+      .expected = "a scene's folder or camera file, a checkpoint (.safetensors, .pt, .pth), or a "
+                  "folder of images"});
+}
+
+}  // namespace parallax::view

@@ -1,0 +1,115 @@
+// The engine's functions for the worker.
+#include "vision/viewer/work_functions.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+#include <opencv2/imgproc.hpp>
+
+#include "vision/models/vit3/model_store.h"
+#include "vision/viewer/view_engine.h"
+#include "vision/viewer/view_files.h"
+
+namespace parallax::view {
+namespace {
+
+// What LibTorch throws is long and for its own developers; the worker passes `what()` on.
+template <class Function>
+auto in_plain_words(Function&& function) {
+  try {
+    return function();
+  } catch (const Stopped&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(plain_message(error));
+  }
+}
+
+}  // namespace
+
+WorkFunctions make_work_functions(const EngineOptions& options) {
+  const auto engine = std::make_shared<ViewEngine>(options);
+  WorkFunctions functions;
+  functions.recognise = [](const std::string& path) {
+    return in_plain_words([&] { return Recognised{path, recognise_file(path)}; });
+  };
+  functions.open = [engine](const OpenRequest& request, uint64_t id, const WorkControl& control) {
+    return in_plain_words([&] { return engine->open(request, id, control); });
+  };
+  functions.load_model = [engine](const std::string& name, const WorkControl& control) {
+    control.progress(0, "loading " + name);
+    return in_plain_words([&] { return engine->load_model(name); });
+  };
+  functions.render = [engine](const FrameRequest& request, bool full, const WorkControl& control) {
+    return in_plain_words([&] { return engine->render(request, full, control); });
+  };
+  functions.begin_task = [engine](const TaskRequest& request) {
+    TaskStep step = in_plain_words([&] { return engine->begin_task(request); });
+    return TaskStep([step](const WorkControl& control) {
+      return in_plain_words([&] { return step(control); });
+    });
+  };
+  functions.set_up_thread = [threads = options.threads] {
+    // The window's thread shall get its share of a busy machine first. On Linux a thread has a
+    // niceness of its own.
+    setpriority(PRIO_PROCESS, 0, 10);
+    if (threads > 0) {
+      at::set_num_threads(threads);
+    }
+  };
+  return functions;
+}
+
+std::vector<ModelChoice> list_model_choices() {
+  std::vector<ModelChoice> choices;
+  for (const ModelListing& listing : list_nvs_models()) {
+    const std::string& variant = listing.card.options.variant;
+    choices.push_back({.name = listing.name,
+                       .variant = variant,
+                       .summary = std::string(find_variant(variant).summary)});
+  }
+  return choices;
+}
+
+std::vector<std::string> list_classifier_choices() {
+  std::vector<std::string> names;
+  for (const ClassifierListing& listing : list_classifiers()) {
+    names.push_back(listing.name);
+  }
+  return names;
+}
+
+cv::Mat to_bytes(const Picture& picture) {
+  cv::Mat bytes(picture.height, picture.width, CV_8UC3);
+  for (int row = 0; row < picture.height; ++row) {
+    auto* out = bytes.ptr<uchar>(row);
+    for (int i = 0; i < picture.width * 3; ++i) {
+      const float value = picture.rgb[static_cast<size_t>(row) * picture.width * 3 + i];
+      out[i] = static_cast<uchar>(std::nearbyint(std::clamp(value, 0.0F, 1.0F) * 255));
+    }
+  }
+  return bytes;
+}
+
+Picture from_bytes(const cv::Mat& rgb) {
+  Picture picture{.height = rgb.rows, .width = rgb.cols};
+  picture.rgb.reserve(static_cast<size_t>(rgb.rows) * rgb.cols * 3);
+  for (int row = 0; row < rgb.rows; ++row) {
+    const auto* in = rgb.ptr<uchar>(row);
+    for (int i = 0; i < rgb.cols * 3; ++i) {
+      picture.rgb.push_back(static_cast<float>(in[i]) / 255.0F);
+    }
+  }
+  return picture;
+}
+
+PicturePtr shrunk(const cv::Mat& rgb, int side) {
+  const double scale =
+      std::min(1.0, static_cast<double>(side) / static_cast<double>(std::max(rgb.rows, rgb.cols)));
+  cv::Mat small;
+  cv::resize(rgb, small, {}, scale, scale, cv::INTER_AREA);
+  return std::make_shared<const Picture>(from_bytes(small));
+}
+
+}  // namespace parallax::view

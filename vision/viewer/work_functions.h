@@ -1,0 +1,34 @@
+// The worker's functions on real models and scenes. Behind this header lies LibTorch; in front of
+// it nothing knows of tensors.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <opencv2/core/mat.hpp>
+
+#include "vision/viewer/render_worker.h"
+
+namespace parallax::view {
+
+struct EngineOptions {
+  std::string device = "cpu";
+  int threads = 0;  // of the rendering thread's tensor operations; 0: LibTorch's choice
+  // Writes frames ([H, W, 3] uint8 RGB) as a video beside `stem` and returns the file.
+  std::function<std::filesystem::path(const std::filesystem::path& stem,
+                                      const std::vector<cv::Mat>& frames)>
+      write_video;
+};
+
+// Throws UsageError if there is no such device.
+WorkFunctions make_work_functions(const EngineOptions& options);
+
+// The models there are to choose from: bundled ones and the user's.
+std::vector<ModelChoice> list_model_choices();
+std::vector<std::string> list_classifier_choices();
+
+// Between pictures and 8-bit images.
+cv::Mat to_bytes(const Picture& picture);         // [H, W, 3] uint8 RGB, rounded to nearest
+Picture from_bytes(const cv::Mat& rgb);           // [H, W, 3] uint8
+PicturePtr shrunk(const cv::Mat& rgb, int side);  // longer side at most `side`, by area
+
+}  // namespace parallax::view
