@@ -13,7 +13,7 @@
 #include "core/io/checkpoint.h"
 #include "vision/models/lact_nvs/model_store.h"
 #include "vision/models/vit3/model_store.h"
-#include "vision/scene/scene.h"
+#include "vision/scene/formats/load_scene.h"
 #include "vision/scene/view_loader.h"
 
 namespace parallax {
@@ -199,7 +199,7 @@ Finding describe_scene(const fs::path& path, const InfoOptions& options) {
   }
   Finding finding{.text = fmt::format("{}: {} scene '{}', {} views, first {}x{}, fx {:.1f}{}\n",
                                       path.string(),
-                                      scene.format,
+                                      scene_format_name(scene.format),
                                       scene.name,
                                       scene.views.size(),
                                       first.height,
@@ -223,7 +223,7 @@ Finding describe_scene(const fs::path& path, const InfoOptions& options) {
   finding.sound = broken.empty();
   finding.json = {{"file", path.string()},
                   {"kind", "scene"},
-                  {"format", scene.format},
+                  {"format", scene_format_name(scene.format)},
                   {"name", scene.name},
                   {"views", scene.views.size()},
                   {"broken", broken},

@@ -12,6 +12,7 @@
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/image/image.h"
+#include "vision/scene/formats/load_scene.h"
 
 namespace parallax {
 namespace {

@@ -72,7 +72,7 @@ LayerProblem make_problem(const BenchLayerOptions& options,
   torch::manual_seed(1);
   const int64_t width = options.head_dim;
   const int64_t wide = options.hidden_dim > 0 ? options.hidden_dim : 2 * width;
-  const int64_t hidden = variant.switches.kernel == FastKernel::kIdentity ? width : wide;
+  const int64_t hidden = variant.switches.feature_map == FeatureMap::kIdentity ? width : wide;
   const int64_t heads = options.heads;
   const auto dtype = parse_dtype(options.dtype);
   const auto normal = [&](at::IntArrayRef shape, double scale, torch::Dtype type) {
@@ -177,7 +177,7 @@ std::vector<LayerTiming> time_variant(const BenchLayerOptions& options,
   for (size_t i = 0; i < timings.size(); ++i) {
     timings[i].seconds = median(seconds[i]);
     timings[i].peak_per_second = peak_per_second;
-    timings[i].operations = needed_operations(
+    timings[i].operations = matmul_flops(
         problem.rule.switches, problem.rule.newton_schulz, problem.shape, problem.schedule);
   }
   return timings;

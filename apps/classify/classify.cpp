@@ -141,7 +141,7 @@ void write_reports(const ClassifyOptions& options,
 }
 
 // Rank 0 says what it runs, and the others that they run the same; files may lie elsewhere.
-void compare_settings(RankStore& store, const RankInfo& ranks, nlohmann::json settings) {
+void compare_settings(KeyValueStore& store, const RankInfo& ranks, nlohmann::json settings) {
   for (nlohmann::json& model : settings["models"]) {
     model["file"] = fs::path(model.at("file").get<std::string>()).filename().string();
   }
@@ -220,7 +220,7 @@ int run_classify(const ClassifyOptions& options) {
   cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   const std::vector<Form> forms = parse_forms(options.form);
   const RankInfo ranks = ranks_from_environment();
-  std::optional<RankStore> store;
+  std::optional<KeyValueStore> store;
   std::optional<Heartbeat> heartbeat;
   if (!ranks.alone()) {
     store.emplace(ranks, store_prefix(), std::chrono::duration<double>(kStartTime).count());
@@ -244,7 +244,7 @@ int run_classify(const ClassifyOptions& options) {
     compare_settings(*store, ranks, settings);
   }
   if (ranks.rank != 0) {
-    run_classifying_hand(options, view, engine, format, *store, ranks);
+    run_classify_worker(options, view, engine, format, *store, ranks);
     return kExitDone;
   }
   ResultsFolder results(options.output, format, settings, options.resume);

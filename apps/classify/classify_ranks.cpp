@@ -38,7 +38,7 @@ std::string pack(const json& value) {
   return {packed.begin(), packed.end()};
 }
 
-std::string pack_batch(const DealtBatch& batch) {
+std::string pack_batch(const LeasedBatch& batch) {
   json files = json::array();
   for (const ImageFile& file : batch.files) {
     files.push_back({bytes(file.path.string()), bytes(file.error), file.truth.value_or(-1)});
@@ -46,9 +46,9 @@ std::string pack_batch(const DealtBatch& batch) {
   return pack({{"id", batch.id}, {"files", std::move(files)}});
 }
 
-DealtBatch unpack_batch(const std::string& packed) {
+LeasedBatch unpack_batch(const std::string& packed) {
   const json value = json::from_cbor(packed);
-  DealtBatch batch{.id = value.at("id").get<int64_t>()};
+  LeasedBatch batch{.id = value.at("id").get<int64_t>()};
   for (const json& entry : value.at("files")) {
     ImageFile file{.path = text_of(entry.at(0)), .error = text_of(entry.at(1))};
     if (const int truth = entry.at(2).get<int>(); truth >= 0) {
@@ -61,7 +61,7 @@ DealtBatch unpack_batch(const std::string& packed) {
 
 }  // namespace
 
-Heartbeat::Heartbeat(RankStore& store, int rank)
+Heartbeat::Heartbeat(KeyValueStore& store, int rank)
     : thread_([&store, rank](const std::stop_token& stop) {
         try {
           while (!stop.stop_requested()) {
@@ -75,8 +75,8 @@ Heartbeat::Heartbeat(RankStore& store, int rank)
         }
       }) {}
 
-bool Pulse::lives(RankStore& store, int rank) {
-  Beat& beat = beats_[rank];
+bool LivenessMonitor::lives(KeyValueStore& store, int rank) {
+  LastBeat& beat = beats_[rank];
   const int64_t count = store.add(beats_of(rank), 0);
   if (count != beat.count) {
     beat = {count, Clock::now()};
@@ -84,11 +84,11 @@ bool Pulse::lives(RankStore& store, int rank) {
   return seconds_since(beat.heard) < silence_;
 }
 
-ClassifyDealer::ClassifyDealer(RankStore& store,
-                               const Options& options,
-                               std::function<std::optional<ImageFile>()> source,
-                               std::function<void(std::vector<NewRow>&)> write,
-                               RowFormat format)
+BatchCoordinator::BatchCoordinator(KeyValueStore& store,
+                                   const Options& options,
+                                   std::function<std::optional<ImageFile>()> source,
+                                   std::function<void(std::vector<NewRow>&)> write,
+                                   RowFormat format)
     : store_(store),
       options_(options),
       source_(std::move(source)),
@@ -97,9 +97,9 @@ ClassifyDealer::ClassifyDealer(RankStore& store,
       pulse_(options.silence_seconds),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-ClassifyDealer::~ClassifyDealer() = default;
+BatchCoordinator::~BatchCoordinator() = default;
 
-void ClassifyDealer::run(const std::stop_token& stop) {
+void BatchCoordinator::run(const std::stop_token& stop) {
   try {
     auto checked = Clock::now();
     while (!stop.stop_requested()) {
@@ -117,7 +117,7 @@ void ClassifyDealer::run(const std::stop_token& stop) {
   }
 }
 
-void ClassifyDealer::take_results() {
+void BatchCoordinator::take_results() {
   while (const auto message = store_.pop(kResults)) {
     const json value = json::from_cbor(*message);
     const int64_t id = value.at("id").get<int64_t>();
@@ -147,8 +147,8 @@ void ClassifyDealer::take_results() {
   }
 }
 
-std::optional<DealtBatch> ClassifyDealer::next_batch() {
-  DealtBatch batch;
+std::optional<LeasedBatch> BatchCoordinator::next_batch() {
+  LeasedBatch batch;
   if (!returned_.empty()) {
     batch = std::move(returned_.front());
     returned_.pop_front();
@@ -170,7 +170,7 @@ std::optional<DealtBatch> ClassifyDealer::next_batch() {
   return batch;
 }
 
-void ClassifyDealer::answer_requests() {
+void BatchCoordinator::answer_requests() {
   while (const auto request = store_.pop(kRequests)) {
     requests_.push_back(std::stoi(*request));
   }
@@ -187,7 +187,7 @@ void ClassifyDealer::answer_requests() {
   }
 }
 
-void ClassifyDealer::reclaim() {
+void BatchCoordinator::reclaim() {
   std::set<int> dead;
   for (int rank = 1; rank < options_.world_size; ++rank) {
     if (!pulse_.lives(store_, rank)) {
@@ -208,7 +208,7 @@ void ClassifyDealer::reclaim() {
   }
 }
 
-std::optional<DealtBatch> ClassifyDealer::take_left_behind() {
+std::optional<LeasedBatch> BatchCoordinator::take_left_behind() {
   while (true) {
     {
       const std::lock_guard lock(mutex_);
@@ -227,7 +227,7 @@ std::optional<DealtBatch> ClassifyDealer::take_left_behind() {
   }
 }
 
-void ClassifyDealer::finish() {
+void BatchCoordinator::finish() {
   thread_.request_stop();
   thread_.join();
   if (failure_) {
@@ -246,20 +246,20 @@ void ClassifyDealer::finish() {
   }
 }
 
-std::vector<int> ClassifyDealer::lost() {
+std::vector<int> BatchCoordinator::lost() {
   const std::lock_guard lock(mutex_);
   return lost_;
 }
 
-std::map<int, int64_t> ClassifyDealer::images_by_rank() {
+std::map<int, int64_t> BatchCoordinator::images_by_rank() {
   const std::lock_guard lock(mutex_);
   return images_;
 }
 
-ClassifyHand::ClassifyHand(RankStore& store, int rank, double silence_seconds)
+BatchWorker::BatchWorker(KeyValueStore& store, int rank, double silence_seconds)
     : store_(store), rank_(rank), pulse_(silence_seconds) {}
 
-std::optional<DealtBatch> ClassifyHand::ask() {
+std::optional<LeasedBatch> BatchWorker::ask() {
   store_.push(kRequests, std::to_string(rank_));
   while (true) {
     if (const auto packed = store_.pop(batches_of(rank_))) {
@@ -269,7 +269,7 @@ std::optional<DealtBatch> ClassifyHand::ask() {
       return std::nullopt;
     }
     if (!pulse_.lives(store_, 0)) {
-      throw RankLostError(ErrorParts{.what = "rank 0 is lost, which deals the images",
+      throw PeerLostError(ErrorParts{.what = "rank 0 is lost, which deals the images",
                                      .where = fmt::format("rank {}", rank_),
                                      .remedy = "Start again with --resume."});
     }
@@ -277,9 +277,9 @@ std::optional<DealtBatch> ClassifyHand::ask() {
   }
 }
 
-std::optional<ImageFile> ClassifyHand::next_file() {
+std::optional<ImageFile> BatchWorker::next_file() {
   if (files_.empty()) {
-    std::optional<DealtBatch> batch;
+    std::optional<LeasedBatch> batch;
     try {
       batch = ask();
     } catch (...) {
@@ -302,7 +302,7 @@ std::optional<ImageFile> ClassifyHand::next_file() {
   return file;
 }
 
-std::optional<ClassifyHand::Batch> ClassifyHand::next_batch() {
+std::optional<BatchWorker::Batch> BatchWorker::next_batch() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return over_ || !batches_.empty(); });
   if (batches_.empty()) {
@@ -313,7 +313,7 @@ std::optional<ClassifyHand::Batch> ClassifyHand::next_batch() {
   return batch;
 }
 
-void ClassifyHand::send(int64_t id, const std::vector<NewRow>& rows, const RowFormat& format) {
+void BatchWorker::send(int64_t id, const std::vector<NewRow>& rows, const RowFormat& format) {
   json list = json::array();
   for (const NewRow& row : rows) {
     list.push_back({bytes(json_line(row.image, format)), bytes(row.thumbnail)});
@@ -321,6 +321,6 @@ void ClassifyHand::send(int64_t id, const std::vector<NewRow>& rows, const RowFo
   store_.push(kResults, pack({{"id", id}, {"rank", rank_}, {"rows", std::move(list)}}));
 }
 
-void ClassifyHand::leave() { store_.set(fmt::format("{}/{}", kLeft, rank_), "1"); }
+void BatchWorker::leave() { store_.set(fmt::format("{}/{}", kLeft, rank_), "1"); }
 
 }  // namespace parallax

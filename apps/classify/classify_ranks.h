@@ -21,7 +21,7 @@
 
 namespace parallax {
 
-struct DealtBatch {
+struct LeasedBatch {
   int64_t id = 0;
   std::vector<ImageFile> files;
 };
@@ -29,30 +29,30 @@ struct DealtBatch {
 // Tells the others every half second that this process lives.
 class Heartbeat {
  public:
-  Heartbeat(RankStore& store, int rank);
+  Heartbeat(KeyValueStore& store, int rank);
 
  private:
   std::jthread thread_;
 };
 
 // Who has not been heard of for some time.
-class Pulse {
+class LivenessMonitor {
  public:
-  explicit Pulse(double silence_seconds) : silence_(silence_seconds) {}
+  explicit LivenessMonitor(double silence_seconds) : silence_(silence_seconds) {}
   // Whether the rank was alive within that time. One never heard of counts from the first call.
-  bool lives(RankStore& store, int rank);
+  bool lives(KeyValueStore& store, int rank);
 
  private:
-  struct Beat {
+  struct LastBeat {
     int64_t count = -1;
     std::chrono::steady_clock::time_point heard;
   };
   double silence_;
-  std::map<int, Beat> beats_;
+  std::map<int, LastBeat> beats_;
 };
 
 // Rank 0's side.
-class ClassifyDealer {
+class BatchCoordinator {
  public:
   struct Options {
     int world_size = 1;
@@ -60,18 +60,18 @@ class ClassifyDealer {
     double silence_seconds = 5;
   };
   // `source` and `write` are called from the dealer's own thread, too.
-  ClassifyDealer(RankStore& store,
-                 const Options& options,
-                 std::function<std::optional<ImageFile>()> source,
-                 std::function<void(std::vector<NewRow>&)> write,
-                 RowFormat format);
-  ~ClassifyDealer();
-  ClassifyDealer(const ClassifyDealer&) = delete;
-  ClassifyDealer& operator=(const ClassifyDealer&) = delete;
+  BatchCoordinator(KeyValueStore& store,
+                   const Options& options,
+                   std::function<std::optional<ImageFile>()> source,
+                   std::function<void(std::vector<NewRow>&)> write,
+                   RowFormat format);
+  ~BatchCoordinator();
+  BatchCoordinator(const BatchCoordinator&) = delete;
+  BatchCoordinator& operator=(const BatchCoordinator&) = delete;
 
   // After the source is exhausted: a batch that a lost rank has left, for rank 0 itself; nothing
   // when all is done. Waits for what others are still at. Throws what the dealer's thread threw.
-  std::optional<DealtBatch> take_left_behind();
+  std::optional<LeasedBatch> take_left_behind();
 
   // Tells the others that it is over and waits until they know.
   void finish();
@@ -85,19 +85,19 @@ class ClassifyDealer {
   void take_results();
   void answer_requests();
   void reclaim();
-  std::optional<DealtBatch> next_batch();
+  std::optional<LeasedBatch> next_batch();
 
-  RankStore& store_;
+  KeyValueStore& store_;
   Options options_;
   std::function<std::optional<ImageFile>()> source_;
   std::function<void(std::vector<NewRow>&)> write_;
   RowFormat format_;
-  Pulse pulse_;
+  LivenessMonitor pulse_;
 
-  std::mutex mutex_;                                    // of everything below
-  std::deque<int> requests_;                            // ranks that wait for a batch
-  std::deque<DealtBatch> returned_;                     // left behind by lost ranks
-  std::map<int64_t, std::pair<int, DealtBatch>> held_;  // by id: the rank and the batch
+  std::mutex mutex_;                                     // of everything below
+  std::deque<int> requests_;                             // ranks that wait for a batch
+  std::deque<LeasedBatch> returned_;                     // left behind by lost ranks
+  std::map<int64_t, std::pair<int, LeasedBatch>> held_;  // by id: the rank and the batch
   std::map<int, int64_t> images_;
   std::vector<int> lost_;
   int64_t next_id_ = 0;
@@ -107,9 +107,9 @@ class ClassifyDealer {
 };
 
 // The other ranks' side: batches asked for as the loader comes to need files.
-class ClassifyHand {
+class BatchWorker {
  public:
-  ClassifyHand(RankStore& store, int rank, double silence_seconds);
+  BatchWorker(KeyValueStore& store, int rank, double silence_seconds);
 
   // For the loader's source: the next file of the batches dealt to this rank; nothing at the end.
   std::optional<ImageFile> next_file();
@@ -126,11 +126,11 @@ class ClassifyHand {
   void leave();  // says that this rank knows that it is over
 
  private:
-  std::optional<DealtBatch> ask();
+  std::optional<LeasedBatch> ask();
 
-  RankStore& store_;
+  KeyValueStore& store_;
   int rank_;
-  Pulse pulse_;
+  LivenessMonitor pulse_;
   std::deque<ImageFile> files_;  // of the last batch; only the loader's source uses it
   std::mutex mutex_;             // of what follows
   std::condition_variable changed_;

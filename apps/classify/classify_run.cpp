@@ -71,13 +71,13 @@ class Classifying {
                   options.common.quiet) {}
 
   // `store` null: there are no others.
-  ClassifyOutcome run(RankStore* store, const RankInfo& ranks) {
+  ClassifyOutcome run(KeyValueStore* store, const RankInfo& ranks) {
     const auto start = Clock::now();
-    std::optional<ClassifyDealer> dealer;
+    std::optional<BatchCoordinator> dealer;
     if (store != nullptr) {
       dealer.emplace(
           *store,
-          ClassifyDealer::Options{ranks.world_size, options_.batch_size, kSilenceSeconds},
+          BatchCoordinator::Options{ranks.world_size, options_.batch_size, kSilenceSeconds},
           [this] { return next_file(); },
           [this](std::vector<NewRow>& rows) { write(rows); },
           results_.format());
@@ -159,18 +159,18 @@ ClassifyOutcome run_classifying(const ClassifyOptions& options,
                                 const ClassifierView& view,
                                 ClassifyEngine& engine,
                                 ResultsFolder& results,
-                                RankStore* store,
+                                KeyValueStore* store,
                                 const RankInfo& ranks) {
   return Classifying(options, view, engine, results).run(store, ranks);
 }
 
-void run_classifying_hand(const ClassifyOptions& options,
-                          const ClassifierView& view,
-                          ClassifyEngine& engine,
-                          const RowFormat& format,
-                          RankStore& store,
-                          const RankInfo& ranks) {
-  ClassifyHand hand(store, ranks.rank, kFirstRankSilenceSeconds);
+void run_classify_worker(const ClassifyOptions& options,
+                         const ClassifierView& view,
+                         ClassifyEngine& engine,
+                         const RowFormat& format,
+                         KeyValueStore& store,
+                         const RankInfo& ranks) {
+  BatchWorker hand(store, ranks.rank, kFirstRankSilenceSeconds);
   ImageLoader loader([&] { return hand.next_file(); }, loader_options(options, view));
   while (const auto batch = hand.next_batch()) {
     std::vector<LoadedImage> images = loader.next_batch(batch->count);

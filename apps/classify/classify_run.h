@@ -22,15 +22,15 @@ ClassifyOutcome run_classifying(const ClassifyOptions& options,
                                 const ClassifierView& view,
                                 ClassifyEngine& engine,
                                 ResultsFolder& results,
-                                RankStore* store,
+                                KeyValueStore* store,
                                 const RankInfo& ranks);
 
 // The other ranks: no files of their own, no results folder.
-void run_classifying_hand(const ClassifyOptions& options,
-                          const ClassifierView& view,
-                          ClassifyEngine& engine,
-                          const RowFormat& format,
-                          RankStore& store,
-                          const RankInfo& ranks);
+void run_classify_worker(const ClassifyOptions& options,
+                         const ClassifierView& view,
+                         ClassifyEngine& engine,
+                         const RowFormat& format,
+                         KeyValueStore& store,
+                         const RankInfo& ranks);
 
 }  // namespace parallax

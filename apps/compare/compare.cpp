@@ -13,6 +13,7 @@
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/io/atomic_file.h"
+#include "vision/scene/formats/load_scene.h"
 
 namespace parallax {
 namespace {

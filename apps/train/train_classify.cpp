@@ -108,7 +108,8 @@ Vit3Options choose_configuration(const TrainClassifyCommand& command,
   check_vit3_options(options, "command line");
   check_size(options, options.image_size, "--image-size");
   if (!command.classify.train_size.empty()) {
-    for (const std::string& side : Stages(command.classify.train_size, "--train-size").values()) {
+    for (const std::string& side :
+         StagedValue(command.classify.train_size, "--train-size").values()) {
       check_size(options, parse_count(side, "--train-size", 1), "--train-size");
     }
   }
@@ -199,7 +200,7 @@ int run_train_classify(TrainClassifyCommand& command) {
   }
   command.model = choose_configuration(command, init ? &*init : nullptr, labels.size());
   check_run_folder(command.run);
-  RankGroup ranks(info, command.run.rank_timeout);
+  ProcessGroup ranks(info, command.run.rank_timeout);
   const bool quiet = command.common.quiet || !ranks.is_first();
   const int side = command.model.image_size;
   const ImageSet training = load_set(command, command.classify.data, labels, side, quiet);

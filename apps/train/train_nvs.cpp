@@ -12,6 +12,7 @@
 #include "core/base/build_info.h"
 #include "core/base/device.h"
 #include "vision/models/module_weights.h"
+#include "vision/scene/formats/load_scene.h"
 #include "vision/scene/image_size.h"
 #include "vision/train/nvs/nvs_task.h"
 #include "vision/train/nvs/procedural_source.h"
@@ -99,10 +100,10 @@ LactNvsOptions choose_configuration(const TrainNvsCommand& command, const NvsMod
   LactNvsOptions options = init == nullptr
                                ? command.model
                                : overlay_given(*command.app, command.model, init->card.options);
-  const bool square = find_variant(options.variant).switches.kernel == FastKernel::kIdentity;
+  const bool square = find_variant(options.variant).switches.feature_map == FeatureMap::kIdentity;
   const bool was_square =
       init != nullptr &&
-      find_variant(init->card.options.variant).switches.kernel == FastKernel::kIdentity;
+      find_variant(init->card.options.variant).switches.feature_map == FeatureMap::kIdentity;
   if (!is_given(*command.app, "--inter-multi")) {
     options.inter_multi = square       ? 1
                           : was_square ? TrainNvsCommand::small_model().inter_multi
@@ -160,7 +161,7 @@ void report(const TrainNvsCommand& command,
 std::optional<nlohmann::json> train(const TrainNvsCommand& command,
                                     NvsTask& task,
                                     const std::string& title,
-                                    RankGroup& ranks) {
+                                    ProcessGroup& ranks) {
   Trainer trainer(task,
                   command.train,
                   recipe_of(command.model, command.data, command.augment, command.nvs),
@@ -202,12 +203,12 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
   command.model = choose_configuration(command, init ? &*init : nullptr);
   const ProceduralSource source(
       command.data, command.train.seed, command.train.steps, command.model.patch_size);
-  part_of_batch(
-      parse_count(Stages(command.data.batch_size, "--batch-size").last(), "--batch-size", 1),
+  shard_of_batch(
+      parse_count(StagedValue(command.data.batch_size, "--batch-size").last(), "--batch-size", 1),
       0,
       static_cast<int64_t>(command.train.accumulate) * info.world_size);
   check_run_folder(command.run);
-  RankGroup ranks(info, command.run.rank_timeout);
+  ProcessGroup ranks(info, command.run.rank_timeout);
   const auto module = make_module(command.model,
                                   init ? &*init : nullptr,
                                   command.train.seed,
@@ -304,7 +305,7 @@ int adapt_to_scene(TrainNvsCommand& command) {
                             .kept_back = command.nvs.kept_back},
                            command.train.seed,
                            detailed ? &*detailed : nullptr);
-  RankGroup ranks(info, command.run.rank_timeout);
+  ProcessGroup ranks(info, command.run.rank_timeout);
   const bool quiet = command.common.quiet || !ranks.is_first();
   model.module = make_module(command.model, &model, command.train.seed, quiet);
   model.card.options = command.model;

@@ -93,7 +93,7 @@ TrainEnd run_training(Trainer& trainer,
                       const TrainRunOptions& run,
                       const TrainOptions& train,
                       const std::string& title,
-                      RankGroup& ranks,
+                      ProcessGroup& ranks,
                       bool quiet) {
   const bool speaks = ranks.is_first();
   int64_t done = 0;

@@ -61,7 +61,7 @@ TrainEnd run_training(Trainer& trainer,
                       const TrainRunOptions& run,
                       const TrainOptions& train,
                       const std::string& title,
-                      RankGroup& ranks,
+                      ProcessGroup& ranks,
                       bool quiet);
 
 }  // namespace parallax

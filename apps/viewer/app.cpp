@@ -99,7 +99,7 @@ class Viewer {
     ui_.draw_pane = [this](int pane, const PaneDrawing& drawing) {
       return panes_.draw_pane(pane, drawing);
     };
-    ui_.texture_of = [this](const view::PicturePtr& picture) { return panes_.texture_of(picture); };
+    ui_.texture_of = [this](const view::ImagePtr& picture) { return panes_.texture_of(picture); };
     window_.on_drawn = [this] { take_pictures(); };
   }
 

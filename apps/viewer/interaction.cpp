@@ -51,8 +51,8 @@ void step_view(ViewState& state, int step) {
 
 void toggle_reading(ViewState& state) {
   for (view::Pane& pane : state.panes) {
-    pane.source.reading = pane.source.reading == view::Reading::kBatch ? view::Reading::kStreamed
-                                                                       : view::Reading::kBatch;
+    pane.source.reading = pane.source.reading == view::ReadMode::kBatch ? view::ReadMode::kStreamed
+                                                                        : view::ReadMode::kBatch;
   }
 }
 

@@ -47,7 +47,7 @@ PaneRenderer::PaneRenderer()
   vertices_ = GlVertexArray(name);
 }
 
-GLuint PaneRenderer::upload(const view::PicturePtr& picture, bool as_float) {
+GLuint PaneRenderer::upload(const view::ImagePtr& picture, bool as_float) {
   Upload& entry = (as_float ? floats_ : bytes_)[picture.get()];
   entry.used = true;
   if (entry.texture && !entry.picture.expired()) {
@@ -131,7 +131,7 @@ ImTextureID PaneRenderer::draw_pane(int pane, const PaneDrawing& drawing) {
     target.drawing = drawing;
     render(target);
   }
-  for (const view::PicturePtr& picture : {drawing.first, drawing.second}) {
+  for (const view::ImagePtr& picture : {drawing.first, drawing.second}) {
     if (const auto entry = floats_.find(picture.get()); entry != floats_.end()) {
       entry->second.used = true;
     }
@@ -139,7 +139,7 @@ ImTextureID PaneRenderer::draw_pane(int pane, const PaneDrawing& drawing) {
   return as_id(target.texture.name());
 }
 
-ImTextureID PaneRenderer::texture_of(const view::PicturePtr& picture) {
+ImTextureID PaneRenderer::texture_of(const view::ImagePtr& picture) {
   return as_id(upload(picture, false));
 }
 

@@ -18,7 +18,7 @@ class PaneRenderer {
   ImTextureID draw_pane(int pane, const PaneDrawing& drawing);
 
   // A small picture's texture, uploaded once.
-  ImTextureID texture_of(const view::PicturePtr& picture);
+  ImTextureID texture_of(const view::ImagePtr& picture);
 
   // Forgets textures that nobody asked for since the last call.
   void end_frame();
@@ -26,7 +26,7 @@ class PaneRenderer {
  private:
   struct Upload {
     GlTexture texture;
-    std::weak_ptr<const view::Picture> picture;
+    std::weak_ptr<const view::Image> picture;
     bool used = false;
   };
   struct Target {
@@ -37,7 +37,7 @@ class PaneRenderer {
     int height = 0;
   };
 
-  GLuint upload(const view::PicturePtr& picture, bool as_float);
+  GLuint upload(const view::ImagePtr& picture, bool as_float);
   void resize(Target& target, int width, int height);
   void render(const Target& target);
 
@@ -45,8 +45,8 @@ class PaneRenderer {
   GlVertexArray vertices_;
   GlTexture colours_;
   std::map<int, Target> targets_;
-  std::map<const view::Picture*, Upload> floats_;  // for panes
-  std::map<const view::Picture*, Upload> bytes_;   // for thumbnails
+  std::map<const view::Image*, Upload> floats_;  // for panes
+  std::map<const view::Image*, Upload> bytes_;   // for thumbnails
 };
 
 }  // namespace parallax

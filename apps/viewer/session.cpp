@@ -70,7 +70,7 @@ bool Session::run_command(ViewState& state, const view::Command& command) {
       added.push_back(add->path);
       open_scene(state, state.scene->path, std::move(added));
     }
-  } else if (const auto* known = std::get_if<view::OpenRecognisedCommand>(&command)) {
+  } else if (const auto* known = std::get_if<view::OpenDetectedCommand>(&command)) {
     this->open(state, known->file);
   } else if (std::holds_alternative<view::CancelLoadingCommand>(command)) {
     worker_.cancel_loading();
@@ -91,7 +91,7 @@ bool Session::run_command(ViewState& state, const view::Command& command) {
 }
 
 void Session::start_task(ViewState& state, const view::TaskRequest& task) {
-  if (!std::holds_alternative<view::ClassifyTask>(task)) {
+  if (!std::holds_alternative<view::ClassifyFolderTask>(task)) {
     worker_.start_task(task);
     return;
   }
@@ -128,7 +128,7 @@ void Session::open_scene(ViewState& state,
   worker_.open(std::move(request));
 }
 
-void Session::open(ViewState& state, const view::Recognised& file) {
+void Session::open(ViewState& state, const view::DetectedFile& file) {
   const std::string& path = file.path;
   switch (file.kind) {
     case view::FileKind::kScene:
@@ -142,7 +142,8 @@ void Session::open(ViewState& state, const view::Recognised& file) {
       state.screen = view::Screen::kClassify;
       state.classify.folder = path;
       if (!state.classify.model.empty() || !state.classifiers.empty()) {
-        start_task(state, view::ClassifyTask{path, state.classify.model, state.classify.variant});
+        start_task(state,
+                   view::ClassifyFolderTask{path, state.classify.model, state.classify.variant});
       } else {
         view::complain(state, "Name a classifier, bundled or a checkpoint, to classify " + path);
       }

@@ -34,7 +34,7 @@ class Session {
       [](const std::string&) { return std::nullopt; };
 
  private:
-  void open(view::ViewState& state, const view::Recognised& file);
+  void open(view::ViewState& state, const view::DetectedFile& file);
   void take_events(view::ViewState& state);
   void run_commands(view::ViewState& state);
   bool run_command(view::ViewState& state, const view::Command& command);

@@ -65,7 +65,7 @@ void apply_pane(const json& json, view::Pane& pane) {
     } else if (key == "form") {
       pane.source.form = static_cast<Form>(index_of(value, kForms, key));
     } else if (key == "reading") {
-      pane.source.reading = static_cast<view::Reading>(index_of(value, kReadings, key));
+      pane.source.reading = static_cast<view::ReadMode>(index_of(value, kReadings, key));
     } else if (key == "first") {
       pane.first = std::clamp(value.get<int>(), 0, view::kMaxPanes - 1);
     } else if (key == "second") {

@@ -20,8 +20,8 @@ struct PaneDrawing {
 
   int width = 0;  // of the pane
   int height = 0;
-  view::PicturePtr first;
-  view::PicturePtr second;  // for all modes but the first
+  view::ImagePtr first;
+  view::ImagePtr second;  // for all modes but the first
   Mode mode = Mode::kPicture;
   bool false_colour = false;
   float gain = 1;
@@ -54,7 +54,7 @@ struct Ui {
   // A pane's texture; null without a window.
   std::function<ImTextureID(int pane, const PaneDrawing&)> draw_pane;
   // A small picture's texture; null without a window.
-  std::function<ImTextureID(const view::PicturePtr&)> texture_of;
+  std::function<ImTextureID(const view::ImagePtr&)> texture_of;
 
   bool show_open = false;
   bool show_help = false;

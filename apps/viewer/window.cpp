@@ -141,7 +141,7 @@ void Window::apply_taps() {
   for (const int key : std::exchange(released_, {})) {
     io.KeysDown[key] = false;
   }
-  for (const Tap& tap : std::exchange(taps_, {})) {
+  for (const KeyPress& tap : std::exchange(taps_, {})) {
     if (!io.KeysDown[tap.key]) {
       io.KeysDown[tap.key] = true;
       io.KeyCtrl = (tap.modifiers & GLFW_MOD_CONTROL) != 0;

@@ -57,12 +57,12 @@ class Window {
 
   GLFWwindow* window_ = nullptr;
   std::vector<std::string> drops_;
-  struct Tap {
+  struct KeyPress {
     int key = 0;
     int modifiers = 0;
   };
-  std::vector<Tap> taps_;      // keys pressed since the last frame
-  std::vector<int> released_;  // keys held for the last frame alone
+  std::vector<KeyPress> taps_;  // keys pressed since the last frame
+  std::vector<int> released_;   // keys held for the last frame alone
 };
 
 }  // namespace parallax

@@ -14,7 +14,7 @@ std::string to_text(const std::vector<uint8_t>& bytes) { return {bytes.begin(), 
 
 }  // namespace
 
-struct RankStore::Connection {
+struct KeyValueStore::Connection {
   RankInfo info;
   std::string prefix;
   c10::intrusive_ptr<c10d::TCPStore> store;
@@ -26,7 +26,7 @@ struct RankStore::Connection {
       return action();
     } catch (const std::exception& error) {
       const std::string reason = error.what();
-      throw RankLostError(
+      throw PeerLostError(
           ErrorParts{.what = "the store that the ranks share cannot be reached",
                      .where = fmt::format("rank {} of {}, {}:{}",
                                           info.rank,
@@ -40,7 +40,9 @@ struct RankStore::Connection {
   }
 };
 
-RankStore::RankStore(const RankInfo& info, const std::string& prefix, double timeout_seconds)
+KeyValueStore::KeyValueStore(const RankInfo& info,
+                             const std::string& prefix,
+                             double timeout_seconds)
     : connection_(std::make_unique<Connection>()) {
   connection_->info = info;
   connection_->prefix = prefix + "/";
@@ -55,14 +57,14 @@ RankStore::RankStore(const RankInfo& info, const std::string& prefix, double tim
   });
 }
 
-RankStore::~RankStore() = default;
+KeyValueStore::~KeyValueStore() = default;
 
-void RankStore::set(const std::string& key, const std::string& value) {
+void KeyValueStore::set(const std::string& key, const std::string& value) {
   Connection& c = *connection_;
   c.call([&] { c.store->set(c.prefix + key, to_bytes(value)); });
 }
 
-std::optional<std::string> RankStore::get(const std::string& key) {
+std::optional<std::string> KeyValueStore::get(const std::string& key) {
   Connection& c = *connection_;
   return c.call([&]() -> std::optional<std::string> {
     if (!c.store->check({c.prefix + key})) {
@@ -72,17 +74,17 @@ std::optional<std::string> RankStore::get(const std::string& key) {
   });
 }
 
-int64_t RankStore::add(const std::string& key, int64_t value) {
+int64_t KeyValueStore::add(const std::string& key, int64_t value) {
   Connection& c = *connection_;
   return c.call([&] { return c.store->add(c.prefix + key, value); });
 }
 
-void RankStore::push(const std::string& queue, const std::string& value) {
+void KeyValueStore::push(const std::string& queue, const std::string& value) {
   Connection& c = *connection_;
   c.call([&] { c.store->queuePush(c.prefix + queue, to_bytes(value)); });
 }
 
-std::optional<std::string> RankStore::pop(const std::string& queue) {
+std::optional<std::string> KeyValueStore::pop(const std::string& queue) {
   Connection& c = *connection_;
   return c.call([&]() -> std::optional<std::string> {
     if (c.store->queueLen(c.prefix + queue) == 0) {

@@ -10,16 +10,16 @@
 
 namespace parallax {
 
-// Every call answers at once; none waits for another process. All throw RankLostError when the
+// Every call answers at once; none waits for another process. All throw PeerLostError when the
 // store, which rank 0 or torchrun serves, is gone.
-class RankStore {
+class KeyValueStore {
  public:
   // Rank 0 begins to serve; the others connect, trying again until the time is over. Keys live
   // under `prefix`.
-  RankStore(const RankInfo& info, const std::string& prefix, double timeout_seconds);
-  ~RankStore();
-  RankStore(const RankStore&) = delete;
-  RankStore& operator=(const RankStore&) = delete;
+  KeyValueStore(const RankInfo& info, const std::string& prefix, double timeout_seconds);
+  ~KeyValueStore();
+  KeyValueStore(const KeyValueStore&) = delete;
+  KeyValueStore& operator=(const KeyValueStore&) = delete;
 
   void set(const std::string& key, const std::string& value);
   std::optional<std::string> get(const std::string& key);  // nothing: not set

@@ -56,7 +56,7 @@ auto among_ranks(const RankInfo& info, Action&& action) {
   } catch (const std::exception& error) {
     std::string reason = error.what();
     reason = reason.substr(0, reason.find('\n'));
-    throw RankLostError(
+    throw PeerLostError(
         ErrorParts{.what = "another rank is lost: it ended, or did not answer in time",
                    .where = fmt::format("rank {} of {}", info.rank, info.world_size),
                    .got = reason});
@@ -127,12 +127,12 @@ RankInfo ranks_from_environment() {
   return info;
 }
 
-struct RankGroup::Connection {
+struct ProcessGroup::Connection {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroup> group;
 };
 
-RankGroup::RankGroup(const RankInfo& info, double timeout_seconds) : info_(info) {
+ProcessGroup::ProcessGroup(const RankInfo& info, double timeout_seconds) : info_(info) {
   if (info.alone()) {
     return;
   }
@@ -170,16 +170,16 @@ RankGroup::RankGroup(const RankInfo& info, double timeout_seconds) : info_(info)
   });
 }
 
-RankGroup::~RankGroup() = default;
+ProcessGroup::~ProcessGroup() = default;
 
-c10d::Store* RankGroup::store() { return connection_ ? connection_->store.get() : nullptr; }
+c10d::Store* ProcessGroup::store() { return connection_ ? connection_->store.get() : nullptr; }
 
-void RankGroup::barrier() {
+void ProcessGroup::barrier() {
   Tensor nothing = torch::zeros({1});
   sum(nothing);
 }
 
-void RankGroup::broadcast_from_first(const std::vector<Tensor>& tensors) {
+void ProcessGroup::broadcast_from_first(const std::vector<Tensor>& tensors) {
   if (!connection_) {
     return;
   }
@@ -196,7 +196,7 @@ void RankGroup::broadcast_from_first(const std::vector<Tensor>& tensors) {
   });
 }
 
-void RankGroup::sum(Tensor& tensor) {
+void ProcessGroup::sum(Tensor& tensor) {
   if (connection_) {
     among_ranks(info_, [&] {
       std::vector<Tensor> list = {tensor};
@@ -205,7 +205,7 @@ void RankGroup::sum(Tensor& tensor) {
   }
 }
 
-void RankGroup::maximum(Tensor& tensor) {
+void ProcessGroup::all_reduce_max(Tensor& tensor) {
   if (connection_) {
     among_ranks(info_, [&] {
       c10d::AllreduceOptions options;
@@ -221,7 +221,7 @@ struct GradientAverage::Buckets {
   std::shared_ptr<c10d::Reducer> reducer;
 };
 
-GradientAverage::GradientAverage(const std::vector<Tensor>& parameters, RankGroup& ranks)
+GradientAverage::GradientAverage(const std::vector<Tensor>& parameters, ProcessGroup& ranks)
     : world_size_(ranks.world_size()) {
   if (world_size_ == 1) {
     return;

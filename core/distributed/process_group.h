@@ -32,21 +32,21 @@ struct RankInfo {
 RankInfo ranks_from_environment();
 
 // Another process of the group died or did not answer in time.
-class RankLostError : public Error {
+class PeerLostError : public Error {
  public:
   using Error::Error;
 };
 
 // The group of all ranks. Every operation is collective: all ranks call it in the same order. With
 // a single rank all of them do nothing.
-class RankGroup {
+class ProcessGroup {
  public:
   // Connects: Gloo for CPU tensors and, in a build with CUDA, NCCL for CUDA tensors. Throws
-  // RankLostError when the others are not there within the time.
-  RankGroup(const RankInfo& info, double timeout_seconds);
-  ~RankGroup();
-  RankGroup(const RankGroup&) = delete;
-  RankGroup& operator=(const RankGroup&) = delete;
+  // PeerLostError when the others are not there within the time.
+  ProcessGroup(const RankInfo& info, double timeout_seconds);
+  ~ProcessGroup();
+  ProcessGroup(const ProcessGroup&) = delete;
+  ProcessGroup& operator=(const ProcessGroup&) = delete;
 
   int rank() const { return info_.rank; }
   int world_size() const { return info_.world_size; }
@@ -55,7 +55,7 @@ class RankGroup {
   void barrier();
   void broadcast_from_first(const std::vector<Tensor>& tensors);  // in place, any shapes
   void sum(Tensor& tensor);                                       // in place, any shape
-  void maximum(Tensor& tensor);                                   // in place, any shape
+  void all_reduce_max(Tensor& tensor);                            // in place, any shape
 
   // The key-value store that the ranks share; null where there is one rank.
   c10d::Store* store();
@@ -71,13 +71,13 @@ class RankGroup {
 class GradientAverage {
  public:
   // Every parameter must take part in every backward pass.
-  GradientAverage(const std::vector<Tensor>& parameters, RankGroup& ranks);
+  GradientAverage(const std::vector<Tensor>& parameters, ProcessGroup& ranks);
   ~GradientAverage();
   GradientAverage(const GradientAverage&) = delete;
   GradientAverage& operator=(const GradientAverage&) = delete;
 
   // Runs the backward pass of `loss`. With `last`, the gradients accumulated so far are averaged
-  // over all ranks on the way. Throws RankLostError.
+  // over all ranks on the way. Throws PeerLostError.
   void backward(const Tensor& loss, bool last);
 
  private:

@@ -13,11 +13,11 @@ namespace {
 using kernels::Compute;
 
 template <class A, class B, class C>
-const kernels::PanelProducts<A, B, C>& panels_of() {
+const kernels::GemmKernel<A, B, C>& panels_of() {
   if constexpr (std::is_floating_point_v<A>) {
-    return panel_kernels<A>();
+    return gemm_kernels<A>();
   } else {
-    return kernels::panels_of_bfloat16<B, C>();
+    return kernels::gemm_of_bfloat16<B, C>();
   }
 }
 
@@ -41,7 +41,7 @@ class HeadRunner {
  public:
   HeadRunner(const Tiling& tiling, int64_t inner, int64_t width) : t_(tiling) {
     if (has_masks()) {
-      const int64_t cols = filled_panels(t_.tile);
+      const int64_t cols = round_up_to_tile(t_.tile);
       scores_.resize(static_cast<size_t>(t_.tile * cols));
       last_keys_.resize(static_cast<size_t>(cols * inner));
       sums_.resize(kSumsApart ? static_cast<size_t>(t_.tile * width) : 0);
@@ -53,7 +53,7 @@ class HeadRunner {
       const int64_t rows = std::min(t_.tile, t_.applied - begin);
       const int64_t keys = std::clamp<int64_t>(t_.updating - begin, 0, rows);
       const int64_t next = begin + t_.tile;
-      if (t_.tile == t_.chunk && t_.seen == 1) {
+      if (t_.tile == t_.chunk && t_.own_updates == 1) {
         update(p, begin, keys, updating_from(p, next));
         apply_state(p, begin, rows, p.output + begin * p.width, applied_from(p, next));
         continue;
@@ -73,7 +73,7 @@ class HeadRunner {
   // Tokens of a product with the state: memory for the next ones is asked for during it, and as
   // many are to fit in the nearest cache; but each time the state is packed.
   static constexpr int64_t kBlock = sizeof(S) == 2 ? 128 : 64;
-  using NextMemory = std::array<kernels::MemoryToFetch, 2>;
+  using NextMemory = std::array<kernels::PrefetchRange, 2>;
 
   // Sums of products with the state and within the tile are rounded once.
   static constexpr bool kSumsApart = !std::is_same_v<S, T>;
@@ -90,7 +90,7 @@ class HeadRunner {
 
   // Of rows [tokens, width] a block from `begin` on.
   template <class E>
-  kernels::MemoryToFetch block_of(const E* rows,
+  kernels::PrefetchRange block_of(const E* rows,
                                   int64_t begin,
                                   int64_t tokens,
                                   int64_t width) const {
@@ -119,27 +119,27 @@ class HeadRunner {
                         C* c,
                         const NextMemory& next = {}) {
     if constexpr (std::is_floating_point_v<A>) {
-      if (!fills_panels(shape.cols)) {
+      if (!is_tile_multiple(shape.cols)) {
         multiply<T>(scale, a, b, shape, x != nullptr ? T{1} : T{0}, c, shape.cols);
         return;
       }
     }
     const auto& kernel = panels_of<A, B, C>();
-    const kernels::PanelProduct<A, B, C> product{.rows = shape.rows,
-                                                 .inner = shape.inner,
-                                                 .cols = shape.cols,
-                                                 .a = a.data,
-                                                 .a_row = a.transposed ? 1 : a.stride,
-                                                 .a_inner = a.transposed ? a.stride : 1,
-                                                 .b = b.data,
-                                                 .b_stride = b.stride,
-                                                 .b_transposed = b.transposed,
-                                                 .c = c,
-                                                 .c_stride = shape.cols,
-                                                 .scale = scale,
-                                                 .x = x,
-                                                 .xy_stride = shape.cols,
-                                                 .next = {next[0], next[1]}};
+    const kernels::Gemm<A, B, C> product{.rows = shape.rows,
+                                         .inner = shape.inner,
+                                         .cols = shape.cols,
+                                         .a = a.data,
+                                         .a_row = a.transposed ? 1 : a.stride,
+                                         .a_inner = a.transposed ? a.stride : 1,
+                                         .b = b.data,
+                                         .b_stride = b.stride,
+                                         .b_transposed = b.transposed,
+                                         .c = c,
+                                         .c_stride = shape.cols,
+                                         .scale = scale,
+                                         .x = x,
+                                         .xy_stride = shape.cols,
+                                         .next = {next[0], next[1]}};
     scratch_.resize(std::max(scratch_.size(), static_cast<size_t>(kernel.scratch(product))));
     kernel.product(product, 0, shape.cols / kernel.panel_width, scratch_.data());
   }
@@ -178,11 +178,11 @@ class HeadRunner {
   // The tile's keys, and behind them the next tile's or zeros to fill panels.
   const S* keys_of_tile(const HeadPass<S>& p, int64_t begin, int64_t keys) {
     const S* const from = p.keys + begin * p.inner;
-    if (begin + filled_panels(keys) <= t_.updating) {
+    if (begin + round_up_to_tile(keys) <= t_.updating) {
       return from;
     }
     std::copy_n(from, keys * p.inner, last_keys_.data());
-    std::fill_n(last_keys_.data() + keys * p.inner, (filled_panels(keys) - keys) * p.inner, S{});
+    std::fill_n(last_keys_.data() + keys * p.inner, (round_up_to_tile(keys) - keys) * p.inner, S{});
     return last_keys_.data();
   }
 
@@ -193,7 +193,7 @@ class HeadRunner {
                       int64_t rows,
                       int64_t keys,
                       const T* sums) {
-    const int64_t cols = filled_panels(keys);
+    const int64_t cols = round_up_to_tile(keys);
     S* const scores = scores_.data();
     multiply_in_head<S, S, S>(static_cast<T>(t_.factor),
                               {p.queries + begin * p.inner, p.inner},
@@ -202,8 +202,8 @@ class HeadRunner {
                               nullptr,
                               scores);
     for (int64_t i = 0; i < rows; ++i) {
-      const int64_t seen = std::min((i / t_.chunk + t_.seen) * t_.chunk, keys);
-      std::fill(scores + i * cols + seen, scores + (i + 1) * cols, S{});
+      const int64_t visible = std::min((i / t_.chunk + t_.own_updates) * t_.chunk, keys);
+      std::fill(scores + i * cols + visible, scores + (i + 1) * cols, S{});
     }
     multiply_in_head<S, S, S>(1,
                               {scores, cols},
@@ -214,10 +214,10 @@ class HeadRunner {
   }
 
   const Tiling& t_;
-  LineAligned<S> scores_;     // [tile, tile's columns]
-  LineAligned<S> last_keys_;  // [tile's columns, inner]
-  LineAligned<T> sums_;       // [tile, width], where the output is rounded
-  LineAligned<T> scratch_;    // the panel kernels'
+  AlignedVector<S> scores_;     // [tile, tile's columns]
+  AlignedVector<S> last_keys_;  // [tile's columns, inner]
+  AlignedVector<T> sums_;       // [tile, width], where the output is rounded
+  AlignedVector<T> scratch_;    // the panel kernels'
 };
 
 template <class S>
@@ -251,8 +251,8 @@ bool has_head_kernels(torch::Dtype features, const Tensor& state) {
     return false;
   }
   if (features == torch::kBFloat16) {
-    return state.scalar_type() == torch::kFloat32 && has_bfloat16_panels() &&
-           fills_panels(state.size(2));
+    return state.scalar_type() == torch::kFloat32 && has_bfloat16_gemm() &&
+           is_tile_multiple(state.size(2));
   }
   return state.scalar_type() == features;
 }

@@ -11,9 +11,9 @@ struct Tiling {
   int64_t applied = 0;   // tokens from there
   int64_t updating = 0;  // tokens from there that update
   int64_t chunk = 0;
-  int64_t tile = 0;   // tokens, a multiple of the chunk
-  int64_t seen = 0;   // how many updates chunk i's queries have seen beyond i: 0 or 1
-  double factor = 1;  // of each chunk's step
+  int64_t tile = 0;         // tokens, a multiple of the chunk
+  int64_t own_updates = 0;  // whether a chunk's queries see their own chunk's update: 0 or 1
+  double factor = 1;        // of each chunk's step
 };
 
 // Φ of keys and queries, and values.

@@ -57,24 +57,24 @@ double update_operations(const VariantSwitches& rule, const LayerShape& shape, d
   const auto d = static_cast<double>(shape.width);
   const auto h = static_cast<double>(shape.hidden);
   const double one = product(tokens, d, h);
-  if (rule.kernel == FastKernel::kIdentity) {
+  if (rule.feature_map == FeatureMap::kIdentity) {
     return one;
   }
-  double products = 3;                       // K W0, K W2, Hᵀ V
-  products += updates_kernel(rule) ? 3 : 0;  // V W1ᵀ and two gradients
+  double products = 3;                            // K W0, K W2, Hᵀ V
+  products += updates_feature_map(rule) ? 3 : 0;  // V W1ᵀ and two gradients
   products += rule.loss == InnerLoss::kMse ? 1 : 0;
   return products * one;
 }
 
 }  // namespace
 
-double needed_operations(const VariantSwitches& rule,
-                         const NewtonSchulzOptions& newton_schulz,
-                         const LayerShape& shape,
-                         const Schedule& schedule) {
+double matmul_flops(const VariantSwitches& rule,
+                    const NewtonSchulzOptions& newton_schulz,
+                    const LayerShape& shape,
+                    const Schedule& schedule) {
   const auto d = static_cast<double>(shape.width);
   const auto h = static_cast<double>(shape.hidden);
-  const double apply_products = rule.kernel == FastKernel::kIdentity ? 1 : 3;
+  const double apply_products = rule.feature_map == FeatureMap::kIdentity ? 1 : 3;
   double total = 0;
   for (const ScheduleStep& step : schedule) {
     const auto tokens = static_cast<double>(step.end - step.start);
@@ -82,7 +82,7 @@ double needed_operations(const VariantSwitches& rule,
       double update = update_operations(rule, shape, tokens);
       if (rule.normalise_gradient) {
         update += orthogonal_step_operations(newton_schulz, shape, tokens) *
-                  (updates_kernel(rule) ? 3 : 1);
+                  (updates_feature_map(rule) ? 3 : 1);
       }
       total += update * rule.inner_steps;
     }

@@ -18,9 +18,9 @@ struct LayerShape {
 // without, each product once. Element-wise work is not counted. Newton–Schulz counts with one
 // triangle of its symmetric products, as the iteration is written or on the Gram matrix (see
 // newton_schulz_gram.h), whichever is less; of updates from few tokens, on the tokens' factors.
-double needed_operations(const VariantSwitches& rule,
-                         const NewtonSchulzOptions& newton_schulz,
-                         const LayerShape& shape,
-                         const Schedule& schedule);
+double matmul_flops(const VariantSwitches& rule,
+                    const NewtonSchulzOptions& newton_schulz,
+                    const LayerShape& shape,
+                    const Schedule& schedule);
 
 }  // namespace parallax

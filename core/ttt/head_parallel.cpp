@@ -23,7 +23,7 @@ bool runs_in_groups(const InnerState& start, const TttInputs& inputs, const Sche
   const int64_t heads = inputs.k.size(0);
   return threads > 1 && heads >= threads && fused::divides_evenly(heads, threads) &&
          schedule.size() >= kEnoughRanges && !at::in_parallel_region() && inputs.k.is_cpu() &&
-         have_one_dtype(inputs) && !records_graph(start, inputs);
+         have_one_dtype(inputs) && !requires_graph(start, inputs);
 }
 
 InnerState heads_of(const InnerState& state, int64_t begin, int64_t end) {
@@ -70,22 +70,22 @@ InnerState joined(const std::vector<InnerState>& groups, const InnerState& start
 
 }  // namespace
 
-TttResult run_in_head_groups(const InnerState& start,
-                             const TttInputs& inputs,
-                             const Schedule& schedule,
-                             const FormOfHeads& run) {
+TttResult run_head_parallel(const InnerState& start,
+                            const TttInputs& inputs,
+                            const Schedule& schedule,
+                            const HeadKernel& run) {
   if (!runs_in_groups(start, inputs, schedule)) {
-    Outputs outputs(schedule, records_graph(start, inputs));
+    OutputBuffer outputs(schedule, requires_graph(start, inputs));
     InnerState state = run(start, inputs, outputs);
     return {.output = outputs.all(), .state = std::move(state)};
   }
   const int64_t heads = inputs.k.size(0);
-  Outputs outputs(schedule, inputs.v);
+  OutputBuffer outputs(schedule, inputs.v);
   std::vector<InnerState> states(static_cast<size_t>(heads));  // at each group's first head
   const at::ThreadLocalState of_this_thread;
   at::parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {
     const at::ThreadLocalStateGuard guard(of_this_thread);
-    Outputs of_group = outputs.of_heads(begin, end);
+    OutputBuffer of_group = outputs.of_heads(begin, end);
     states[static_cast<size_t>(begin)] =
         run(heads_of(start, begin, end), slice_inputs(inputs, 0, begin, end), of_group);
   });

@@ -71,7 +71,7 @@ FastWeights reference_gradient(const VariantSwitches& rule,
   Tensor gate;
   Tensor value;
   Tensor silu_gate;
-  if (rule.kernel == FastKernel::kSwiGlu) {
+  if (rule.feature_map == FeatureMap::kSwiGlu) {
     gate = k.matmul(weights.w0.to(dtype));   // a = K W0, [batch, L, Dh]
     value = k.matmul(weights.w2.to(dtype));  // m = K W2
     silu_gate = torch::silu(gate);
@@ -80,7 +80,7 @@ FastWeights reference_gradient(const VariantSwitches& rule,
   const Tensor target = rule.loss == InnerLoss::kMse ? v - hidden.matmul(w1) : v;
   FastWeights gradient;
   gradient.w1 = weigh(hidden, lr1).transpose(1, 2).matmul(target);
-  if (updates_kernel(rule)) {
+  if (updates_feature_map(rule)) {
     const Tensor d_hidden = target.matmul(w1.transpose(1, 2));
     const Tensor d_value = d_hidden * silu_gate;
     const Tensor d_gate = d_hidden * value * silu_derivative(gate);
@@ -106,7 +106,7 @@ GradientFactors gradient_factors(const VariantSwitches& rule,
                                  const FastWeights& weights,
                                  const RangeTokens& tokens) {
   const auto& [k, v, lr0, lr1, lr2] = tokens;
-  if (!updates_kernel(rule)) {
+  if (!updates_feature_map(rule)) {
     const Tensor target = effective_values(rule, k, v, weights);
     return {.w1 = {feature_map(rule, k, weights, lr1), target}};
   }
@@ -155,16 +155,16 @@ FastWeights orthogonal_steps(const UpdateRule& rule,
   const bool has_kernel = factors.w0.left.defined();
   // Tokens are reduced on the side of width D, which keys and values have.
   const Tensor& values = factors.w1.right;
-  const TokenBasis bases = basis_for_newton_schulz(
+  const OrthonormalBasis bases = basis_for_newton_schulz(
       has_kernel ? torch::stack({values, factors.w0.left}) : values.unsqueeze(0),
       options,
       weights.w1.scalar_type());
-  const auto basis = [&](int64_t i) { return TokenBasis{bases.q_transposed[i], bases.r[i]}; };
+  const auto basis = [&](int64_t i) { return OrthonormalBasis{bases.q_transposed[i], bases.r[i]}; };
   const auto [of_values, of_hidden] =
       orthogonalise_factors(basis(0), {factors.w1.left}, options).front();
   FastWeights steps{.w1 = product_of_factors({of_hidden, of_values}, options)};
   if (has_kernel) {
-    const std::vector<LeftAndRight> kernel =
+    const std::vector<LowRankFactors> kernel =
         orthogonalise_factors(basis(1), {factors.w0.right, factors.w2.right}, options);
     steps.w0 = product_of_factors(kernel[0], options);
     steps.w2 = product_of_factors(kernel[1], options);
@@ -221,23 +221,23 @@ TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin
   return map_inputs(inputs, [&](const Tensor& x) { return x.slice(dimension, begin, end); });
 }
 
-bool records_graph(const InnerState& start, const TttInputs& inputs) {
-  return fused::records_graph({start.weights.w0,
-                               start.weights.w1,
-                               start.weights.w2,
-                               start.main.w0,
-                               start.main.w1,
-                               start.main.w2,
-                               start.velocity.w0,
-                               start.velocity.w1,
-                               start.velocity.w2,
-                               inputs.q,
-                               inputs.k,
-                               inputs.v,
-                               inputs.lr0,
-                               inputs.lr1,
-                               inputs.lr2,
-                               inputs.momentum});
+bool requires_graph(const InnerState& start, const TttInputs& inputs) {
+  return fused::requires_graph({start.weights.w0,
+                                start.weights.w1,
+                                start.weights.w2,
+                                start.main.w0,
+                                start.main.w1,
+                                start.main.w2,
+                                start.velocity.w0,
+                                start.velocity.w1,
+                                start.velocity.w2,
+                                inputs.q,
+                                inputs.k,
+                                inputs.v,
+                                inputs.lr0,
+                                inputs.lr1,
+                                inputs.lr2,
+                                inputs.momentum});
 }
 
 bool keeps_published_order(const UpdateRule& rule) {
@@ -266,7 +266,7 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
   if (switches.query == QuerySource::kQuery) {
     require_shape(inputs.q, "q", {batch, tokens, width});
   }
-  if (switches.kernel == FastKernel::kSwiGlu) {
+  if (switches.feature_map == FeatureMap::kSwiGlu) {
     require_shape(weights.w0, "the fast weight w0", {batch, width, hidden});
     require_shape(weights.w2, "the fast weight w2", {batch, width, hidden});
   } else if (hidden != width) {
@@ -275,7 +275,7 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
   }
   if (switches.per_token_rate) {
     require_shape(inputs.lr1, "lr1", {batch, tokens, 1});
-    if (updates_kernel(switches)) {
+    if (updates_feature_map(switches)) {
       require_shape(inputs.lr0, "lr0", {batch, tokens, 1});
       require_shape(inputs.lr2, "lr2", {batch, tokens, 1});
     }
@@ -294,7 +294,7 @@ InnerState start_state(const UpdateRule& rule, const FastWeights& weights) {
   InnerState state{.weights = weights, .main = weights};
   if (rule.switches.weight_norm != WeightNorm::kNone) {
     state.reference_norms.w1 = column_norms(rule, weights.w1);
-    if (updates_kernel(rule.switches)) {
+    if (updates_feature_map(rule.switches)) {
       state.reference_norms.w0 = column_norms(rule, weights.w0);
       state.reference_norms.w2 = column_norms(rule, weights.w2);
     }
@@ -307,7 +307,7 @@ Tensor feature_map(const VariantSwitches& rule,
                    const FastWeights& weights,
                    const Tensor& rate) {
   const auto dtype = x.scalar_type();
-  if (rule.kernel == FastKernel::kIdentity) {
+  if (rule.feature_map == FeatureMap::kIdentity) {
     return rate.defined() ? x * rate.to(dtype) : x;
   }
   return swiglu(batched_product(x, weights.w0), batched_product(x, weights.w2), rate);
@@ -375,8 +375,8 @@ void update_on_tokens(const UpdateRule& rule,
   const auto& [k, v, lr0, lr1, lr2] = tokens;
   if (rule.switches.normalise_gradient && !momentum.defined() &&
       weights.w1.scalar_type() != torch::kBFloat16 &&
-      !fused::records_graph({weights.w0, weights.w1, weights.w2, k, v, lr0, lr1, lr2}) &&
-      has_product_newton_schulz(k, weights.w1.size(1), rule.newton_schulz)) {
+      !fused::requires_graph({weights.w0, weights.w1, weights.w2, k, v, lr0, lr1, lr2}) &&
+      has_low_rank_newton_schulz(k, weights.w1.size(1), rule.newton_schulz)) {
     add_steps(rule, orthogonal_steps(rule, weights, tokens), state);
     return;
   }

@@ -65,7 +65,7 @@ struct InnerState {
 };
 
 // True where a backward pass of any of these is wanted.
-bool records_graph(const InnerState& start, const TttInputs& inputs);
+bool requires_graph(const InnerState& start, const TttInputs& inputs);
 
 // Newton–Schulz emulated in bfloat16 amplifies the last bit of a gradient: there the operations
 // keep the published code's order.

@@ -72,15 +72,15 @@ void take_step(const UpdateRule& rule,
   }
 }
 
-AttentionView view_now(const UpdateRule& rule,
-                       const FastWeights& initial,
-                       const TttInputs& inputs,
-                       const ScheduleStep& range,
-                       const InnerState& state,
-                       const Accumulated& seen) {
+LinearAttentionView view_now(const UpdateRule& rule,
+                             const FastWeights& initial,
+                             const TttInputs& inputs,
+                             const ScheduleStep& range,
+                             const InnerState& state,
+                             const Accumulated& seen) {
   const Tensor queries = query_range(rule.switches, inputs, range.start, range.end);
-  AttentionView view{.q_hat = feature_map(rule.switches, queries, state.weights),
-                     .s0 = initial.w1 * seen.s0_scale};
+  LinearAttentionView view{.q_hat = feature_map(rule.switches, queries, state.weights),
+                           .s0 = initial.w1 * seen.s0_scale};
   std::vector<Tensor> keys = {view.q_hat.slice(1, 0, 0)};
   std::vector<Tensor> values = {queries.slice(1, 0, 0)};
   for (const Contribution& step : seen.steps) {
@@ -99,15 +99,15 @@ AttentionView view_now(const UpdateRule& rule,
 
 }  // namespace
 
-std::vector<AttentionView> attention_views(const UpdateRule& rule,
-                                           const FastWeights& weights,
-                                           const TttInputs& inputs,
-                                           const Schedule& schedule) {
+std::vector<LinearAttentionView> linear_attention_views(const UpdateRule& rule,
+                                                        const FastWeights& weights,
+                                                        const TttInputs& inputs,
+                                                        const Schedule& schedule) {
   check_inputs(rule, weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
   InnerState state = start_state(rule, weights);
   Accumulated seen{.s0_scale = torch::ones_like(weights.w1.slice(1, 0, 1))};
-  std::vector<AttentionView> views;
+  std::vector<LinearAttentionView> views;
   for (const ScheduleStep& step : schedule) {
     for (int i = 0; step.update && i < rule.switches.inner_steps; ++i) {
       take_step(rule, inputs, step, state, seen);

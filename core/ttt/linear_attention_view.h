@@ -7,7 +7,7 @@
 namespace parallax {
 
 // The linear attention that one applying range computes.
-struct AttentionView {
+struct LinearAttentionView {
   Tensor q_hat;  // [batch, Lq, Dh]: φ of the queries, with the weights as they are by then
   Tensor k_hat;  // [batch, Lk, Dh]: φ of every key seen, each with the weights when it was read
   Tensor v_hat;  // [batch, Lk, D]: the effective values, momentum and normalisations included
@@ -20,9 +20,9 @@ struct AttentionView {
 // orthogonalisation and weight norm act on the value side, as right factors, and momentum scales
 // values, so each step of the inner loop stays a sum of outer products k̂ᵀ v̂. Keys are listed once
 // per inner step.
-std::vector<AttentionView> attention_views(const UpdateRule& rule,
-                                           const FastWeights& weights,
-                                           const TttInputs& inputs,
-                                           const Schedule& schedule);
+std::vector<LinearAttentionView> linear_attention_views(const UpdateRule& rule,
+                                                        const FastWeights& weights,
+                                                        const TttInputs& inputs,
+                                                        const Schedule& schedule);
 
 }  // namespace parallax

@@ -8,24 +8,24 @@ namespace parallax {
 
 // The outputs of the applying ranges, [batch, tokens, D], put where they belong at once: kept one
 // by one until the end, small ones would split the memory that each step's large ones come from.
-class Outputs {
+class OutputBuffer {
  public:
-  Outputs(const Schedule& schedule, bool records_graph) : records_graph_(records_graph) {
+  OutputBuffer(const Schedule& schedule, bool requires_graph) : requires_graph_(requires_graph) {
     for (const ScheduleStep& step : schedule) {
       tokens_ += step.apply ? step.end - step.start : 0;
     }
   }
 
   // In memory that is there from the start, for outputs that are like these values.
-  Outputs(const Schedule& schedule, const Tensor& values) : Outputs(schedule, false) {
+  OutputBuffer(const Schedule& schedule, const Tensor& values) : OutputBuffer(schedule, false) {
     if (tokens_ > 0) {
       parts_.push_back(torch::empty({values.size(0), tokens_, values.size(2)}, values.options()));
     }
   }
 
   // What puts some heads' outputs into this one's memory.
-  Outputs of_heads(int64_t begin, int64_t end) const {
-    Outputs heads({}, false);
+  OutputBuffer of_heads(int64_t begin, int64_t end) const {
+    OutputBuffer heads({}, false);
     for (const Tensor& part : parts_) {
       heads.parts_.push_back(part.narrow(0, begin, end - begin));
     }
@@ -33,7 +33,7 @@ class Outputs {
   }
 
   void add(const Tensor& output) {
-    if (records_graph_ || (parts_.empty() && output.size(1) == tokens_)) {
+    if (requires_graph_ || (parts_.empty() && output.size(1) == tokens_)) {
       parts_.push_back(output);
       return;
     }
@@ -52,7 +52,7 @@ class Outputs {
   }
 
  private:
-  bool records_graph_;
+  bool requires_graph_;
   int64_t tokens_ = 0;
   int64_t filled_ = 0;
   std::vector<Tensor> parts_;

@@ -20,7 +20,7 @@ namespace {
 Tensor momentum_scan(Tensor gradients,  // [batch, N, Dh, D]
                      Tensor factors) {  // [batch, N, 1, 1]
   if (cuda::has_cuda_kernels(gradients) && gradients.scalar_type() == torch::kFloat32 &&
-      !fused::records_graph({gradients, factors})) {
+      !fused::requires_graph({gradients, factors})) {
     return cuda::linear_scan(gradients, factors, {}, 1);
   }
   const int64_t count = gradients.size(1);
@@ -63,7 +63,7 @@ struct Prefix {
 // W1 after each step [batch, N, Dh, D]: plus the sum until then, times the scale.
 Tensor add_up(const Tensor& w1, const Tensor& steps, double scale) {
   if (!steps.is_cpu() || steps.scalar_type() == torch::kBFloat16 ||
-      fused::records_graph({w1, steps})) {
+      fused::requires_graph({w1, steps})) {
     return torch::add(w1.unsqueeze(1), steps.cumsum(1), scale);
   }
   // In a few passes over whole matrices; LibTorch's sum goes from each number to the next matrix's.
@@ -87,8 +87,8 @@ Prefix scan_states(const UpdateRule& rule,
   Tensor factors = range_momentum(rule, inputs, ranges);
   const auto dtype = start.main.w1.scalar_type();
   const bool from_factors = switches.normalise_gradient && !factors.defined() &&
-                            !records_graph(start, inputs) && dtype != torch::kBFloat16 &&
-                            has_product_newton_schulz(values, keys.size(3), rule.newton_schulz);
+                            !requires_graph(start, inputs) && dtype != torch::kBFloat16 &&
+                            has_low_rank_newton_schulz(values, keys.size(3), rule.newton_schulz);
   Tensor steps;  // [batch, N, Dh, D]
   if (from_factors) {
     const auto [of_values, of_keys] =
@@ -225,7 +225,7 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
                                   const TttInputs& inputs,
                                   const Schedule& schedule) {
   const Tensor& w1 = start.weights.w1;
-  if (!inputs.k.is_cpu() || records_graph(start, inputs) ||
+  if (!inputs.k.is_cpu() || requires_graph(start, inputs) ||
       (!rule.switches.normalise_gradient && runs_in_cache(start, inputs))) {
     return {schedule};
   }
@@ -286,11 +286,11 @@ TttResult run_parallel(const UpdateRule& rule,
     const TttInputs tokens = cut_to_segment(inputs, segments.front());
     return run_segment(rule, start, tokens, segments.front());
   }
-  return run_in_head_groups(
+  return run_head_parallel(
       start,
       inputs,
       schedule,
-      [&](const InnerState& first, const TttInputs& all_tokens, Outputs& outputs) {
+      [&](const InnerState& first, const TttInputs& all_tokens, OutputBuffer& outputs) {
         InnerState state = first;
         for (Schedule& segment : segments_of(rule, first, all_tokens, schedule)) {
           const TttInputs tokens = cut_to_segment(all_tokens, segment);

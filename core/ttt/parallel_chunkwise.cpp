@@ -30,13 +30,13 @@ int64_t updates_seen(const Ranges& ranges) {
       updating.back().end > applying.back().end) {
     return -1;
   }
-  const int64_t seen = applying.front().updates_before;
+  const int64_t first = applying.front().updates_before;
   for (size_t i = 0; i < applying.size(); ++i) {
-    if (applying[i].updates_before != seen + static_cast<int64_t>(i)) {
+    if (applying[i].updates_before != first + static_cast<int64_t>(i)) {
       return -1;
     }
   }
-  return seen <= 1 ? seen : -1;
+  return first <= 1 ? first : -1;
 }
 
 // A multiple of the chunk; the chunk itself where a tile has no room for two.
@@ -66,7 +66,7 @@ Tiling tiling_of(const UpdateRule& rule,
           .updating = ranges.updating.back().end - first,
           .chunk = chunk,
           .tile = tile_length(start, inputs, chunk),
-          .seen = updates_seen(ranges),
+          .own_updates = updates_seen(ranges),
           .factor = switches.inner_steps * sign};
 }
 
@@ -83,7 +83,7 @@ TileFeatures orthogonal_features(const UpdateRule& rule,
     const auto in_chunks = [&](const Tensor& x) {
       return x.slice(1, start, end).reshape({x.size(0), -1, length, x.size(2)});
     };
-    const LeftAndRight factors =
+    const LowRankFactors factors =
         orthogonalise_factors(
             basis_for_newton_schulz(in_chunks(features.values), rule.newton_schulz, working),
             {in_chunks(features.keys)},
@@ -138,9 +138,9 @@ Tensor run_batched(const TileFeatures& features, const Tiling& t, const Tensor& 
   const auto dtype = queries.scalar_type();
   const Tensor index =
       torch::arange(t.tile, queries.options().dtype(torch::kInt64)).div(t.chunk, "floor");
-  const Tensor seen = index.unsqueeze(0) < index.unsqueeze(1) + t.seen;  // [query, key]
+  const Tensor visible = index.unsqueeze(0) < index.unsqueeze(1) + t.own_updates;  // [query, key]
   const Tensor scores =
-      batched_product(queries, keys.transpose(2, 3)) * (seen.to(dtype) * t.factor);
+      batched_product(queries, keys.transpose(2, 3)) * (visible.to(dtype) * t.factor);
   const Tensor output =
       batched_product(queries, states.slice(1, 0, tiles)) + batched_product(scores, values);
   return output.flatten(1, 2).slice(1, 0, t.applied);
@@ -150,15 +150,15 @@ Tensor run_batched(const TileFeatures& features, const Tiling& t, const Tensor& 
 bool runs_on_gpu(const TileFeatures& features, const Tiling& tiling, const Tensor& w1) {
   return cuda::has_cuda_kernels(features.values) && w1.scalar_type() == torch::kFloat32 &&
          features.keys.scalar_type() == features.values.scalar_type() &&
-         features.queries.scalar_type() == features.values.scalar_type() && tiling.seen == 1 &&
-         tiling.applied == tiling.updating &&
-         !fused::records_graph({features.queries, features.keys, features.values, w1});
+         features.queries.scalar_type() == features.values.scalar_type() &&
+         tiling.own_updates == 1 && tiling.applied == tiling.updating &&
+         !fused::requires_graph({features.queries, features.keys, features.values, w1});
 }
 
 }  // namespace
 
 bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
-  return has_fused_kernels(inputs.k) && !records_graph(start, inputs) && have_one_dtype(inputs) &&
+  return has_fused_kernels(inputs.k) && !requires_graph(start, inputs) && have_one_dtype(inputs) &&
          has_head_kernels(inputs.k.scalar_type(), start.weights.w1);
 }
 
@@ -175,7 +175,7 @@ bool has_tiled_form(const UpdateRule& rule,
   if (switches.normalise_gradient) {
     // Else states are needed anyway, to be orthogonalised.
     return runs_in_cache(start, inputs) &&
-           has_product_newton_schulz(
+           has_low_rank_newton_schulz(
                inputs.v.slice(1, 0, chunk), start.weights.w1.size(1), rule.newton_schulz);
   }
   return tile_length(start, inputs, chunk) > chunk || runs_in_cache(start, inputs);

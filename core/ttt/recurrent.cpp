@@ -51,11 +51,11 @@ TttResult run_recurrent(const UpdateRule& rule,
                         const RecurrentOptions& options) {
   check_inputs(rule, start.weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
-  return run_in_head_groups(
+  return run_head_parallel(
       start,
       inputs,
       schedule,
-      [&](const InnerState& first, const TttInputs& tokens, Outputs& outputs) {
+      [&](const InnerState& first, const TttInputs& tokens, OutputBuffer& outputs) {
         InnerState state = first;
         for (const ScheduleStep& step : schedule) {
           if (step.update) {

@@ -15,23 +15,23 @@
 namespace parallax {
 namespace {
 
-using fused::MaybeTensor;
+using fused::OptionalTensor;
 
-Tensor ttt_layer(const MaybeTensor& q,
+Tensor ttt_layer(const OptionalTensor& q,
                  const Tensor& k,
                  const Tensor& v,
-                 const MaybeTensor& w0,
+                 const OptionalTensor& w0,
                  const Tensor& w1,
-                 const MaybeTensor& w2,
-                 const MaybeTensor& lr0,
-                 const MaybeTensor& lr1,
-                 const MaybeTensor& lr2,
-                 const MaybeTensor& momentum,
+                 const OptionalTensor& w2,
+                 const OptionalTensor& lr0,
+                 const OptionalTensor& lr1,
+                 const OptionalTensor& lr2,
+                 const OptionalTensor& momentum,
                  c10::string_view variant,
                  c10::string_view form,
                  int64_t chunk,
                  int64_t newton_schulz_steps) {
-  const auto given = [](const MaybeTensor& tensor) { return tensor.value_or(Tensor()); };
+  const auto given = [](const OptionalTensor& tensor) { return tensor.value_or(Tensor()); };
   const UpdateRule rule{find_variant({variant.data(), variant.size()}).switches,
                         {.steps = static_cast<int>(newton_schulz_steps)}};
   const TttInputs inputs{given(q), k, v, given(lr0), given(lr1), given(lr2), given(momentum)};
@@ -68,7 +68,7 @@ Tensor vit3_glu(const Tensor& q,
   return glu_net(q, k, v, w1, w2, {gated, trains_gate && gated, normalised, scale, sign});
 }
 
-Tensor convolution(const Tensor& x, const Tensor& weight, const MaybeTensor& bias) {
+Tensor convolution(const Tensor& x, const Tensor& weight, const OptionalTensor& bias) {
   return depthwise_convolution(x, weight, bias.value_or(Tensor()), x.size(1));
 }
 

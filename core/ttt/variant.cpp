@@ -24,7 +24,7 @@ const Variant& find_variant(std::string_view name) {
 }
 
 std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule) {
-  if (updates_kernel(rule)) {
+  if (updates_feature_map(rule)) {
     return "W0 and W2 are updated, so the kernel φ of later tokens depends on earlier ones";
   }
   if (rule.loss == InnerLoss::kMse) {

@@ -12,7 +12,7 @@
 
 namespace parallax {
 
-enum class FastKernel { kSwiGlu, kIdentity };  // φ(x) = silu(x W0) ⊙ (x W2), or x
+enum class FeatureMap { kSwiGlu, kIdentity };  // φ(x) = silu(x W0) ⊙ (x W2), or x
 enum class UpdatedWeights { kAll, kLast };     // W0, W1, W2, or only the last layer W1
 enum class WeightNorm { kNone, kPost, kPre };  // pre: an un-normalised main copy accumulates
 enum class InnerLoss { kDotProduct, kMse };    // −⟨f(k), v⟩, or ½‖f(k) − v‖²
@@ -21,7 +21,7 @@ enum class QuerySource { kQuery, kKey };       // apply the trained net to q, or
 
 // What the inner loop does. Each switch is independent of the others.
 struct VariantSwitches {
-  FastKernel kernel = FastKernel::kSwiGlu;
+  FeatureMap feature_map = FeatureMap::kSwiGlu;
   UpdatedWeights updated = UpdatedWeights::kAll;
   bool per_token_rate = true;
   bool momentum = true;            // has an effect only where the model supplies a momentum gate
@@ -59,8 +59,8 @@ constexpr VariantSwitches without_weight_norm(VariantSwitches s) {
   s.weight_norm = WeightNorm::kNone;
   return s;
 }
-constexpr VariantSwitches with_identity_kernel(VariantSwitches s) {
-  s.kernel = FastKernel::kIdentity;
+constexpr VariantSwitches with_identity_feature_map(VariantSwitches s) {
+  s.feature_map = FeatureMap::kIdentity;
   return s;
 }
 constexpr VariantSwitches without_rate(VariantSwitches s) {
@@ -91,7 +91,7 @@ constexpr VariantSwitches with_key_as_query(VariantSwitches s) {
 inline constexpr VariantSwitches kRow0{};
 inline constexpr VariantSwitches kRow1 = only_last(kRow0);
 inline constexpr VariantSwitches kRow2 = without_weight_norm(kRow1);
-inline constexpr VariantSwitches kRow3 = with_identity_kernel(kRow2);
+inline constexpr VariantSwitches kRow3 = with_identity_feature_map(kRow2);
 inline constexpr VariantSwitches kRow4 = without_rate(kRow3);
 inline constexpr VariantSwitches kRow5 = without_momentum(kRow4);
 inline constexpr VariantSwitches kRow6 = with_raw_gradient(kRow5);
@@ -156,8 +156,8 @@ std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule,
 std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule);
 
 // True where an update changes φ, so that k̂ and q̂ depend on what was read before.
-constexpr bool updates_kernel(const VariantSwitches& rule) {
-  return rule.kernel == FastKernel::kSwiGlu && rule.updated == UpdatedWeights::kAll;
+constexpr bool updates_feature_map(const VariantSwitches& rule) {
+  return rule.feature_map == FeatureMap::kSwiGlu && rule.updated == UpdatedWeights::kAll;
 }
 
 }  // namespace parallax

@@ -1,9 +1,9 @@
 // Norms of columns, in LibTorch operations and in two passes of a kernel.
 #include "core/ttt/weight_norm.h"
 
-#include "core/ops/common/autograd_support.h"
 #include "core/ops/common/parallel_for.h"
 #include "core/ops/cuda/operators.h"
+#include "core/ops/elementwise/table.h"
 
 namespace parallax {
 namespace {
@@ -19,7 +19,7 @@ bool is_fused(const UpdateRule& rule, const Tensor& w, const Tensor& step, const
          (dtype == torch::kFloat32 || dtype == torch::kFloat64) &&
          (!step.defined() || (step.scalar_type() == dtype && step.sizes() == w.sizes())) &&
          norms.scalar_type() == dtype && norms.numel() == w.numel() / w.size(-2) &&
-         !fused::records_graph({w, step, norms});
+         !fused::requires_graph({w, step, norms});
 }
 
 template <class T>
@@ -47,10 +47,11 @@ SteppedWeights run_fused(const UpdateRule& rule,
       .sum = fused::data<T>(keeps_sum ? result.sum : result.normalised),
       .weight = fused::data<T>(result.normalised)};
   const int64_t blocks = (arguments.cols + kernels::kColumnBlock - 1) / kernels::kColumnBlock;
-  fused::for_rows(
-      from.numel() / (arguments.rows * arguments.cols) * blocks,
-      arguments.rows * std::min(arguments.cols, kernels::kColumnBlock),
-      [&](int64_t begin, int64_t end) { fused::table<T>().add_step(arguments, begin, end); });
+  fused::for_rows(from.numel() / (arguments.rows * arguments.cols) * blocks,
+                  arguments.rows * std::min(arguments.cols, kernels::kColumnBlock),
+                  [&](int64_t begin, int64_t end) {
+                    fused::elementwise_kernels<T>().add_step(arguments, begin, end);
+                  });
   return result;
 }
 
@@ -78,7 +79,7 @@ Tensor column_scale(const UpdateRule& rule, const Tensor& w, const Tensor& norms
 
 Tensor normalise_columns(const UpdateRule& rule, const Tensor& w, const Tensor& norms) {
   if (cuda::has_cuda_kernels(w) && w.scalar_type() == torch::kFloat32 &&
-      !fused::records_graph({w, norms})) {
+      !fused::requires_graph({w, norms})) {
     return cuda::normalise_columns(w, norms, kWeightNormEps);
   }
   if (is_fused(rule, w, {}, norms)) {

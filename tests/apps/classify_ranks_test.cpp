@@ -28,7 +28,7 @@ RankInfo rank_info(int rank, int world_size, int port) {
 
 RowFormat two_classes() { return {.runs = {"parallel"}, .labels = numbered_labels(2)}; }
 
-std::vector<NewRow> rows_of(const DealtBatch& batch) {
+std::vector<NewRow> rows_of(const LeasedBatch& batch) {
   std::vector<NewRow> rows;
   for (const ImageFile& file : batch.files) {
     rows.push_back({.image = {.path = file.path.string(), .error = "only a test"}});
@@ -46,12 +46,12 @@ std::function<std::optional<ImageFile>()> numbers(int count) {
 // Rank 1 answers; rank 2 takes batches and falls silent, and speaks up after it was given up.
 TEST(ClassifyRanks, WhatALostRankHeldIsDealtAgainAndItsLateResultsAreNotTaken) {
   const int port = free_port();
-  RankStore store(rank_info(0, 3, port), "test", 20);
-  RankStore store1(rank_info(1, 3, port), "test", 20);
-  RankStore store2(rank_info(2, 3, port), "test", 20);
+  KeyValueStore store(rank_info(0, 3, port), "test", 20);
+  KeyValueStore store1(rank_info(1, 3, port), "test", 20);
+  KeyValueStore store2(rank_info(2, 3, port), "test", 20);
   std::mutex mutex;
   std::multiset<std::string> written;
-  ClassifyDealer dealer(
+  BatchCoordinator dealer(
       store,
       {.world_size = 3, .batch_size = 3, .silence_seconds = 1.5},
       numbers(20),
@@ -62,7 +62,7 @@ TEST(ClassifyRanks, WhatALostRankHeldIsDealtAgainAndItsLateResultsAreNotTaken) {
         }
       },
       two_classes());
-  ClassifyHand silent(store2, 2, 60);
+  BatchWorker silent(store2, 2, 60);
   store2.add("beats/2", 1);  // one beat, then no more
   const auto first = silent.next_file();
   ASSERT_TRUE(first);
@@ -71,7 +71,7 @@ TEST(ClassifyRanks, WhatALostRankHeldIsDealtAgainAndItsLateResultsAreNotTaken) {
   EXPECT_EQ(held->count, 3U);
   std::jthread worker([&] {
     const Heartbeat heartbeat(store1, 1);
-    ClassifyHand hand(store1, 1, 60);
+    BatchWorker hand(store1, 1, 60);
     std::vector<ImageFile> files;
     while (auto file = hand.next_file()) {
       files.push_back(*file);
@@ -87,7 +87,7 @@ TEST(ClassifyRanks, WhatALostRankHeldIsDealtAgainAndItsLateResultsAreNotTaken) {
         }
       }
       const auto batch = hand.next_batch();
-      DealtBatch mine{.id = batch->id};
+      LeasedBatch mine{.id = batch->id};
       mine.files.assign(files.begin(), files.begin() + static_cast<long>(batch->count));
       files.erase(files.begin(), files.begin() + static_cast<long>(batch->count));
       hand.send(batch->id, rows_of(mine), two_classes());

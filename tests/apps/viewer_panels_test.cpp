@@ -23,10 +23,10 @@ using nlohmann::json;
 using testing::ScratchFolder;
 using view::ViewState;
 
-view::PicturePtr picture(int rows, int cols, float value) {
+view::ImagePtr picture(int rows, int cols, float value) {
   const auto size = static_cast<size_t>(rows) * static_cast<size_t>(cols) * 3;
-  return std::make_shared<const view::Picture>(
-      view::Picture{rows, cols, std::vector<float>(size, value)});
+  return std::make_shared<const view::Image>(
+      view::Image{rows, cols, std::vector<float>(size, value)});
 }
 
 // ImGui with a font but without a window; the screen is 1280 × 720 unless told otherwise.
@@ -45,7 +45,7 @@ class ViewerPanels : public ::testing::Test {
       drawings_.push_back(drawing);
       return nullptr;
     };
-    ui_.texture_of = [](const view::PicturePtr&) { return nullptr; };
+    ui_.texture_of = [](const view::ImagePtr&) { return nullptr; };
     resize(1280, 720);
     view::reset_panes(state_, "nvs");
     state_.models = {{.name = "nvs", .variant = "2", .summary = "no weight norm"},
@@ -146,7 +146,7 @@ class ViewerPanels : public ::testing::Test {
     state_.curve_model = "nvs";
     view::apply_event(state_, view::CurvePoint{1, "nvs", 1, 18, 18});
     view::apply_event(state_, view::CurvePoint{1, "nvs", 2, 20, INFINITY});
-    view::Projection projection{.queries = {{0, 0}, {1, 1}}, .keys = {{1, 0}, {0, 1}}};
+    view::TokenProjection projection{.queries = {{0, 0}, {1, 1}}, .keys = {{1, 0}, {0, 1}}};
     projection.losses = {-1, -2};
     view::apply_event(state_, projection);
   }
@@ -167,8 +167,8 @@ TEST_F(ViewerPanels, ThereIsNoModelAtAll) {
 TEST_F(ViewerPanels, ASceneIsBeingReadAndAModelLoaded) {
   state_.opening = "a/scene";
   state_.loading.insert("nvs");
-  state_.load_progress = view::Progress{view::Lane::kLoad, 1, 0.4, "12 of 30 views read"};
-  state_.task_progress = view::Progress{view::Lane::kTask, 1, NAN, "odd"};
+  state_.load_progress = view::TaskProgress{view::WorkQueue::kLoad, 1, 0.4, "12 of 30 views read"};
+  state_.task_progress = view::TaskProgress{view::WorkQueue::kTask, 1, NAN, "odd"};
   draw_everything();
 }
 
@@ -250,7 +250,7 @@ TEST_F(ViewerPanels, MenusChooseModelsAndKeysThePanes) {
   EXPECT_EQ(state_.panes[0].previous_model, "nvs");
   play(json::array({{{"key", "2"}}, {{"key", "b"}}, {{"key", "k"}}, {{"key", "f3"}}}));
   EXPECT_EQ(state_.panes.size(), 2U);
-  EXPECT_EQ(state_.panes[1].source.reading, view::Reading::kStreamed);
+  EXPECT_EQ(state_.panes[1].source.reading, view::ReadMode::kStreamed);
   EXPECT_EQ(state_.track.keyframes.size(), 1U);
   EXPECT_EQ(state_.screen, view::Screen::kProbe);
   play(json::array({{{"key", "shift+/"}}}));
@@ -284,7 +284,7 @@ TEST_F(ViewerPanels, ScriptsSayWhatTheyCannotDo) {
 
 TEST_F(ViewerPanels, StateGoesThroughItsJson) {
   open_scene(3, 64, 64);
-  state_.panes[1].source = {"nvs-v6", Form::kParallel, view::Reading::kStreamed};
+  state_.panes[1].source = {"nvs-v6", Form::kParallel, view::ReadMode::kStreamed};
   state_.screen = view::Screen::kProbe;
   ViewState other;
   Ui ui;

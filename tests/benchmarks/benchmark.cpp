@@ -13,6 +13,7 @@
 #include "tests/support/random_layer.h"
 #include "vision/eval/prepared_scene.h"
 #include "vision/models/lact_nvs/model_store.h"
+#include "vision/scene/formats/load_scene.h"
 #include "vision/synth/multi_view_sample.h"
 
 namespace parallax {
@@ -116,7 +117,7 @@ void time_training_step(benchmark::State& state, const Variant& variant, Form fo
   options.dim = 128;
   options.layers = 6;
   options.ttt_head_dim = 128;
-  options.inter_multi = variant.switches.kernel == FastKernel::kIdentity ? 1 : 1.5;
+  options.inter_multi = variant.switches.feature_map == FeatureMap::kIdentity ? 1 : 1.5;
   options.mlp_inter_multi = 2;
   options.muon_update_steps = 0;
   options.variant = variant.name;

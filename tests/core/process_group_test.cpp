@@ -30,14 +30,14 @@ RankInfo rank_of(int rank, int world_size, int port) {
 }
 
 // Runs `work` as each rank, on a thread of its own.
-void as_ranks(int world_size, const std::function<void(RankGroup&)>& work) {
+void as_ranks(int world_size, const std::function<void(ProcessGroup&)>& work) {
   const int port = testing::free_port();
   std::vector<std::thread> threads;
   std::vector<std::string> errors(world_size);
   for (int rank = 0; rank < world_size; ++rank) {
     threads.emplace_back([&, rank] {
       try {
-        RankGroup ranks(rank_of(rank, world_size, port), 20);
+        ProcessGroup ranks(rank_of(rank, world_size, port), 20);
         work(ranks);
         ranks.barrier();  // rank 0 serves the store to the last
       } catch (const std::exception& error) {
@@ -54,12 +54,12 @@ void as_ranks(int world_size, const std::function<void(RankGroup&)>& work) {
 }
 
 TEST(Ranks, ExchangeTensors) {
-  as_ranks(3, [](RankGroup& ranks) {
+  as_ranks(3, [](ProcessGroup& ranks) {
     Tensor value = torch::full({2, 3}, static_cast<float>(ranks.rank() + 1));
     ranks.sum(value);
     EXPECT_TRUE(value.equal(torch::full({2, 3}, 6.0F)));
     Tensor largest = torch::tensor({static_cast<float>(ranks.rank())});
-    ranks.maximum(largest);
+    ranks.all_reduce_max(largest);
     EXPECT_EQ(largest.item<float>(), 2);
     const Tensor strided =
         torch::full({3, 2}, static_cast<float>(ranks.rank()) + 5).transpose(0, 1);
@@ -69,7 +69,7 @@ TEST(Ranks, ExchangeTensors) {
 }
 
 TEST(Ranks, AloneEverythingDoesNothing) {
-  RankGroup ranks(RankInfo{}, 1);
+  ProcessGroup ranks(RankInfo{}, 1);
   Tensor value = torch::ones({2});
   ranks.sum(value);
   ranks.barrier();
@@ -79,15 +79,15 @@ TEST(Ranks, AloneEverythingDoesNothing) {
 
 TEST(Ranks, SayWhenAnotherNeverComes) {
   try {
-    RankGroup ranks(rank_of(0, 2, testing::free_port()), 2);
+    ProcessGroup ranks(rank_of(0, 2, testing::free_port()), 2);
     ranks.barrier();
     FAIL() << "it went on alone";
-  } catch (const RankLostError& error) {
+  } catch (const PeerLostError& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("rank 0 of 2"));
   }
 }
 
-std::vector<Tensor> gradients_of_share(RankGroup& ranks, int64_t accumulate) {
+std::vector<Tensor> gradients_of_share(ProcessGroup& ranks, int64_t accumulate) {
   LactNvsOptions options;
   options.dim = 32;
   options.layers = 2;
@@ -121,8 +121,8 @@ std::vector<Tensor> gradients_of_share(RankGroup& ranks, int64_t accumulate) {
   for (int64_t step = 0; step < 3; ++step) {  // buckets are reused from step to step
     module->zero_grad();
     for (int64_t i = 0; i < accumulate; ++i) {
-      const PartLoss part =
-          task.part_loss(step, ranks.rank() * accumulate + i, accumulate * ranks.world_size());
+      const ShardLoss part =
+          task.shard_loss(step, ranks.rank() * accumulate + i, accumulate * ranks.world_size());
       average.backward(part.loss / static_cast<double>(accumulate), i + 1 == accumulate);
     }
     for (const Tensor& parameter : trained) {
@@ -135,11 +135,11 @@ std::vector<Tensor> gradients_of_share(RankGroup& ranks, int64_t accumulate) {
 // Halves and quarters of a batch against the whole. Every weight's gradient is a sum over scenes in
 // another order: float32 leaves some 1e-7 of its largest entry.
 TEST(Ranks, SharesOfABatchGiveTheWholeBatchsGradient) {
-  RankGroup alone(RankInfo{}, 1);
+  ProcessGroup alone(RankInfo{}, 1);
   const std::vector<Tensor> whole = gradients_of_share(alone, 1);
   for (const int64_t accumulate : {1, 2}) {
     std::vector<std::vector<Tensor>> of_rank(2);
-    as_ranks(2, [&](RankGroup& ranks) {
+    as_ranks(2, [&](ProcessGroup& ranks) {
       of_rank[ranks.rank()] = gradients_of_share(ranks, accumulate);
     });
     ASSERT_EQ(of_rank[0].size(), whole.size());

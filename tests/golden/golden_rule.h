@@ -14,7 +14,7 @@ inline UpdateRule rule_from_reference_name(const std::string& name) {
   UpdateRule rule;
   VariantSwitches& s = rule.switches;
   s.updated = has("only_w1") ? UpdatedWeights::kLast : UpdatedWeights::kAll;
-  s.kernel = has("straight_qk") ? FastKernel::kIdentity : FastKernel::kSwiGlu;
+  s.feature_map = has("straight_qk") ? FeatureMap::kIdentity : FeatureMap::kSwiGlu;
   s.per_token_rate = !has("no_lr1");
   s.weight_norm = has("no_wn") ? WeightNorm::kNone : WeightNorm::kPost;
   s.normalise_gradient = !has("no_muon") && !has("no_wn_muon");

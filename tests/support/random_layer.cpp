@@ -15,7 +15,7 @@ RandomLayer random_layer(const VariantSwitches& switches,
                          uint64_t seed) {
   torch::manual_seed(seed);
   const auto [heads, width, of_kernel, tokens, weight_scale, rate_scale, has_momentum] = options;
-  const int64_t hidden = switches.kernel == FastKernel::kIdentity ? width : of_kernel;
+  const int64_t hidden = switches.feature_map == FeatureMap::kIdentity ? width : of_kernel;
   const auto weight = [&](int64_t rows, int64_t cols) {
     return weight_scale * torch::randn({heads, rows, cols}, torch::kFloat64);
   };

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/image/image.h"
+#include "vision/scene/formats/load_scene.h"
 
 namespace parallax::testing {
 
@@ -49,7 +50,8 @@ void write_text(const fs::path& path, std::string_view text) {
 }
 
 Scene make_small_scene(const fs::path& folder) {
-  Scene scene{.name = folder.filename().string(), .format = "opencv-json", .root = folder};
+  Scene scene{
+      .name = folder.filename().string(), .format = SceneFormat::kOpencvJson, .root = folder};
   fs::create_directories(folder / "images");
   cv::RNG random(7);
   for (int i = 0; i < 3; ++i) {

@@ -53,7 +53,7 @@ PoseNormalisation resolve(PoseNormalisation wanted, const Scene& scene, const Nv
   if (wanted != PoseNormalisation::kAuto) {
     return wanted;
   }
-  if (scene.format == "opencv-json") {
+  if (scene.format == SceneFormat::kOpencvJson) {
     return PoseNormalisation::kNone;
   }
   return card.object_centric ? PoseNormalisation::kObject : PoseNormalisation::kScene;
@@ -174,7 +174,8 @@ PoseNormalisation parse_pose_normalisation(const std::string& name) {
 PreparedScene prepare_scene(const Scene& scene,
                             const NvsModel& model,
                             const PrepareOptions& options) {
-  PreparedScene prepared{.name = scene.name, .format = scene.format, .notes = scene.notes};
+  PreparedScene prepared{
+      .name = scene.name, .format = scene_format_name(scene.format), .notes = scene.notes};
   const ImageSize size =
       choose_image_size(model.card, {options.height, options.width}, prepared.notes);
   prepared.height = size.height;

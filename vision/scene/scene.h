@@ -1,8 +1,7 @@
-// Posed image collections and the formats that they are read from.
+// Posed image collections.
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +17,15 @@ struct View {
   std::vector<double> distortion;  // OpenCV's order k1 k2 p1 p2 k3 k4 k5 k6; empty if there is none
 };
 
+// What a scene was read from. vision/scene/formats/load_scene.cpp has a row for each.
+enum class SceneFormat { kOpencvJson, kTransforms, kColmap };
+
+// "opencv-json", "transforms" or "colmap".
+std::string scene_format_name(SceneFormat format);
+
 struct Scene {
   std::string name;
-  std::string format;              // "opencv-json", "transforms" or "colmap"
+  SceneFormat format = SceneFormat::kOpencvJson;
   std::filesystem::path root;      // the folder that image paths are relative to
   std::filesystem::path file;      // the file that lists the views
   std::vector<View> views;         // never empty after load_scene
@@ -30,17 +35,6 @@ struct Scene {
 struct SceneOptions {
   std::string image_folder = "images";  // COLMAP only: the folder of images beside `sparse`
 };
-
-// Loads a scene from a folder or from its camera file, whatever its format. Every camera has been
-// validated and every image file exists. Throws Error naming file, view and field where something
-// is wrong.
-Scene load_scene(const std::filesystem::path& path, const SceneOptions& options = {});
-
-// Whether the folder holds a file or folder that one of the formats begins with. Reads none of it.
-bool looks_like_scene(const std::filesystem::path& folder);
-
-// The formats that load_scene tries, in its order, a short description each.
-std::vector<std::string> scene_formats();
 
 // The cameras of the chosen views, or of all.
 std::vector<Camera> scene_cameras(const Scene& scene);

@@ -49,7 +49,7 @@ void write_scene(const RenderScene& scene,
   std::filesystem::remove(folder / "opencv_cameras.json", failure);
   Scene written;
   written.name = folder.filename().string();
-  written.format = "opencv-json";
+  written.format = SceneFormat::kOpencvJson;
   written.root = folder;
   for (const Camera& camera : sample_cameras(
            options.family, options.seed, options.num_views, options.height, options.width)) {

@@ -32,7 +32,7 @@ double learning_rate_factor(const TrainOptions& options, int64_t step) {
   return options.final_rate + (1 - options.final_rate) * 0.5 * (1 + std::cos(kPi * progress));
 }
 
-struct Optimiser::Parts {
+struct Optimiser::Shards {
   std::vector<Tensor> all;
   std::vector<std::string> adamw_names;
   std::vector<Tensor> adamw_parameters;
@@ -44,7 +44,7 @@ struct Optimiser::Parts {
 Optimiser::Optimiser(torch::nn::Module& module,
                      const TrainOptions& options,
                      const std::function<bool(const std::string&)>& is_hidden)
-    : options_(options), parts_(std::make_unique<Parts>()) {
+    : options_(options), parts_(std::make_unique<Shards>()) {
   if (options.optimiser != "muon" && options.optimiser != "adamw") {
     throw UsageError(ErrorParts{.what = "there is no such optimiser",
                                 .where = "--optimiser",

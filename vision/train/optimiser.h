@@ -40,9 +40,9 @@ class Optimiser {
   void load(const TensorMap& state);
 
  private:
-  struct Parts;
+  struct Shards;
   TrainOptions options_;
-  std::unique_ptr<Parts> parts_;
+  std::unique_ptr<Shards> parts_;
 };
 
 }  // namespace parallax

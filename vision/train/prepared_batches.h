@@ -8,20 +8,20 @@
 
 namespace parallax {
 
-// Keyed by step and part. Destruction waits for what is being made.
+// Keyed by step and shard. Destruction waits for what is being made.
 template <class Batch>
 class PreparedBatches {
  public:
   // Starts making a batch; `make` runs on a thread of its own.
   template <class Make>
-  void prepare(int64_t step, int64_t part, Make make) {
-    batches_[{step, part}] = std::async(std::launch::async, std::move(make));
+  void prepare(int64_t step, int64_t shard, Make make) {
+    batches_[{step, shard}] = std::async(std::launch::async, std::move(make));
   }
 
   // The prepared batch, or the one that `make` makes now. Throws what making it threw.
   template <class Make>
-  Batch take(int64_t step, int64_t part, Make make) {
-    const auto it = batches_.find({step, part});
+  Batch take(int64_t step, int64_t shard, Make make) {
+    const auto it = batches_.find({step, shard});
     if (it == batches_.end()) {
       return make();
     }

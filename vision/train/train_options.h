@@ -47,7 +47,7 @@ struct TrainOptions {
         "seed", self.seed, "of data, initial weights and everything random", OptionRange{0, 9e15});
     visitor("accumulate",
             self.accumulate,
-            "parts that each rank's share of a batch is worked off in",
+            "micro-batches per step and rank, whose gradients are accumulated",
             OptionRange{1, 4096});
     visitor("optimiser", self.optimiser, "muon (hidden matrices; AdamW for the rest) or adamw");
     visitor(

@@ -98,7 +98,7 @@ Trainer::Trainer(TrainTask& task,
                  const TrainOptions& options,
                  const nlohmann::json& recipe,
                  const std::filesystem::path& folder,
-                 RankGroup& ranks)
+                 ProcessGroup& ranks)
     : task_(task),
       options_(options),
       recipe_(recipe),
@@ -211,19 +211,19 @@ void Trainer::train_step(const TrainHooks& hooks) {
                               static_cast<uint64_t>(steps_done_) * ranks_.world_size() +
                               ranks_.rank()));
   optimiser_.zero_gradients();
-  const int64_t parts = static_cast<int64_t>(options_.accumulate) * ranks_.world_size();
+  const int64_t num_shards = static_cast<int64_t>(options_.accumulate) * ranks_.world_size();
   for (int64_t i = 0; i < options_.accumulate; ++i) {
-    const int64_t part = static_cast<int64_t>(ranks_.rank()) * options_.accumulate + i;
+    const int64_t shard = static_cast<int64_t>(ranks_.rank()) * options_.accumulate + i;
     if (i + 1 < options_.accumulate) {
-      task_.prepare(steps_done_, part + 1, parts);
+      task_.prepare(steps_done_, shard + 1, num_shards);
     } else if (steps_done_ + 1 < options_.steps) {
-      task_.prepare(steps_done_ + 1, part + 1 - options_.accumulate, parts);
+      task_.prepare(steps_done_ + 1, shard + 1 - options_.accumulate, num_shards);
     }
-    PartLoss result = task_.part_loss(steps_done_, part, parts);
+    ShardLoss result = task_.shard_loss(steps_done_, shard, num_shards);
     gradients_->backward(result.loss / static_cast<double>(options_.accumulate),
                          i + 1 == options_.accumulate);
     interval_sums_["loss"] += result.loss.item<double>() / options_.accumulate;
-    for (const Measure& measure : result.measures) {
+    for (const Metric& measure : result.metrics) {
       interval_sums_[measure.name] += measure.value / options_.accumulate;
     }
   }
@@ -295,7 +295,7 @@ bool Trainer::evaluate(const TrainHooks& hooks) {
   const double value = score.item<double>();
   evaluated_at_ = steps_done_;
   results_ = {{"score", value}};
-  for (const Measure& measure : evaluation.measures) {
+  for (const Metric& measure : evaluation.metrics) {
     results_[measure.name] = measure.value;
   }
   bool go_on = true;
@@ -329,7 +329,7 @@ bool Trainer::must_stop(const TrainHooks& hooks, bool& pause) {
                     (options_.stop_after > 0 && steps_done_ >= options_.stop_after);
   Tensor wishes =
       torch::tensor({hooks.should_stop && hooks.should_stop() ? 1.0 : 0.0, late ? 1.0 : 0.0});
-  ranks_.maximum(wishes);  // a signal may have reached one rank alone
+  ranks_.all_reduce_max(wishes);  // a signal may have reached one rank alone
   pause = wishes[1].item<double>() > 0;
   return pause || wishes[0].item<double>() > 0;
 }
@@ -368,10 +368,10 @@ TrainEnd Trainer::run(const TrainHooks& hooks) {
       evaluate(hooks);
     }
     save(hooks);
-  } catch (const RankLostError& error) {
+  } catch (const PeerLostError& error) {
     // Weights change only after all ranks' gradients have arrived: the last whole step is intact.
     save(hooks);
-    throw RankLostError(
+    throw PeerLostError(
         std::string(error.what()) +
         fmt::format(
             " What was trained up to step {} is saved; start all ranks again with --resume.",

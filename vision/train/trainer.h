@@ -33,7 +33,7 @@ class Trainer {
           const TrainOptions& options,
           const nlohmann::json& recipe,
           const std::filesystem::path& folder,
-          RankGroup& ranks);
+          ProcessGroup& ranks);
   ~Trainer();
 
   // Goes on from the latest usable checkpoint in the folder; returns the steps done, 0 if there is
@@ -41,7 +41,7 @@ class Trainer {
   int64_t resume(std::vector<std::string>& notes);
 
   // Trains to the end and leaves the module with the weights that were exported: the best ones if
-  // there is patience, else the averaged ones. Throws RankLostError after saving what there is.
+  // there is patience, else the averaged ones. Throws PeerLostError after saving what there is.
   TrainEnd run(const TrainHooks& hooks);
 
   // The last evaluation, made at the end if there was none since.
@@ -63,7 +63,7 @@ class Trainer {
   TrainOptions options_;
   nlohmann::json recipe_;
   std::filesystem::path folder_;
-  RankGroup& ranks_;
+  ProcessGroup& ranks_;
   Optimiser optimiser_;
   std::unique_ptr<GradientAverage> gradients_;
   std::vector<std::pair<std::string, Tensor>> weights_;  // parameters and buffers by name

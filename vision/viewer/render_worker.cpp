@@ -9,12 +9,12 @@
 namespace parallax::view {
 namespace {
 
-std::string name_of(const std::variant<OpenRequest, std::string, RecogniseRequest>& load) {
+std::string name_of(const std::variant<OpenRequest, std::string, DetectRequest>& load) {
   if (const auto* request = std::get_if<OpenRequest>(&load)) {
     return request->path;
   }
   const auto* name = std::get_if<std::string>(&load);
-  return name != nullptr ? *name : std::get<RecogniseRequest>(load).path;
+  return name != nullptr ? *name : std::get<DetectRequest>(load).path;
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ uint64_t RenderWorker::open(OpenRequest request) {
 
 uint64_t RenderWorker::recognise(std::string path) {
   const std::lock_guard lock(mutex_);
-  loads_.push_back({++last_id_, RecogniseRequest{std::move(path)}});
+  loads_.push_back({++last_id_, DetectRequest{std::move(path)}});
   load_ready_.notify_one();
   return last_id_;
 }
@@ -147,7 +147,7 @@ Event RenderWorker::load_now(const Load& load, const WorkControl& control) {
   if (const auto* name = std::get_if<std::string>(&load.what)) {
     return functions_.load_model(*name, control);
   }
-  return functions_.recognise(std::get<RecogniseRequest>(load.what).path);
+  return functions_.recognise(std::get<DetectRequest>(load.what).path);
 }
 
 void RenderWorker::load_one(const Load& load, const std::stop_token& stop) {
@@ -157,8 +157,8 @@ void RenderWorker::load_one(const Load& load, const std::stop_token& stop) {
     return stop.stop_requested() || !is_load_wanted(load);
   };
   const WorkControl control(
-      stopped, [&](Event event) { emit(std::move(event), wanted); }, Lane::kLoad, load.id);
-  Ended ended{Lane::kLoad, load.id, name_of(load.what)};
+      stopped, [&](Event event) { emit(std::move(event), wanted); }, WorkQueue::kLoad, load.id);
+  Ended ended{WorkQueue::kLoad, load.id, name_of(load.what)};
   try {
     control.check();
     control.emit(load_now(load, control));
@@ -214,14 +214,14 @@ void RenderWorker::render_one(uint64_t id,
     return stop.stop_requested() || !wanted() || (gives_way && newest_frame_ > id);
   };
   const WorkControl control(
-      stopped, [&](Event event) { emit(std::move(event), wanted); }, Lane::kFrame, id);
+      stopped, [&](Event event) { emit(std::move(event), wanted); }, WorkQueue::kFrame, id);
   const auto render = [&](bool full) {
     Frame frame = functions_.render(request, full, control);
     frame.serial = id;
     frame.full = full;
     control.emit(std::move(frame));
   };
-  Ended ended{Lane::kFrame, id, "frame"};
+  Ended ended{WorkQueue::kFrame, id, "frame"};
   try {
     if (last_full_seconds_ > options_.quick_frame_seconds) {
       render(false);
@@ -247,8 +247,8 @@ bool RenderWorker::step_task(Task& task, const std::stop_token& stop) {
     return stop.stop_requested() || !wanted();
   };
   const WorkControl control(
-      stopped, [&](Event event) { emit(std::move(event), wanted); }, Lane::kTask, task.id);
-  Ended ended{Lane::kTask, task.id, "task"};
+      stopped, [&](Event event) { emit(std::move(event), wanted); }, WorkQueue::kTask, task.id);
+  Ended ended{WorkQueue::kTask, task.id, "task"};
   try {
     control.check();
     if (!task.step) {

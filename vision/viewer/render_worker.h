@@ -28,7 +28,7 @@ class WorkControl {
  public:
   WorkControl(std::function<bool()> stopped,
               std::function<void(Event)> emit,
-              Lane lane,
+              WorkQueue lane,
               uint64_t id)
       : stopped_(std::move(stopped)), emit_(std::move(emit)), lane_(lane), id_(id) {}
 
@@ -40,14 +40,14 @@ class WorkControl {
     }
   }
   void progress(double share, const std::string& text) const {
-    emit_(Progress{lane_, id_, share, text});
+    emit_(TaskProgress{lane_, id_, share, text});
   }
   void emit(Event event) const { emit_(std::move(event)); }
 
  private:
   std::function<bool()> stopped_;
   std::function<void(Event)> emit_;
-  Lane lane_;
+  WorkQueue lane_;
   uint64_t id_;
 };
 
@@ -55,14 +55,14 @@ class WorkControl {
 using TaskStep = std::function<bool(const WorkControl&)>;
 
 // A path to look at.
-struct RecogniseRequest {
+struct DetectRequest {
   std::string path;
 };
 
 // What the worker runs. `recognise`, `open` and `load_model` are called on the loading thread, the
 // others on the rendering thread. Errors are thrown.
 struct WorkFunctions {
-  std::function<Recognised(const std::string& path)> recognise;
+  std::function<DetectedFile(const std::string& path)> recognise;
   std::function<OpenedScene(const OpenRequest&, uint64_t id, const WorkControl&)> open;
   std::function<ModelLoaded(const std::string&, const WorkControl&)> load_model;
   // `full`: the request's own size and counterparts too; else a smaller size.
@@ -108,7 +108,7 @@ class RenderWorker {
  private:
   struct Load {
     uint64_t id = 0;
-    std::variant<OpenRequest, std::string, RecogniseRequest> what;  // text: a model's name
+    std::variant<OpenRequest, std::string, DetectRequest> what;  // text: a model's name
   };
   struct Task {
     uint64_t id = 0;

@@ -83,7 +83,7 @@ ClassifiedRow classify_next(Folder& folder) {
 
 }  // namespace
 
-TaskStep begin_classify(const ClassifyTask& task, torch::Device device) {
+TaskStep begin_classify(const ClassifyFolderTask& task, torch::Device device) {
   const auto folder = std::make_shared<Folder>();
   folder->device = device;
   folder->model =

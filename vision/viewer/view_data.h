@@ -18,7 +18,7 @@ namespace parallax::view {
 inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 // An image as rendered, not rounded to 8 bits, so that small differences can be shown.
-struct Picture {
+struct Image {
   int height = 0;
   int width = 0;
   std::vector<float> rgb;  // [height, width, 3], nominally in [0, 1]
@@ -28,32 +28,32 @@ struct Picture {
     return &rgb[(static_cast<size_t>(row) * static_cast<size_t>(width) + col) * 3];
   }
 };
-using PicturePtr = std::shared_ptr<const Picture>;
+using ImagePtr = std::shared_ptr<const Image>;
 
 // How a model reads the input views: all in one range, as it was trained, or one after the other,
 // each changing the fast weights that the next one meets. Two computations with two results.
-enum class Reading { kBatch, kStreamed };
+enum class ReadMode { kBatch, kStreamed };
 
-inline const char* reading_name(Reading reading) {
-  return reading == Reading::kBatch ? "batch" : "streamed";
+inline const char* read_mode_name(ReadMode reading) {
+  return reading == ReadMode::kBatch ? "batch" : "streamed";
 }
 
 // What the probe changes of a model's own rule; weights stay as they are.
-struct RuleChange {
+struct RuleOverride {
   int inner_steps = 1;
   bool ascent = false;
   bool mse = false;
   bool key_as_query = false;
 
-  auto operator<=>(const RuleChange&) const = default;
+  auto operator<=>(const RuleOverride&) const = default;
 };
 
 // One way to make a picture with a model.
 struct ModelSource {
   std::string model;
   Form form = Form::kRecurrent;
-  Reading reading = Reading::kBatch;
-  RuleChange change;
+  ReadMode reading = ReadMode::kBatch;
+  RuleOverride change;
 
   auto operator<=>(const ModelSource&) const = default;
 };
@@ -78,7 +78,7 @@ struct ModelChoice {
 // What a path that was opened or dropped is.
 enum class FileKind { kScene, kImageFolder, kModel, kClassifier };
 
-struct Recognised {
+struct DetectedFile {
   std::string path;
   FileKind kind = FileKind::kScene;
 };
@@ -139,7 +139,7 @@ struct Quality {
 
 struct SourceFrame {
   ModelSource source;
-  PicturePtr picture;  // null where `error` says why
+  ImagePtr picture;  // null where `error` says why
   std::string error;
   double reconstruct_ms = kUnknown;  // when the input views were read last
   double render_ms = kUnknown;
@@ -161,8 +161,8 @@ struct Frame {
   uint64_t scene = 0;
   Camera camera;
   int view = -1;
-  PicturePtr truth;    // where the camera is a view
-  PicturePtr nearest;  // the input view nearest to the camera
+  ImagePtr truth;    // where the camera is a view
+  ImagePtr nearest;  // the input view nearest to the camera
   int nearest_view = -1;
   std::vector<SourceFrame> sources;  // shown ones and, if full, counterparts
   std::vector<FormPair> pairs;
@@ -196,7 +196,7 @@ struct VideoTask {
   std::string folder;
 };
 
-struct ClassifyTask {
+struct ClassifyFolderTask {
   std::string folder;
   std::string model;
   std::string variant;
@@ -217,7 +217,7 @@ using TaskRequest = std::variant<TableTask,
                                  CurveTask,
                                  ThumbnailTask,
                                  VideoTask,
-                                 ClassifyTask,
+                                 ClassifyFolderTask,
                                  LargeImageTask,
                                  ProjectionTask>;
 
@@ -247,7 +247,7 @@ struct CurvePoint {
 struct Thumbnail {
   uint64_t scene = 0;
   int view = 0;
-  PicturePtr picture;
+  ImagePtr picture;
 };
 
 struct VideoWritten {
@@ -265,7 +265,7 @@ struct ClassifiedRow {
   int index = 0;
   std::string path;
   std::string error;
-  PicturePtr thumbnail;
+  ImagePtr thumbnail;
   std::string truth;  // the class that the folder's name means; empty: not labelled
   std::vector<TopClass> top;
   std::string recurrent_top1;
@@ -281,7 +281,7 @@ struct ClassifyStarted {
 
 struct LargeImage {
   std::string path;
-  PicturePtr picture;
+  ImagePtr picture;
 };
 
 struct Point {
@@ -291,7 +291,7 @@ struct Point {
 
 // Tokens of one TTT layer in the plane of their first two principal directions, and what the inner
 // loop did there.
-struct Projection {
+struct TokenProjection {
   ModelSource source;
   int block = 0;
   int blocks = 0;
@@ -305,15 +305,15 @@ struct Projection {
 
 // What the worker tells.
 
-enum class Lane { kLoad, kFrame, kTask };
+enum class WorkQueue { kLoad, kFrame, kTask };
 
 struct ModelLoaded {
   ModelChoice model;
   int blocks = 0;
 };
 
-struct Progress {
-  Lane lane = Lane::kTask;
+struct TaskProgress {
+  WorkQueue lane = WorkQueue::kTask;
   uint64_t id = 0;  // the request's
   double share = 0;
   std::string text;
@@ -321,7 +321,7 @@ struct Progress {
 
 // The request `id` is done with: whole, cancelled or failed.
 struct Ended {
-  Lane lane = Lane::kTask;
+  WorkQueue lane = WorkQueue::kTask;
   uint64_t id = 0;
   std::string what;  // "open", "nvs-v2", "frame", "task"
   bool cancelled = false;
@@ -329,7 +329,7 @@ struct Ended {
 };
 
 using Event = std::variant<Frame,
-                           Recognised,
+                           DetectedFile,
                            OpenedScene,
                            ModelLoaded,
                            TableRow,
@@ -339,8 +339,8 @@ using Event = std::variant<Frame,
                            ClassifyStarted,
                            ClassifiedRow,
                            LargeImage,
-                           Projection,
-                           Progress,
+                           TokenProjection,
+                           TaskProgress,
                            Ended>;
 
 }  // namespace parallax::view

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/device.h"
 #include "vision/scene/camera_path.h"
+#include "vision/scene/formats/load_scene.h"
 #include "vision/viewer/camera_control.h"
 
 namespace parallax::view {
@@ -108,7 +109,10 @@ OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const Work
     data->scene.views.insert(data->scene.views.end(), more.views.begin(), more.views.end());
   }
   const Scene& scene = data->scene;
-  OpenedScene opened{.id = id, .path = request.path, .name = scene.name, .format = scene.format};
+  OpenedScene opened{.id = id,
+                     .path = request.path,
+                     .name = scene.name,
+                     .format = scene_format_name(scene.format)};
   opened.notes = scene.notes;
   opened.added = request.added;
   const ImageSize size =
@@ -188,7 +192,7 @@ ModelLoaded ViewEngine::load_model(const std::string& name) {
 ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
                                           const ModelSource& source,
                                           const std::vector<int>& inputs) {
-  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const CacheEntry& kept) {
     return kept.scene == scene.id && kept.source == source && kept.inputs == inputs;
   });
   if (found != kept_.end()) {
@@ -209,7 +213,7 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
   const ChangedRule rule(*model->module, source.change);
   const auto start = Clock::now();
   result->state =
-      source.reading == Reading::kStreamed
+      source.reading == ReadMode::kStreamed
           ? model->module->reconstruct_streamed(batch.images, batch.cameras, source.form)
           : model->module->reconstruct(batch.images, batch.cameras, source.form);
   wait_for(device_);
@@ -222,7 +226,7 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
   return result;
 }
 
-void ViewEngine::keep(Kept kept) {
+void ViewEngine::keep(CacheEntry kept) {
   kept_.push_front(std::move(kept));
   int64_t bytes = 0;
   size_t count = 0;
@@ -317,7 +321,7 @@ TaskStep ViewEngine::begin_task(const TaskRequest& request) {
   if (const auto* video = std::get_if<VideoTask>(&request)) {
     return begin_video(self, *video);
   }
-  if (const auto* classify = std::get_if<ClassifyTask>(&request)) {
+  if (const auto* classify = std::get_if<ClassifyFolderTask>(&request)) {
     return begin_classify(*classify, device_);
   }
   if (const auto* projection = std::get_if<ProjectionTask>(&request)) {

@@ -54,7 +54,7 @@ class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
   torch::Device device() const { return device_; }
 
  private:
-  struct Kept {
+  struct CacheEntry {
     uint64_t scene = 0;
     ModelSource source;
     std::vector<int> inputs;
@@ -67,14 +67,14 @@ class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
                             const FrameRequest& request,
                             const Camera& camera,
                             Tensor& image);
-  void keep(Kept kept);
+  void keep(CacheEntry kept);
 
   EngineOptions options_;
   torch::Device device_;
   mutable std::mutex mutex_;  // for scene_ and models_
   SceneDataPtr scene_;
   std::map<std::string, ModelPtr> models_;
-  std::list<Kept> kept_;  // the latest used first
+  std::list<CacheEntry> kept_;  // the latest used first
 };
 
 // What a model reads: images and cameras of these views, in the model's coordinates.
@@ -90,7 +90,7 @@ InputBatch gather_inputs(const SceneData& scene,
 // The model's rule with the probe's changes, for as long as this lives.
 class ChangedRule {
  public:
-  ChangedRule(LactNvs& module, const RuleChange& change);
+  ChangedRule(LactNvs& module, const RuleOverride& change);
   ~ChangedRule();
   ChangedRule(const ChangedRule&) = delete;
   ChangedRule& operator=(const ChangedRule&) = delete;
@@ -101,11 +101,11 @@ class ChangedRule {
 };
 
 // The rule itself. The query can only be replaced where the model has one.
-UpdateRule changed_rule(const UpdateRule& own, const RuleChange& change);
+UpdateRule changed_rule(const UpdateRule& own, const RuleOverride& change);
 
 Quality measure(const Tensor& image, const LoadedView& truth);                  // [3, H, W]
 FormPair pair_of(const ModelSource& source, const Tensor& a, const Tensor& b);  // [V, 3, H, W]
-PicturePtr to_view_picture(const Tensor& image);                                // [3, H, W]
+ImagePtr to_view_picture(const Tensor& image);                                  // [3, H, W]
 // At most `most` of the scene's views that are not among `inputs`, evenly spread.
 std::vector<int> other_views(const SceneData& scene, const std::vector<int>& inputs, size_t most);
 
@@ -117,7 +117,7 @@ TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask&
 TaskStep begin_thumbnails(const std::shared_ptr<ViewEngine>& engine, const ThumbnailTask& task);
 TaskStep begin_video(const std::shared_ptr<ViewEngine>& engine, const VideoTask& task);
 TaskStep begin_projection(const std::shared_ptr<ViewEngine>& engine, const ProjectionTask& task);
-TaskStep begin_classify(const ClassifyTask& task, torch::Device device);
+TaskStep begin_classify(const ClassifyFolderTask& task, torch::Device device);
 TaskStep begin_large_image(const LargeImageTask& task);
 
 }  // namespace parallax::view

@@ -63,8 +63,8 @@ void apply(ViewState& state, const ModelLoaded& loaded) {
   }
 }
 
-void apply(ViewState& state, const Recognised& file) {
-  state.commands.emplace_back(OpenRecognisedCommand{file});
+void apply(ViewState& state, const DetectedFile& file) {
+  state.commands.emplace_back(OpenDetectedCommand{file});
 }
 
 void apply(ViewState& state, const TableRow& row) {
@@ -110,10 +110,12 @@ void apply(ViewState& state, const ClassifiedRow& row) { state.classify.rows.pus
 
 void apply(ViewState& state, const LargeImage& image) { state.classify.large = image; }
 
-void apply(ViewState& state, const Projection& projection) { state.probe.projection = projection; }
+void apply(ViewState& state, const TokenProjection& projection) {
+  state.probe.projection = projection;
+}
 
-void apply(ViewState& state, const Progress& progress) {
-  (progress.lane == Lane::kLoad ? state.load_progress : state.task_progress) = progress;
+void apply(ViewState& state, const TaskProgress& progress) {
+  (progress.lane == WorkQueue::kLoad ? state.load_progress : state.task_progress) = progress;
 }
 
 // A model switch that did not come about: back to what was shown.
@@ -148,13 +150,13 @@ void apply_load_end(ViewState& state, const Ended& ended) {
 
 void apply(ViewState& state, const Ended& ended) {
   switch (ended.lane) {
-    case Lane::kLoad:
+    case WorkQueue::kLoad:
       apply_load_end(state, ended);
       break;
-    case Lane::kFrame:
+    case WorkQueue::kFrame:
       state.frame_request = state.frame_request == ended.id ? 0 : state.frame_request;
       break;
-    case Lane::kTask:
+    case WorkQueue::kTask:
       state.task_progress.reset();
       state.classify.task = state.classify.task == ended.id ? 0 : state.classify.task;
       state.probe.task = state.probe.task == ended.id ? 0 : state.probe.task;

@@ -6,7 +6,7 @@
 #include "core/base/error.h"
 #include "vision/images/image_files.h"
 #include "vision/models/vit3/model_store.h"
-#include "vision/scene/scene.h"
+#include "vision/scene/formats/load_scene.h"
 
 namespace parallax::view {
 namespace {

@@ -45,7 +45,7 @@ Tensor thinned(const Tensor& tokens) {  // [heads, L, D] → [N, D]
   return tokens[0].slice(0, 0, tokens.size(1), step);
 }
 
-Projection inspect(ViewEngine& engine, const SceneData& scene, const ProjectionTask& task) {
+TokenProjection inspect(ViewEngine& engine, const SceneData& scene, const ProjectionTask& task) {
   const torch::InferenceMode inference;
   const ModelPtr model = engine.model(task.source.model);
   const LactNvs& module = *model->module;
@@ -62,7 +62,7 @@ Projection inspect(ViewEngine& engine, const SceneData& scene, const ProjectionT
   const int steps = rule.switches.inner_steps;
   rule.switches.inner_steps = 1;
   InnerState state = start_state(rule, layer.initial_weights(1));
-  Projection result{.source = task.source, .block = block, .blocks = blocks};
+  TokenProjection result{.source = task.source, .block = block, .blocks = blocks};
   result.losses.push_back(inner_loss(rule.switches, inputs, state.weights));
   const int64_t tokens = inputs.k.size(1);
   TttResult last;

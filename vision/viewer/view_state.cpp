@@ -49,8 +49,8 @@ bool same_camera(const Camera& a, const Camera& b) {
 
 std::string source_label(const ModelSource& source) {
   std::string label = source.model + " " + std::string(form_name(source.form));
-  label += source.reading == Reading::kStreamed ? ", streamed" : "";
-  if (source.change != RuleChange{}) {
+  label += source.reading == ReadMode::kStreamed ? ", streamed" : "";
+  if (source.change != RuleOverride{}) {
     label += source.change.inner_steps != 1
                  ? ", " + std::to_string(source.change.inner_steps) + " inner steps"
                  : "";
@@ -180,7 +180,7 @@ const SourceFrame* find_source(const ViewState& state, const ModelSource& source
   return found == sources.end() ? nullptr : &*found;
 }
 
-PicturePtr pane_picture(const ViewState& state, const Pane& pane) {
+ImagePtr pane_picture(const ViewState& state, const Pane& pane) {
   if (!state.frame) {
     return nullptr;
   }
@@ -243,16 +243,16 @@ std::string pane_title(const ViewState& state, const Pane& pane) {
   return "";
 }
 
-std::optional<PictureDifference> compare_pictures(const PicturePtr& a, const PicturePtr& b) {
+std::optional<ImageDifference> compare_pictures(const ImagePtr& a, const ImagePtr& b) {
   if (a == nullptr || b == nullptr || a->rgb.size() != b->rgb.size() || a->width != b->width ||
       a->rgb.empty()) {
     return std::nullopt;
   }
   // Asked for in every frame of the interface, for the same few pictures.
   struct Known {
-    std::weak_ptr<const Picture> a;
-    std::weak_ptr<const Picture> b;
-    PictureDifference difference;
+    std::weak_ptr<const Image> a;
+    std::weak_ptr<const Image> b;
+    ImageDifference difference;
   };
   thread_local std::array<Known, 4> known;
   thread_local size_t next = 0;
@@ -269,8 +269,7 @@ std::optional<PictureDifference> compare_pictures(const PicturePtr& a, const Pic
     sum += difference * difference;
     largest = std::max(largest, std::abs(difference));
   }
-  const PictureDifference result{-10 * std::log10(sum / static_cast<double>(a->rgb.size())),
-                                 largest};
+  const ImageDifference result{-10 * std::log10(sum / static_cast<double>(a->rgb.size())), largest};
   known[next++ % known.size()] = {a, b, result};
   return result;
 }

@@ -60,9 +60,9 @@ struct ClassifyState {
 struct ProbeState {
   std::string model;
   Form form = Form::kRecurrent;
-  RuleChange change{.inner_steps = 2};
+  RuleOverride change{.inner_steps = 2};
   int block = 0;
-  Projection projection;
+  TokenProjection projection;
   uint64_t task = 0;
 };
 
@@ -80,8 +80,8 @@ struct OpenCommand {
 struct AddViewsCommand {
   std::string path;
 };
-struct OpenRecognisedCommand {
-  Recognised file;
+struct OpenDetectedCommand {
+  DetectedFile file;
 };
 struct CancelLoadingCommand {};
 struct CancelTasksCommand {};
@@ -101,7 +101,7 @@ struct ScreenshotCommand {
 struct QuitCommand {};
 using Command = std::variant<OpenCommand,
                              AddViewsCommand,
-                             OpenRecognisedCommand,
+                             OpenDetectedCommand,
                              CancelLoadingCommand,
                              CancelTasksCommand,
                              TaskCommand,
@@ -123,11 +123,11 @@ struct ViewState {
   std::string opening;  // the scene being read; empty: none
   // A scene that was dropped while another is open: to be opened, or its views added.
   std::string dropped_scene;
-  std::optional<Progress> load_progress;
-  std::optional<Progress> task_progress;
+  std::optional<TaskProgress> load_progress;
+  std::optional<TaskProgress> task_progress;
   ScenePtr scene;           // null: none
   std::vector<char> reads;  // by view: whether it is an input
-  std::vector<PicturePtr> thumbnails;
+  std::vector<ImagePtr> thumbnails;
 
   ViewCamera view;
   int snapped = -1;  // the view that the camera is on
@@ -196,17 +196,17 @@ void apply_event(ViewState& state, const Event& event);
 const SourceFrame* find_source(const ViewState& state, const ModelSource& source);
 
 // A pane's picture; null for differences and where `pane_note` says why there is none.
-PicturePtr pane_picture(const ViewState& state, const Pane& pane);
+ImagePtr pane_picture(const ViewState& state, const Pane& pane);
 std::string pane_note(const ViewState& state, const Pane& pane);
 std::string pane_title(const ViewState& state, const Pane& pane);
 
-struct PictureDifference {
+struct ImageDifference {
   double psnr = kUnknown;  // on values clamped to [0, 1]
   double max_absolute = kUnknown;
 };
 
 // Nothing unless both are there and of one size.
-std::optional<PictureDifference> compare_pictures(const PicturePtr& a, const PicturePtr& b);
+std::optional<ImageDifference> compare_pictures(const ImagePtr& a, const ImagePtr& b);
 
 // The power of ten that makes a difference of this size visible.
 float automatic_gain(double max_absolute);

@@ -192,7 +192,7 @@ TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask&
     }
     CurvePoint point{
         .scene = task.scene, .model = task.model, .views = static_cast<int>(read.size())};
-    for (const Reading reading : {Reading::kBatch, Reading::kStreamed}) {
+    for (const ReadMode reading : {ReadMode::kBatch, ReadMode::kStreamed}) {
       control.check();
       const ModelSource source{task.model, Form::kRecurrent, reading};
       const Tensor images = engine->render_cameras(
@@ -202,7 +202,7 @@ TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask&
         psnrs.push_back(
             measure(images[static_cast<int64_t>(i)], state->scene->views.at(state->views[i])).psnr);
       }
-      (reading == Reading::kBatch ? point.batch_psnr : point.streamed_psnr) = mean_of(psnrs);
+      (reading == ReadMode::kBatch ? point.batch_psnr : point.streamed_psnr) = mean_of(psnrs);
     }
     control.emit(point);
     control.progress(static_cast<double>(read.size()) / static_cast<double>(task.inputs.size()),

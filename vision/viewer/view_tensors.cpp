@@ -18,9 +18,9 @@ std::string plain_message(const std::exception& error) {
   return error.what();
 }
 
-PicturePtr to_view_picture(const Tensor& image) {
+ImagePtr to_view_picture(const Tensor& image) {
   const Tensor packed = image.to(torch::kCPU, torch::kFloat32).permute({1, 2, 0}).contiguous();
-  auto picture = std::make_shared<Picture>();
+  auto picture = std::make_shared<Image>();
   picture->height = static_cast<int>(packed.size(0));
   picture->width = static_cast<int>(packed.size(1));
   const auto* values = packed.data_ptr<float>();
@@ -75,7 +75,7 @@ InputBatch gather_inputs(const SceneData& scene,
   return {torch::stack(images).unsqueeze(0).to(device), std::move(batch)};
 }
 
-UpdateRule changed_rule(const UpdateRule& own, const RuleChange& change) {
+UpdateRule changed_rule(const UpdateRule& own, const RuleOverride& change) {
   UpdateRule rule = own;
   rule.switches.inner_steps = own.switches.inner_steps * change.inner_steps;
   if (change.ascent) {
@@ -90,9 +90,9 @@ UpdateRule changed_rule(const UpdateRule& own, const RuleChange& change) {
   return rule;
 }
 
-ChangedRule::ChangedRule(LactNvs& module, const RuleChange& change)
+ChangedRule::ChangedRule(LactNvs& module, const RuleOverride& change)
     : module_(module), own_(module.rule()) {
-  if (change != RuleChange{}) {
+  if (change != RuleOverride{}) {
     module.set_rule(changed_rule(own_, change));
   }
 }

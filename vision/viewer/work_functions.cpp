@@ -32,7 +32,7 @@ WorkFunctions make_work_functions(const EngineOptions& options) {
   const auto engine = std::make_shared<ViewEngine>(options);
   WorkFunctions functions;
   functions.recognise = [](const std::string& path) {
-    return in_plain_words([&] { return Recognised{path, recognise_file(path)}; });
+    return in_plain_words([&] { return DetectedFile{path, recognise_file(path)}; });
   };
   functions.open = [engine](const OpenRequest& request, uint64_t id, const WorkControl& control) {
     return in_plain_words([&] { return engine->open(request, id, control); });
@@ -80,7 +80,7 @@ std::vector<std::string> list_classifier_choices() {
   return names;
 }
 
-cv::Mat to_bytes(const Picture& picture) {
+cv::Mat to_bytes(const Image& picture) {
   cv::Mat bytes(picture.height, picture.width, CV_8UC3);
   for (int row = 0; row < picture.height; ++row) {
     auto* out = bytes.ptr<uchar>(row);
@@ -92,8 +92,8 @@ cv::Mat to_bytes(const Picture& picture) {
   return bytes;
 }
 
-Picture from_bytes(const cv::Mat& rgb) {
-  Picture picture{.height = rgb.rows, .width = rgb.cols};
+Image from_bytes(const cv::Mat& rgb) {
+  Image picture{.height = rgb.rows, .width = rgb.cols};
   picture.rgb.reserve(static_cast<size_t>(rgb.rows) * rgb.cols * 3);
   for (int row = 0; row < rgb.rows; ++row) {
     const auto* in = rgb.ptr<uchar>(row);
@@ -104,12 +104,12 @@ Picture from_bytes(const cv::Mat& rgb) {
   return picture;
 }
 
-PicturePtr shrunk(const cv::Mat& rgb, int side) {
+ImagePtr shrunk(const cv::Mat& rgb, int side) {
   const double scale =
       std::min(1.0, static_cast<double>(side) / static_cast<double>(std::max(rgb.rows, rgb.cols)));
   cv::Mat small;
   cv::resize(rgb, small, {}, scale, scale, cv::INTER_AREA);
-  return std::make_shared<const Picture>(from_bytes(small));
+  return std::make_shared<const Image>(from_bytes(small));
 }
 
 }  // namespace parallax::view

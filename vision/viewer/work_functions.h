@@ -27,8 +27,8 @@ std::vector<ModelChoice> list_model_choices();
 std::vector<std::string> list_classifier_choices();
 
 // Between pictures and 8-bit images.
-cv::Mat to_bytes(const Picture& picture);         // [H, W, 3] uint8 RGB, rounded to nearest
-Picture from_bytes(const cv::Mat& rgb);           // [H, W, 3] uint8
-PicturePtr shrunk(const cv::Mat& rgb, int side);  // longer side at most `side`, by area
+cv::Mat to_bytes(const Image& picture);         // [H, W, 3] uint8 RGB, rounded to nearest
+Image from_bytes(const cv::Mat& rgb);           // [H, W, 3] uint8
+ImagePtr shrunk(const cv::Mat& rgb, int side);  // longer side at most `side`, by area
 
 }  // namespace parallax::view

@@ -12,7 +12,7 @@ using view::ViewState;
 
 // A thumbnail that snaps the camera to its view; returns whether it was clicked.
 bool draw_thumbnail(ViewState& state, Ui& ui, int index) {
-  const view::PicturePtr picture = state.thumbnails[index];
+  const view::ImagePtr picture = state.thumbnails[index];
   const ImVec2 size{kThumbnailSide * ui.scale, kThumbnailSide * ui.scale};
   ImGui::PushID(index);
   const ImVec2 at = ImGui::GetCursorScreenPos();

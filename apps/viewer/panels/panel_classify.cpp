@@ -19,8 +19,8 @@ constexpr float kTile = 52;
 
 void start(ViewState& state) {
   ClassifyState& classify = state.classify;
-  state.commands.emplace_back(
-      view::TaskCommand{view::ClassifyTask{classify.folder, classify.model, classify.variant}});
+  state.commands.emplace_back(view::TaskCommand{
+      view::ClassifyFolderTask{classify.folder, classify.model, classify.variant}});
 }
 
 bool draw_controls(ViewState& state, Ui& ui) {
@@ -181,7 +181,7 @@ void draw_selected(const ViewState& state, Ui& ui) {
     return;
   }
   const ImVec2 room = ImGui::GetContentRegionAvail();
-  const view::PicturePtr picture = classify.large.picture;
+  const view::ImagePtr picture = classify.large.picture;
   if (picture != nullptr && classify.large.path == row.path) {
     if (const ImTextureID texture = ui.texture_of(picture); texture != nullptr) {
       const float scale = std::min(room.x / static_cast<float>(picture->width),

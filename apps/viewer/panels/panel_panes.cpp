@@ -74,7 +74,7 @@ bool draw_model_choice(ViewState& state, Ui& ui, Pane& pane, const std::string& 
   int reading = static_cast<int>(pane.source.reading);
   ImGui::SetNextItemWidth(-1);
   if (choose("##reading", readings[reading], readings, reading)) {
-    pane.source.reading = static_cast<view::Reading>(reading);
+    pane.source.reading = static_cast<view::ReadMode>(reading);
     changed = true;
   }
   mark_item(ui, name + "/reading");
@@ -172,7 +172,7 @@ void draw_pixel_values(const ViewState& state, const PaneDrawing& drawing, const
   if (state.hovered_row < 0 || drawing.first == nullptr) {
     return;
   }
-  const view::Picture& picture = *drawing.first;
+  const view::Image& picture = *drawing.first;
   const int row = state.hovered_row * picture.height / state.scene->height;
   const int col = state.hovered_col * picture.width / state.scene->width;
   if (row >= picture.height || col >= picture.width) {

@@ -56,7 +56,7 @@ bool draw_controls(ViewState& state, Ui& ui) {
 bool draw_picture_of(ViewState& state,
                      Ui& ui,
                      int index,
-                     const view::PicturePtr& picture,
+                     const view::ImagePtr& picture,
                      float side) {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const ItemRect rect{at, {at.x + side, at.y + side}};
@@ -103,9 +103,9 @@ bool draw_pictures(ViewState& state, Ui& ui) {
   const float spacing = ImGui::GetStyle().ItemSpacing.x;
   const float side =
       std::floor(std::max(16.0F, std::min((room.x - 2 * spacing) / 3, room.y * 0.5F)));
-  const view::PicturePtr pictures[] = {state.frame ? state.frame->truth : nullptr,
-                                       a != nullptr ? a->picture : nullptr,
-                                       b != nullptr ? b->picture : nullptr};
+  const view::ImagePtr pictures[] = {state.frame ? state.frame->truth : nullptr,
+                                     a != nullptr ? a->picture : nullptr,
+                                     b != nullptr ? b->picture : nullptr};
   const std::string titles[] = {
       "truth", view::source_label(own), "changed: " + view::source_label(changed_source)};
   const std::string numbers[] = {state.snapped >= 0 ? fmt::format("view {}", state.snapped) : "-",
@@ -136,7 +136,7 @@ PlotSeries points_of(const char* label, const std::vector<view::Point>& points) 
 }
 
 void draw_projection(const ViewState& state) {
-  const view::Projection& projection = state.probe.projection;
+  const view::TokenProjection& projection = state.probe.projection;
   if (projection.queries.empty()) {
     ImGui::TextDisabled("The layer's tokens are being looked at.");
     return;

@@ -10,13 +10,13 @@
 namespace parallax {
 
 template <class T>
-struct LineAllocator {
+struct AlignedAllocator {
   using value_type = T;
   static constexpr std::align_val_t kLine{64};
 
-  LineAllocator() = default;
+  AlignedAllocator() = default;
   template <class U>
-  LineAllocator(const LineAllocator<U>&) {}
+  AlignedAllocator(const AlignedAllocator<U>&) {}
 
   T* allocate(std::size_t count) {
     return static_cast<T*>(::operator new(count * sizeof(T), kLine));
@@ -32,10 +32,10 @@ struct LineAllocator {
     ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...);
   }
 
-  bool operator==(const LineAllocator&) const { return true; }
+  bool operator==(const AlignedAllocator&) const { return true; }
 };
 
 template <class T>
-using LineAligned = std::vector<T, LineAllocator<T>>;
+using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
 }  // namespace parallax

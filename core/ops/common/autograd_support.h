@@ -9,19 +9,17 @@
 #include "core/base/error.h"
 #include "core/base/torch.h"
 #include "core/ops/common/dispatch.h"
-#include "core/ops/elementwise/kernels.h"
+#include "core/ops/common/kernel_types.h"
 
 namespace parallax::fused {
 
 using kernels::Compute;
-using kernels::ElementwiseKernels;
-using kernels::ElementwiseTables;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // The one of an instruction set's tables that is in use.
 template <class Tables>
-const Tables& for_this_path(const Tables& portable, const Tables& avx2, const Tables& avx512) {
+const Tables& select_table(const Tables& portable, const Tables& avx2, const Tables& avx512) {
   switch (kernel_path()) {
     case KernelPath::kAvx512:
       return avx512;
@@ -41,12 +39,6 @@ const auto& table_of(const Tables& tables) {
   } else {
     return tables.bf16;
   }
-}
-
-template <class S>
-const ElementwiseKernels<S>& table() {
-  return table_of<S>(for_this_path(
-      kernels::kElementwisePortable, kernels::kElementwiseAvx2, kernels::kElementwiseAvx512));
 }
 
 // Calls f with a number of the tensor's storage type.
@@ -72,10 +64,10 @@ S* data(const Tensor& tensor) {
 }
 
 // Autograd functions take tensors that may be missing as optional ones.
-using MaybeTensor = std::optional<Tensor>;
+using OptionalTensor = std::optional<Tensor>;
 
-inline MaybeTensor maybe(const Tensor& tensor) {
-  return tensor.defined() ? MaybeTensor(tensor) : std::nullopt;
+inline OptionalTensor as_optional(const Tensor& tensor) {
+  return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
 }
 
 // The tensor in the type that arithmetic on `like` is done in; undefined stays undefined.
@@ -83,7 +75,7 @@ inline Tensor as_compute(const Tensor& tensor, const Tensor& like) {
   return tensor.defined() ? tensor.detach().to(compute_dtype(like)).contiguous() : Tensor();
 }
 
-inline bool records_graph(std::initializer_list<Tensor> tensors) {
+inline bool requires_graph(std::initializer_list<Tensor> tensors) {
   return torch::GradMode::is_enabled() &&
          std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) {
            return t.defined() && t.requires_grad();
@@ -103,7 +95,7 @@ inline Tensor contiguous_or_zeros(const Tensor& gradient, const Tensor& like) {
   return gradient.defined() ? gradient.contiguous() : torch::zeros_like(like);
 }
 
-inline Tensor as_compute(const MaybeTensor& tensor, const Tensor& like) {
+inline Tensor as_compute(const OptionalTensor& tensor, const Tensor& like) {
   return as_compute(tensor.value_or(Tensor()), like);
 }
 

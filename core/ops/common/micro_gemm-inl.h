@@ -1,5 +1,6 @@
 // Products of matrices that lie in the cache: the micro-kernels of fused layers. To be included
-// inside a namespace of the instruction set, after vector-inl.h.
+// inside a namespace of the instruction set.
+#include "core/ops/common/vector-inl.h"
 
 inline constexpr int kTileRows = kRegisterBytes == 64 ? 8 : 4;
 inline constexpr int kTileRegisters = 2;
@@ -29,7 +30,7 @@ inline __attribute__((always_inline)) void add_to_sums(const Strided<C>& a,
   for (std::int64_t k = 0; k < inner; ++k) {
     V row[registers];
     for (int r = 0; r < registers; ++r) {
-      row[r] = load_lanes<V>(b + k * b_stride + r * kLanes);
+      row[r] = load_vector<V>(b + k * b_stride + r * kLanes);
     }
     for (int i = 0; i < kRows; ++i) {
       const C value = a.data[i * a.row + k * a.inner];
@@ -54,14 +55,14 @@ inline void product_tile(const Strided<C>& a,
   if (add) {
     for (int i = 0; i < kRows; ++i) {
       for (int r = 0; r < registers; ++r) {
-        sums[i][r] = load_lanes<V>(c + i * c_stride + r * kLanes);
+        sums[i][r] = load_vector<V>(c + i * c_stride + r * kLanes);
       }
     }
   }
   add_to_sums(a, b, b_stride, inner, sums);
   for (int i = 0; i < kRows; ++i) {
     for (int r = 0; r < registers; ++r) {
-      store_lanes(sums[i][r], c + i * c_stride + r * kLanes);
+      store_vector(sums[i][r], c + i * c_stride + r * kLanes);
     }
   }
 }

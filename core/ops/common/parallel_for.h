@@ -11,7 +11,7 @@
 
 namespace parallax::fused {
 
-inline constexpr int64_t kGrainNumbers = 16384;  // worth waking another thread for
+inline constexpr int64_t kGrainElements = 16384;  // worth waking another thread for
 
 // Whether few threads idle when each gets whole items: with many, a remainder is little.
 inline bool divides_evenly(int64_t items, int64_t threads) {
@@ -22,7 +22,7 @@ inline bool divides_evenly(int64_t items, int64_t threads) {
 // f(begin, end) over rows of `width` numbers, several rows at a time.
 template <class F>
 void for_rows(int64_t rows, int64_t width, const F& f) {
-  at::parallel_for(0, rows, std::max<int64_t>(1, kGrainNumbers / std::max<int64_t>(1, width)), f);
+  at::parallel_for(0, rows, std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, width)), f);
 }
 
 }  // namespace parallax::fused

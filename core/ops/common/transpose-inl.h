@@ -41,10 +41,10 @@ inline void transpose_square(const T* from,
   constexpr int kLanes = kLanesOf<T>;
   Register<T> rows[kLanes];
   for (int i = 0; i < kLanes; ++i) {
-    rows[i] = load_lanes<Register<T>>(from + i * from_stride);
+    rows[i] = load_vector<Register<T>>(from + i * from_stride);
   }
   transpose_registers(rows);
   for (int i = 0; i < kLanes; ++i) {
-    store_lanes(rows[i], to + i * to_stride);
+    store_vector(rows[i], to + i * to_stride);
   }
 }

@@ -16,7 +16,7 @@ template <class C>
 inline constexpr std::int64_t kLanesOf = kRegisterBytes / sizeof(C);
 
 template <class V, class S>
-inline V load_lanes(const S* p) {
+inline V load_vector(const S* p) {
   V lanes;
   if constexpr (sizeof(V) == sizeof(Compute<S>)) {
     lanes = load(*p);
@@ -32,7 +32,7 @@ inline V load_lanes(const S* p) {
 }
 
 template <class V, class S>
-inline void store_lanes(const V& lanes, S* p) {
+inline void store_vector(const V& lanes, S* p) {
   if constexpr (sizeof(V) == sizeof(Compute<S>)) {
     store(lanes, *p);
   } else if constexpr (sizeof(S) == sizeof(Compute<S>)) {

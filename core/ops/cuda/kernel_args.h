@@ -1,8 +1,8 @@
-// What the kernels that only CUDA has work on; the others take core/ops/elementwise/kernels.h's.
+// What the kernels that only CUDA has work on; the others take core/ops/common/kernel_types.h's.
 // All tensors are dense.
 #pragma once
 
-#include "core/ops/elementwise/kernels.h"
+#include "core/ops/common/kernel_types.h"
 
 namespace parallax::cuda {
 

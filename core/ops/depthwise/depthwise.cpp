@@ -10,19 +10,19 @@ namespace parallax {
 namespace {
 
 using fused::as_compute;
+using fused::as_optional;
 using fused::AutogradContext;
 using fused::Compute;
 using fused::compute_dtype;
 using fused::data;
-using fused::maybe;
-using fused::MaybeTensor;
-using fused::records_graph;
+using fused::OptionalTensor;
+using fused::requires_graph;
 using fused::variable_list;
 using fused::with_storage;
 
 template <class S>
 const kernels::DepthwiseKernels<S>& table() {
-  return fused::table_of<S>(fused::for_this_path(
+  return fused::table_of<S>(fused::select_table(
       kernels::kDepthwisePortable, kernels::kDepthwiseAvx2, kernels::kDepthwiseAvx512));
 }
 
@@ -97,7 +97,7 @@ struct ConvolutionFunction : torch::autograd::Function<ConvolutionFunction> {
   static Tensor forward(AutogradContext* context,
                         const Tensor& from,
                         const Tensor& weight,
-                        const MaybeTensor& bias,
+                        const OptionalTensor& bias,
                         int64_t to_rows,
                         int64_t offset) {
     context->save_for_backward({from, weight});
@@ -224,8 +224,8 @@ Tensor depthwise_convolution(const Tensor& from,
   if (!is_fused(from)) {
     return convolve_reference(from, weight, bias, to_rows, offset);
   }
-  return records_graph({from, weight, bias})
-             ? ConvolutionFunction::apply(from, weight, maybe(bias), to_rows, offset)
+  return requires_graph({from, weight, bias})
+             ? ConvolutionFunction::apply(from, weight, as_optional(bias), to_rows, offset)
              : convolve(from, weight, bias, to_rows, offset);
 }
 
@@ -239,8 +239,8 @@ Tensor depthwise_correlation(const Tensor& from, const Tensor& values, int64_t o
   if (!is_fused(from) || values.numel() == 0) {
     return correlate_reference(from, values, offset);
   }
-  return records_graph({from, values}) ? CorrelationFunction::apply(from, values, offset)
-                                       : correlate(from, values, offset);
+  return requires_graph({from, values}) ? CorrelationFunction::apply(from, values, offset)
+                                        : correlate(from, values, offset);
 }
 
 }  // namespace parallax

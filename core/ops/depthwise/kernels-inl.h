@@ -4,15 +4,15 @@
 
 // The three rows around a row of `to`; those outside are zero, with no step along them.
 template <class S>
-struct ThreeRows {
+struct RowWindow {
   const S* row[3];
   std::int64_t step[3];
 };
 
 template <class S>
-ThreeRows<S> rows_around(const Depthwise<S>& d, std::int64_t image, std::int64_t row) {
+RowWindow<S> rows_around(const Depthwise<S>& d, std::int64_t image, std::int64_t row) {
   static const S zeros[kRegisterBytes] = {};
-  ThreeRows<S> rows;
+  RowWindow<S> rows;
   for (int i = 0; i < 3; ++i) {
     const std::int64_t y = row + d.offset + i - 1;
     const bool inside = y >= 0 && y < d.from_rows;
@@ -25,7 +25,7 @@ ThreeRows<S> rows_around(const Depthwise<S>& d, std::int64_t image, std::int64_t
 
 // Calls visit(column, window) along a row, the window's nine values in the order of the taps.
 template <class V, class S, class F>
-inline void slide(const ThreeRows<S>& rows,
+inline void slide(const RowWindow<S>& rows,
                   std::int64_t cols,
                   std::int64_t channel,
                   const F& visit) {
@@ -34,12 +34,12 @@ inline void slide(const ThreeRows<S>& rows,
   for (int i = 0; i < 3; ++i) {
     next[i] = rows.row[i] + (rows.step[i] == 0 ? 0 : channel);
     window[3 * i] = V{};
-    window[3 * i + 1] = load_lanes<V>(next[i]);
+    window[3 * i + 1] = load_vector<V>(next[i]);
   }
   for (std::int64_t x = 0; x < cols; ++x) {
     for (int i = 0; i < 3; ++i) {
       next[i] += rows.step[i];
-      window[3 * i + 2] = x + 1 < cols ? load_lanes<V>(next[i]) : V{};
+      window[3 * i + 2] = x + 1 < cols ? load_vector<V>(next[i]) : V{};
     }
     visit(x, window);
     for (int i = 0; i < 3; ++i) {
@@ -51,21 +51,21 @@ inline void slide(const ThreeRows<S>& rows,
 
 template <class V, class S>
 inline void convolve_lanes(const Depthwise<S>& d,
-                           const ThreeRows<S>& rows,
+                           const RowWindow<S>& rows,
                            const Compute<S>* weight,
                            S* to,
                            std::int64_t channel) {
   V taps[kTaps];
   for (int i = 0; i < kTaps; ++i) {
-    taps[i] = load_lanes<V>(weight + i * d.channels + channel);
+    taps[i] = load_vector<V>(weight + i * d.channels + channel);
   }
-  const V bias = d.bias != nullptr ? load_lanes<V>(d.bias + channel) : V{};
+  const V bias = d.bias != nullptr ? load_vector<V>(d.bias + channel) : V{};
   slide<V>(rows, d.cols, channel, [&](std::int64_t x, const V* window) {
     V sum = bias;
     for (int i = 0; i < kTaps; ++i) {
       sum += taps[i] * window[i];
     }
-    store_lanes(sum, to + x * d.channels + channel);
+    store_vector(sum, to + x * d.channels + channel);
   });
 }
 
@@ -75,7 +75,7 @@ void convolve(const Depthwise<S>& d, std::int64_t begin, std::int64_t end) {
   constexpr std::int64_t kLanes = kLanesOf<C>;
   for (std::int64_t r = begin; r < end; ++r) {
     const std::int64_t image = r / d.to_rows;
-    const ThreeRows<S> rows = rows_around(d, image, r % d.to_rows);
+    const RowWindow<S> rows = rows_around(d, image, r % d.to_rows);
     const C* weight = d.weight + image * d.weight_image_stride;
     S* to = d.to + r * d.cols * d.channels;
     std::int64_t channel = 0;
@@ -94,14 +94,14 @@ inline void correlate_lanes(const Depthwise<S>& d, std::int64_t image, std::int6
   for (std::int64_t r = 0; r < d.to_rows; ++r) {
     const S* values = d.values + image * d.values_image_stride + r * d.cols * d.values_stride;
     slide<V>(rows_around(d, image, r), d.cols, channel, [&](std::int64_t x, const V* window) {
-      const V value = load_lanes<V>(values + x * d.values_stride + channel);
+      const V value = load_vector<V>(values + x * d.values_stride + channel);
       for (int i = 0; i < kTaps; ++i) {
         sums[i] += value * window[i];
       }
     });
   }
   for (int i = 0; i < kTaps; ++i) {
-    store_lanes(sums[i], d.sums + (image * kTaps + i) * d.channels + channel);
+    store_vector(sums[i], d.sums + (image * kTaps + i) * d.channels + channel);
   }
 }
 

@@ -2,7 +2,7 @@
 // with respect to the kernel; compiled once for each instruction set, as elementwise.h says.
 #pragma once
 
-#include "core/ops/elementwise/kernels.h"
+#include "core/ops/common/kernel_types.h"
 
 namespace parallax::kernels {
 

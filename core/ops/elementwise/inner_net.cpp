@@ -1,24 +1,24 @@
 // The inner net: autograd around the kernels, and the same in LibTorch operations.
-#include "core/ops/common/autograd_support.h"
 #include "core/ops/common/parallel_for.h"
 #include "core/ops/cuda/launch.h"
 #include "core/ops/cuda/operators.h"
 #include "core/ops/elementwise/fused.h"
+#include "core/ops/elementwise/table.h"
 
 namespace parallax {
 namespace {
 
 using fused::as_compute;
+using fused::as_optional;
 using fused::AutogradContext;
 using fused::Compute;
 using fused::contiguous_or_zeros;
 using fused::data;
+using fused::elementwise_kernels;
 using fused::for_rows;
-using fused::maybe;
-using fused::MaybeTensor;
-using fused::records_graph;
+using fused::OptionalTensor;
 using fused::refuse_second_derivative;
-using fused::table;
+using fused::requires_graph;
 using fused::variable_list;
 using fused::with_storage;
 
@@ -47,7 +47,7 @@ Tensor swiglu_forward(const Tensor& a, const Tensor& m, const Tensor& rate) {
                                        .h = data<S>(h)};
     run_rows<S>(
         a,
-        [&](int64_t begin, int64_t end) { table<S>().swiglu(arguments, begin, end); },
+        [&](int64_t begin, int64_t end) { elementwise_kernels<S>().swiglu(arguments, begin, end); },
         [&](auto stream) { cuda::launch_swiglu(arguments, rows_of(a), stream); });
   });
   return h;
@@ -57,7 +57,7 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
   static Tensor forward(AutogradContext* context,
                         const Tensor& a,
                         const Tensor& m,
-                        const MaybeTensor& rate) {
+                        const OptionalTensor& rate) {
     const Tensor scale = as_compute(rate, a);
     context->save_for_backward({a, m, scale});
     return swiglu_forward(a, m, scale);
@@ -85,7 +85,9 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
                                          .rate_gradient = data<Compute<S>>(rate_gradient)};
       run_rows<S>(
           a,
-          [&](int64_t begin, int64_t end) { table<S>().swiglu_backward(arguments, begin, end); },
+          [&](int64_t begin, int64_t end) {
+            elementwise_kernels<S>().swiglu_backward(arguments, begin, end);
+          },
           [&](auto stream) { cuda::launch_swiglu_backward(arguments, rows_of(a), stream); });
     });
     return {a_gradient, m_gradient, rate_gradient};
@@ -114,7 +116,9 @@ variable_list inner_factors_forward(const variable_list& inputs) {
     arguments.dm = data<S>(outputs[2]);
     run_rows<S>(
         a,
-        [&](int64_t begin, int64_t end) { table<S>().inner_gradients(arguments, begin, end); },
+        [&](int64_t begin, int64_t end) {
+          elementwise_kernels<S>().inner_gradients(arguments, begin, end);
+        },
         [&](auto stream) { cuda::launch_inner_gradients(arguments, rows_of(a), stream); });
   });
   return outputs;
@@ -125,9 +129,9 @@ struct InnerFactorsFunction : torch::autograd::Function<InnerFactorsFunction> {
                                const Tensor& a,
                                const Tensor& m,
                                const Tensor& dh,
-                               const MaybeTensor& lr0,
-                               const MaybeTensor& lr1,
-                               const MaybeTensor& lr2) {
+                               const OptionalTensor& lr0,
+                               const OptionalTensor& lr1,
+                               const OptionalTensor& lr2) {
     const variable_list inputs = {
         a, m, dh, as_compute(lr0, a), as_compute(lr1, a), as_compute(lr2, a)};
     context->save_for_backward(inputs);
@@ -161,7 +165,7 @@ struct InnerFactorsFunction : torch::autograd::Function<InnerFactorsFunction> {
       run_rows<S>(
           a,
           [&](int64_t begin, int64_t end) {
-            table<S>().inner_gradients_backward(arguments, begin, end);
+            elementwise_kernels<S>().inner_gradients_backward(arguments, begin, end);
           },
           [&](auto stream) {
             cuda::launch_inner_gradients_backward(arguments, rows_of(a), stream);
@@ -206,8 +210,8 @@ Tensor swiglu(const Tensor& a, const Tensor& m, const Tensor& rate) {
   }
   const Tensor gate = a.contiguous();
   const Tensor value = m.contiguous();
-  return records_graph({a, m, rate}) ? SwiGluFunction::apply(gate, value, maybe(rate))
-                                     : swiglu_forward(gate, value, as_compute(rate, gate));
+  return requires_graph({a, m, rate}) ? SwiGluFunction::apply(gate, value, as_optional(rate))
+                                      : swiglu_forward(gate, value, as_compute(rate, gate));
 }
 
 InnerFactors inner_factors(const Tensor& a,
@@ -220,16 +224,19 @@ InnerFactors inner_factors(const Tensor& a,
     return inner_factors_reference(a, m, dh, lr0, lr1, lr2);
   }
   const variable_list inputs = {a.contiguous(), m.contiguous(), dh.contiguous()};
-  const variable_list outputs =
-      records_graph({a, m, dh, lr0, lr1, lr2})
-          ? InnerFactorsFunction::apply(
-                inputs[0], inputs[1], inputs[2], maybe(lr0), maybe(lr1), maybe(lr2))
-          : inner_factors_forward({inputs[0],
-                                   inputs[1],
-                                   inputs[2],
-                                   as_compute(lr0, a),
-                                   as_compute(lr1, a),
-                                   as_compute(lr2, a)});
+  const variable_list outputs = requires_graph({a, m, dh, lr0, lr1, lr2})
+                                    ? InnerFactorsFunction::apply(inputs[0],
+                                                                  inputs[1],
+                                                                  inputs[2],
+                                                                  as_optional(lr0),
+                                                                  as_optional(lr1),
+                                                                  as_optional(lr2))
+                                    : inner_factors_forward({inputs[0],
+                                                             inputs[1],
+                                                             inputs[2],
+                                                             as_compute(lr0, a),
+                                                             as_compute(lr1, a),
+                                                             as_compute(lr2, a)});
   return {outputs[0], outputs[1], outputs[2]};
 }
 

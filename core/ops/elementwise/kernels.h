@@ -6,26 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/ops/common/device.h"
+#include "core/ops/common/kernel_types.h"
 
 namespace parallax::kernels {
-
-// A bfloat16 number as it lies in memory.
-struct BFloat16Bits {
-  std::uint16_t bits;
-};
-
-// What arithmetic on stored numbers is done in.
-template <class S>
-struct ComputeOf {
-  using Type = float;
-};
-template <>
-struct ComputeOf<double> {
-  using Type = double;
-};
-template <class S>
-using Compute = typename ComputeOf<S>::Type;
 
 // What happens to a head's row on its way out of a packed projection.
 enum class HeadMode {
@@ -74,45 +57,6 @@ struct MergeHeads {
   S* merged = nullptr;
   const S* merged_gradient = nullptr;
   S* parted_gradient = nullptr;
-};
-
-// h = silu(a) ⊙ m, rows scaled by a rate; all [rows, width].
-template <class S>
-struct SwiGlu {
-  std::int64_t width = 0;
-  const S* a = nullptr;
-  const S* m = nullptr;
-  const Compute<S>* rate = nullptr;  // [rows]; null: 1
-  S* h = nullptr;
-  const S* h_gradient = nullptr;
-  S* a_gradient = nullptr;
-  S* m_gradient = nullptr;
-  Compute<S>* rate_gradient = nullptr;  // [rows]; null where there is no rate
-};
-
-// The backward pass of the inner net f(k) = (silu(a) ⊙ m) W1 with its own gradient on top; all
-// [rows, width], rates [rows] or null.
-template <class S>
-struct InnerGradients {
-  std::int64_t width = 0;
-  const S* a = nullptr;
-  const S* m = nullptr;
-  const S* dh = nullptr;
-  const Compute<S>* lr0 = nullptr;
-  const Compute<S>* lr1 = nullptr;
-  const Compute<S>* lr2 = nullptr;
-  S* h = nullptr;   // silu(a) ⊙ m · lr1
-  S* da = nullptr;  // dh ⊙ m ⊙ silu'(a) · lr0
-  S* dm = nullptr;  // dh ⊙ silu(a) · lr2
-  const S* h_gradient = nullptr;
-  const S* da_gradient = nullptr;
-  const S* dm_gradient = nullptr;
-  S* a_gradient = nullptr;
-  S* m_gradient = nullptr;
-  S* dh_gradient = nullptr;
-  Compute<S>* lr0_gradient = nullptr;
-  Compute<S>* lr1_gradient = nullptr;
-  Compute<S>* lr2_gradient = nullptr;
 };
 
 // w = main + sign · step, and its columns scaled to the given norms: w / (‖w‖ + eps) · norm; of

@@ -1,23 +1,23 @@
 // Splitting and merging heads: autograd around the kernels, and the same in LibTorch operations.
 #include "core/base/error.h"
-#include "core/ops/common/autograd_support.h"
 #include "core/ops/common/parallel_for.h"
 #include "core/ops/elementwise/fused.h"
+#include "core/ops/elementwise/table.h"
 
 namespace parallax {
 namespace {
 
 using fused::as_compute;
+using fused::as_optional;
 using fused::AutogradContext;
 using fused::Compute;
 using fused::compute_dtype;
 using fused::data;
+using fused::elementwise_kernels;
 using fused::for_rows;
-using fused::maybe;
-using fused::MaybeTensor;
-using fused::records_graph;
+using fused::OptionalTensor;
 using fused::refuse_second_derivative;
-using fused::table;
+using fused::requires_graph;
 using fused::variable_list;
 using fused::with_storage;
 
@@ -76,7 +76,7 @@ variable_list split_heads_forward(const Tensor& packed,
       arguments.part[i] = data<S>(parts[i]);
     }
     for_rows(packed.size(0) * packed.size(1), packed.size(2), [&](int64_t begin, int64_t end) {
-      table<S>().split_heads(arguments, begin, end);
+      elementwise_kernels<S>().split_heads(arguments, begin, end);
     });
   });
   return parts;
@@ -86,9 +86,9 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
   static variable_list forward(AutogradContext* context,
                                const Tensor& packed,
                                const HeadSplit& split,
-                               const MaybeTensor& weight0,
-                               const MaybeTensor& weight1,
-                               const MaybeTensor& weight2) {
+                               const OptionalTensor& weight0,
+                               const OptionalTensor& weight1,
+                               const OptionalTensor& weight2) {
     const variable_list weights = {
         as_compute(weight0, packed), as_compute(weight1, packed), as_compute(weight2, packed)};
     context->save_for_backward({packed, split.rotations, weights[0], weights[1], weights[2]});
@@ -135,7 +135,8 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
         std::vector<Compute<S>> scratch(static_cast<size_t>(2 * width));
         auto* partial =
             data<Compute<S>>(weight_gradients) + at::get_thread_num() * kernels::kMaxParts * width;
-        table<S>().split_heads_backward(arguments, begin, end, scratch.data(), partial);
+        elementwise_kernels<S>().split_heads_backward(
+            arguments, begin, end, scratch.data(), partial);
       });
     });
     variable_list result = {packed_gradient, Tensor(), Tensor(), Tensor(), Tensor()};
@@ -211,7 +212,7 @@ Tensor merge_heads_forward(const Tensor& parted, int64_t heads, const Tensor& we
                                            .parted = data<S>(parted),
                                            .merged = data<S>(merged)};
     for_rows(merged.size(0) * merged.size(1), merged.size(2), [&](int64_t begin, int64_t end) {
-      table<S>().merge_heads(arguments, begin, end);
+      elementwise_kernels<S>().merge_heads(arguments, begin, end);
     });
   });
   return merged;
@@ -250,7 +251,7 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
                                              .merged_gradient = data<S>(gradient),
                                              .parted_gradient = data<S>(parted_gradient)};
       for_rows(gradient.size(0) * gradient.size(1), gradient.size(2), [&](int64_t b, int64_t e) {
-        table<S>().merge_heads_backward(
+        elementwise_kernels<S>().merge_heads_backward(
             arguments, b, e, data<Compute<S>>(weight_gradients) + at::get_thread_num() * width);
       });
     });
@@ -306,9 +307,12 @@ std::vector<Tensor> split_heads(const Tensor& packed,
       rows_follow_on(packed) ? packed : packed.clone(torch::MemoryFormat::Contiguous);
   HeadSplit in_compute = split;
   in_compute.rotations = as_compute(split.rotations, packed);
-  if (records_graph({packed, of_part[0], of_part[1], of_part[2]})) {
-    return SplitHeadsFunction::apply(
-        dense, in_compute, maybe(of_part[0]), maybe(of_part[1]), maybe(of_part[2]));
+  if (requires_graph({packed, of_part[0], of_part[1], of_part[2]})) {
+    return SplitHeadsFunction::apply(dense,
+                                     in_compute,
+                                     as_optional(of_part[0]),
+                                     as_optional(of_part[1]),
+                                     as_optional(of_part[2]));
   }
   for (Tensor& weight : of_part) {
     weight = as_compute(weight, dense);
@@ -324,7 +328,7 @@ Tensor merge_heads(const Tensor& parted, int64_t heads, const Tensor& weight, do
         .flatten(2);
   }
   const Tensor dense = parted.contiguous();
-  return records_graph({parted, weight})
+  return requires_graph({parted, weight})
              ? MergeHeadsFunction::apply(dense, heads, weight, eps)
              : merge_heads_forward(dense, heads, as_compute(weight, dense), eps);
 }

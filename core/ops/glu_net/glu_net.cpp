@@ -14,15 +14,15 @@ using fused::AutogradContext;
 using fused::Compute;
 using fused::compute_dtype;
 using fused::data;
-using fused::records_graph;
 using fused::refuse_second_derivative;
+using fused::requires_graph;
 using fused::variable_list;
 using fused::with_storage;
 
 template <class S>
 const kernels::GluNetKernels<S>& table() {
   return fused::table_of<S>(
-      fused::for_this_path(kernels::kGluNetPortable, kernels::kGluNetAvx2, kernels::kGluNetAvx512));
+      fused::select_table(kernels::kGluNetPortable, kernels::kGluNetAvx2, kernels::kGluNetAvx512));
 }
 
 // q, k, v in the storage type and dense; weights in the compute type; steps [H, B, d, d].
@@ -58,7 +58,7 @@ void for_pairs(const Inputs& in, const F& f) {
   fused::for_rows(
       in.q.size(0) * in.q.size(1), in.q.size(2) * width * width, [&](int64_t begin, int64_t end) {
         const auto numbers = static_cast<size_t>(table<S>().scratch(width));
-        LineAligned<Compute<S>> scratch(numbers);
+        AlignedVector<Compute<S>> scratch(numbers);
         f(begin, end, scratch.data());
       });
 }
@@ -193,8 +193,8 @@ Tensor glu_net(const Tensor& q,
                const Tensor& w2,
                const GluNetRule& rule) {
   check_inputs(q, k, v, w1, w2);
-  return records_graph({q, k, v, w1, w2}) ? GluNetFunction::apply(q, k, v, w1, w2, rule)
-                                          : run_forward(prepared(q, k, v, w1, w2), rule);
+  return requires_graph({q, k, v, w1, w2}) ? GluNetFunction::apply(q, k, v, w1, w2, rule)
+                                           : run_forward(prepared(q, k, v, w1, w2), rule);
 }
 
 }  // namespace parallax

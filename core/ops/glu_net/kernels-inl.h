@@ -1,7 +1,6 @@
 // The gated linear unit's kernels' one source. Included by a source file for each instruction set,
-// inside a namespace of its own that says how wide a register is (kRegisterBytes), after glu_net.h.
+// inside a namespace of its own that says how wide a register is (kRegisterBytes), after kernels.h.
 #include "core/ops/common/micro_gemm-inl.h"
-#include "core/ops/common/vector-inl.h"
 
 inline constexpr std::int64_t kBlockTokens = 128;  // nine blocks of 32 columns fit the L2 cache
 inline constexpr std::int64_t kBlockBuffers = 9;

@@ -3,7 +3,7 @@
 // elementwise.h says.
 #pragma once
 
-#include "core/ops/elementwise/kernels.h"
+#include "core/ops/common/kernel_types.h"
 
 namespace parallax::kernels {
 

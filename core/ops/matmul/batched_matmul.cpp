@@ -23,7 +23,7 @@ bool has_kernel(torch::Dtype a, torch::Dtype b, torch::Dtype result) {
     const auto is_known = [](torch::Dtype x) {
       return x == torch::kBFloat16 || x == torch::kFloat32;
     };
-    return has_bfloat16_panels() && is_known(b) && is_known(result);
+    return has_bfloat16_gemm() && is_known(b) && is_known(result);
   }
   return a == b && a == result;
 }
@@ -34,7 +34,7 @@ bool takes(const Tensor& a, const Tensor& b) {
   }
   const auto batch = [](const Tensor& x) { return x.sizes().slice(0, x.dim() - 2); };
   return batch(a) == batch(b) && a.size(-1) == b.size(-2) && a.numel() > 0 && b.numel() > 0 &&
-         a.size(-2) >= kLeastRows && a.size(-1) >= kLeastInner && fills_panels(b.size(-1)) &&
+         a.size(-2) >= kLeastRows && a.size(-1) >= kLeastInner && is_tile_multiple(b.size(-1)) &&
          (is_row_major(b) || is_transposed(b)) &&
          // bfloat16 factors are read as pairs of neighbours along either dimension.
          (a.scalar_type() != torch::kBFloat16 || is_row_major(a) || a.stride(-2) == 1);
@@ -48,30 +48,30 @@ Tensor batch_of(const Tensor& x) {
 ProductBatch::Strides batch_strides(const Tensor& x) { return {x.stride(0), x.stride(1)}; }
 
 template <class A, class B, class C>
-void multiply_batch(const kernels::PanelProducts<A, B, C>& kernel,
+void multiply_batch(const kernels::GemmKernel<A, B, C>& kernel,
                     const Tensor& a,
                     const Tensor& b,
                     const Tensor& c,
                     bool a_is_upper) {
   const bool transposed = is_transposed(b);
-  multiply_panels(kernel,
-                  kernels::PanelProduct<A, B, C>{.rows = a.size(2),
-                                                 .inner = a.size(3),
-                                                 .cols = b.size(3),
-                                                 .a = fused::data<A>(a),
-                                                 .a_row = a.stride(2),
-                                                 .a_inner = a.stride(3),
-                                                 .a_is_upper = a_is_upper,
-                                                 .b = fused::data<B>(b),
-                                                 .b_stride = transposed ? b.stride(3) : b.stride(2),
-                                                 .b_transposed = transposed,
-                                                 .c = fused::data<C>(c),
-                                                 .c_stride = c.stride(2)},
-                  ProductBatch{.outer = a.size(0),
-                               .inner = a.size(1),
-                               .a = batch_strides(a),
-                               .b = batch_strides(b),
-                               .c = batch_strides(c)});
+  threaded_gemm(kernel,
+                kernels::Gemm<A, B, C>{.rows = a.size(2),
+                                       .inner = a.size(3),
+                                       .cols = b.size(3),
+                                       .a = fused::data<A>(a),
+                                       .a_row = a.stride(2),
+                                       .a_inner = a.stride(3),
+                                       .a_is_upper = a_is_upper,
+                                       .b = fused::data<B>(b),
+                                       .b_stride = transposed ? b.stride(3) : b.stride(2),
+                                       .b_transposed = transposed,
+                                       .c = fused::data<C>(c),
+                                       .c_stride = c.stride(2)},
+                ProductBatch{.outer = a.size(0),
+                             .inner = a.size(1),
+                             .a = batch_strides(a),
+                             .b = batch_strides(b),
+                             .c = batch_strides(c)});
 }
 
 // f(numbers of b's and of the result's types), which are bfloat16 or float32.
@@ -91,12 +91,12 @@ Tensor multiply_by_panels(const Tensor& a, const Tensor& b, torch::Dtype result,
   const Tensor from_b = batch_of(b);
   const Tensor to = batch_of(c);
   if (a.scalar_type() == torch::kFloat64) {
-    multiply_batch(panel_kernels<double>(), from_a, from_b, to, a_is_upper);
+    multiply_batch(gemm_kernels<double>(), from_a, from_b, to, a_is_upper);
   } else if (a.scalar_type() == torch::kFloat32) {
-    multiply_batch(panel_kernels<float>(), from_a, from_b, to, a_is_upper);
+    multiply_batch(gemm_kernels<float>(), from_a, from_b, to, a_is_upper);
   } else {
     with_low_precision(b, c, [&](auto of_b, auto of_c) {
-      multiply_batch(kernels::panels_of_bfloat16<decltype(of_b), decltype(of_c)>(),
+      multiply_batch(kernels::gemm_of_bfloat16<decltype(of_b), decltype(of_c)>(),
                      from_a,
                      from_b,
                      to,
@@ -139,8 +139,8 @@ Tensor batched_product(const Tensor& a, const Tensor& b, const ProductOptions& o
   if (!has_kernel(a.scalar_type(), b.scalar_type(), result) || !takes(a, b)) {
     return a.matmul(b.to(a.scalar_type())).to(result);
   }
-  return fused::records_graph({a, b}) ? ProductFunction::apply(a, b, result, options.a_is_upper)
-                                      : multiply_by_panels(a, b, result, options.a_is_upper);
+  return fused::requires_graph({a, b}) ? ProductFunction::apply(a, b, result, options.a_is_upper)
+                                       : multiply_by_panels(a, b, result, options.a_is_upper);
 }
 
 }  // namespace parallax

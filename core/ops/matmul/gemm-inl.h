@@ -1,8 +1,7 @@
 // Products by panels: the one source. Included inside a namespace of the instruction set that says
-// how wide a register is (kRegisterBytes), after panel_product.h and elementwise.h.
+// how wide a register is (kRegisterBytes), after gemm.h.
 #include "core/ops/common/micro_gemm-inl.h"
 #include "core/ops/common/transpose-inl.h"
-#include "core/ops/common/vector-inl.h"
 
 inline constexpr std::int64_t kLineBytes = 64;  // of a cache
 
@@ -12,7 +11,7 @@ inline constexpr std::int64_t kPanelWidth = kTileRegisters* kLanesOf<T>;
 // The squares of the panel at `col` below the diagonal, from `row` on, to where they lie
 // transposed.
 template <class T>
-void mirror_squares(const PanelProduct<T>& p, std::int64_t row, std::int64_t col) {
+void mirror_squares(const Gemm<T>& p, std::int64_t row, std::int64_t col) {
   for (std::int64_t j = col; j < col + kPanelWidth<T> && j < row; j += kLanesOf<T>) {
     transpose_square(
         p.c + row * p.c_stride + j, p.c_stride, p.c + j * p.c_stride + row, p.c_stride);
@@ -22,10 +21,7 @@ void mirror_squares(const PanelProduct<T>& p, std::int64_t row, std::int64_t col
 // for_tiles() of a symmetric product, and mirror(first row) of what a register's lanes of rows have
 // below the diagonal and on it, while it is in the nearest cache.
 template <class T, class F, class M>
-void for_symmetric_tiles(const PanelProduct<T>& p,
-                         std::int64_t col,
-                         const F& tile,
-                         const M& mirror) {
+void for_symmetric_tiles(const Gemm<T>& p, std::int64_t col, const F& tile, const M& mirror) {
   constexpr std::int64_t kLanes = kLanesOf<T>;
   constexpr std::integral_constant<int, kTileRows> kRows;
   constexpr std::integral_constant<int, kTileRegisters> kRegisters;
@@ -50,7 +46,7 @@ void for_symmetric_tiles(const PanelProduct<T>& p,
 // tile(number of rows, registers of columns, first row) for all rows that are made of the panel at
 // `col`.
 template <class A, class B, class C, class F>
-void for_tiles(const PanelProduct<A, B, C>& p, std::int64_t col, const F& tile) {
+void for_tiles(const Gemm<A, B, C>& p, std::int64_t col, const F& tile) {
   if constexpr (std::is_same_v<A, C> && std::is_floating_point_v<A>) {
     if (p.symmetric) {
       for_symmetric_tiles(p, col, tile, [&](std::int64_t row) { mirror_squares(p, row, col); });
@@ -69,18 +65,18 @@ void for_tiles(const PanelProduct<A, B, C>& p, std::int64_t col, const F& tile) 
 
 template <class V, class T>
 inline void store_numbers(const V& numbers, T* to) {
-  store_lanes(numbers, to);
+  store_vector(numbers, to);
 }
 
 // Whether sums can start from x, at no cost.
 template <class A, class B, class C>
-bool starts_from_x(const PanelProduct<A, B, C>& p) {
+bool starts_from_x(const Gemm<A, B, C>& p) {
   return p.x != nullptr && p.y == nullptr && p.scale == 1 && p.x_scale == 1;
 }
 
 // Asks for what is to be added to the sums.
 template <int kRows, class A, class B, class C>
-inline __attribute__((always_inline)) void fetch_terms(const PanelProduct<A, B, C>& p,
+inline __attribute__((always_inline)) void fetch_terms(const Gemm<A, B, C>& p,
                                                        std::int64_t row,
                                                        std::int64_t col) {
   constexpr std::int64_t kLine = kLineBytes / sizeof(Compute<A>);
@@ -96,7 +92,7 @@ inline __attribute__((always_inline)) void fetch_terms(const PanelProduct<A, B, 
 
 // The sums of a b, of kRows rows from `row` and `registers` from `col` on: what they start from.
 template <int kRows, int registers, class V, class A, class B, class C>
-inline __attribute__((always_inline)) void start_sums(const PanelProduct<A, B, C>& p,
+inline __attribute__((always_inline)) void start_sums(const Gemm<A, B, C>& p,
                                                       std::int64_t row,
                                                       std::int64_t col,
                                                       V (&sums)[kRows][registers]) {
@@ -106,7 +102,7 @@ inline __attribute__((always_inline)) void start_sums(const PanelProduct<A, B, C
     const Compute<A>* const x = p.x + (row + i) * p.xy_stride + col;
 #pragma GCC unroll 2
     for (int r = 0; r < registers; ++r) {
-      sums[i][r] = from_x ? load_lanes<V>(x + r * kLanesOf<Compute<A>>) : V{};
+      sums[i][r] = from_x ? load_vector<V>(x + r * kLanesOf<Compute<A>>) : V{};
     }
   }
   if (!from_x) {
@@ -116,7 +112,7 @@ inline __attribute__((always_inline)) void start_sums(const PanelProduct<A, B, C
 
 // Stores the sums, scaled and with this many terms added to them; −1: as they are.
 template <int kTerms, int kRows, int registers, class V, class A, class B, class C>
-inline __attribute__((always_inline)) void store_sums(const PanelProduct<A, B, C>& p,
+inline __attribute__((always_inline)) void store_sums(const Gemm<A, B, C>& p,
                                                       std::int64_t row,
                                                       std::int64_t col,
                                                       const V (&sums)[kRows][registers]) {
@@ -140,10 +136,10 @@ inline __attribute__((always_inline)) void store_sums(const PanelProduct<A, B, C
         result *= scale;
       }
       if constexpr (kTerms >= 1) {
-        result += x_scale * load_lanes<V>(x + r * kLanes);
+        result += x_scale * load_vector<V>(x + r * kLanes);
       }
       if constexpr (kTerms >= 2) {
-        result += y_scale * load_lanes<V>(y + r * kLanes);
+        result += y_scale * load_vector<V>(y + r * kLanes);
       }
       store_numbers(result, c + r * kLanes);
     }
@@ -154,7 +150,7 @@ inline __attribute__((always_inline)) void store_sums(const PanelProduct<A, B, C
 }
 
 template <int kRows, int registers, class V, class A, class B, class C>
-inline __attribute__((always_inline)) void finish_sums(const PanelProduct<A, B, C>& p,
+inline __attribute__((always_inline)) void finish_sums(const Gemm<A, B, C>& p,
                                                        std::int64_t row,
                                                        std::int64_t col,
                                                        const V (&sums)[kRows][registers]) {
@@ -171,14 +167,14 @@ inline __attribute__((always_inline)) void finish_sums(const PanelProduct<A, B, 
 
 // Where the inner dimension of the tile at row i begins.
 template <class A, class B, class C>
-std::int64_t first_inner(const PanelProduct<A, B, C>& p, std::int64_t i) {
+std::int64_t first_inner(const Gemm<A, B, C>& p, std::int64_t i) {
   return p.a_is_upper ? i : 0;
 }
 
 // kRows rows of c from `row` on, `registers` of the panel at `col`, whose rows lie b_stride apart
 // at b.
 template <int kRows, int registers, class T>
-void panel_tile(const PanelProduct<T>& p,
+void panel_tile(const Gemm<T>& p,
                 std::int64_t row,
                 std::int64_t col,
                 const T* b,
@@ -196,7 +192,7 @@ void panel_tile(const PanelProduct<T>& p,
 
 // The panel of b at `col`, its rows one after the other.
 template <class T>
-void pack_rows_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
+void pack_rows_of_panel(const Gemm<T>& p, std::int64_t col, T* packed) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
   for (std::int64_t k = 0; k < p.inner; ++k) {
     const T* const row = p.b + k * p.b_stride + col;
@@ -208,7 +204,7 @@ void pack_rows_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
 }
 
 template <class T>
-void pack_columns_of_panel(const PanelProduct<T>& p, std::int64_t col, T* packed) {
+void pack_columns_of_panel(const Gemm<T>& p, std::int64_t col, T* packed) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
   constexpr std::int64_t kLanes = kLanesOf<T>;
   const std::int64_t squares = p.inner / kLanes * kLanes;
@@ -231,7 +227,7 @@ inline constexpr std::int64_t kFewRows = 2 * kTileRows;
 // Asks for rows [first, first + kTileRows) of a: the processor does not foresee them where they are
 // short, or columns.
 template <class T>
-void fetch_rows(const PanelProduct<T>& p, std::int64_t first) {
+void fetch_rows(const Gemm<T>& p, std::int64_t first) {
   constexpr std::int64_t kLine = kLineBytes / sizeof(T);
   if (first >= p.rows) {
     return;
@@ -254,9 +250,9 @@ void fetch_rows(const PanelProduct<T>& p, std::int64_t first) {
 
 // Asks for b's panel at `col` (−1: for nothing), rows of it at each tile of the panel before.
 template <class A, class B, class C>
-class FetchOfPanel {
+class PanelPrefetch {
  public:
-  FetchOfPanel(const PanelProduct<A, B, C>& p, std::int64_t col)
+  PanelPrefetch(const Gemm<A, B, C>& p, std::int64_t col)
       : row_(p.b + col),
         stride_(p.b_stride),
         rows_left_(col < 0 || p.b_transposed ? 0 : p.inner),  // the processor foresees long rows
@@ -283,9 +279,9 @@ class FetchOfPanel {
 
 // Asks for an equal part of what is needed next, at each of a panel's tiles.
 template <class A, class B, class C>
-class FetchOfNext {
+class NextPrefetch {
  public:
-  explicit FetchOfNext(const PanelProduct<A, B, C>& p, std::int64_t col) {
+  explicit NextPrefetch(const Gemm<A, B, C>& p, std::int64_t col) {
     const std::int64_t panels = p.cols / kPanelWidth<Compute<A>>;
     const std::int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
     const std::int64_t panel = col / kPanelWidth<Compute<A>>;
@@ -316,11 +312,7 @@ class FetchOfNext {
 
 // `first`: no panel of the product was made yet; next: the column of the one after, or −1.
 template <class T>
-void product_panel(const PanelProduct<T>& p,
-                   std::int64_t col,
-                   bool first,
-                   std::int64_t next,
-                   T* packed) {
+void product_panel(const Gemm<T>& p, std::int64_t col, bool first, std::int64_t next, T* packed) {
   const T* b = packed;
   std::int64_t b_stride = kPanelWidth<T>;
   if (p.b_transposed) {
@@ -331,8 +323,8 @@ void product_panel(const PanelProduct<T>& p,
   } else {
     pack_rows_of_panel(p, col, packed);
   }
-  FetchOfNext fetch_of_next(p, col);
-  FetchOfPanel fetch_of_panel(p, next);
+  NextPrefetch fetch_of_next(p, col);
+  PanelPrefetch fetch_of_panel(p, next);
   for_tiles(p, col, [&](auto rows, auto registers, std::int64_t i) {
     fetch_of_next.advance();
     if (first) {
@@ -345,13 +337,13 @@ void product_panel(const PanelProduct<T>& p,
 
 // Long and short panels of a symmetric product in turn, so that threads get equal shares.
 template <class A, class B, class C>
-std::int64_t panel_at(const PanelProduct<A, B, C>& p, std::int64_t index) {
+std::int64_t panel_at(const Gemm<A, B, C>& p, std::int64_t index) {
   const std::int64_t count = p.cols / kPanelWidth<Compute<A>>;
   return index % 2 == 0 ? index / 2 : count - 1 - index / 2;
 }
 
 template <class T>
-void product_panels(const PanelProduct<T>& p, std::int64_t begin, std::int64_t end, T* packed) {
+void product_panels(const Gemm<T>& p, std::int64_t begin, std::int64_t end, T* packed) {
   const auto column = [&](std::int64_t index) { return panel_at(p, index) * kPanelWidth<T>; };
   fetch_rows(p, 0);
   for (std::int64_t index = begin; index < end; ++index) {
@@ -361,15 +353,15 @@ void product_panels(const PanelProduct<T>& p, std::int64_t begin, std::int64_t e
 }
 
 template <class T>
-std::int64_t panel_scratch(const PanelProduct<T>& p) {
+std::int64_t panel_scratch(const Gemm<T>& p) {
   return p.inner * kPanelWidth<T>;
 }
 
 #include "core/ops/matmul/small_gemm-inl.h"
 
 template <class T>
-constexpr PanelKernels<T> panel_kernels() {
-  return {{kPanelWidth<T>, false, panel_scratch<T>, product_panels<T>}, small_product<T>};
+constexpr GemmKernels<T> gemm_kernels() {
+  return {{kPanelWidth<T>, false, panel_scratch<T>, product_panels<T>}, small_gemm<T>};
 }
 
-constexpr PanelTables panel_tables() { return {panel_kernels<float>(), panel_kernels<double>()}; }
+constexpr GemmTables panel_tables() { return {gemm_kernels<float>(), gemm_kernels<double>()}; }

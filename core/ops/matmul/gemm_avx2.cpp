@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/ops/elementwise/kernels.h"
+#include "core/ops/common/kernel_types.h"
 
 namespace parallax::kernels {
 namespace avx2 {
@@ -14,6 +14,6 @@ constexpr int kRegisterBytes = 32;
 
 }  // namespace avx2
 
-const PanelTables kPanelsAvx2 = avx2::panel_tables();
+const GemmTables kGemmAvx2 = avx2::panel_tables();
 
 }  // namespace parallax::kernels

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/ops/elementwise/kernels.h"
+#include "core/ops/common/kernel_types.h"
 
 namespace parallax::kernels {
 namespace avx512 {
@@ -14,6 +14,6 @@ constexpr int kRegisterBytes = 64;
 
 }  // namespace avx512
 
-const PanelTables kPanelsAvx512 = avx512::panel_tables();
+const GemmTables kGemmAvx512 = avx512::panel_tables();
 
 }  // namespace parallax::kernels

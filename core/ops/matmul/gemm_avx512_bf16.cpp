@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/ops/elementwise/kernels.h"
+#include "core/ops/common/kernel_types.h"
 #include "core/ops/matmul/gemm.h"
 
 namespace parallax::kernels {
@@ -22,11 +22,11 @@ constexpr int kRegisterBytes = 64;
 
 constexpr std::int64_t kLanes = kLanesOf<float>;
 constexpr std::int64_t kWidth = kPanelWidth<float>;
-static_assert(kLanes == kStripOfPairs);
+static_assert(kLanes == kVnniColumns);
 // Inner loops are made of these.
 #define PARALLAX_INLINE inline __attribute__((always_inline))
 
-using Pair = Bfloat16Pair;
+using Pair = VnniPair;
 
 PARALLAX_INLINE __mmask16 first_lanes(std::int64_t count) {
   return count >= kLanes ? 0xFFFF : static_cast<__mmask16>((1U << count) - 1U);
@@ -138,21 +138,21 @@ struct PackedRows {
 };
 
 template <class A, class B, class C>
-std::int64_t pairs_of(const PanelProduct<A, B, C>& p) {
+std::int64_t pairs_of(const Gemm<A, B, C>& p) {
   return (p.inner + 1) / 2;
 }
 
 // Rows that are columns of strips.
 template <class A, class B, class C>
-PackedRows rows_of_strips(const PanelProduct<A, B, C>& p, const Pair* strips) {
+PackedRows rows_of_strips(const Gemm<A, B, C>& p, const Pair* strips) {
   return {strips, pairs_of(p) * kLanes, 1, kLanes};
 }
 
 template <class A, class B, class C>
-PackedRows pack_rows(const PanelProduct<A, B, C>& p, Pair* to) {
+PackedRows pack_rows(const Gemm<A, B, C>& p, Pair* to) {
   const std::int64_t pairs = pairs_of(p);
-  if (p.a_pairs != nullptr) {
-    return rows_of_strips(p, p.a_pairs);
+  if (p.a_vnni != nullptr) {
+    return rows_of_strips(p, p.a_vnni);
   }
   if (p.a_inner == 1) {
     if constexpr (std::is_same_v<A, BFloat16Bits>) {
@@ -171,7 +171,7 @@ PackedRows pack_rows(const PanelProduct<A, B, C>& p, Pair* to) {
 
 // A transposed b, whose pairs are neighbours already.
 template <class A, class B, class C>
-void pack_transposed_columns(const PanelProduct<A, B, C>& p, std::int64_t col, Pair* to) {
+void pack_transposed_columns(const Gemm<A, B, C>& p, std::int64_t col, Pair* to) {
   const std::int64_t whole = p.inner / 2 / kLanes * kLanes;
   for (std::int64_t j = 0; j < kWidth; j += kLanes) {
     const B* const from = p.b + (col + j) * p.b_stride;
@@ -197,7 +197,7 @@ void pack_transposed_columns(const PanelProduct<A, B, C>& p, std::int64_t col, P
 
 // kRows rows of c from `row` on, `registers` of the panel at `col`.
 template <int kRows, int registers, class A, class B, class C>
-void tile(const PanelProduct<A, B, C>& p,
+void tile(const Gemm<A, B, C>& p,
           const PackedRows& rows,
           const Pair* columns,
           std::int64_t row,
@@ -226,9 +226,9 @@ void tile(const PanelProduct<A, B, C>& p,
 }
 
 // A square of a symmetric product, kLanes a side, as pairs, and as those of its mirror image.
-void store_pairs_of_square(const PanelProduct<float>& p, std::int64_t row, std::int64_t col) {
+void store_pairs_of_square(const Gemm<float>& p, std::int64_t row, std::int64_t col) {
   const auto pairs_at = [&](std::int64_t k, std::int64_t j) {
-    return p.c_pairs + j / kLanes * kLanes * (p.rows / 2) + k * kLanes + j % kLanes;
+    return p.c_vnni + j / kLanes * kLanes * (p.rows / 2) + k * kLanes + j % kLanes;
   };
   constexpr std::int64_t kHalf = kLanes / 2;
   const float* const square = p.c + row * p.c_stride + col;
@@ -252,22 +252,22 @@ void store_pairs_of_square(const PanelProduct<float>& p, std::int64_t row, std::
 
 // Whether one packing serves for both factors.
 template <class A, class B, class C>
-bool is_gram(const PanelProduct<A, B, C>& p) {
+bool is_gram(const Gemm<A, B, C>& p) {
   if constexpr (std::is_same_v<A, B>) {
-    return p.symmetric && p.a == p.b && p.a_pairs == nullptr && p.b_pairs == nullptr &&
+    return p.symmetric && p.a == p.b && p.a_vnni == nullptr && p.b_vnni == nullptr &&
            (p.b_transposed ? p.a_row : p.a_inner) == p.b_stride;
   }
   return false;
 }
 
 template <class A, class B, class C>
-std::int64_t scratch(const PanelProduct<A, B, C>& p) {
+std::int64_t scratch(const Gemm<A, B, C>& p) {
   const std::int64_t panels_of_rows = (p.rows + kWidth - 1) / kWidth;
   return pairs_of(p) * kWidth * (1 + panels_of_rows);
 }
 
 template <class A, class B, class C>
-void pack_panel(const PanelProduct<A, B, C>& p, std::int64_t col, Pair* to) {
+void pack_panel(const Gemm<A, B, C>& p, std::int64_t col, Pair* to) {
   if (p.b_transposed) {
     pack_transposed_columns(p, col, to);
   } else {
@@ -276,7 +276,7 @@ void pack_panel(const PanelProduct<A, B, C>& p, std::int64_t col, Pair* to) {
 }
 
 template <class A, class B, class C>
-PackedRows pack_gram(const PanelProduct<A, B, C>& p, Pair* to) {
+PackedRows pack_gram(const Gemm<A, B, C>& p, Pair* to) {
   for (std::int64_t col = 0; col < p.cols; col += kWidth) {
     pack_panel(p, col, to + col * pairs_of(p));
   }
@@ -285,20 +285,20 @@ PackedRows pack_gram(const PanelProduct<A, B, C>& p, Pair* to) {
 
 // next: the column of the panel that is packed after this one, or −1.
 template <class A, class B, class C>
-void product_panel(const PanelProduct<A, B, C>& p,
+void product_panel(const Gemm<A, B, C>& p,
                    const PackedRows& rows,
                    const Pair* columns,
                    std::int64_t col,
                    std::int64_t next) {
-  FetchOfNext fetch_of_next(p, col);
-  FetchOfPanel fetch_of_panel(p, next);
+  NextPrefetch fetch_of_next(p, col);
+  PanelPrefetch fetch_of_panel(p, next);
   const auto of_rows = [&](auto count, auto registers, std::int64_t i) {
     fetch_of_next.advance();
     fetch_of_panel.advance();
     tile<count, registers>(p, rows, columns, i, col);
   };
-  if constexpr (std::is_same_v<PanelProduct<A, B, C>, PanelProduct<float>>) {
-    if (p.c_pairs != nullptr) {
+  if constexpr (std::is_same_v<Gemm<A, B, C>, Gemm<float>>) {
+    if (p.c_vnni != nullptr) {
       for_symmetric_tiles(p, col, of_rows, [&](std::int64_t row) {
         for (std::int64_t j = col; j < col + kWidth && j <= row; j += kLanes) {
           store_pairs_of_square(p, row, j);
@@ -311,12 +311,12 @@ void product_panel(const PanelProduct<A, B, C>& p,
 }
 
 template <class A, class B, class C>
-void product(const PanelProduct<A, B, C>& p, std::int64_t begin, std::int64_t end, float* numbers) {
+void product(const Gemm<A, B, C>& p, std::int64_t begin, std::int64_t end, float* numbers) {
   auto* const scratch = reinterpret_cast<Pair*>(numbers);
   Pair* const of_rows = scratch + pairs_of(p) * kWidth;
   const bool gram = is_gram(p);
   const PackedRows rows = gram ? pack_gram(p, of_rows) : pack_rows(p, of_rows);
-  const Pair* const packed = gram ? of_rows : p.b_pairs;
+  const Pair* const packed = gram ? of_rows : p.b_vnni;
   for (std::int64_t index = begin; index < end; ++index) {
     const std::int64_t col = panel_at(p, index) * kWidth;
     if (packed == nullptr) {
@@ -332,26 +332,26 @@ void product(const PanelProduct<A, B, C>& p, std::int64_t begin, std::int64_t en
 }
 
 template <class A, class B, class C>
-constexpr PanelProducts<A, B, C> products() {
-  constexpr bool kTakesPairs = std::is_same_v<PanelProduct<A, B, C>, PanelProduct<float>>;
+constexpr GemmKernel<A, B, C> products() {
+  constexpr bool kTakesPairs = std::is_same_v<Gemm<A, B, C>, Gemm<float>>;
   return {kWidth, kTakesPairs, scratch<A, B, C>, product<A, B, C>};
 }
 
 }  // namespace avx512_bfloat16
 
-const PanelProducts<float> kPanelsBfloat16 = avx512_bfloat16::products<float, float, float>();
+const GemmKernel<float> kGemmBfloat16 = avx512_bfloat16::products<float, float, float>();
 
 template <class B, class C>
-const PanelProducts<BFloat16Bits, B, C>& panels_of_bfloat16() {
+const GemmKernel<BFloat16Bits, B, C>& gemm_of_bfloat16() {
   static constexpr auto kProducts = avx512_bfloat16::products<BFloat16Bits, B, C>();
   return kProducts;
 }
 
-template const PanelProducts<BFloat16Bits>& panels_of_bfloat16<BFloat16Bits, BFloat16Bits>();
-template const PanelProducts<BFloat16Bits, BFloat16Bits, float>&
-panels_of_bfloat16<BFloat16Bits, float>();
-template const PanelProducts<BFloat16Bits, float, BFloat16Bits>&
-panels_of_bfloat16<float, BFloat16Bits>();
-template const PanelProducts<BFloat16Bits, float, float>& panels_of_bfloat16<float, float>();
+template const GemmKernel<BFloat16Bits>& gemm_of_bfloat16<BFloat16Bits, BFloat16Bits>();
+template const GemmKernel<BFloat16Bits, BFloat16Bits, float>&
+gemm_of_bfloat16<BFloat16Bits, float>();
+template const GemmKernel<BFloat16Bits, float, BFloat16Bits>&
+gemm_of_bfloat16<float, BFloat16Bits>();
+template const GemmKernel<BFloat16Bits, float, float>& gemm_of_bfloat16<float, float>();
 
 }  // namespace parallax::kernels

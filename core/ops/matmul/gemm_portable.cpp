@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/ops/elementwise/kernels.h"
+#include "core/ops/common/kernel_types.h"
 
 namespace parallax::kernels {
 namespace portable {
@@ -14,6 +14,6 @@ constexpr int kRegisterBytes = 16;
 
 }  // namespace portable
 
-const PanelTables kPanelsPortable = portable::panel_tables();
+const GemmTables kGemmPortable = portable::panel_tables();
 
 }  // namespace parallax::kernels

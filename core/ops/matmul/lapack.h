@@ -49,20 +49,21 @@ namespace parallax {
 
 // On one of several threads of ours, MKL's QR would wait for threads of its own that this one
 // cannot start: often for ever.
-class OneLapackThread {
+class ScopedSingleThreadedLapack {
  public:
-  OneLapackThread() : is_needed_(at::in_parallel_region() && MKL_Set_Num_Threads_Local != nullptr) {
+  ScopedSingleThreadedLapack()
+      : is_needed_(at::in_parallel_region() && MKL_Set_Num_Threads_Local != nullptr) {
     if (is_needed_) {
       before_ = MKL_Set_Num_Threads_Local(1);
     }
   }
-  ~OneLapackThread() {
+  ~ScopedSingleThreadedLapack() {
     if (is_needed_) {
       MKL_Set_Num_Threads_Local(before_);
     }
   }
-  OneLapackThread(const OneLapackThread&) = delete;
-  OneLapackThread& operator=(const OneLapackThread&) = delete;
+  ScopedSingleThreadedLapack(const ScopedSingleThreadedLapack&) = delete;
+  ScopedSingleThreadedLapack& operator=(const ScopedSingleThreadedLapack&) = delete;
 
  private:
   bool is_needed_;

@@ -10,11 +10,11 @@
 namespace parallax {
 namespace {
 
-using fused::MaybeTensor;
+using fused::OptionalTensor;
 using MaybeScalars = c10::List<std::optional<at::Scalar>>;
 using LinearSignature = Tensor(const Tensor&,
                                const Tensor&,
-                               const MaybeTensor&,
+                               const OptionalTensor&,
                                c10::string_view,
                                MaybeScalars,
                                std::optional<c10::string_view>);
@@ -45,7 +45,7 @@ bool has_operators() {
 bool can_pack(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const auto dtype = x.scalar_type();
   // Without AVX-512 oneDNN has no products in bfloat16.
-  return has_fused_kernels(x) && !fused::records_graph({x, weight, bias}) &&
+  return has_fused_kernels(x) && !fused::requires_graph({x, weight, bias}) &&
          !weight.is_inference() && dtype == weight.scalar_type() &&
          (!bias.defined() || bias.scalar_type() == dtype) &&
          (dtype == torch::kFloat32 ||
@@ -81,7 +81,7 @@ Tensor PackedLinear::operator()(const Tensor& x,
   const torch::NoGradGuard no_grad;
   return linear_operator().call(x,
                                 packed(weight, x.numel() / x.size(-1)),
-                                bias.defined() ? MaybeTensor(bias) : std::nullopt,
+                                bias.defined() ? OptionalTensor(bias) : std::nullopt,
                                 gelu ? "gelu" : "none",
                                 MaybeScalars(),
                                 gelu ? "none" : "");

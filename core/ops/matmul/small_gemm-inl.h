@@ -2,7 +2,7 @@
 
 // kRows rows from `row` on of a small product, `b` filled up to panels.
 template <int kRows, class T>
-void small_rows(const PanelProduct<T>& p, std::int64_t row, std::int64_t col, const T* b) {
+void small_rows(const Gemm<T>& p, std::int64_t row, std::int64_t col, const T* b) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
   const std::int64_t side = p.rows;
   Register<T> sums[kRows][kTileRegisters] = {};
@@ -40,7 +40,7 @@ void small_rows(const PanelProduct<T>& p, std::int64_t row, std::int64_t col, co
 
 // Of sides that do not fill a tile.
 template <class T>
-void tiny_product(const PanelProduct<T>& p) {
+void tiny_product(const Gemm<T>& p) {
   const std::int64_t side = p.rows;
   for (std::int64_t i = 0; i < side; ++i) {
     T row[kTileRows];
@@ -61,14 +61,14 @@ void tiny_product(const PanelProduct<T>& p) {
 }
 
 template <class T>
-void small_product(const PanelProduct<T>& p) {
+void small_gemm(const Gemm<T>& p) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
   const std::int64_t side = p.rows;
   if (side < kTileRows) {
     tiny_product(p);
     return;
   }
-  T filled[kPanelMultiple * kWidth];
+  T filled[kTileMultiple * kWidth];
   for (std::int64_t col = 0; col < side; col += kWidth) {
     const std::int64_t count = side - col < kWidth ? side - col : kWidth;
     for (std::int64_t k = 0; k < side; ++k) {

@@ -11,20 +11,20 @@
 namespace parallax {
 
 template <class T>
-const kernels::PanelKernels<T>& panel_kernels() {  // of float or double
+const kernels::GemmKernels<T>& gemm_kernels() {  // of float or double
   return fused::table_of<T>(
-      fused::for_this_path(kernels::kPanelsPortable, kernels::kPanelsAvx2, kernels::kPanelsAvx512));
+      fused::select_table(kernels::kGemmPortable, kernels::kGemmAvx2, kernels::kGemmAvx512));
 }
 
 // Whether the kernels that multiply in bfloat16 run here.
-inline bool has_bfloat16_panels() {
+inline bool has_bfloat16_gemm() {
   return has_bfloat16_instructions() && kernel_path() == KernelPath::kAvx512;
 }
 
-inline bool fills_panels(int64_t cols) { return cols % kernels::kPanelMultiple == 0; }
+inline bool is_tile_multiple(int64_t cols) { return cols % kernels::kTileMultiple == 0; }
 
-inline int64_t filled_panels(int64_t cols) {  // so many, or a few more
-  constexpr int64_t kMultiple = kernels::kPanelMultiple;
+inline int64_t round_up_to_tile(int64_t cols) {  // so many, or a few more
+  constexpr int64_t kMultiple = kernels::kTileMultiple;
   return (cols + kMultiple - 1) / kMultiple * kMultiple;
 }
 
@@ -48,14 +48,14 @@ struct ProductBatch {
 };
 
 template <class A, class B, class C>
-void multiply_panels(const kernels::PanelProducts<A, B, C>& kernel,
-                     const kernels::PanelProduct<A, B, C>& product,
-                     const ProductBatch& batch = {}) {
+void threaded_gemm(const kernels::GemmKernel<A, B, C>& kernel,
+                   const kernels::Gemm<A, B, C>& product,
+                   const ProductBatch& batch = {}) {
   using Number = kernels::Compute<A>;
   const int64_t panels = product.cols / kernel.panel_width;
   at::parallel_for(0, batch.count() * panels, 1, [&](int64_t begin, int64_t end) {
-    LineAligned<Number> scratch(static_cast<size_t>(kernel.scratch(product)));
-    kernels::PanelProduct<A, B, C> one = product;
+    AlignedVector<Number> scratch(static_cast<size_t>(kernel.scratch(product)));
+    kernels::Gemm<A, B, C> one = product;
     for (int64_t i = begin / panels; i * panels < end; ++i) {
       one.a = product.a + batch.offset(batch.a, i);
       one.b = product.b + batch.offset(batch.b, i);

@@ -53,8 +53,8 @@ Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options)
   if (has_gram_newton_schulz(gradient, options)) {
     return orthogonalise_gram(gradient, options);
   }
-  if (has_recorded_newton_schulz(gradient, options)) {
-    return orthogonalise_recorded(gradient, options);
+  if (has_autograd_newton_schulz(gradient, options)) {
+    return orthogonalise_autograd(gradient, options);
   }
   const int64_t excess_rows = gradient.size(-2) - gradient.size(-1);
   const bool transposed = excess_rows > 0 || (excess_rows == 0 && options.transpose_square);

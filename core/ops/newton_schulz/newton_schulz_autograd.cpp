@@ -9,11 +9,11 @@ namespace {
 
 using fused::AutogradContext;
 using fused::variable_list;
-using kernels::PanelKernels;
-using newton_schulz_panels::BatchShape;
-using newton_schulz_panels::product_with_symmetric;
-using newton_schulz_panels::symmetric_inner_product;
-using newton_schulz_panels::symmetric_product;
+using kernels::GemmKernels;
+using newton_schulz_gemm::BatchShape;
+using newton_schulz_gemm::product_with_symmetric;
+using newton_schulz_gemm::symmetric_inner_product;
+using newton_schulz_gemm::symmetric_product;
 
 // What one step of one matrix leaves for its adjoint.
 template <class T>
@@ -47,7 +47,7 @@ class Steps {
   // `gradient` [length, side] from that of the result to that of the first X; in turn there and in
   // `other`, so that it ends in `other` where the number of steps is odd.
   void backward(int64_t matrix, T* gradient, T* other) const {
-    LineAligned<T> scratch(static_cast<size_t>(2 * square()));
+    AlignedVector<T> scratch(static_cast<size_t>(2 * square()));
     T* const s = scratch.data();
     T* const q = s + square();
     for (int64_t step = steps() - 1; step >= 0; --step) {
@@ -78,7 +78,7 @@ class Steps {
     return {start, start + whole(), start + whole() + square()};
   }
 
-  const PanelKernels<T>& kernel_ = panel_kernels<T>();
+  const GemmKernels<T>& kernel_ = gemm_kernels<T>();
   const std::vector<double>& coefficients_;  // a, b, c of each step
   const BatchShape& shape_;
   T* tape_;
@@ -96,8 +96,8 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
     context->saved_data["coefficients"] = coefficients;
     return with_precision(gradient, [&](auto precision) {
       using T = decltype(precision);
-      const BatchShape shape = newton_schulz_panels::tall_shape(gradient);
-      const Tensor x = newton_schulz_panels::to_batch<T>(gradient, shape);
+      const BatchShape shape = newton_schulz_gemm::tall_shape(gradient);
+      const Tensor x = newton_schulz_gemm::to_batch<T>(gradient, shape);
       const Tensor norm = x.flatten(1).norm(2, {1}, true).unsqueeze(-1);
       const Tensor tape = torch::empty({shape.count,
                                         static_cast<int64_t>(coefficients.size()) / 3,
@@ -106,13 +106,13 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
                                        x.options());
       first_x(tape, shape).copy_(x / (norm + kFrobeniusEps));
       const Steps<T> steps(coefficients, shape, tape);
-      newton_schulz_panels::for_matrices(shape.count, [&](int64_t begin, int64_t end) {
+      newton_schulz_gemm::for_matrices(shape.count, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           steps.forward(i, x.data_ptr<T>() + i * shape.length * shape.side);
         }
       });
       context->save_for_backward({tape, norm});
-      return newton_schulz_panels::from_batch(x, shape, gradient);
+      return newton_schulz_gemm::from_batch(x, shape, gradient);
     });
   }
 
@@ -125,18 +125,18 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
     const Tensor& outer = gradients[0];
     return with_precision(outer, [&](auto precision) -> variable_list {
       using T = decltype(precision);
-      const BatchShape shape = newton_schulz_panels::tall_shape(outer);
-      const Tensor one = newton_schulz_panels::to_batch<T>(outer, shape);
+      const BatchShape shape = newton_schulz_gemm::tall_shape(outer);
+      const Tensor one = newton_schulz_gemm::to_batch<T>(outer, shape);
       const Tensor other = torch::empty_like(one);
       const Steps<T> steps(coefficients, shape, tape);
-      newton_schulz_panels::for_matrices(shape.count, [&](int64_t begin, int64_t end) {
+      newton_schulz_gemm::for_matrices(shape.count, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t offset = i * shape.length * shape.side;
           steps.backward(i, one.data_ptr<T>() + offset, other.data_ptr<T>() + offset);
         }
       });
       const Tensor& of_x = tape.size(1) % 2 == 1 ? other : one;
-      return {newton_schulz_panels::from_batch(
+      return {newton_schulz_gemm::from_batch(
                   through_scale(of_x, first_x(tape, shape), norm), shape, outer),
               Tensor()};
     });
@@ -157,13 +157,13 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
 
 }  // namespace
 
-bool has_recorded_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options) {
-  return has_fused_kernels(gradient) && fused::records_graph({gradient}) && options.steps > 0 &&
+bool has_autograd_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options) {
+  return has_fused_kernels(gradient) && fused::requires_graph({gradient}) && options.steps > 0 &&
          gradient.numel() > 0 && options.precision != NewtonSchulzPrecision::kBfloat16 &&
          gradient.scalar_type() != torch::kBFloat16;
 }
 
-Tensor orthogonalise_recorded(const Tensor& gradient, const NewtonSchulzOptions& options) {
+Tensor orthogonalise_autograd(const Tensor& gradient, const NewtonSchulzOptions& options) {
   std::vector<double> coefficients;
   for (int step = 0; step < options.steps; ++step) {
     const QuinticCoefficients& triple = coefficients_of_step(options, step);

@@ -7,13 +7,13 @@ namespace parallax {
 
 // True where a graph is recorded and the kernels take the problem: float32 or float64 on the CPU,
 // in the gradient's own precision, one step or more.
-bool has_recorded_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options);
+bool has_autograd_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options);
 
 // orthogonalise() for such problems, differentiable once (PARALLAX_KERNELS=reference: twice). Each
 // step's X and A = Xᵀ X are kept; with X' = a X + X P, P = b A + c A², and G the gradient of X',
 //   S = Xᵀ G + Gᵀ X,  dX = a G + G P + X (b S + c (S A + A S)),
 // in which all but the products with X and G are symmetric and made by halves.
-Tensor orthogonalise_recorded(const Tensor& gradient,               // [..., rows, cols]
+Tensor orthogonalise_autograd(const Tensor& gradient,               // [..., rows, cols]
                               const NewtonSchulzOptions& options);  // → [..., rows, cols]
 
 }  // namespace parallax

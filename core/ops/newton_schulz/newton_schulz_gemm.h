@@ -6,7 +6,7 @@
 
 #include "core/ops/matmul/threaded_gemm.h"
 
-namespace parallax::newton_schulz_panels {
+namespace parallax::newton_schulz_gemm {
 
 // A batch of matrices X in memory, each [length, side], of which real_side columns are in use and
 // the others zeros; or, where `wide`, [side, length] without any to spare.
@@ -30,7 +30,7 @@ inline BatchShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
   return {.count = gradient.numel() / (rows * cols),
           .length = std::max(rows, cols),
           .real_side = side,
-          .side = filled_panels(side),
+          .side = round_up_to_tile(side),
           .transposed = rows <= cols};
 }
 
@@ -45,7 +45,7 @@ inline BatchShape wide_shape(const Tensor& gradient) {
 // As the gradient lies in memory, where panels take it so.
 inline BatchShape panel_shape(const Tensor& gradient) {
   const bool tall = gradient.size(-2) >= gradient.size(-1);
-  if (!fills_panels(gradient.size(-1)) || !(tall || fills_panels(gradient.size(-2)))) {
+  if (!is_tile_multiple(gradient.size(-1)) || !(tall || is_tile_multiple(gradient.size(-2)))) {
     return tall_shape(gradient);
   }
   BatchShape shape = tall ? tall_shape(gradient) : wide_shape(gradient);
@@ -109,18 +109,18 @@ struct Terms {
 // [side, side], for the products below.
 template <class T>
 struct SymmetricMatrix {
-  SymmetricMatrix(T* of_numbers = nullptr, kernels::Bfloat16Pair* of_pairs = nullptr)
+  SymmetricMatrix(T* of_numbers = nullptr, kernels::VnniPair* of_pairs = nullptr)
       : numbers(of_numbers), pairs(of_pairs) {}
 
   T* numbers;
   // For kernels that take pairs: what they read in place of the numbers, of which those above the
   // diagonal's tiles are then not in use.
-  kernels::Bfloat16Pair* pairs;
+  kernels::VnniPair* pairs;
 };
 
 template <class T>
-void multiply_with_terms(const kernels::PanelProducts<T>& kernel,
-                         kernels::PanelProduct<T> product,
+void multiply_with_terms(const kernels::GemmKernel<T>& kernel,
+                         kernels::Gemm<T> product,
                          const Terms<T>& terms) {
   product.c_stride = product.cols;
   product.xy_stride = product.cols;
@@ -128,13 +128,13 @@ void multiply_with_terms(const kernels::PanelProducts<T>& kernel,
   product.x_scale = terms.x_scale;
   product.y = terms.y;
   product.y_scale = terms.y_scale;
-  multiply_panels(kernel, product);
+  threaded_gemm(kernel, product);
 }
 
 // c [side, side] ← aᵀ b (a bᵀ where the shape is wide) + terms, where the whole is symmetric; in
 // the end, if in several calls.
 template <class T>
-void symmetric_inner_product(const kernels::PanelProducts<T>& kernel,
+void symmetric_inner_product(const kernels::GemmKernel<T>& kernel,
                              const BatchShape& shape,
                              const T* a,
                              const T* b,
@@ -152,13 +152,13 @@ void symmetric_inner_product(const kernels::PanelProducts<T>& kernel,
                        .b_transposed = shape.wide,
                        .c = c.numbers,
                        .symmetric = true,
-                       .c_pairs = c.pairs},
+                       .c_vnni = c.pairs},
                       terms);
 }
 
 // c ← scale · a b + terms, the same; all [side, side].
 template <class T>
-void symmetric_product(const kernels::PanelProducts<T>& kernel,
+void symmetric_product(const kernels::GemmKernel<T>& kernel,
                        int64_t side,
                        T scale,
                        const SymmetricMatrix<T>& a,
@@ -177,15 +177,15 @@ void symmetric_product(const kernels::PanelProducts<T>& kernel,
                        .c = c.numbers,
                        .scale = scale,
                        .symmetric = true,
-                       .a_pairs = a.pairs,
-                       .b_pairs = b.pairs,
-                       .c_pairs = c.pairs},
+                       .a_vnni = a.pairs,
+                       .b_vnni = b.pairs,
+                       .c_vnni = c.pairs},
                       terms);
 }
 
 // y ← scale · x p (p x where the shape is wide) + terms, with a symmetric p [side, side].
 template <class T>
-void product_with_symmetric(const kernels::PanelProducts<T>& kernel,
+void product_with_symmetric(const kernels::GemmKernel<T>& kernel,
                             const BatchShape& shape,
                             T scale,
                             const T* x,
@@ -203,9 +203,9 @@ void product_with_symmetric(const kernels::PanelProducts<T>& kernel,
                        .b_stride = shape.cols(),
                        .c = y,
                        .scale = scale,
-                       .a_pairs = shape.wide ? p.pairs : nullptr,
-                       .b_pairs = shape.wide ? nullptr : p.pairs},
+                       .a_vnni = shape.wide ? p.pairs : nullptr,
+                       .b_vnni = shape.wide ? nullptr : p.pairs},
                       terms);
 }
 
-}  // namespace parallax::newton_schulz_panels
+}  // namespace parallax::newton_schulz_gemm

@@ -11,15 +11,15 @@
 namespace parallax {
 namespace {
 
-using kernels::PanelKernels;
-using kernels::PanelProducts;
-using newton_schulz_panels::BatchShape;
-using newton_schulz_panels::SymmetricMatrix;
-using newton_schulz_panels::Terms;
+using kernels::GemmKernel;
+using kernels::GemmKernels;
+using newton_schulz_gemm::BatchShape;
+using newton_schulz_gemm::SymmetricMatrix;
+using newton_schulz_gemm::Terms;
 
 // Too thin to fill panels.
 bool is_thin(const Tensor& gradient) {
-  return std::min(gradient.size(-2), gradient.size(-1)) < kernels::kPanelMultiple;
+  return std::min(gradient.size(-2), gradient.size(-1)) < kernels::kTileMultiple;
 }
 
 // scale · (identity · I + rest)
@@ -34,13 +34,13 @@ struct ShiftedMatrix {
 template <class T>
 class PanelArithmetic {
  public:
-  PanelArithmetic(const PanelProducts<T>& kernel, const BatchShape& shape)
+  PanelArithmetic(const GemmKernel<T>& kernel, const BatchShape& shape)
       : kernel_(kernel), shape_(shape) {}
 
-  bool takes_pairs() const { return kernel_.takes_pairs; }
+  bool takes_vnni() const { return kernel_.takes_vnni; }
 
   void gram(const T* x, const SymmetricMatrix<T>& gram) const {
-    newton_schulz_panels::symmetric_inner_product<T>(kernel_, shape_, x, x, {}, gram);
+    newton_schulz_gemm::symmetric_inner_product<T>(kernel_, shape_, x, x, {}, gram);
   }
 
   // c ← scale · a b + terms, of matrices that commute.
@@ -49,19 +49,19 @@ class PanelArithmetic {
                 const SymmetricMatrix<T>& b,
                 const Terms<T>& terms,
                 const SymmetricMatrix<T>& c) const {
-    newton_schulz_panels::symmetric_product<T>(kernel_, shape_.side, scale, a, b, terms, c);
+    newton_schulz_gemm::symmetric_product<T>(kernel_, shape_.side, scale, a, b, terms, c);
   }
 
   // y ← factor on x's side, where x's other dimension has this length.
   void apply(const ShiftedMatrix<T>& factor, const T* x, int64_t length, T* y) const {
     BatchShape shape = shape_;
     shape.length = length;
-    newton_schulz_panels::product_with_symmetric<T>(
+    newton_schulz_gemm::product_with_symmetric<T>(
         kernel_, shape, factor.scale, x, factor.rest, {factor.scale * factor.identity, x}, y);
   }
 
  private:
-  const PanelProducts<T>& kernel_;
+  const GemmKernel<T>& kernel_;
   BatchShape shape_;
 };
 
@@ -71,7 +71,7 @@ class ThinArithmetic {
  public:
   explicit ThinArithmetic(const BatchShape& shape) : length_(shape.length), side_(shape.side) {}
 
-  bool takes_pairs() const { return false; }
+  bool takes_vnni() const { return false; }
 
   void gram(const T* x, const SymmetricMatrix<T>& gram) const {
     parallax::multiply<T>(
@@ -83,15 +83,15 @@ class ThinArithmetic {
                 const SymmetricMatrix<T>& b,
                 const Terms<T>& terms,
                 const SymmetricMatrix<T>& c) const {
-    kernel_.small_product({.rows = side_,
-                           .a = a.numbers,
-                           .b = b.numbers,
-                           .c = c.numbers,
-                           .scale = scale,
-                           .x = terms.x,
-                           .x_scale = terms.x_scale,
-                           .y = terms.y,
-                           .y_scale = terms.y_scale});
+    kernel_.small_gemm({.rows = side_,
+                        .a = a.numbers,
+                        .b = b.numbers,
+                        .c = c.numbers,
+                        .scale = scale,
+                        .x = terms.x,
+                        .x_scale = terms.x_scale,
+                        .y = terms.y,
+                        .y_scale = terms.y_scale});
   }
 
   void apply(const ShiftedMatrix<T>& factor, const T* x, int64_t length, T* y) const {
@@ -105,14 +105,14 @@ class ThinArithmetic {
   }
 
  private:
-  const PanelKernels<T>& kernel_ = panel_kernels<T>();
+  const GemmKernels<T>& kernel_ = gemm_kernels<T>();
   int64_t length_;
   int64_t side_;
 };
 
-// Of a symmetric matrix's pairs, as they lie in PanelProduct.
-void set_diagonal_of_pairs(kernels::Bfloat16Pair* pairs, int64_t side, int64_t i, float number) {
-  constexpr int64_t kStrip = kernels::kStripOfPairs;
+// Of a symmetric matrix's pairs, as they lie in Gemm.
+void set_diagonal_of_pairs(kernels::VnniPair* pairs, int64_t side, int64_t i, float number) {
+  constexpr int64_t kStrip = kernels::kVnniColumns;
   const int64_t pair = (i / kStrip * (side / 2) + i / 2) * kStrip + i % kStrip;
   reinterpret_cast<uint16_t*>(pairs + pair)[i % 2] = c10::BFloat16(number).x;
 }
@@ -140,7 +140,7 @@ class Iteration {
         size_(shape.side * shape.side),
         memory_(static_cast<size_t>(kMatrices * size_ + shape.length * shape.side)),
         between_(memory_.data() + kMatrices * size_) {
-    const int64_t pairs = arithmetic.takes_pairs() ? size_ / 2 : 0;
+    const int64_t pairs = arithmetic.takes_vnni() ? size_ / 2 : 0;
     pairs_.resize(static_cast<size_t>(kMatrices * pairs));
     for (int i = 0; i < kMatrices; ++i) {
       matrices_[i] = {memory_.data() + i * size_, pairs > 0 ? pairs_.data() + i * pairs : nullptr};
@@ -286,9 +286,9 @@ class Iteration {
   int64_t real_side_;
   int64_t side_;
   int64_t size_;
-  LineAligned<T> memory_;
-  T* between_;                                // X between blocks of steps
-  LineAligned<kernels::Bfloat16Pair> pairs_;  // of the matrices, where products take them
+  AlignedVector<T> memory_;
+  T* between_;                              // X between blocks of steps
+  AlignedVector<kernels::VnniPair> pairs_;  // of the matrices, where products take them
   SymmetricMatrix<T> matrices_[kMatrices];
 };
 
@@ -300,7 +300,7 @@ Tensor orthogonalise_batch(const Arithmetic& arithmetic,
                            const Tensor& gradient,
                            const NewtonSchulzOptions& options,
                            Tensor* companion) {
-  const Tensor x = newton_schulz_panels::as_batch<T>(gradient, shape);
+  const Tensor x = newton_schulz_gemm::as_batch<T>(gradient, shape);
   const Tensor y = torch::empty(x.sizes(), x.options());
   Tensor companions;
   Tensor companion_results;
@@ -310,7 +310,7 @@ Tensor orthogonalise_batch(const Arithmetic& arithmetic,
     sizes.back() = companions.size(-1);
     companion_results = torch::empty(sizes, x.options());
   }
-  newton_schulz_panels::for_matrices(
+  newton_schulz_gemm::for_matrices(
       shape.count,
       [&](int64_t begin, int64_t end) {
         Iteration<T, Arithmetic> iteration(arithmetic, shape);
@@ -330,19 +330,19 @@ Tensor orthogonalise_batch(const Arithmetic& arithmetic,
   if (companion != nullptr) {
     *companion = companion_results;
   }
-  return newton_schulz_panels::from_batch(y, shape, gradient);
+  return newton_schulz_gemm::from_batch(y, shape, gradient);
 }
 
 template <class T>
-Tensor orthogonalise_as(const PanelProducts<T>& kernel,
+Tensor orthogonalise_as(const GemmKernel<T>& kernel,
                         const Tensor& gradient,
                         const NewtonSchulzOptions& options,
                         Tensor* companion) {
   if (is_thin(gradient)) {
-    const BatchShape shape = newton_schulz_panels::wide_shape(gradient);
+    const BatchShape shape = newton_schulz_gemm::wide_shape(gradient);
     return orthogonalise_batch<T>(ThinArithmetic<T>(shape), shape, gradient, options, companion);
   }
-  const BatchShape shape = newton_schulz_panels::panel_shape(gradient);
+  const BatchShape shape = newton_schulz_gemm::panel_shape(gradient);
   return orthogonalise_batch<T>(
       PanelArithmetic<T>(kernel, shape), shape, gradient, options, companion);
 }
@@ -351,10 +351,10 @@ Tensor orthogonalise_any(const Tensor& gradient,
                          const NewtonSchulzOptions& options,
                          Tensor* companion) {
   if (gradient.scalar_type() == torch::kFloat64) {
-    return orthogonalise_as<double>(panel_kernels<double>(), gradient, options, companion);
+    return orthogonalise_as<double>(gemm_kernels<double>(), gradient, options, companion);
   }
-  const PanelProducts<float>& kernel =
-      multiplies_in_bfloat16(gradient, options) ? kernels::kPanelsBfloat16 : panel_kernels<float>();
+  const GemmKernel<float>& kernel =
+      multiplies_in_bfloat16(gradient, options) ? kernels::kGemmBfloat16 : gemm_kernels<float>();
   return orthogonalise_as<float>(kernel, gradient, options, companion);
 }
 
@@ -362,11 +362,11 @@ Tensor orthogonalise_any(const Tensor& gradient,
 
 bool multiplies_in_bfloat16(const Tensor& gradient, const NewtonSchulzOptions& options) {
   return options.precision == NewtonSchulzPrecision::kBfloat16Products &&
-         gradient.scalar_type() != torch::kFloat64 && has_bfloat16_panels();
+         gradient.scalar_type() != torch::kFloat64 && has_bfloat16_gemm();
 }
 
 bool has_gram_newton_schulz(const Tensor& gradient, const NewtonSchulzOptions& options) {
-  return has_fused_kernels(gradient) && !fused::records_graph({gradient}) && options.steps > 0 &&
+  return has_fused_kernels(gradient) && !fused::requires_graph({gradient}) && options.steps > 0 &&
          gradient.numel() > 0 && options.precision != NewtonSchulzPrecision::kBfloat16 &&
          (gradient.scalar_type() != torch::kBFloat16 || multiplies_in_bfloat16(gradient, options));
 }
@@ -376,14 +376,14 @@ Tensor orthogonalise_gram(const Tensor& gradient, const NewtonSchulzOptions& opt
 }
 
 bool takes_last_factor(const Tensor& gradient, const Tensor& left) {
-  const BatchShape shape = newton_schulz_panels::panel_shape(gradient);
+  const BatchShape shape = newton_schulz_gemm::panel_shape(gradient);
   return left.size(-1) <= gradient.size(-1) &&
-         (is_thin(gradient) || (shape.wide && fills_panels(left.size(-1))));
+         (is_thin(gradient) || (shape.wide && is_tile_multiple(left.size(-1))));
 }
 
-LeftAndRight orthogonalise_beside(const Tensor& gradient,
-                                  const Tensor& left,
-                                  const NewtonSchulzOptions& options) {
+LowRankFactors orthogonalise_low_rank(const Tensor& gradient,
+                                      const Tensor& left,
+                                      const NewtonSchulzOptions& options) {
   Tensor companion = left;
   const Tensor right = orthogonalise_any(gradient, options, &companion);
   return {companion, right};

@@ -35,7 +35,7 @@ Tensor orthogonalise_gram(const Tensor& gradient,               // [..., rows, c
 
 // leftᵀ orthogonalise(right) as leftᵀ right again, where the last symmetric factor of the iteration
 // is multiplied with the left side: that is less work where it is the narrower one.
-struct LeftAndRight {
+struct LowRankFactors {
   Tensor left;   // [..., rows, width]
   Tensor right;  // [..., rows, cols]
 };
@@ -46,8 +46,8 @@ bool takes_last_factor(const Tensor& gradient,  // [..., rows, cols]
 
 // For problems that has_gram_newton_schulz() and takes_last_factor() are true for. `left` may lack
 // leading dimensions of the gradient, along which it is then the same.
-LeftAndRight orthogonalise_beside(const Tensor& gradient,
-                                  const Tensor& left,
-                                  const NewtonSchulzOptions& options);
+LowRankFactors orthogonalise_low_rank(const Tensor& gradient,
+                                      const Tensor& left,
+                                      const NewtonSchulzOptions& options);
 
 }  // namespace parallax

@@ -16,7 +16,7 @@ namespace {
 
 // What is x row by row is xᵀ column by column, which is how LAPACK reads it.
 template <class T>
-TokenBasis basis_of(const Tensor& x) {
+OrthonormalBasis basis_of(const Tensor& x) {
   const Tensor q = x.to(c10::CppTypeToScalarType<T>::value, false, true).contiguous();
   std::vector<int64_t> triangle_shape = q.sizes().vec();
   triangle_shape.back() = q.size(-2);
@@ -26,10 +26,10 @@ TokenBasis basis_of(const Tensor& x) {
   const int64_t count = q.numel() / (q.size(-2) * q.size(-1));
   constexpr int kBlock = 64;  // of LAPACK's blocked algorithms
   const int work_size = kBlock * std::max(tokens, 1);
-  newton_schulz_panels::for_matrices(
+  newton_schulz_gemm::for_matrices(
       count,
       [&](int64_t begin, int64_t end) {
-        const OneLapackThread alone;
+        const ScopedSingleThreadedLapack alone;
         std::vector<T> tau(static_cast<size_t>(tokens));
         std::vector<T> work(static_cast<size_t>(work_size));
         for (int64_t i = begin; i < end; ++i) {
@@ -53,8 +53,8 @@ class CholeskyBasis {
   CholeskyBasis(float* matrix, int64_t tokens, int64_t width)
       : matrix_(matrix),
         tokens_(tokens),
-        first_of_q_(filled_panels(tokens)),
-        cols_(first_of_q_ + filled_panels(width)),
+        first_of_q_(round_up_to_tile(tokens)),
+        cols_(first_of_q_ + round_up_to_tile(width)),
         squares_(static_cast<size_t>(tokens)) {}
 
   // From x where Q is to be, and zeros beside and below it. False where tokens are too nearly
@@ -81,19 +81,19 @@ class CholeskyBasis {
   // x xᵀ, of numbers that bfloat16 holds.
   void make_gram() {
     const float* const x = at(0, first_of_q_);
-    multiply_panels(kernels::kPanelsBfloat16,
-                    kernels::PanelProduct<float>{.rows = first_of_q_,
-                                                 .inner = cols_ - first_of_q_,
-                                                 .cols = first_of_q_,
-                                                 .a = x,
-                                                 .a_row = cols_,
-                                                 .a_inner = 1,
-                                                 .b = x,
-                                                 .b_stride = cols_,
-                                                 .b_transposed = true,
-                                                 .c = matrix_,
-                                                 .c_stride = cols_,
-                                                 .symmetric = true});
+    threaded_gemm(kernels::kGemmBfloat16,
+                  kernels::Gemm<float>{.rows = first_of_q_,
+                                       .inner = cols_ - first_of_q_,
+                                       .cols = first_of_q_,
+                                       .a = x,
+                                       .a_row = cols_,
+                                       .a_inner = 1,
+                                       .b = x,
+                                       .b_stride = cols_,
+                                       .b_transposed = true,
+                                       .c = matrix_,
+                                       .c_stride = cols_,
+                                       .symmetric = true});
     for (int64_t i = 0; i < tokens_; ++i) {
       squares_[static_cast<size_t>(i)] = *at(i, i);
     }
@@ -103,20 +103,20 @@ class CholeskyBasis {
     if (row == 0) {
       return;
     }
-    multiply_panels(panel_kernels<float>(),
-                    kernels::PanelProduct<float>{.rows = rows,
-                                                 .inner = row,
-                                                 .cols = cols_ - row,
-                                                 .a = at(0, row),
-                                                 .a_row = 1,
-                                                 .a_inner = cols_,
-                                                 .b = at(0, row),
-                                                 .b_stride = cols_,
-                                                 .c = at(row, row),
-                                                 .c_stride = cols_,
-                                                 .scale = -1,
-                                                 .x = at(row, row),
-                                                 .xy_stride = cols_});
+    threaded_gemm(gemm_kernels<float>(),
+                  kernels::Gemm<float>{.rows = rows,
+                                       .inner = row,
+                                       .cols = cols_ - row,
+                                       .a = at(0, row),
+                                       .a_row = 1,
+                                       .a_inner = cols_,
+                                       .b = at(0, row),
+                                       .b_stride = cols_,
+                                       .c = at(row, row),
+                                       .c_stride = cols_,
+                                       .scale = -1,
+                                       .x = at(row, row),
+                                       .xy_stride = cols_});
   }
 
   // The block on the diagonal, and what is right of it.
@@ -147,28 +147,28 @@ class CholeskyBasis {
 
 }  // namespace
 
-TokenBasis householder_basis(const Tensor& x, torch::Dtype dtype) {
+OrthonormalBasis householder_basis(const Tensor& x, torch::Dtype dtype) {
   return dtype == torch::kFloat64 ? basis_of<double>(x) : basis_of<float>(x);
 }
 
-TokenBasis cholesky_basis(const Tensor& x) {
+OrthonormalBasis cholesky_basis(const Tensor& x) {
   const int64_t tokens = x.size(-2);
   const int64_t width = x.size(-1);
   const Tensor batch = x.reshape({-1, tokens, width});
-  const int64_t rows = filled_panels(tokens);
-  const Tensor both = torch::zeros({batch.size(0), rows, rows + filled_panels(width)},
+  const int64_t rows = round_up_to_tile(tokens);
+  const Tensor both = torch::zeros({batch.size(0), rows, rows + round_up_to_tile(width)},
                                    x.options().dtype(torch::kFloat32));
   const Tensor q = both.slice(1, 0, tokens).slice(2, rows, rows + width);
   const Tensor r = both.slice(1, 0, tokens).slice(2, 0, tokens);
   q.copy_(batch);
   const at::ThreadLocalState of_this_thread;
-  newton_schulz_panels::for_matrices(batch.size(0), [&](int64_t begin, int64_t end) {
+  newton_schulz_gemm::for_matrices(batch.size(0), [&](int64_t begin, int64_t end) {
     const at::ThreadLocalStateGuard guard(of_this_thread);
-    const OneLapackThread alone;
+    const ScopedSingleThreadedLapack alone;
     for (int64_t i = begin; i < end; ++i) {
       CholeskyBasis basis(both[i].data_ptr<float>(), tokens, width);
       if (!basis.make()) {
-        const TokenBasis exact = householder_basis(batch[i], torch::kFloat32);
+        const OrthonormalBasis exact = householder_basis(batch[i], torch::kFloat32);
         q[i].copy_(exact.q_transposed);
         r[i].copy_(exact.r);
       }

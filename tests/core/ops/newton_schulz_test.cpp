@@ -195,13 +195,14 @@ TEST(NewtonSchulz, OfAProductOverFewTokensInBfloat16IsCloserThanThePublishedRoun
 
 TEST(NewtonSchulz, TokensAreFewOrTheProductIsMade) {
   const Tensor few = torch::randn({1, 48, 64});
-  EXPECT_TRUE(has_product_newton_schulz(few, 64, {}));
-  EXPECT_FALSE(has_product_newton_schulz(few, 63, {}));
-  EXPECT_FALSE(has_product_newton_schulz(torch::randn({1, 49, 64}), 64, {}));
-  EXPECT_FALSE(has_product_newton_schulz(few, 64, {.steps = 0}));
-  EXPECT_FALSE(has_product_newton_schulz(few, 64, {.precision = NewtonSchulzPrecision::kBfloat16}));
+  EXPECT_TRUE(has_low_rank_newton_schulz(few, 64, {}));
+  EXPECT_FALSE(has_low_rank_newton_schulz(few, 63, {}));
+  EXPECT_FALSE(has_low_rank_newton_schulz(torch::randn({1, 49, 64}), 64, {}));
+  EXPECT_FALSE(has_low_rank_newton_schulz(few, 64, {.steps = 0}));
+  EXPECT_FALSE(
+      has_low_rank_newton_schulz(few, 64, {.precision = NewtonSchulzPrecision::kBfloat16}));
   const KernelPathGuard reference(KernelPath::kReference);
-  EXPECT_FALSE(has_product_newton_schulz(few, 64, {}));
+  EXPECT_FALSE(has_low_rank_newton_schulz(few, 64, {}));
 }
 
 // Whole matrices a thread, and threads that share one.
@@ -238,7 +239,7 @@ TEST(NewtonSchulz, ThreadsFactoriseBesideEachOther) {
   for (const auto& [count, rows, cols] : kFewTokens) {
     const Tensor left = normal({2, count, rows});
     const std::vector<Tensor> rights = {normal({2, count, cols})};
-    const LeftAndRight got =
+    const LowRankFactors got =
         orthogonalise_factors(householder_basis(left, torch::kFloat64), rights, {}).front();
     const Tensor expected = orthogonalise(left.transpose(1, 2).matmul(rights[0]), {});
     EXPECT_LT(relative_difference(product_of_factors(got, {}), expected), 1e-11) << count;

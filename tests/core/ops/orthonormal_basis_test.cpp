@@ -11,19 +11,19 @@
 namespace parallax::testing {
 namespace {
 
-Tensor product_of(const TokenBasis& basis) {
+Tensor product_of(const OrthonormalBasis& basis) {
   return basis.r.to(torch::kFloat64)
       .transpose(-2, -1)
       .matmul(basis.q_transposed.to(torch::kFloat64));
 }
 
-double distance_from_orthonormal(const TokenBasis& basis) {
+double distance_from_orthonormal(const OrthonormalBasis& basis) {
   const Tensor q = basis.q_transposed.to(torch::kFloat64);
   const Tensor gram = q.matmul(q.transpose(-2, -1));
   return (gram - torch::eye(gram.size(-1), torch::kFloat64)).abs().max().item<double>();
 }
 
-void expect_upper(const TokenBasis& basis) {
+void expect_upper(const OrthonormalBasis& basis) {
   EXPECT_TRUE(basis.r.equal(basis.r.triu())) << basis.r.sizes();
 }
 
@@ -33,9 +33,9 @@ std::vector<Tensor> token_cases() {
   return {normal({1, 1, 8}), normal({2, 5, 80}), normal({3, 64, 96}), normal({2, 2, 150, 210})};
 }
 
-TEST(TokenBasis, HouseholdersIsOrthonormal) {
+TEST(OrthonormalBasis, HouseholdersIsOrthonormal) {
   for (const Tensor& x : token_cases()) {
-    const TokenBasis basis = householder_basis(x, torch::kFloat64);
+    const OrthonormalBasis basis = householder_basis(x, torch::kFloat64);
     expect_upper(basis);
     EXPECT_LT(relative_difference(product_of(basis), x), 1e-13) << x.sizes();
     EXPECT_LT(distance_from_orthonormal(basis), 1e-13) << x.sizes();
@@ -52,7 +52,7 @@ class CholeskyBasis : public ::testing::Test {
 };
 
 // Householder's has other signs.
-bool is_of_cholesky(const TokenBasis& basis) {
+bool is_of_cholesky(const OrthonormalBasis& basis) {
   return basis.r.diagonal(0, -2, -1).gt(0).all().item<bool>();
 }
 
@@ -61,7 +61,7 @@ TEST_F(CholeskyBasis, IsOrthonormal) {
     const Tensor tokens = x.to(torch::kBFloat16);
     for (const int threads : {1, 2}) {
       const ThreadCountGuard guard(threads);
-      const TokenBasis basis = cholesky_basis(tokens);
+      const OrthonormalBasis basis = cholesky_basis(tokens);
       EXPECT_TRUE(is_of_cholesky(basis)) << x.sizes();
       EXPECT_EQ(basis.q_transposed.sizes(), x.sizes());
       expect_upper(basis);
@@ -78,7 +78,7 @@ TEST_F(CholeskyBasis, IsHouseholdersWhereTokensAreAlike) {
   const Tensor base = normal({1, 1, 768});
   for (const double apart : {0.0, 1e-3, 1e-2, 0.1, 1.0}) {
     const Tensor x = (base + apart * normal({2, 384, 768})).to(torch::kBFloat16);
-    const TokenBasis basis = cholesky_basis(x);
+    const OrthonormalBasis basis = cholesky_basis(x);
     EXPECT_EQ(is_of_cholesky(basis), apart > 0.05) << apart;
     expect_upper(basis);
     EXPECT_LT(relative_difference(product_of(basis), x.to(torch::kFloat64)), 1e-5) << apart;
@@ -100,8 +100,8 @@ TEST_F(CholeskyBasis, ServesNewtonSchulzAsHouseholdersDoes) {
     const Tensor gradient =
         left.to(torch::kFloat64).transpose(1, 2).matmul(right.to(torch::kFloat64));
     const Tensor expected = orthogonalise(gradient, {});
-    const auto error = [&](const TokenBasis& basis) {
-      const LeftAndRight factors = orthogonalise_factors(basis, {right}, options).front();
+    const auto error = [&](const OrthonormalBasis& basis) {
+      const LowRankFactors factors = orthogonalise_factors(basis, {right}, options).front();
       return relative_difference(product_of_factors(factors, options), expected);
     };
     EXPECT_LT(error(cholesky_basis(left)),
@@ -110,7 +110,7 @@ TEST_F(CholeskyBasis, ServesNewtonSchulzAsHouseholdersDoes) {
   }
 }
 
-TEST(TokenBasis, CholeskysIsForWhatBfloat16Holds) {
+TEST(OrthonormalBasis, CholeskysIsForWhatBfloat16Holds) {
   torch::manual_seed(25);
   const Tensor x = torch::randn({1, 40, 64});
   for (const auto precision :
@@ -132,7 +132,7 @@ TEST_F(CholeskyBasis, TakesZerosAndTellsOfWhatIsNoNumber) {
     torch::manual_seed(23);
     Tensor x = torch::randn({2, 70, 96}).to(torch::kBFloat16);
     x.slice(1, 10, 20).zero_();
-    const TokenBasis basis = cholesky_basis(x);
+    const OrthonormalBasis basis = cholesky_basis(x);
     EXPECT_LT(relative_difference(product_of(basis), x.to(torch::kFloat64)), 1e-6);
     EXPECT_LT(distance_from_orthonormal(basis), 1e-3);
     for (const float bad :

@@ -7,7 +7,7 @@ namespace parallax::testing {
 namespace {
 
 double operations_of(const char* variant, const LayerShape& shape, const Schedule& schedule) {
-  return needed_operations(find_variant(variant).switches, {.steps = 5}, shape, schedule);
+  return matmul_flops(find_variant(variant).switches, {.steps = 5}, shape, schedule);
 }
 
 TEST(Operations, LinearAttentionUpdatesAndApplies) {

@@ -129,8 +129,8 @@ TEST_P(EveryVariant, LinearAttentionViewGivesTheSameOutput) {
           for (const Schedule& schedule : schedules_with(c.tokens, c.chunk)) {
             const Tensor expected = run_recurrent(p.rule, p.weights, p.inputs, schedule).output;
             std::vector<Tensor> outputs;
-            for (const AttentionView& view :
-                 attention_views(p.rule, p.weights, p.inputs, schedule)) {
+            for (const LinearAttentionView& view :
+                 linear_attention_views(p.rule, p.weights, p.inputs, schedule)) {
               outputs.push_back(view.output());
             }
             EXPECT_LT(relative_difference(torch::cat(outputs, 1), expected), 1e-10);
@@ -245,7 +245,7 @@ TEST_P(EveryVariant, RunsInFloat32AndBfloat16CloseToFloat64) {
 TEST(TttLayer, MaskedQuadraticFormAgreesWhereItExists) {
   VariantSwitches raw = find_variant("6").switches;
   VariantSwitches raw_swiglu = raw;
-  raw_swiglu.kernel = FastKernel::kSwiGlu;
+  raw_swiglu.feature_map = FeatureMap::kSwiGlu;
   raw_swiglu.per_token_rate = true;
   raw_swiglu.momentum = true;
   VariantSwitches ascent = raw_swiglu;

@@ -1,5 +1,5 @@
 // The scene loaders on sound scenes: every format gives the same cameras, and what each may hold.
-#include "vision/scene/scene.h"
+#include "vision/scene/formats/load_scene.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -56,7 +56,7 @@ class SceneLoading : public ::testing::Test {
 TEST_F(SceneLoading, OpenCvJsonRoundTrips) {
   save_opencv_json(scene_, file("opencv_cameras.json"));
   const Scene loaded = load_scene(folder_.path());
-  EXPECT_EQ(loaded.format, "opencv-json");
+  EXPECT_EQ(loaded.format, SceneFormat::kOpencvJson);
   EXPECT_EQ(loaded.name, folder_.path().filename());
   EXPECT_EQ(loaded.views[1].name, "images/view_1.png");
   expect_same_cameras(loaded, scene_);
@@ -80,7 +80,7 @@ TEST_F(SceneLoading, DuplicateViewsAreFine) {
 TEST_F(SceneLoading, TransformsGiveTheSameCameras) {
   write_json("transforms.json", testing::transforms_document(scene_));
   const Scene loaded = load_scene(folder_.path());
-  EXPECT_EQ(loaded.format, "transforms");
+  EXPECT_EQ(loaded.format, SceneFormat::kTransforms);
   expect_same_cameras(loaded, scene_);
 }
 
@@ -141,7 +141,7 @@ TEST_F(SceneLoading, TransformsRecordDistortionInOpenCvsOrder) {
 TEST_F(SceneLoading, ColmapTextGivesTheSameCamerasSortedByName) {
   testing::write_colmap_text(scene_);
   const Scene loaded = load_scene(folder_.path());
-  EXPECT_EQ(loaded.format, "colmap");
+  EXPECT_EQ(loaded.format, SceneFormat::kColmap);
   EXPECT_EQ(loaded.name, folder_.path().filename());
   EXPECT_EQ(loaded.views[2].name, "view_2.png");
   expect_same_cameras(loaded, scene_);
@@ -193,11 +193,11 @@ TEST_F(SceneLoading, ColmapCameraModelsBecomeOpenCvsOrder) {
 
 TEST_F(SceneLoading, OfSeveralFormatsTheFirstInTheListIsTaken) {
   testing::write_colmap_text(scene_);
-  EXPECT_EQ(load_scene(folder_.path()).format, "colmap");
+  EXPECT_EQ(load_scene(folder_.path()).format, SceneFormat::kColmap);
   write_json("transforms.json", testing::transforms_document(scene_));
-  EXPECT_EQ(load_scene(folder_.path()).format, "transforms");
+  EXPECT_EQ(load_scene(folder_.path()).format, SceneFormat::kTransforms);
   write_json("opencv_cameras.json", testing::opencv_document(scene_));
-  EXPECT_EQ(load_scene(folder_.path()).format, "opencv-json");
+  EXPECT_EQ(load_scene(folder_.path()).format, SceneFormat::kOpencvJson);
 }
 
 TEST_F(SceneLoading, WhereThereIsNoSceneTheFormatsAreNamed) {

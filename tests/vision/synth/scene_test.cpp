@@ -8,7 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/image/image.h"
-#include "vision/scene/scene.h"
+#include "vision/scene/formats/load_scene.h"
 #include "vision/synth/multi_view_sample.h"
 #include "vision/synth/scene_writer.h"
 

@@ -23,7 +23,8 @@ LactNvsOptions tiny_model(const std::string& variant) {
   options.layers = 2;
   options.attention_head_dim = 16;
   options.ttt_head_dim = 16;
-  options.inter_multi = find_variant(variant).switches.kernel == FastKernel::kIdentity ? 1.0 : 2.0;
+  options.inter_multi =
+      find_variant(variant).switches.feature_map == FeatureMap::kIdentity ? 1.0 : 2.0;
   options.mlp_inter_multi = 2;
   options.muon_update_steps = 1;
   options.variant = variant;
@@ -76,7 +77,7 @@ struct TinyRun {
   std::shared_ptr<LactNvs> module;
   ProceduralSource source;
   NvsTask task;
-  RankGroup ranks;
+  ProcessGroup ranks;
   Trainer trainer;
 };
 
@@ -91,15 +92,15 @@ TEST(Trainer, GoesOnToTheBit) {
   EXPECT_EQ(whole.trainer.run({}), TrainEnd::kFinished);
   int64_t steps = 0;
   for (const int64_t stop_at : {3, 4, 7, 100}) {
-    TinyRun part(cut_folder.path(), options);
+    TinyRun shard(cut_folder.path(), options);
     std::vector<std::string> notes;
-    EXPECT_EQ(part.trainer.resume(notes), steps);
-    part.trainer.run({.on_step = [&](int64_t done) { steps = done; },
-                      .should_stop = [&] { return steps >= stop_at; }});
+    EXPECT_EQ(shard.trainer.resume(notes), steps);
+    shard.trainer.run({.on_step = [&](int64_t done) { steps = done; },
+                       .should_stop = [&] { return steps >= stop_at; }});
     if (stop_at == 100) {
       EXPECT_TRUE(equal_weights(collect_weights(*whole.module, torch::kFloat32),
-                                collect_weights(*part.module, torch::kFloat32)));
-      EXPECT_EQ(whole.trainer.results(), part.trainer.results());
+                                collect_weights(*shard.module, torch::kFloat32)));
+      EXPECT_EQ(whole.trainer.results(), shard.trainer.results());
     }
   }
 }
@@ -113,8 +114,8 @@ TEST(ProceduralSource, PartsMakeUpTheWholeBatch) {
     std::vector<Tensor> images;
     std::vector<Tensor> truth;
     std::vector<Tensor> poses;
-    for (int64_t part = 0; part < 4; ++part) {
-      const NvsBatch one = source.batch(step, part, 4);
+    for (int64_t shard = 0; shard < 4; ++shard) {
+      const NvsBatch one = source.batch(step, shard, 4);
       images.push_back(one.images);
       truth.push_back(one.truth);
       poses.push_back(one.targets.c2w);
@@ -183,7 +184,7 @@ TEST(NvsTraining, EveryVariantTrainsTenSteps) {
     options.evaluate_every = 0;
     const ProceduralSource source(tiny_data(), 1, 10, 8);
     NvsTask task(module, source, {}, {{"variant", variant.name}});
-    RankGroup ranks(RankInfo{}, 1);
+    ProcessGroup ranks(RankInfo{}, 1);
     Trainer trainer(task, options, {}, scratch.path(), ranks);
     std::vector<double> losses;
     trainer.run({.on_record = [&](const nlohmann::json& record) {
@@ -245,12 +246,12 @@ TEST(NvsTraining, GradientsOfTheFormsAgree) {
 TEST(NvsTraining, AccumulatedPartsGiveTheWholeBatchsGradient) {
   const ProceduralSource source(tiny_data(), 5, 100, 8);
   std::vector<std::vector<Tensor>> gradients;
-  for (const int64_t parts : {1, 4}) {
+  for (const int64_t num_shards : {1, 4}) {
     const auto module = make_tiny_module("2");
     NvsTask task(module, source, {.ssim_weight = 0.1, .gradient_weight = 0.5}, {});
-    for (int64_t part = 0; part < parts; ++part) {
-      task.prepare(0, part, parts);
-      (task.part_loss(0, part, parts).loss / static_cast<double>(parts)).backward();
+    for (int64_t shard = 0; shard < num_shards; ++shard) {
+      task.prepare(0, shard, num_shards);
+      (task.shard_loss(0, shard, num_shards).loss / static_cast<double>(num_shards)).backward();
     }
     gradients.emplace_back();
     for (const Tensor& parameter : module->parameters()) {
@@ -269,7 +270,7 @@ TEST(NvsTraining, MixedPrecisionGivesNearlyTheSameLoss) {
   std::vector<double> losses;
   for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
     NvsTask task(module, source, {.dtype = dtype}, {});
-    const PartLoss result = task.part_loss(3, 0, 1);
+    const ShardLoss result = task.shard_loss(3, 0, 1);
     result.loss.backward();
     losses.push_back(result.loss.item<double>());
   }

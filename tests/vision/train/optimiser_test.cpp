@@ -6,7 +6,7 @@
 #include "core/base/error.h"
 #include "vision/train/muon.h"
 #include "vision/train/optimiser.h"
-#include "vision/train/stages.h"
+#include "vision/train/staged_value.h"
 
 namespace parallax {
 namespace {
@@ -103,14 +103,14 @@ TEST(LearningRate, WarmsUpThenFallsAsACosine) {
   EXPECT_NEAR(learning_rate_factor(options, 110), 0.1, 1e-12);
 }
 
-TEST(Stages, HoldFromTheirShareOfTheRunOn) {
-  const Stages stages("32x32@0,64x64@0.4", "--size");
+TEST(StagedValue, HoldFromTheirShareOfTheRunOn) {
+  const StagedValue stages("32x32@0,64x64@0.4", "--size");
   EXPECT_EQ(stages.at(0), "32x32");
   EXPECT_EQ(stages.at(0.39), "32x32");
   EXPECT_EQ(stages.at(0.4), "64x64");
-  EXPECT_EQ(Stages("8", "--x").at(0.9), "8");
+  EXPECT_EQ(StagedValue("8", "--x").at(0.9), "8");
   for (const char* wrong : {"", "a@0.1", "a@0,b", "a@0,b@1", "a@0,b@0.5,c@0.2", "a@x", "a,"}) {
-    EXPECT_THROW(Stages(wrong, "--x"), UsageError) << wrong;
+    EXPECT_THROW(StagedValue(wrong, "--x"), UsageError) << wrong;
   }
   EXPECT_THROW(parse_count_range("8-4", "--x"), UsageError);
   EXPECT_THROW(parse_count_range("0-4", "--x"), UsageError);

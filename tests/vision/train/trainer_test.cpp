@@ -24,7 +24,7 @@ class Parabola : public TrainTask {
   torch::nn::Module& module() override { return net; }
   bool is_hidden(const std::string&) const override { return false; }
   void prepare(int64_t, int64_t, int64_t) override {}
-  PartLoss part_loss(int64_t step, int64_t, int64_t) override {
+  ShardLoss shard_loss(int64_t step, int64_t, int64_t) override {
     const bool bad_step = std::find(bad.begin(), bad.end(), step) != bad.end();
     const Tensor loss = 0.5 * (net.w - 1).square().sum();
     return {bad_step ? loss * std::nan("") : loss, {}};
@@ -47,7 +47,7 @@ class Parabola : public TrainTask {
 TEST(Trainer, AveragesAsTheRecursionSays) {
   const ScratchFolder scratch;
   Parabola task;
-  RankGroup ranks(RankInfo{}, 1);
+  ProcessGroup ranks(RankInfo{}, 1);
   TrainOptions options;
   options.steps = 30;
   options.optimiser = "adamw";
@@ -68,7 +68,7 @@ TEST(Trainer, SkipsStepsWithoutFiniteGradients) {
   const ScratchFolder scratch;
   Parabola task;
   task.bad = {0, 3};
-  RankGroup ranks(RankInfo{}, 1);
+  ProcessGroup ranks(RankInfo{}, 1);
   TrainOptions options;
   options.steps = 5;
   options.ema = 0;
@@ -92,7 +92,7 @@ TEST(Trainer, GivesUpWhenNoGradientIsFinite) {
   for (int64_t step = 0; step < 100; ++step) {
     task.bad.push_back(step);
   }
-  RankGroup ranks(RankInfo{}, 1);
+  ProcessGroup ranks(RankInfo{}, 1);
   Trainer trainer(task, {}, {}, scratch.path(), ranks);
   EXPECT_THROW(trainer.run({}), Error);
 }
@@ -101,7 +101,7 @@ TEST(Trainer, StopsEarlyAndKeepsTheBestWeights) {
   const ScratchFolder scratch;
   Parabola task;
   task.scores = {1, 3, 2, 2.5, 2.9};
-  RankGroup ranks(RankInfo{}, 1);
+  ProcessGroup ranks(RankInfo{}, 1);
   TrainOptions options;
   options.steps = 100;
   options.evaluate_every = 5;
@@ -120,7 +120,7 @@ TEST(Trainer, KeepsTheLatestCheckpointsAndSurvivesABrokenOne) {
   options.steps = 10;
   options.checkpoint_every = 2;
   options.checkpoints_kept = 3;
-  RankGroup ranks(RankInfo{}, 1);
+  ProcessGroup ranks(RankInfo{}, 1);
   {
     Parabola task;
     Trainer(task, options, {}, scratch.path(), ranks).run({});
@@ -144,7 +144,7 @@ TEST(Trainer, KeepsTheLatestCheckpointsAndSurvivesABrokenOne) {
 
 TEST(Trainer, RefusesToGoOnWithOtherOptions) {
   const ScratchFolder scratch;
-  RankGroup ranks(RankInfo{}, 1);
+  ProcessGroup ranks(RankInfo{}, 1);
   TrainOptions options;
   options.steps = 4;
   Parabola task;

@@ -10,6 +10,7 @@
 #include "tests/support/classifier_fixture.h"
 #include "tests/support/scratch_folder.h"
 #include "vision/eval/evaluate.h"
+#include "vision/scene/formats/load_scene.h"
 #include "vision/viewer/work_functions.h"
 
 namespace parallax::view {
@@ -24,7 +25,7 @@ const std::string kBroken = std::string(PARALLAX_SOURCE_DIR) + "/README.md";
 class EngineTest : public ::testing::Test {
  protected:
   EngineTest() : worker_(make_work_functions({}), {.quick_frame_seconds = 0}) {
-    const auto events = finish(Lane::kLoad, worker_.open({.path = kScene, .model = "nvs-v2"}));
+    const auto events = finish(WorkQueue::kLoad, worker_.open({.path = kScene, .model = "nvs-v2"}));
     for (const Event& event : events) {
       if (const auto* opened = std::get_if<OpenedScene>(&event)) {
         scene_ = *opened;
@@ -32,7 +33,7 @@ class EngineTest : public ::testing::Test {
     }
   }
 
-  std::vector<Event> finish(Lane lane, uint64_t id) {
+  std::vector<Event> finish(WorkQueue lane, uint64_t id) {
     std::vector<Event> all;
     const auto give_up = std::chrono::steady_clock::now() + 120s;
     while (std::chrono::steady_clock::now() < give_up) {
@@ -55,7 +56,7 @@ class EngineTest : public ::testing::Test {
   template <class T>
   std::vector<T> run_task(TaskRequest request) {
     std::vector<T> results;
-    for (Event& event : finish(Lane::kTask, worker_.start_task(std::move(request)))) {
+    for (Event& event : finish(WorkQueue::kTask, worker_.start_task(std::move(request)))) {
       if (auto* result = std::get_if<T>(&event)) {
         results.push_back(std::move(*result));
       }
@@ -65,7 +66,7 @@ class EngineTest : public ::testing::Test {
 
   std::vector<Frame> frames(const FrameRequest& request) {
     std::vector<Frame> results;
-    for (Event& event : finish(Lane::kFrame, worker_.request_frame(request))) {
+    for (Event& event : finish(WorkQueue::kFrame, worker_.request_frame(request))) {
       if (auto* frame = std::get_if<Frame>(&event)) {
         results.push_back(std::move(*frame));
       }
@@ -124,7 +125,7 @@ TEST_F(EngineTest, AFrameIsWhatRenderMakesOfThatView) {
 }
 
 TEST_F(EngineTest, StreamedReadingIsAnotherComputationInBothForms) {
-  const ModelSource streamed{"nvs-v2", Form::kRecurrent, Reading::kStreamed};
+  const ModelSource streamed{"nvs-v2", Form::kRecurrent, ReadMode::kStreamed};
   const Frame frame = frames(request_of(streamed, 3)).back();
   ASSERT_EQ(frame.pairs.size(), 1U);
   EXPECT_LT(frame.pairs[0].max_absolute, 1e-3);  // the forms agree
@@ -159,7 +160,7 @@ TEST_F(EngineTest, ViewsOfAnotherSceneAreAddedAndRead) {
   const std::string other = std::string(PARALLAX_SOURCE_DIR) + "/assets/scenes/procedural_b";
   OpenRequest request{.path = kScene, .model = "nvs-v2", .input_views = "2"};
   request.added = {other};
-  for (const Event& event : finish(Lane::kLoad, worker_.open(request))) {
+  for (const Event& event : finish(WorkQueue::kLoad, worker_.open(request))) {
     if (const auto* opened = std::get_if<OpenedScene>(&event)) {
       scene_ = *opened;
     }
@@ -172,7 +173,7 @@ TEST_F(EngineTest, ViewsOfAnotherSceneAreAddedAndRead) {
 }
 
 TEST_F(EngineTest, SaysWhyThereIsNoParallelStream) {
-  const ModelSource streamed{"nvs-v0", Form::kRecurrent, Reading::kStreamed};
+  const ModelSource streamed{"nvs-v0", Form::kRecurrent, ReadMode::kStreamed};
   const Frame frame = frames(request_of(streamed, 3)).back();
   ASSERT_EQ(frame.sources.size(), 2U);
   EXPECT_NE(frame.sources[0].picture, nullptr);
@@ -208,14 +209,16 @@ TEST_F(EngineTest, TheCurveBeginsWhereBothReadingsAreOne) {
 TEST_F(EngineTest, TheProbeShowsMoreInnerStepsLowerTheLoss) {
   ModelSource source{"nvs-v2", Form::kRecurrent};
   source.change.inner_steps = 8;
-  const auto results = run_task<Projection>(ProjectionTask{scene_.id, source, scene_.inputs, 1});
+  const auto results =
+      run_task<TokenProjection>(ProjectionTask{scene_.id, source, scene_.inputs, 1});
   ASSERT_EQ(results.size(), 1U) << error_;
   EXPECT_EQ(results[0].losses.size(), 9U);
   EXPECT_LT(results[0].losses.back(), results[0].losses.front());
   EXPECT_EQ(results[0].queries.size(), results[0].keys.size());
   EXPECT_GT(results[0].queries.size(), 100U);
   source.change.ascent = true;
-  const auto ascent = run_task<Projection>(ProjectionTask{scene_.id, source, scene_.inputs, 1});
+  const auto ascent =
+      run_task<TokenProjection>(ProjectionTask{scene_.id, source, scene_.inputs, 1});
   EXPECT_GT(ascent.at(0).losses.back(), ascent.at(0).losses.front());
 }
 
@@ -231,12 +234,13 @@ TEST_F(EngineTest, AChangedRuleDoesNotStay) {
 }
 
 TEST_F(EngineTest, ErrorsAreSentences) {
-  finish(Lane::kLoad, worker_.open({.path = kBroken, .model = "nvs-v2"}));
+  finish(WorkQueue::kLoad, worker_.open({.path = kBroken, .model = "nvs-v2"}));
   EXPECT_NE(error_.find("README.md"), std::string::npos) << error_;
-  finish(Lane::kLoad, worker_.load_model(kBroken));
+  finish(WorkQueue::kLoad, worker_.load_model(kBroken));
   EXPECT_NE(error_.find("README.md"), std::string::npos) << error_;
   const testing::ScratchFolder empty;
-  finish(Lane::kTask, worker_.start_task(ClassifyTask{empty.path().string(), "no-such-model"}));
+  finish(WorkQueue::kTask,
+         worker_.start_task(ClassifyFolderTask{empty.path().string(), "no-such-model"}));
   EXPECT_NE(error_.find("no-such-model"), std::string::npos) << error_;
 }
 
@@ -249,8 +253,8 @@ TEST_F(EngineTest, ClassifiesTransparentImagesAsTheCommandDoes) {
   cv::RNG random(3);
   random.fill(image, cv::RNG::UNIFORM, 0, 256);
   write_image(scratch.path() / "images" / "a.png", image);
-  const auto rows =
-      run_task<ClassifiedRow>(ClassifyTask{(scratch.path() / "images").string(), model.string()});
+  const auto rows = run_task<ClassifiedRow>(
+      ClassifyFolderTask{(scratch.path() / "images").string(), model.string()});
   ASSERT_EQ(rows.size(), 1U) << error_;
   ClassifyEngine engine({load_classifier(model.string())}, {.forms = {Form::kParallel}});
   std::vector<LoadedImage> images = {load_image({.path = scratch.path() / "images" / "a.png"},
@@ -271,8 +275,8 @@ TEST_F(EngineTest, ClassifiesAFolderInBothForms) {
         scratch.path() / "images" / "tench" / (std::to_string(i) + ".png"), 40, 50, i);
   }
   scratch.write("images/tench/broken.png", "no image");
-  const auto rows =
-      run_task<ClassifiedRow>(ClassifyTask{(scratch.path() / "images").string(), model.string()});
+  const auto rows = run_task<ClassifiedRow>(
+      ClassifyFolderTask{(scratch.path() / "images").string(), model.string()});
   ASSERT_EQ(rows.size(), 4U) << error_;
   int errors = 0;
   for (const ClassifiedRow& row : rows) {

@@ -179,7 +179,7 @@ TEST(ViewState, ACancelledModelSwitchGoesBack) {
   state.panes[0].source.model = "large";
   state.loading.insert("large");
   EXPECT_NE(pane_note(state, state.panes[0]).find("Loading large"), std::string::npos);
-  apply_event(state, Ended{Lane::kLoad, 9, "large", true});
+  apply_event(state, Ended{WorkQueue::kLoad, 9, "large", true});
   EXPECT_EQ(state.panes[0].source.model, "nvs");
   EXPECT_TRUE(state.loading.empty());
 }
@@ -188,7 +188,7 @@ TEST(ViewState, AnErrorIsShownWhereItHappenedAndInTheMessages) {
   ViewState state = state_with_scene();
   state.panes[0].source.model = "broken";
   state.loading.insert("broken");
-  apply_event(state, Ended{Lane::kLoad, 9, "broken", false, "the file is cut off"});
+  apply_event(state, Ended{WorkQueue::kLoad, 9, "broken", false, "the file is cut off"});
   EXPECT_EQ(pane_note(state, state.panes[0]), "the file is cut off");
   EXPECT_TRUE(state.messages.back().is_error);
   EXPECT_EQ(state.messages.back().text, "the file is cut off");
@@ -205,7 +205,7 @@ TEST(ViewState, ResultsOfAnEarlierSceneAreDropped) {
 
 TEST(ViewState, DifferencesOfPictures) {
   const auto picture = [](float value) {
-    return std::make_shared<const Picture>(Picture{1, 2, std::vector<float>(6, value)});
+    return std::make_shared<const Image>(Image{1, 2, std::vector<float>(6, value)});
   };
   const auto difference = compare_pictures(picture(0.5F), picture(0.6F));
   ASSERT_TRUE(difference);

@@ -31,7 +31,7 @@ WorkFunctions cheap_functions() {
   WorkFunctions functions;
   functions.recognise = [](const std::string& path) {
     work_for(20us);
-    return Recognised{path, FileKind::kScene};
+    return DetectedFile{path, FileKind::kScene};
   };
   functions.open = [](const OpenRequest& request, uint64_t id, const WorkControl& control) {
     if (request.path == "broken") {
@@ -87,7 +87,7 @@ std::vector<Event> fetch_until(RenderWorker& worker, const Done& done) {
   return all;
 }
 
-bool ends(const Event& event, Lane lane, uint64_t id) {
+bool ends(const Event& event, WorkQueue lane, uint64_t id) {
   const auto* ended = std::get_if<Ended>(&event);
   return ended != nullptr && ended->lane == lane && ended->id == id;
 }
@@ -105,8 +105,8 @@ std::vector<Frame> frames_in(const std::vector<Event>& events) {
 TEST(RenderWorker, ShowsLowResolutionFirstThenFull) {
   RenderWorker worker(cheap_functions(), {.quick_frame_seconds = 0});
   const uint64_t id = worker.request_frame(request_of(7));
-  const auto frames =
-      frames_in(fetch_until(worker, [&](const Event& e) { return ends(e, Lane::kFrame, id); }));
+  const auto frames = frames_in(
+      fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kFrame, id); }));
   ASSERT_EQ(frames.size(), 2U);
   EXPECT_FALSE(frames[0].full);
   EXPECT_TRUE(frames[1].full);
@@ -118,8 +118,8 @@ TEST(RenderWorker, LeavesTheLowResolutionOutWhereFullIsQuick) {
   RenderWorker worker(cheap_functions(), {.quick_frame_seconds = 1000});
   for (int i = 0; i < 2; ++i) {
     const uint64_t id = worker.request_frame(request_of(i));
-    const auto frames =
-        frames_in(fetch_until(worker, [&](const Event& e) { return ends(e, Lane::kFrame, id); }));
+    const auto frames = frames_in(
+        fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kFrame, id); }));
     // Nothing is known of the speed before the first.
     EXPECT_EQ(frames.size(), i == 0 ? 2U : 1U);
     EXPECT_TRUE(frames.back().full);
@@ -147,8 +147,8 @@ TEST(RenderWorker, TheNewestCameraWins) {
   }
   const uint64_t last = worker.request_frame(request_of(50));
   go_on.set_value();
-  const auto frames =
-      frames_in(fetch_until(worker, [&](const Event& e) { return ends(e, Lane::kFrame, last); }));
+  const auto frames = frames_in(
+      fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kFrame, last); }));
   // The first at low resolution, which was under way; of the others the newest alone.
   ASSERT_EQ(frames.size(), 3U);
   EXPECT_EQ(frames[0].camera.fx, 1);
@@ -169,14 +169,14 @@ TEST(RenderWorker, ErrorsAreEventsAndTheWorkerGoesOn) {
     throw std::runtime_error("no such task");
   };
   RenderWorker worker(functions, {});
-  const auto error_of = [&](Lane lane, uint64_t id) {
+  const auto error_of = [&](WorkQueue lane, uint64_t id) {
     const auto events = fetch_until(worker, [&](const Event& e) { return ends(e, lane, id); });
     return std::get<Ended>(events.back()).error;
   };
-  EXPECT_EQ(error_of(Lane::kFrame, worker.request_frame(request_of(1))), "no such camera");
-  EXPECT_EQ(error_of(Lane::kTask, worker.start_task(TableTask{})), "no such task");
-  EXPECT_EQ(error_of(Lane::kLoad, worker.open({.path = "broken"})), "the scene is broken");
-  EXPECT_EQ(error_of(Lane::kFrame, worker.request_frame(request_of(2))), "");
+  EXPECT_EQ(error_of(WorkQueue::kFrame, worker.request_frame(request_of(1))), "no such camera");
+  EXPECT_EQ(error_of(WorkQueue::kTask, worker.start_task(TableTask{})), "no such task");
+  EXPECT_EQ(error_of(WorkQueue::kLoad, worker.open({.path = "broken"})), "the scene is broken");
+  EXPECT_EQ(error_of(WorkQueue::kFrame, worker.request_frame(request_of(2))), "");
 }
 
 TEST(RenderWorker, TasksWaitForFramesBetweenTheirSteps) {
@@ -202,7 +202,7 @@ TEST(RenderWorker, TasksWaitForFramesBetweenTheirSteps) {
   go_on.set_value();
   std::string order;
   for (const Event& event :
-       fetch_until(worker, [&](const Event& e) { return ends(e, Lane::kTask, task); })) {
+       fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kTask, task); })) {
     order += std::holds_alternative<TableRow>(event) ? "t" : "";
     order += std::holds_alternative<Frame>(event) ? "f" : "";
   }
@@ -225,7 +225,8 @@ TEST(RenderWorker, ACancelledRequestShowsNothingMore) {
   begun.get_future().wait();
   worker.cancel_loading();
   go_on.set_value();
-  const auto events = fetch_until(worker, [&](const Event& e) { return ends(e, Lane::kLoad, id); });
+  const auto events =
+      fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kLoad, id); });
   ASSERT_EQ(events.size(), 1U);
   EXPECT_TRUE(std::get<Ended>(events.back()).cancelled);
 }
@@ -253,7 +254,7 @@ class RandomLife {
     if (random_() % 2 == 0) {
       const uint64_t last = worker.request_frame(request_of(-1));
       const auto events =
-          fetch_until(worker, [&](const Event& e) { return ends(e, Lane::kFrame, last); });
+          fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kFrame, last); });
       check(events);
       EXPECT_EQ(frames_in(events).back().camera.fx, -1);
       EXPECT_TRUE(frames_in(events).back().full);

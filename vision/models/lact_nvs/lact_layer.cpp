@@ -8,7 +8,6 @@
 namespace parallax {
 namespace {
 
-constexpr double kLayerNormEps = 1e-5;
 constexpr double kQueryKeyNormEps = 1.1920929e-07;  // RMSNorm's default: float32's epsilon
 constexpr double kOutputNormEps = 1e-5;
 constexpr double kUnitNormEps = 1e-5;
@@ -17,31 +16,15 @@ double inverse_softplus(double y) { return y + std::log(-std::expm1(-y)); }
 
 }  // namespace
 
-ScaleLayerNorm::ScaleLayerNorm(int64_t dim)
-    : weight_(register_parameter("weight", torch::ones({dim}))) {}
-
-Tensor ScaleLayerNorm::forward(const Tensor& x) const {
-  return torch::layer_norm(x, weight_.sizes(), weight_, {}, kLayerNormEps);
-}
-
-RmsNormScale::RmsNormScale(int64_t dim)
-    : weight_(register_parameter("weight", torch::ones({dim}))) {}
-
-Projection::Projection(int64_t in, int64_t out)
-    : weight_(register_parameter("weight", torch::zeros({out, in}))) {}
-
-Tensor Projection::forward(const Tensor& x, Activation activation) const {
-  return linear_(x, weight_, {}, activation);
-}
-
 ViewAttention::ViewAttention(const LactNvsOptions& options)
     : head_dim_(options.attention_head_dim),
       to_qkv_(
-          register_module("to_qkv", std::make_shared<Projection>(options.dim, 3 * options.dim))),
-      c_proj_(register_module("c_proj", std::make_shared<Projection>(options.dim, options.dim))) {
+          register_module("to_qkv", std::make_shared<Linear>(options.dim, 3 * options.dim, false))),
+      c_proj_(
+          register_module("c_proj", std::make_shared<Linear>(options.dim, options.dim, false))) {
   if (options.use_qk_norm) {
-    q_norm_ = register_module("q_norm", std::make_shared<RmsNormScale>(head_dim_));
-    k_norm_ = register_module("k_norm", std::make_shared<RmsNormScale>(head_dim_));
+    q_norm_ = register_module("q_norm", std::make_shared<RmsNorm>(head_dim_));
+    k_norm_ = register_module("k_norm", std::make_shared<RmsNorm>(head_dim_));
   }
 }
 
@@ -70,11 +53,12 @@ Tensor ViewAttention::forward(const Tensor& x, int64_t tokens_per_view) const {
 }
 
 GeluMlp::GeluMlp(const LactNvsOptions& options)
-    : c_fc_(register_module("c_fc",
-                            std::make_shared<Projection>(options.dim, options.mlp_hidden_dim()))),
-      c_proj_(
-          register_module("c_proj",
-                          std::make_shared<Projection>(options.mlp_hidden_dim(), options.dim))) {}
+    : c_fc_(
+          register_module("c_fc",
+                          std::make_shared<Linear>(options.dim, options.mlp_hidden_dim(), false))),
+      c_proj_(register_module(
+          "c_proj",
+          std::make_shared<Linear>(options.mlp_hidden_dim(), options.dim, false))) {}
 
 Tensor GeluMlp::forward(const Tensor& x) const {
   return c_proj_->forward(c_fc_->forward(x, Activation::kGelu));
@@ -93,10 +77,10 @@ LactLayer::LactLayer(const LactNvsOptions& options)
   // Where the key is the query, the published layer has no query projection.
   const int64_t parts = rule_.switches.query == QuerySource::kKey ? 2 : 3;
   to_qkv_ =
-      register_module("to_qkv", std::make_shared<Projection>(options.dim, parts * options.dim));
-  c_proj_ = register_module("c_proj", std::make_shared<Projection>(options.dim, options.dim));
+      register_module("to_qkv", std::make_shared<Linear>(options.dim, parts * options.dim, false));
+  c_proj_ = register_module("c_proj", std::make_shared<Linear>(options.dim, options.dim, false));
   lr_fc_ = register_module("lr_fc", torch::nn::Linear(options.dim, 3 * num_heads_));
-  o_norm_ = register_module("o_norm", std::make_shared<RmsNormScale>(head_dim_));
+  o_norm_ = register_module("o_norm", std::make_shared<RmsNorm>(head_dim_));
 }
 
 void LactLayer::initialise() {
@@ -108,7 +92,7 @@ void LactLayer::initialise() {
 }
 
 void LactLayer::freeze_unused() {
-  if (rule_.switches.kernel == FastKernel::kIdentity) {
+  if (rule_.switches.feature_map == FeatureMap::kIdentity) {
     w0_.set_requires_grad(false);
     w2_.set_requires_grad(false);
   }

@@ -2,44 +2,14 @@
 #pragma once
 
 #include "core/base/torch.h"
-#include "core/ops/matmul/packed_linear.h"
 #include "core/ttt/form.h"
 #include "core/ttt/parallel.h"
 #include "vision/models/lact_nvs/lact_options.h"
+#include "vision/models/layers.h"
 
 namespace parallax {
 
-// LayerNorm with a scale and no shift, eps 1e-5.
-class ScaleLayerNorm : public torch::nn::Module {
- public:
-  explicit ScaleLayerNorm(int64_t dim);
-  Tensor forward(const Tensor& x) const;  // [..., dim]
-
- private:
-  Tensor weight_;
-};
-
-// The scale of an RMSNorm, which runs as part of splitting or merging heads.
-class RmsNormScale : public torch::nn::Module {
- public:
-  explicit RmsNormScale(int64_t dim);
-  const Tensor& weight() const { return weight_; }
-
- private:
-  Tensor weight_;  // [dim]
-};
-
-// A linear layer without bias.
-class Projection : public torch::nn::Module {
- public:
-  Projection(int64_t in, int64_t out);
-  Tensor forward(const Tensor& x, Activation activation = Activation::kNone) const;  // [..., in]
-  Tensor& weight() { return weight_; }
-
- private:
-  Tensor weight_;  // [out, in]
-  PackedLinear linear_;
-};
+inline constexpr double kLayerNormEps = 1e-5;
 
 // Self-attention within each view.
 class ViewAttention : public torch::nn::Module {
@@ -50,10 +20,10 @@ class ViewAttention : public torch::nn::Module {
 
  private:
   int64_t head_dim_;
-  std::shared_ptr<Projection> to_qkv_;
-  std::shared_ptr<Projection> c_proj_;
-  std::shared_ptr<RmsNormScale> q_norm_;
-  std::shared_ptr<RmsNormScale> k_norm_;
+  std::shared_ptr<Linear> to_qkv_;
+  std::shared_ptr<Linear> c_proj_;
+  std::shared_ptr<RmsNorm> q_norm_;
+  std::shared_ptr<RmsNorm> k_norm_;
 };
 
 class GeluMlp : public torch::nn::Module {
@@ -62,8 +32,8 @@ class GeluMlp : public torch::nn::Module {
   Tensor forward(const Tensor& x) const;  // [B, L, dim]
 
  private:
-  std::shared_ptr<Projection> c_fc_;
-  std::shared_ptr<Projection> c_proj_;
+  std::shared_ptr<Linear> c_fc_;
+  std::shared_ptr<Linear> c_proj_;
 };
 
 // How one pass runs the TTT layers.
@@ -120,10 +90,10 @@ class LactLayer : public torch::nn::Module {
   Tensor w0_;  // [heads, D, Dh]
   Tensor w1_;  // [heads, Dh, D]
   Tensor w2_;  // [heads, D, Dh]
-  std::shared_ptr<Projection> to_qkv_;
-  std::shared_ptr<Projection> c_proj_;
+  std::shared_ptr<Linear> to_qkv_;
+  std::shared_ptr<Linear> c_proj_;
   torch::nn::Linear lr_fc_{nullptr};
-  std::shared_ptr<RmsNormScale> o_norm_;
+  std::shared_ptr<RmsNorm> o_norm_;
 };
 
 }  // namespace parallax

@@ -34,7 +34,7 @@ void check_lact_options(const LactNvsOptions& options, const std::string& where)
   } catch (const UsageError& error) {
     throw Error(ErrorParts{.what = error.what(), .where = where + ", field 'variant'"});
   }
-  if (switches->kernel == FastKernel::kIdentity &&
+  if (switches->feature_map == FeatureMap::kIdentity &&
       options.ttt_hidden_dim() != options.ttt_head_dim) {
     throw Error(
         ErrorParts{.what = fmt::format("variant {} has one square fast weight", options.variant),
@@ -50,7 +50,8 @@ LactBlock::LactBlock(const LactNvsOptions& options) {
   const auto sub_layer = [&](const char* index, auto& norm, auto& function) {
     using Function = typename std::decay_t<decltype(function)>::element_type;
     const auto module = modules->register_module(index, std::make_shared<torch::nn::Module>());
-    norm = module->register_module("ln", std::make_shared<ScaleLayerNorm>(options.dim));
+    norm = module->register_module("ln",
+                                   std::make_shared<LayerNorm>(options.dim, kLayerNormEps, false));
     function = module->register_module("f", std::make_shared<Function>(options));
   };
   sub_layer("0", attention_norm_, attention_);
@@ -77,9 +78,9 @@ LactNvs::LactNvs(const LactNvsOptions& options) : options_(options) {
   check_lact_options(options, "model configuration");
   const int64_t patch_area = static_cast<int64_t>(options.patch_size) * options.patch_size;
   input_linear_ = register_module(
-      "input_linear", std::make_shared<Projection>(kInputChannels * patch_area, options.dim));
-  input_layernorm_ =
-      register_module("input_layernorm", std::make_shared<ScaleLayerNorm>(options.dim));
+      "input_linear", std::make_shared<Linear>(kInputChannels * patch_area, options.dim, false));
+  input_layernorm_ = register_module(
+      "input_layernorm", std::make_shared<LayerNorm>(options.dim, kLayerNormEps, false));
   const auto blocks = register_module("blocks", std::make_shared<torch::nn::Module>());
   for (int i = 0; i < options.layers; ++i) {
     blocks_.push_back(
@@ -87,9 +88,10 @@ LactNvs::LactNvs(const LactNvsOptions& options) : options_(options) {
   }
   const auto decoder =
       register_module("image_token_decoder", std::make_shared<torch::nn::Module>());
-  decoder_norm_ = decoder->register_module("0", std::make_shared<ScaleLayerNorm>(options.dim));
+  decoder_norm_ =
+      decoder->register_module("0", std::make_shared<LayerNorm>(options.dim, kLayerNormEps, false));
   decoder_linear_ =
-      decoder->register_module("1", std::make_shared<Projection>(options.dim, 3 * patch_area));
+      decoder->register_module("1", std::make_shared<Linear>(options.dim, 3 * patch_area, false));
 }
 
 const UpdateRule& LactNvs::rule() const { return blocks_.front()->layer().rule(); }

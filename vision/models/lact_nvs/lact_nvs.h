@@ -26,11 +26,11 @@ class LactBlock : public torch::nn::Module {
   const LactLayer& layer() const { return *layer_; }
 
  private:
-  std::shared_ptr<ScaleLayerNorm> attention_norm_;
+  std::shared_ptr<LayerNorm> attention_norm_;
   std::shared_ptr<ViewAttention> attention_;
-  std::shared_ptr<ScaleLayerNorm> layer_norm_;
+  std::shared_ptr<LayerNorm> layer_norm_;
   std::shared_ptr<LactLayer> layer_;
-  std::shared_ptr<ScaleLayerNorm> mlp_norm_;
+  std::shared_ptr<LayerNorm> mlp_norm_;
   std::shared_ptr<GeluMlp> mlp_;
 };
 
@@ -110,11 +110,11 @@ class LactNvs : public torch::nn::Module {
   void require_patches(const CameraBatch& cameras) const;
 
   LactNvsOptions options_;
-  std::shared_ptr<Projection> input_linear_;
-  std::shared_ptr<ScaleLayerNorm> input_layernorm_;
+  std::shared_ptr<Linear> input_linear_;
+  std::shared_ptr<LayerNorm> input_layernorm_;
   std::vector<std::shared_ptr<LactBlock>> blocks_;
-  std::shared_ptr<ScaleLayerNorm> decoder_norm_;
-  std::shared_ptr<Projection> decoder_linear_;
+  std::shared_ptr<LayerNorm> decoder_norm_;
+  std::shared_ptr<Linear> decoder_linear_;
 };
 
 // Bytes of working memory that a pass over `tokens` tokens of one scene takes, roughly.

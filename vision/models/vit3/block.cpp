@@ -34,8 +34,8 @@ Vit3Layer::Vit3Layer(int64_t dim, int64_t heads, bool qkv_bias, const Vit3Rule& 
   w1_ = register_parameter("w1", torch::zeros(square));
   w2_ = register_parameter("w2", torch::zeros(square));
   w3_ = register_parameter("w3", torch::zeros({head_dim_, 1, 3, 3}));
-  qkv_ = register_module("qkv", std::make_shared<Dense>(dim, 3 * (dim + head_dim_), qkv_bias));
-  proj_ = register_module("proj", std::make_shared<Dense>(dim + head_dim_, dim));
+  qkv_ = register_module("qkv", std::make_shared<Linear>(dim, 3 * (dim + head_dim_), qkv_bias));
+  proj_ = register_module("proj", std::make_shared<Linear>(dim + head_dim_, dim));
 }
 
 void Vit3Layer::initialise() {
@@ -105,8 +105,8 @@ Tensor Vit3Layer::forward(const Tensor& x,
 }
 
 Vit3Mlp::Vit3Mlp(const Vit3BlockShape& shape)
-    : fc1_(register_module("fc1", std::make_shared<Dense>(shape.dim, shape.mlp_hidden))),
-      fc2_(register_module("fc2", std::make_shared<Dense>(shape.mlp_hidden, shape.dim))) {
+    : fc1_(register_module("fc1", std::make_shared<Linear>(shape.dim, shape.mlp_hidden))),
+      fc2_(register_module("fc2", std::make_shared<Linear>(shape.mlp_hidden, shape.dim))) {
   if (shape.hierarchical) {
     dwc_ = register_module(
         "dwc",
@@ -131,10 +131,10 @@ Vit3Block::Vit3Block(const Vit3BlockShape& shape, const Vit3Rule& rule)
   cpe_ = register_module("cpe",
                          std::make_shared<Convolution>(ConvolutionShape{
                              .in = dim_, .out = dim_, .kernel = 3, .groups = dim_}));
-  norm1_ = register_module("norm1", std::make_shared<LayerNormalisation>(dim_, eps));
+  norm1_ = register_module("norm1", std::make_shared<LayerNorm>(dim_, eps));
   attn_ =
       register_module("attn", std::make_shared<Vit3Layer>(dim_, shape.heads, shape.qkv_bias, rule));
-  norm2_ = register_module("norm2", std::make_shared<LayerNormalisation>(dim_, eps));
+  norm2_ = register_module("norm2", std::make_shared<LayerNorm>(dim_, eps));
   mlp_ = register_module("mlp", std::make_shared<Vit3Mlp>(shape));
   if (shape.hierarchical) {
     const auto rope = register_module("rope", std::make_shared<torch::nn::Module>());

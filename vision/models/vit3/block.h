@@ -54,8 +54,8 @@ class Vit3Layer : public torch::nn::Module {
   Tensor w1_;  // [1, H, d, d]
   Tensor w2_;  // [1, H, d, d]
   Tensor w3_;  // [d, 1, 3, 3]
-  std::shared_ptr<Dense> qkv_;
-  std::shared_ptr<Dense> proj_;
+  std::shared_ptr<Linear> qkv_;
+  std::shared_ptr<Linear> proj_;
 };
 
 struct Vit3BlockShape {
@@ -75,8 +75,8 @@ class Vit3Mlp : public torch::nn::Module {
   Tensor forward(const Tensor& x, const TokenGrid& grid) const;  // [B, N, C]
 
  private:
-  std::shared_ptr<Dense> fc1_;
-  std::shared_ptr<Dense> fc2_;
+  std::shared_ptr<Linear> fc1_;
+  std::shared_ptr<Linear> fc2_;
   std::shared_ptr<Convolution> dwc_;
 };
 
@@ -93,9 +93,9 @@ class Vit3Block : public torch::nn::Module {
   int64_t dim_;
   double drop_path_;
   std::shared_ptr<Convolution> cpe_;
-  std::shared_ptr<LayerNormalisation> norm1_;
+  std::shared_ptr<LayerNorm> norm1_;
   std::shared_ptr<Vit3Layer> attn_;
-  std::shared_ptr<LayerNormalisation> norm2_;
+  std::shared_ptr<LayerNorm> norm2_;
   std::shared_ptr<Vit3Mlp> mlp_;
   Tensor rotations_;        // [rows, cols, C / 2, 2] as stored; undefined in the plain model
   Tensor other_rotations_;  // for the last grid of another shape

@@ -16,9 +16,9 @@ namespace {
 // The published layer scales both branches by the convolution's fan-in, 3·3.
 const double kScale = 1 / std::sqrt(9.0);
 
-bool has_gate(const Vit3Rule& rule) { return rule.switches.kernel == FastKernel::kSwiGlu; }
+bool has_gate(const Vit3Rule& rule) { return rule.switches.feature_map == FeatureMap::kSwiGlu; }
 
-bool updates_gate(const Vit3Rule& rule) { return updates_kernel(rule.switches); }
+bool updates_gate(const Vit3Rule& rule) { return updates_feature_map(rule.switches); }
 
 // What the trained nets are applied to.
 Tensor applied_input(const Vit3Rule& rule, const Tensor& q, const Tensor& k) {

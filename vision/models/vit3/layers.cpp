@@ -1,7 +1,5 @@
-// Layers in LibTorch operations, repacked products and depthwise kernels.
+// Convolutions in LibTorch operations, repacked products and depthwise kernels.
 #include "vision/models/vit3/layers.h"
-
-#include <torch/nn/init.h>
 
 #include <cmath>
 
@@ -9,55 +7,6 @@
 #include "core/ops/depthwise/depthwise.h"
 
 namespace parallax {
-namespace {
-
-constexpr double kBatchNormEps = 1e-5;
-constexpr double kBatchNormMomentum = 0.1;
-
-}  // namespace
-
-Dense::Dense(int64_t in, int64_t out, bool with_bias)
-    : weight_(register_parameter("weight", torch::zeros({out, in}))) {
-  if (with_bias) {
-    bias_ = register_parameter("bias", torch::zeros({out}));
-  }
-}
-
-Tensor Dense::forward(const Tensor& x, Activation activation) const {
-  return linear_(x, weight_, bias_, activation);
-}
-
-LayerNormalisation::LayerNormalisation(int64_t dim, double eps)
-    : weight_(register_parameter("weight", torch::ones({dim}))),
-      bias_(register_parameter("bias", torch::zeros({dim}))),
-      eps_(eps) {}
-
-Tensor LayerNormalisation::forward(const Tensor& x) const {
-  return torch::layer_norm(x, weight_.sizes(), weight_, bias_, eps_);
-}
-
-BatchNormalisation::BatchNormalisation(int64_t channels)
-    : weight_(register_parameter("weight", torch::ones({channels}))),
-      bias_(register_parameter("bias", torch::zeros({channels}))),
-      running_mean_(register_buffer("running_mean", torch::zeros({channels}))),
-      running_var_(register_buffer("running_var", torch::ones({channels}))),
-      num_batches_tracked_(
-          register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64))) {}
-
-Tensor BatchNormalisation::forward(const Tensor& x) {
-  if (is_training()) {
-    num_batches_tracked_.add_(1);
-  }
-  return at::batch_norm(x,
-                        weight_,
-                        bias_,
-                        running_mean_,
-                        running_var_,
-                        is_training(),
-                        kBatchNormMomentum,
-                        kBatchNormEps,
-                        true);
-}
 
 Convolution::Convolution(const ConvolutionShape& shape)
     : shape_(shape),
@@ -123,7 +72,7 @@ void Convolution::initialise() {
 ConvolutionStep::ConvolutionStep(const ConvolutionShape& shape, bool with_norm, bool with_relu)
     : conv_(register_module("conv", std::make_shared<Convolution>(shape))), with_relu_(with_relu) {
   if (with_norm) {
-    norm_ = register_module("norm", std::make_shared<BatchNormalisation>(shape.out));
+    norm_ = register_module("norm", std::make_shared<BatchNorm>(shape.out));
   }
 }
 

@@ -1,47 +1,11 @@
-// The plain layers of ViT³ and H-ViT³, with the published code's parameter names.
+// The convolutions of ViT³ and H-ViT³, with the published code's parameter names.
 #pragma once
 
 #include "core/base/torch.h"
 #include "core/ops/matmul/packed_linear.h"
+#include "vision/models/layers.h"
 
 namespace parallax {
-
-// y = x Wᵀ + b.
-class Dense : public torch::nn::Module {
- public:
-  Dense(int64_t in, int64_t out, bool with_bias = true);
-  Tensor forward(const Tensor& x, Activation activation = Activation::kNone) const;  // [..., in]
-
- private:
-  Tensor weight_;  // [out, in]
-  Tensor bias_;    // [out] or undefined
-  PackedLinear linear_;
-};
-
-class LayerNormalisation : public torch::nn::Module {
- public:
-  LayerNormalisation(int64_t dim, double eps);
-  Tensor forward(const Tensor& x) const;  // [..., dim]
-
- private:
-  Tensor weight_;
-  Tensor bias_;
-  double eps_;
-};
-
-// BatchNorm over dimension 1, eps 1e-5: running statistics in evaluation, the batch's in training.
-class BatchNormalisation : public torch::nn::Module {
- public:
-  explicit BatchNormalisation(int64_t channels);
-  Tensor forward(const Tensor& x);  // [B, channels, ...]
-
- private:
-  Tensor weight_;
-  Tensor bias_;
-  Tensor running_mean_;
-  Tensor running_var_;
-  Tensor num_batches_tracked_;
-};
 
 struct ConvolutionShape {
   int64_t in = 0;
@@ -83,7 +47,7 @@ class ConvolutionStep : public torch::nn::Module {
 
  private:
   std::shared_ptr<Convolution> conv_;
-  std::shared_ptr<BatchNormalisation> norm_;
+  std::shared_ptr<BatchNorm> norm_;
   bool with_relu_;
 };
 

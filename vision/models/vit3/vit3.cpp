@@ -34,7 +34,7 @@ Vit3BlockShape block_shape(const Vit3Options& options, size_t stage) {
 ImageClassifier::ImageClassifier(const Vit3Options& options) : options_(options) {
   check_vit3_options(options, "model configuration");
   head_ =
-      register_module("head", std::make_shared<Dense>(options.dims.back(), options.num_classes));
+      register_module("head", std::make_shared<Linear>(options.dims.back(), options.num_classes));
 }
 
 Tensor ImageClassifier::forward(const Tensor& images,
@@ -64,7 +64,7 @@ void ImageClassifier::initialise() {
       layer->initialise();
     } else if (auto* convolution = module->as<Convolution>()) {
       convolution->initialise();
-    } else if (module->as<Dense>() != nullptr) {
+    } else if (module->as<Linear>() != nullptr) {
       for (auto& item : module->named_parameters(false)) {
         item.key() == "weight" ? item.value().normal_(0, kDenseStd) : item.value().zero_();
       }
@@ -82,7 +82,7 @@ void ImageClassifier::use_bfloat16() {
   }
   // LibTorch's batch norm wants its statistics in the dtype of its weights, or float32 for both.
   for (const auto& module : modules()) {
-    if (module->as<BatchNormalisation>() != nullptr) {
+    if (module->as<BatchNorm>() != nullptr) {
       for (auto& item : module->named_parameters(false)) {
         item.value().set_data(item.value().to(torch::kFloat32));
       }
@@ -113,7 +113,7 @@ Vit3::Vit3(const Vit3Options& options) : ImageClassifier(options) {
     blocks_.push_back(
         blocks->register_module(std::to_string(i), std::make_shared<Vit3Block>(shape, rule)));
   }
-  norm_ = register_module("norm", std::make_shared<LayerNormalisation>(dim, kFinalNormEps));
+  norm_ = register_module("norm", std::make_shared<LayerNorm>(dim, kFinalNormEps));
 }
 
 Tensor Vit3::embed(const Tensor& images, TokenGrid& grid) {
@@ -144,7 +144,7 @@ HierarchicalVit3::HierarchicalVit3(const Vit3Options& options) : ImageClassifier
     stages_.push_back(build_stage(*layers, i, first_block));
     first_block += options.depths[i];
   }
-  norm_ = register_module("norm", std::make_shared<BatchNormalisation>(options.dims.back()));
+  norm_ = register_module("norm", std::make_shared<BatchNorm>(options.dims.back()));
 }
 
 void HierarchicalVit3::build_stem(int64_t dim) {

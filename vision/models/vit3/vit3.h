@@ -46,7 +46,7 @@ class ImageClassifier : public torch::nn::Module {
 
  private:
   Vit3Options options_;
-  std::shared_ptr<Dense> head_;
+  std::shared_ptr<Linear> head_;
 };
 
 class Vit3 : public ImageClassifier {
@@ -64,7 +64,7 @@ class Vit3 : public ImageClassifier {
  private:
   std::shared_ptr<Convolution> patches_;
   std::vector<std::shared_ptr<Vit3Block>> blocks_;
-  std::shared_ptr<LayerNormalisation> norm_;
+  std::shared_ptr<LayerNorm> norm_;
 };
 
 class HierarchicalVit3 : public ImageClassifier {
@@ -91,7 +91,7 @@ class HierarchicalVit3 : public ImageClassifier {
 
   Steps stem_;
   std::vector<Stage> stages_;
-  std::shared_ptr<BatchNormalisation> norm_;
+  std::shared_ptr<BatchNorm> norm_;
 };
 
 // The classifier of either kind, with weights not yet drawn. Throws Error if the options do not fit

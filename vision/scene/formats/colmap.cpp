@@ -95,7 +95,6 @@ std::optional<Scene> load_colmap(const fs::path& path, const SceneOptions& optio
   scene.file = colmap_file(model_folder, "images");
   scene.root = image_folder == model_folder ? model_folder : image_folder.parent_path();
   scene.name = scene.root.filename().string();
-  scene.format = "colmap";
   const std::string cameras_name = colmap_file(model_folder, "cameras").filename().string();
   for (const ColmapImage& image : images) {
     scene.views.push_back(make_view(image, cameras, cameras_name, image_folder));

@@ -1,6 +1,8 @@
 // COLMAP's sparse models, binary or text: cameras, images and a folder of photographs.
 #pragma once
 
+#include <optional>
+
 #include "vision/scene/scene.h"
 
 namespace parallax {

@@ -75,7 +75,6 @@ std::optional<Scene> load_opencv_json(const fs::path& path, const SceneOptions&)
   scene.file = file;
   scene.root = file.parent_path();
   scene.name = scene.root.filename().string();
-  scene.format = "opencv-json";
   for (size_t i = 0; i < frames->size(); ++i) {
     const JsonFields fields((*frames)[i], fmt::format("{}, view {}", file.string(), i));
     scene.views.push_back(read_view(fields, scene.root));

@@ -1,6 +1,8 @@
 // opencv_cameras.json: a list of {w, h, fx, fy, cx, cy, w2c, file_path}, OpenCV convention.
 #pragma once
 
+#include <optional>
+
 #include "vision/scene/scene.h"
 
 namespace parallax {

@@ -181,7 +181,6 @@ std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions&) 
   scene.file = file;
   scene.root = file.parent_path();
   scene.name = scene.root.filename().string();
-  scene.format = "transforms";
   cv::Size known_size;
   for (size_t i = 0; i < frames.size(); ++i) {
     const JsonFields frame(frames[i], fmt::format("{}, view {}", file.string(), i));

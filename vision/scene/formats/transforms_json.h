@@ -2,6 +2,8 @@
 // OpenGL convention (x right, y up, z backward).
 #pragma once
 
+#include <optional>
+
 #include "vision/scene/scene.h"
 
 namespace parallax {

@@ -199,11 +199,11 @@ void erase_part(Tensor& image, const AugmentOptions& options, Random& random) {
   const int width = std::clamp(cvRound(std::sqrt(area / aspect)), 1, cols);
   const int top = random.integer(0, rows - height);
   const int left = random.integer(0, cols - width);
-  Tensor part = image.slice(1, top, top + height).slice(2, left, left + width);
+  Tensor shard = image.slice(1, top, top + height).slice(2, left, left + width);
   cv::RNG noise(random.next() | 1U);
-  cv::Mat values(1, static_cast<int>(part.numel()), CV_32F);
+  cv::Mat values(1, static_cast<int>(shard.numel()), CV_32F);
   noise.fill(values, cv::RNG::NORMAL, 0, 1);
-  part.copy_(torch::from_blob(values.data, part.sizes(), torch::kFloat32));
+  shard.copy_(torch::from_blob(values.data, shard.sizes(), torch::kFloat32));
 }
 
 void mix_images(Tensor& images, Tensor& targets, const AugmentOptions& options, Random& random) {

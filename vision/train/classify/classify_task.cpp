@@ -7,7 +7,6 @@
 #include "core/base/autocast.h"
 #include "vision/images/classifier_preprocess.h"
 #include "vision/metrics/accuracy.h"
-#include "vision/train/nvs/nvs_batch.h"
 
 namespace parallax {
 namespace {
@@ -50,7 +49,7 @@ ClassifyTask::ClassifyTask(std::shared_ptr<ImageClassifier> module,
   // Without a gate W2 takes no part, and every parameter that is trained must.
   const VariantSwitches& switches = find_vit3_variant(module_->options().variant).rule.switches;
   for (auto& item : module_->named_parameters()) {
-    if (switches.kernel == FastKernel::kIdentity && item.key().ends_with("attn.w2")) {
+    if (switches.feature_map == FeatureMap::kIdentity && item.key().ends_with("attn.w2")) {
       item.value().set_requires_grad(false);
     }
   }
@@ -99,8 +98,8 @@ Tensor ClassifyTask::target_of(int64_t image) const {
   return target;
 }
 
-ClassifyBatch ClassifyTask::batch(int64_t step, int64_t part, int64_t parts) {
-  const PartRange range = part_of_batch(options_.batch_size, part, parts);
+ClassifyBatch ClassifyTask::batch(int64_t step, int64_t shard, int64_t num_shards) {
+  const ShardRange range = shard_of_batch(options_.batch_size, shard, num_shards);
   const int side = side_at(step);
   std::vector<Tensor> images;
   std::vector<Tensor> targets;
@@ -119,17 +118,19 @@ ClassifyBatch ClassifyTask::batch(int64_t step, int64_t part, int64_t parts) {
   }
   ClassifyBatch batch{torch::stack(images), torch::stack(targets)};
   Random random =
-      Random(options_.seed).fork(kMixStream).fork(static_cast<uint64_t>(step * parts + part));
+      Random(options_.seed).fork(kMixStream).fork(static_cast<uint64_t>(step * num_shards + shard));
   mix_images(batch.images, batch.targets, augment_, random);
   return batch;
 }
 
-void ClassifyTask::prepare(int64_t step, int64_t part, int64_t parts) {
-  prepared_.prepare(step, part, [this, step, part, parts] { return batch(step, part, parts); });
+void ClassifyTask::prepare(int64_t step, int64_t shard, int64_t num_shards) {
+  prepared_.prepare(
+      step, shard, [this, step, shard, num_shards] { return batch(step, shard, num_shards); });
 }
 
-PartLoss ClassifyTask::part_loss(int64_t step, int64_t part, int64_t parts) {
-  ClassifyBatch batch = prepared_.take(step, part, [&] { return this->batch(step, part, parts); });
+ShardLoss ClassifyTask::shard_loss(int64_t step, int64_t shard, int64_t num_shards) {
+  ClassifyBatch batch =
+      prepared_.take(step, shard, [&] { return this->batch(step, shard, num_shards); });
   const Tensor targets = batch.targets.to(options_.device);
   Tensor logits;
   {
@@ -169,9 +170,9 @@ TrainTask::Evaluation ClassifyTask::evaluate() {
   }
   module_->train();
   return {.score = 100 * accuracy.top1(),
-          .measures = {{"validation_top1", accuracy.top1()},
-                       {"validation_top5", accuracy.top5()},
-                       {"validation_loss", loss / static_cast<double>(validation_.size())}}};
+          .metrics = {{"validation_top1", accuracy.top1()},
+                      {"validation_top5", accuracy.top5()},
+                      {"validation_loss", loss / static_cast<double>(validation_.size())}}};
 }
 
 void ClassifyTask::export_model(const std::filesystem::path& path, const nlohmann::json& training) {

@@ -8,7 +8,7 @@
 #include "vision/train/classify/augment.h"
 #include "vision/train/classify/image_set.h"
 #include "vision/train/prepared_batches.h"
-#include "vision/train/stages.h"
+#include "vision/train/staged_value.h"
 #include "vision/train/train_task.h"
 
 namespace parallax {
@@ -46,14 +46,14 @@ class ClassifyTask : public TrainTask {
 
   torch::nn::Module& module() override { return *module_; }
   bool is_hidden(const std::string& parameter) const override;
-  void prepare(int64_t step, int64_t part, int64_t parts) override;
-  PartLoss part_loss(int64_t step, int64_t part, int64_t parts) override;
+  void prepare(int64_t step, int64_t shard, int64_t num_shards) override;
+  ShardLoss shard_loss(int64_t step, int64_t shard, int64_t num_shards) override;
   Evaluation evaluate() override;
   void export_model(const std::filesystem::path& path, const nlohmann::json& training) override;
 
-  // Part `part` of `parts` of the step's batch; depends on seed and step alone. Every epoch goes
-  // through all images once, in an order of its own.
-  ClassifyBatch batch(int64_t step, int64_t part, int64_t parts);
+  // Shard `shard` of `num_shards` of the step's batch; depends on seed and step alone. Every epoch
+  // goes through all images once, in an order of its own.
+  ClassifyBatch batch(int64_t step, int64_t shard, int64_t num_shards);
 
  private:
   int64_t image_at(int64_t position);  // of the endless sequence of epochs
@@ -66,7 +66,7 @@ class ClassifyTask : public TrainTask {
   ClassLabels labels_;
   AugmentOptions augment_;
   ClassifyTaskOptions options_;
-  Stages sizes_;
+  StagedValue sizes_;
   Tensor teacher_;
   nlohmann::json card_;
   std::mutex order_mutex_;

@@ -1,10 +1,6 @@
 // Stacking views into batches.
 #include "vision/train/nvs/nvs_batch.h"
 
-#include <fmt/format.h>
-
-#include "core/base/error.h"
-
 namespace parallax {
 
 NvsBatch NvsBatch::to(torch::Device device) const {
@@ -41,18 +37,6 @@ NvsBatch make_batch(const std::vector<MultiViewSample>& scenes, int num_inputs) 
           .alpha = scenes.front().alpha.defined()
                        ? stack(&MultiViewSample::alpha).slice(1, num_inputs, views)
                        : Tensor()};
-}
-
-PartRange part_of_batch(int64_t batch_size, int64_t part, int64_t parts) {
-  if (batch_size % parts != 0) {
-    throw UsageError(ErrorParts{
-        .what = "the batch cannot be divided evenly",
-        .where = "--batch-size",
-        .expected = fmt::format("a multiple of {} (processes times --accumulate)", parts),
-        .got = fmt::format("{}", batch_size)});
-  }
-  const int64_t count = batch_size / parts;
-  return {part * count, count};
 }
 
 }  // namespace parallax

@@ -28,19 +28,12 @@ class NvsSource {
   NvsSource(const NvsSource&) = delete;
   NvsSource& operator=(const NvsSource&) = delete;
 
-  // Part `part` of `parts` equal parts of the step's batch. Throws UsageError if it cannot be
-  // divided so.
-  virtual NvsBatch batch(int64_t step, int64_t part, int64_t parts) const = 0;
+  // Shard `shard` of `num_shards` equal shards of the step's batch. Throws UsageError if it cannot
+  // be divided so.
+  virtual NvsBatch batch(int64_t step, int64_t shard, int64_t num_shards) const = 0;
 
   // What the model is judged by, never trained on: a list of batches.
   virtual std::vector<NvsBatch> held_out() const = 0;
 };
-
-// The scenes of part `part` of `parts`: [first, first + count). Throws UsageError.
-struct PartRange {
-  int64_t first = 0;
-  int64_t count = 0;
-};
-PartRange part_of_batch(int64_t batch_size, int64_t part, int64_t parts);
 
 }  // namespace parallax

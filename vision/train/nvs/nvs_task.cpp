@@ -36,9 +36,10 @@ bool NvsTask::is_hidden(const std::string& parameter) const {
   return parameter.starts_with("blocks.");
 }
 
-void NvsTask::prepare(int64_t step, int64_t part, int64_t parts) {
-  prepared_.prepare(
-      step, part, [this, step, part, parts] { return source_.batch(step, part, parts); });
+void NvsTask::prepare(int64_t step, int64_t shard, int64_t num_shards) {
+  prepared_.prepare(step, shard, [this, step, shard, num_shards] {
+    return source_.batch(step, shard, num_shards);
+  });
 }
 
 Tensor NvsTask::loss_of(const Tensor& rendered, const Tensor& truth) const {
@@ -54,9 +55,9 @@ Tensor NvsTask::loss_of(const Tensor& rendered, const Tensor& truth) const {
   return loss;
 }
 
-PartLoss NvsTask::part_loss(int64_t step, int64_t part, int64_t parts) {
+ShardLoss NvsTask::shard_loss(int64_t step, int64_t shard, int64_t num_shards) {
   const NvsBatch batch =
-      prepared_.take(step, part, [&] { return source_.batch(step, part, parts); })
+      prepared_.take(step, shard, [&] { return source_.batch(step, shard, num_shards); })
           .to(options_.device);
   Tensor rendered;
   {
@@ -93,11 +94,11 @@ TrainTask::Evaluation NvsTask::evaluate() {
   const Tensor images = torch::cat(rendered);
   const Tensor expected = torch::cat(truth);
   Evaluation evaluation{.score = psnr(images, expected)};
-  evaluation.measures.push_back({"held_out_psnr", evaluation.score});
+  evaluation.metrics.push_back({"held_out_psnr", evaluation.score});
   if (alpha.size() == truth.size()) {
     const double masked = masked_psnr(images, expected, torch::cat(alpha));
     if (!std::isnan(masked)) {
-      evaluation.measures.push_back({"held_out_masked_psnr", masked});
+      evaluation.metrics.push_back({"held_out_masked_psnr", masked});
     }
   }
   return evaluation;

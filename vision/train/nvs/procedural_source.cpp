@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "vision/scene/image_size.h"
 #include "vision/synth/random.h"
+#include "vision/train/train_task.h"
 
 namespace parallax {
 namespace {
@@ -76,7 +77,7 @@ MultiViewSample ProceduralSource::draw_scene(const SceneFamily& family,
   return sample;
 }
 
-NvsBatch ProceduralSource::batch(int64_t step, int64_t part, int64_t parts) const {
+NvsBatch ProceduralSource::batch(int64_t step, int64_t shard, int64_t num_shards) const {
   const double progress = static_cast<double>(step) / static_cast<double>(total_steps_);
   const Interval difficulty = parse_difficulty_range(difficulties_.at(progress));
   const ImageSize size = parse_image_size(sizes_.at(progress), "--size");
@@ -84,7 +85,7 @@ NvsBatch ProceduralSource::batch(int64_t step, int64_t part, int64_t parts) cons
   const Random of_step = Random(seed_).fork(kTrainingStream).fork(static_cast<std::uint64_t>(step));
   Random random = of_step;
   const int num_inputs = random.integer(input_views_.min, input_views_.max);
-  const PartRange range = part_of_batch(batch_size, part, parts);
+  const ShardRange range = shard_of_batch(batch_size, shard, num_shards);
   std::vector<MultiViewSample> scenes;
   for (int64_t i = range.first; i < range.first + range.count; ++i) {
     Random of_scene = of_step.fork(kScenesStream + static_cast<std::uint64_t>(i));

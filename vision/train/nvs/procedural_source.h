@@ -3,7 +3,7 @@
 
 #include "vision/train/nvs/nvs_batch.h"
 #include "vision/train/nvs/nvs_data_options.h"
-#include "vision/train/stages.h"
+#include "vision/train/staged_value.h"
 
 namespace parallax {
 
@@ -16,7 +16,7 @@ class ProceduralSource : public NvsSource {
                    int64_t total_steps,
                    int patch_size);
 
-  NvsBatch batch(int64_t step, int64_t part, int64_t parts) const override;
+  NvsBatch batch(int64_t step, int64_t shard, int64_t num_shards) const override;
   std::vector<NvsBatch> held_out() const override;
 
   int final_height() const { return final_height_; }
@@ -33,9 +33,9 @@ class ProceduralSource : public NvsSource {
   NvsDataOptions options_;
   std::uint64_t seed_;
   int64_t total_steps_;
-  Stages batch_sizes_;
-  Stages sizes_;
-  Stages difficulties_;
+  StagedValue batch_sizes_;
+  StagedValue sizes_;
+  StagedValue difficulties_;
   CountRange input_views_;
   int final_height_ = 0;
   int final_width_ = 0;

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "vision/synth/random.h"
+#include "vision/train/train_task.h"
 
 namespace parallax {
 namespace {
@@ -106,12 +107,12 @@ MultiViewSample SceneSource::draw(const std::vector<int>& views, Random& random)
   return sample;
 }
 
-NvsBatch SceneSource::batch(int64_t step, int64_t part, int64_t parts) const {
+NvsBatch SceneSource::batch(int64_t step, int64_t shard, int64_t num_shards) const {
   const Random of_step = Random(seed_).fork(static_cast<std::uint64_t>(step));
   Random random = of_step;
   const int num_inputs =
       draw_input_count(random, options_.min_inputs, learned_views() - options_.target_views);
-  const PartRange range = part_of_batch(options_.batch_size, part, parts);
+  const ShardRange range = shard_of_batch(options_.batch_size, shard, num_shards);
   std::vector<MultiViewSample> samples;
   for (int64_t i = range.first; i < range.first + range.count; ++i) {
     Random of_sample = of_step.fork(static_cast<std::uint64_t>(i) + 1);

@@ -58,7 +58,7 @@ class SceneSource : public NvsSource {
               int64_t seed,
               const ViewSet* detailed = nullptr);
 
-  NvsBatch batch(int64_t step, int64_t part, int64_t parts) const override;
+  NvsBatch batch(int64_t step, int64_t shard, int64_t num_shards) const override;
 
   // The kept-back views, rendered from all others.
   std::vector<NvsBatch> held_out() const override;

@@ -8,10 +8,10 @@ namespace parallax {
 
 // "32x32@0,64x64@0.4": each value holds from its share of the run on. A single value holds
 // throughout.
-class Stages {
+class StagedValue {
  public:
   // Throws UsageError naming `option` unless shares ascend from 0 within [0, 1).
-  Stages(const std::string& text, const std::string& option);
+  StagedValue(const std::string& text, const std::string& option);
 
   // At `progress` in [0, 1].
   const std::string& at(double progress) const;

@@ -1,5 +1,5 @@
 // Reading curricula.
-#include "vision/train/stages.h"
+#include "vision/train/staged_value.h"
 
 #include <cstdlib>
 
@@ -21,7 +21,7 @@ UsageError unreadable(const std::string& text,
 
 }  // namespace
 
-Stages::Stages(const std::string& text, const std::string& option) {
+StagedValue::StagedValue(const std::string& text, const std::string& option) {
   const auto fail = [&] {
     return unreadable(
         text,
@@ -31,12 +31,12 @@ Stages::Stages(const std::string& text, const std::string& option) {
   size_t begin = 0;
   while (begin <= text.size()) {
     const size_t end = std::min(text.find(',', begin), text.size());
-    const std::string part = text.substr(begin, end - begin);
-    const size_t at = part.find('@');
-    Stage stage{.value = part.substr(0, at)};
+    const std::string shard = text.substr(begin, end - begin);
+    const size_t at = shard.find('@');
+    Stage stage{.value = shard.substr(0, at)};
     if (at != std::string::npos) {
       char* rest = nullptr;
-      const std::string share = part.substr(at + 1);
+      const std::string share = shard.substr(at + 1);
       stage.start = std::strtod(share.c_str(), &rest);
       if (share.empty() || *rest != '\0') {
         throw fail();
@@ -51,7 +51,7 @@ Stages::Stages(const std::string& text, const std::string& option) {
   }
 }
 
-const std::string& Stages::at(double progress) const {
+const std::string& StagedValue::at(double progress) const {
   const Stage* current = &stages_.front();
   for (const Stage& stage : stages_) {
     if (stage.start <= progress) {
@@ -61,7 +61,7 @@ const std::string& Stages::at(double progress) const {
   return current->value;
 }
 
-std::vector<std::string> Stages::values() const {
+std::vector<std::string> StagedValue::values() const {
   std::vector<std::string> values;
   for (const Stage& stage : stages_) {
     values.push_back(stage.value);

@@ -1,0 +1,232 @@
+// The folders form a graph without circles: which folder may include which, held against the
+// sources themselves.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Folders = std::set<std::string>;
+
+// Each folder and the folders that its files include, bottom to top: a folder may only name
+// folders above its own row, so a circle cannot be written down. docs/dev/architecture.md says
+// what lives in each.
+const std::vector<std::pair<std::string, Folders>> kLayers = {
+    {"core/base", {}},
+    {"core/io", {"core/base"}},
+    {"core/image", {"core/base", "core/io"}},
+    {"core/distributed", {"core/base"}},
+    {"core/ops/common", {"core/base"}},
+    {"core/ops/cuda", {"core/base", "core/ops/common"}},
+    {"core/ops/matmul", {"core/base", "core/ops/common"}},
+    {"core/ops/newton_schulz", {"core/base", "core/ops/common", "core/ops/matmul"}},
+    {"core/ops/elementwise", {"core/base", "core/ops/common", "core/ops/cuda"}},
+    {"core/ops/depthwise", {"core/base", "core/ops/common"}},
+    {"core/ops/glu_net", {"core/base", "core/ops/common"}},
+    {"core/ttt",
+     {"core/base",
+      "core/ops/common",
+      "core/ops/cuda",
+      "core/ops/depthwise",
+      "core/ops/elementwise",
+      "core/ops/glu_net",
+      "core/ops/matmul",
+      "core/ops/newton_schulz"}},
+    {"vision/metrics", {"core/base"}},
+    {"vision/images", {"core/base", "core/image"}},
+    {"vision/scene", {"core/base", "core/image"}},
+    {"vision/scene/formats", {"core/base", "core/image", "core/io", "vision/scene"}},
+    {"vision/synth",
+     {"core/base", "core/image", "core/io", "vision/scene", "vision/scene/formats"}},
+    {"vision/models", {"core/base", "core/io", "core/ops/matmul"}},
+    {"vision/models/lact_nvs",
+     {"core/base",
+      "core/io",
+      "core/ops/elementwise",
+      "core/ops/matmul",
+      "core/ttt",
+      "vision/models",
+      "vision/scene"}},
+    {"vision/models/vit3",
+     {"core/base",
+      "core/io",
+      "core/ops/common",
+      "core/ops/depthwise",
+      "core/ops/elementwise",
+      "core/ops/glu_net",
+      "core/ops/matmul",
+      "core/ttt",
+      "vision/images",
+      "vision/models"}},
+    {"vision/eval", {"core/base", "vision/metrics", "vision/models/lact_nvs", "vision/scene"}},
+    {"vision/train",
+     {"core/base", "core/distributed", "core/io", "core/ops/newton_schulz", "vision/synth"}},
+    {"vision/train/nvs",
+     {"core/base",
+      "vision/eval",
+      "vision/metrics",
+      "vision/models/lact_nvs",
+      "vision/scene",
+      "vision/synth",
+      "vision/train"}},
+    {"vision/train/classify",
+     {"core/base",
+      "core/image",
+      "core/io",
+      "vision/images",
+      "vision/metrics",
+      "vision/models/vit3",
+      "vision/synth",
+      "vision/train"}},
+    {"vision/viewer",
+     {"core/base",
+      "core/image",
+      "core/io",
+      "core/ttt",
+      "vision/eval",
+      "vision/images",
+      "vision/models/vit3",
+      "vision/scene",
+      "vision/scene/formats"}},
+    {"apps/common", {"core/base", "vision/eval", "vision/scene"}},
+    {"apps/report", {"core/base", "core/io", "core/ops/common", "vision/eval", "vision/metrics"}},
+    {"apps/compare",
+     {"apps/common", "apps/report", "core/base", "core/io", "vision/eval", "vision/scene/formats"}},
+    {"apps/classify",
+     {"apps/common",
+      "apps/report",
+      "core/base",
+      "core/distributed",
+      "core/image",
+      "core/io",
+      "vision/images",
+      "vision/metrics",
+      "vision/models/vit3"}},
+    {"apps/train",
+     {"apps/common",
+      "apps/report",
+      "core/base",
+      "core/image",
+      "core/io",
+      "core/ttt",
+      "vision/models",
+      "vision/scene",
+      "vision/scene/formats",
+      "vision/train",
+      "vision/train/classify",
+      "vision/train/nvs"}},
+    {"apps/bench",
+     {"apps/common",
+      "apps/report",
+      "core/base",
+      "core/image",
+      "core/ops/common",
+      "core/ttt",
+      "vision/models/lact_nvs",
+      "vision/models/vit3",
+      "vision/scene",
+      "vision/synth"}},
+    {"apps/viewer",
+     {"apps/report",
+      "core/base",
+      "core/io",
+      "vision/metrics",
+      "vision/scene/formats",
+      "vision/viewer"}},
+    {"apps/viewer/panels", {"apps/report", "apps/viewer"}},
+    {"apps",
+     {"apps/common",
+      "apps/report",
+      "apps/viewer",
+      "core/base",
+      "core/image",
+      "core/io",
+      "vision/models/lact_nvs",
+      "vision/models/vit3",
+      "vision/scene",
+      "vision/scene/formats",
+      "vision/synth"}},
+};
+
+constexpr size_t kMostUnits = 16;  // .h/.cpp pairs of one folder: more are two concepts
+
+bool is_source(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  return extension == ".cpp" || extension == ".h" || extension == ".cu";
+}
+
+// The sources below core, vision and apps, by folder.
+std::map<std::string, std::vector<fs::path>> sources() {
+  const fs::path root = PARALLAX_SOURCE_DIR;
+  std::map<std::string, std::vector<fs::path>> found;
+  for (const char* top : {"core", "vision", "apps"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
+      if (entry.is_regular_file() && is_source(entry.path())) {
+        found[fs::relative(entry.path().parent_path(), root).string()].push_back(entry.path());
+      }
+    }
+  }
+  return found;
+}
+
+// The folders of the project that a file includes, but for its own.
+Folders included_folders(const fs::path& file, const std::string& own) {
+  static const std::regex kInclude("^#include \"([^\"]+)\"");
+  Folders folders;
+  std::ifstream stream(file);
+  std::smatch match;
+  for (std::string line; std::getline(stream, line);) {
+    if (std::regex_search(line, match, kInclude)) {
+      const std::string folder = fs::path(match[1].str()).parent_path().string();
+      if (!folder.empty() && folder != own) {  // generated headers have none
+        folders.insert(folder);
+      }
+    }
+  }
+  return folders;
+}
+
+TEST(Layers, TableNamesNoFolderBelowItsOwnRow) {
+  Folders above;
+  for (const auto& [folder, includes] : kLayers) {
+    for (const std::string& included : includes) {
+      EXPECT_TRUE(above.contains(included)) << folder << " may not include " << included;
+    }
+    above.insert(folder);
+  }
+}
+
+TEST(Layers, SourcesIncludeWhatTheTableAllows) {
+  const std::map<std::string, Folders> allowed(kLayers.begin(), kLayers.end());
+  for (const auto& [folder, files] : sources()) {
+    ASSERT_TRUE(allowed.contains(folder)) << folder << " has no row in kLayers";
+    for (const fs::path& file : files) {
+      for (const std::string& included : included_folders(file, folder)) {
+        EXPECT_TRUE(allowed.at(folder).contains(included))
+            << file << " includes a header of " << included;
+      }
+    }
+  }
+}
+
+TEST(Layers, FoldersHoldFewUnits) {
+  for (const auto& [folder, files] : sources()) {
+    std::set<std::string> units;
+    for (const fs::path& file : files) {
+      units.insert(file.stem().string());
+    }
+    EXPECT_LE(units.size(), kMostUnits) << folder;
+  }
+}
+
+}  // namespace
+}  // namespace parallax

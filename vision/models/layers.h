@@ -1,0 +1,58 @@
+// The plain layers that the models share, named and parametrised as PyTorch's.
+#pragma once
+
+#include "core/base/torch.h"
+#include "core/ops/matmul/packed_linear.h"
+
+namespace parallax {
+
+// y = x Wᵀ + b, with weights repacked for inference on the CPU.
+class Linear : public torch::nn::Module {
+ public:
+  Linear(int64_t in, int64_t out, bool with_bias = true);
+  Tensor forward(const Tensor& x, Activation activation = Activation::kNone) const;  // [..., in]
+  Tensor& weight() { return weight_; }
+
+ private:
+  Tensor weight_;  // [out, in]
+  Tensor bias_;    // [out] or undefined
+  PackedLinear linear_;
+};
+
+// LayerNorm over the last dimension, with or without a bias.
+class LayerNorm : public torch::nn::Module {
+ public:
+  LayerNorm(int64_t dim, double eps, bool with_bias = true);
+  Tensor forward(const Tensor& x) const;  // [..., dim]
+
+ private:
+  Tensor weight_;  // [dim]
+  Tensor bias_;    // [dim] or undefined
+  double eps_;
+};
+
+// BatchNorm over dimension 1, eps 1e-5: running statistics in evaluation, the batch's in training.
+class BatchNorm : public torch::nn::Module {
+ public:
+  explicit BatchNorm(int64_t channels);
+  Tensor forward(const Tensor& x);  // [B, channels, ...]
+
+ private:
+  Tensor weight_;
+  Tensor bias_;
+  Tensor running_mean_;
+  Tensor running_var_;
+  Tensor num_batches_tracked_;
+};
+
+// The scale of an RMSNorm, which runs as part of splitting or merging heads.
+class RmsNorm : public torch::nn::Module {
+ public:
+  explicit RmsNorm(int64_t dim);
+  const Tensor& weight() const { return weight_; }
+
+ private:
+  Tensor weight_;  // [dim]
+};
+
+}  // namespace parallax

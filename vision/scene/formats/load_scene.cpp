@@ -1,0 +1,94 @@
+// The ordered list of scene formats: the one place that knows them all.
+#include "vision/scene/formats/load_scene.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <optional>
+
+#include "core/base/error.h"
+#include "vision/scene/formats/colmap.h"
+#include "vision/scene/formats/opencv_json.h"
+#include "vision/scene/formats/transforms_json.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A loader answers with a scene, with nothing ("not my format, try the next"), or throws Error ("my
+// format, but broken").
+struct SceneLoader {
+  SceneFormat format;
+  const char* description;
+  std::vector<const char*> markers;  // files or folders of which a scene's folder has one
+  std::optional<Scene> (*load)(const fs::path& path, const SceneOptions& options);
+};
+
+const std::vector<SceneLoader>& loaders() {
+  static const std::vector<SceneLoader> list = {
+      {SceneFormat::kOpencvJson, "opencv_cameras.json", {"opencv_cameras.json"}, load_opencv_json},
+      {SceneFormat::kTransforms,
+       "transforms.json (nerfstudio, instant-ngp)",
+       {"transforms.json", "transforms_train.json"},
+       load_transforms},
+      {SceneFormat::kColmap,
+       "a COLMAP model (sparse/0)",
+       {"sparse", "cameras.bin", "cameras.txt"},
+       load_colmap},
+  };
+  return list;
+}
+
+// Absolute and without a trailing slash, so that the last component names the scene.
+fs::path tidy_path(const fs::path& path) {
+  std::error_code error;
+  fs::path tidy = fs::absolute(path, error).lexically_normal();
+  return tidy.has_filename() ? tidy : tidy.parent_path();
+}
+
+}  // namespace
+
+Scene load_scene(const fs::path& path, const SceneOptions& options) {
+  const fs::path tidy = tidy_path(path);
+  std::error_code error;
+  if (path.empty() || !fs::exists(tidy, error)) {
+    throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
+  }
+  for (const SceneLoader& loader : loaders()) {
+    std::optional<Scene> scene = loader.load(tidy, options);
+    if (!scene) {
+      continue;
+    }
+    scene->format = loader.format;
+    if (scene->views.empty()) {
+      throw Error(ErrorParts{.what = "the scene holds no views", .where = scene->file.string()});
+    }
+    return *std::move(scene);
+  }
+  throw Error(ErrorParts{.what = "no scene was found here",
+                         .where = path.string(),
+                         .expected = fmt::format("{}", fmt::join(scene_formats(), ", "))});
+}
+
+bool looks_like_scene(const fs::path& folder) {
+  for (const SceneLoader& loader : loaders()) {
+    for (const char* marker : loader.markers) {
+      std::error_code ignored;
+      if (fs::exists(folder / marker, ignored)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+std::vector<std::string> scene_formats() {
+  std::vector<std::string> formats;
+  for (const SceneLoader& loader : loaders()) {
+    formats.emplace_back(loader.description);
+  }
+  return formats;
+}
+
+}  // namespace parallax
