@@ -1,5 +1,5 @@
-// Mixed precision: matrix products in bfloat16, everything delicate in float32, as LibTorch's
-// autocast decides operation by operation.
+// Mixed precision: matrix products in bfloat16, everything numerically delicate in float32, as
+// LibTorch's autocast decides per operation.
 #pragma once
 
 #include <ATen/autocast_mode.h>
@@ -8,8 +8,9 @@
 
 namespace parallax {
 
-// While it lives, autocast is on for `device`'s type; with `dtype` float32 it does nothing. Weights
-// cast once are kept until the guard ends. For one thread; guards do not nest.
+// Enables autocast for `device`'s type while it lives; does nothing when `dtype` is float32.
+// Weights are cast once, and the copies kept until the guard ends. For one thread; guards do not
+// nest.
 class AutocastGuard {
  public:
   AutocastGuard(torch::Device device, torch::Dtype dtype)

@@ -1,4 +1,4 @@
-// The commit comes from a header that the build renews.
+// The commit comes from a header that every build regenerates.
 #include "core/base/build_info.h"
 
 #include <filesystem>

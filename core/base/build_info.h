@@ -1,15 +1,16 @@
-// What this program was built from.
+// The commit that this program was built from, and the command line that started it.
 #pragma once
 
 #include <string>
 
 namespace parallax {
 
-// The short hash of the source's commit, with "-modified" where files differed from it, or
+// The short hash of the source's commit, with "-modified" appended if files differed from it, or
 // "unknown" outside a repository.
 std::string build_commit();
 
-// The words this process was started with, quoted where a shell needs it; the program by its name.
+// The command line of this process: arguments quoted where a shell needs it, the program without
+// its folder.
 std::string command_line();
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// Names of devices and dtypes, and what memory there is.
+// Names of devices and dtypes, and available memory from /proc/meminfo.
 #include "core/base/device.h"
 
 #include <fmt/format.h>

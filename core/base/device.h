@@ -1,4 +1,4 @@
-// Devices, dtypes, threads and memory, as the command line names them.
+// Devices, dtypes and memory sizes, as the command line names them.
 #pragma once
 
 #include <cstdint>
@@ -8,19 +8,21 @@
 
 namespace parallax {
 
-// "cpu", "cuda" or "cuda:1". Throws UsageError if it is none of these or the device is not there.
+// Parses "cpu", "cuda" or "cuda:1". Throws UsageError for any other name and for a device that does
+// not exist.
 torch::Device parse_device(const std::string& name);
 
-// "float32" or "bfloat16". Throws UsageError.
+// Parses "float32" or "bfloat16". Throws UsageError for any other name.
 torch::Dtype parse_dtype(const std::string& name);
 
-// Memory that could be had now without swapping, in bytes; 0 if unknown.
+// Memory available now without swapping, in bytes; 0 if unknown.
 int64_t available_memory_bytes();
 
-// Throws Error saying so first if the work cannot fit.
+// Throws Error naming `what_for` if it needs more than available_memory_bytes(); passes where that
+// is unknown.
 void require_memory(int64_t bytes, const std::string& what_for);
 
-// "1.2 GiB".
+// With a binary unit and one decimal: "1.2 GiB".
 std::string format_bytes(int64_t bytes);
 
 }  // namespace parallax

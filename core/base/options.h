@@ -20,6 +20,7 @@
 
 namespace parallax {
 
+// The inclusive range of a numeric option; unbounded by default.
 struct OptionRange {
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
@@ -27,6 +28,7 @@ struct OptionRange {
 
 namespace options_detail {
 
+// Whether `value` has the JSON type that represents T.
 template <class T>
 bool json_holds(const nlohmann::json& value) {
   if constexpr (std::is_same_v<T, bool>) {
@@ -42,6 +44,7 @@ bool json_holds(const nlohmann::json& value) {
   }
 }
 
+// The JSON type that represents T, in words for error messages.
 template <class T>
 const char* json_type_name() {
   if constexpr (std::is_same_v<T, bool>) {
@@ -59,6 +62,7 @@ const char* json_type_name() {
 
 }  // namespace options_detail
 
+// All options as a JSON object from name to value.
 template <class Options>
 nlohmann::json options_to_json(const Options& options) {
   nlohmann::json json = nlohmann::json::object();
@@ -88,8 +92,8 @@ void check_option_ranges(const Options& options, const std::string& where) {
       });
 }
 
-// Fields that the JSON lacks keep their value. Throws Error on unknown fields, wrong types and
-// values out of range.
+// Fields that the JSON lacks keep their value. Throws Error, naming `where` and the field, for
+// unknown fields, wrong types and values out of range.
 template <class Options>
 void options_from_json(const nlohmann::json& json, const std::string& where, Options& options) {
   if (!json.is_object()) {

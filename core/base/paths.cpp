@@ -1,4 +1,4 @@
-// Looks places up from the environment and from where the program lies.
+// Finds folders from the environment and from the program's own path.
 #include "core/base/paths.h"
 
 #include <cstdlib>

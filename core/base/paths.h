@@ -1,22 +1,24 @@
-// Where bundled assets and the user's own files lie.
+// The locations of bundled assets and of the user's own files.
 #pragma once
 
 #include <filesystem>
 
 namespace parallax {
 
-// The folder of bundled assets: $PARALLAX_ASSETS, else beside the program (installed or in the
-// build tree). Throws Error naming the places looked at.
+// The folder of bundled assets: $PARALLAX_ASSETS if set, else the one next to the program
+// (installed or in the build tree), else the source tree's. Throws Error naming the places
+// searched.
 std::filesystem::path assets_folder();
 
-// $XDG_DATA_HOME/parallax/models, ~/.local/share/parallax/models. It need not exist.
+// The folder of the user's models: $XDG_DATA_HOME/parallax/models, else
+// ~/.local/share/parallax/models. It need not exist.
 std::filesystem::path user_models_folder();
 
-// The folder for what can be made again: $XDG_CACHE_HOME/parallax, ~/.cache/parallax. It need not
-// exist.
+// The folder for files that can be regenerated: $XDG_CACHE_HOME/parallax, else ~/.cache/parallax.
+// It need not exist.
 std::filesystem::path user_cache_folder();
 
-// The folder for settings: $XDG_CONFIG_HOME/parallax, ~/.config/parallax. It need not exist.
+// The folder for settings: $XDG_CONFIG_HOME/parallax, else ~/.config/parallax. It need not exist.
 std::filesystem::path user_config_folder();
 
 // Creates a folder and its parents. Throws Error naming it.

@@ -30,7 +30,7 @@ Progress::Progress(std::string title, int64_t total, bool quiet)
 
 Progress::~Progress() {
   if (terminal_ && !quiet_ && !finished_ && done_ > 0) {
-    std::fputc('\n', stderr);  // an error is about to be printed: leave the bar's line
+    std::fputc('\n', stderr);  // an error is about to be printed: leave the progress line
   }
 }
 

@@ -1,4 +1,5 @@
-// Progress on stderr: a bar with rate and ETA on a terminal, else a line now and then.
+// Progress on stderr with rate and ETA: one line rewritten in place on a terminal, otherwise a new
+// line every 10 s.
 #pragma once
 
 #include <chrono>
@@ -7,9 +8,10 @@
 
 namespace parallax {
 
+// The progress of one task.
 class Progress {
  public:
-  // `total` 0: unknown. `quiet` prints nothing.
+  // A `total` of 0 means unknown; `quiet` prints nothing.
   Progress(std::string title, int64_t total, bool quiet);
   ~Progress();
   Progress(const Progress&) = delete;

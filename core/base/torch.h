@@ -1,5 +1,5 @@
-// The parts of LibTorch that are used, precompiled, with the one name of it that is used
-// everywhere. All of <torch/torch.h> would make the precompiled header a third larger.
+// The parts of LibTorch that Parallax uses, for the precompiled header, and the one of its names
+// that is used everywhere. All of <torch/torch.h> would make the precompiled header a third larger.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -19,7 +19,7 @@ struct KeyValueStore::Connection {
   std::string prefix;
   c10::intrusive_ptr<c10d::TCPStore> store;
 
-  // What c10d throws says neither that a process is gone nor what to do.
+  // c10d's exceptions say neither that a process is gone nor what to do about it.
   template <class Action>
   auto call(Action&& action) {
     try {
@@ -90,7 +90,7 @@ std::optional<std::string> KeyValueStore::pop(const std::string& queue) {
     if (c.store->queueLen(c.prefix + queue) == 0) {
       return std::nullopt;
     }
-    return to_text(c.store->queuePop(c.prefix + queue, true));  // one process pops: it is there
+    return to_text(c.store->queuePop(c.prefix + queue, true));  // one process pops, so it is there
   });
 }
 

@@ -48,7 +48,7 @@ int integer_variable(const char* name, int min, int max) {
   return static_cast<int>(value);
 }
 
-// What c10d throws says neither that a peer is gone nor what to do.
+// c10d's exceptions say neither that a peer is gone nor what to do about it.
 template <class Action>
 auto among_ranks(const RankInfo& info, Action&& action) {
   try {
@@ -63,8 +63,8 @@ auto among_ranks(const RankInfo& info, Action&& action) {
   }
 }
 
-// The address of the interface that leads to the master. Gloo's own choice is the host name's
-// address, which need not be reachable from other machines.
+// The address of the interface that leads to the master. Gloo would choose the host name's address,
+// which need not be reachable from other machines.
 std::string own_address(const RankInfo& info) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -119,7 +119,7 @@ RankInfo ranks_from_environment() {
                         : 0;
   info.master_port = integer_variable("MASTER_PORT", 1, 65535);
   if (variable("MASTER_ADDR") == nullptr) {
-    integer_variable("MASTER_ADDR", 0, 0);  // the same sentence as for the others
+    integer_variable("MASTER_ADDR", 0, 0);  // throws the same message as for the others
   }
   info.master_address = variable("MASTER_ADDR");
   const char* agent = variable("TORCHELASTIC_USE_AGENT_STORE");

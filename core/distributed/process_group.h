@@ -1,5 +1,5 @@
-// Several processes, on one machine or many, through LibTorch's c10d: who is who, collective
-// operations, and gradients averaged while the backward pass still runs.
+// Several processes, on one machine or many, through LibTorch's c10d: ranks, collective operations,
+// and gradients averaged while the backward pass still runs.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class Store;
 
 namespace parallax {
 
-// This process among its peers, as torchrun's environment variables tell it.
+// This process's place among its peers, from torchrun's environment variables.
 struct RankInfo {
   int rank = 0;
   int world_size = 1;
@@ -28,7 +28,7 @@ struct RankInfo {
 };
 
 // Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT; without WORLD_SIZE (or with 1)
-// this process is alone. Throws UsageError naming a variable that is missing or makes no sense.
+// this process is alone. Throws UsageError naming a variable that is missing or invalid.
 RankInfo ranks_from_environment();
 
 // Another process of the group died or did not answer in time.
@@ -37,12 +37,13 @@ class PeerLostError : public Error {
   using Error::Error;
 };
 
-// The group of all ranks. Every operation is collective: all ranks call it in the same order. With
-// a single rank all of them do nothing.
+// The group of all ranks. Every operation is collective: all ranks call it in the same order, and
+// it throws PeerLostError if one of them does not take part in time. With a single rank all
+// operations do nothing.
 class ProcessGroup {
  public:
   // Connects: Gloo for CPU tensors and, in a build with CUDA, NCCL for CUDA tensors. Throws
-  // PeerLostError when the others are not there within the time.
+  // PeerLostError when the others do not connect within `timeout_seconds`.
   ProcessGroup(const RankInfo& info, double timeout_seconds);
   ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
@@ -57,30 +58,33 @@ class ProcessGroup {
   void sum(Tensor& tensor);                                       // in place, any shape
   void all_reduce_max(Tensor& tensor);                            // in place, any shape
 
-  // The key-value store that the ranks share; null where there is one rank.
+  // The store that the ranks share; null with a single rank.
   c10d::Store* store();
 
  private:
   friend class GradientAverage;
+  // c10d's store and process group.
   struct Connection;
   RankInfo info_;
   std::unique_ptr<Connection> connection_;
 };
 
-// Averages gradients over the ranks, bucket by bucket, while the backward pass computes the next.
+// Averages gradients over the ranks, bucket by bucket, while the backward pass computes the next
+// ones.
 class GradientAverage {
  public:
-  // Every parameter must take part in every backward pass.
+  // Every parameter must receive a gradient in every backward pass.
   GradientAverage(const std::vector<Tensor>& parameters, ProcessGroup& ranks);
   ~GradientAverage();
   GradientAverage(const GradientAverage&) = delete;
   GradientAverage& operator=(const GradientAverage&) = delete;
 
   // Runs the backward pass of `loss`. With `last`, the gradients accumulated so far are averaged
-  // over all ranks on the way. Throws PeerLostError.
+  // over all ranks while it runs. Throws PeerLostError.
   void backward(const Tensor& loss, bool last);
 
  private:
+  // c10d's reducer, which fills the buckets and averages them.
   struct Buckets;
   int world_size_;
   std::unique_ptr<Buckets> buckets_;
