@@ -17,7 +17,7 @@ constexpr std::uint32_t kOrientationTag = 274;
 constexpr std::uint32_t kShortType = 3;
 constexpr std::size_t kDirectoryEntryBytes = 12;
 
-// The EXIF segment stands before the first scan.
+// The EXIF segment precedes the first scan.
 std::string_view find_in_jpeg(std::string_view file) {
   std::size_t position = 2;
   while (position + 4 <= file.size() && file[position] == '\xff') {

@@ -5,8 +5,8 @@
 
 namespace parallax {
 
-// EXIF's orientation, 1 (upright) to 8, of a PNG, JPEG, WebP or TIFF file's bytes; 1 where it is
-// absent or damaged, as viewers do.
+// The EXIF orientation, 1 (upright) to 8, in the bytes of a PNG, JPEG, WebP or TIFF file; 1 if it
+// is absent or damaged, as image viewers assume.
 int exif_orientation(std::string_view file);
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// giflib, reading from memory.
+// Decodes with giflib from memory.
 #include "core/image/gif_image.h"
 
 #include <gif_lib.h>
@@ -41,7 +41,7 @@ struct Close {
                .where = where});
 }
 
-// The transparent colour's index, kept from the control extension before a picture; −1: none.
+// The index of the transparent colour, from the control extension that precedes an image; −1: none.
 int transparent_index(GifFileType* gif, const std::string& where) {
   int code = 0;
   int transparent = -1;
@@ -74,7 +74,7 @@ cv::Mat read_picture(GifFileType* gif, int transparent, const std::string& where
   }
   cv::Mat canvas(gif->SHeight, gif->SWidth, CV_8UC4, cv::Scalar::all(0));
   std::vector<GifPixelType> line(static_cast<std::size_t>(frame.Width));
-  constexpr int kFirst[] = {0, 4, 2, 1};  // interlaced pictures come in four passes
+  constexpr int kFirst[] = {0, 4, 2, 1};  // interlaced images come in four passes
   constexpr int kStep[] = {8, 8, 4, 2};
   for (int pass = 0; pass < (frame.Interlace ? 4 : 1); ++pass) {
     const int step = frame.Interlace ? kStep[pass] : 1;

@@ -1,5 +1,5 @@
-// Reads and writes image files with OpenCV, with its gaps filled: truncated files, orientation,
-// bit depths, noise on stderr.
+// Reads and writes image files with OpenCV and fills its gaps: truncated files, orientation, bit
+// depths, messages on stderr.
 #include "core/image/image.h"
 
 #include <c10/util/StringUtil.h>
@@ -70,7 +70,7 @@ cv::Mat to_8_bit(const cv::Mat& image, const std::string& where) {
   }
 }
 
-// From OpenCV's channel order.
+// Converts from OpenCV's channel order.
 cv::Mat to_rgb(const cv::Mat& image, const std::string& where) {
   cv::Mat result;
   switch (image.channels()) {
@@ -91,7 +91,7 @@ cv::Mat to_rgb(const cv::Mat& image, const std::string& where) {
   }
 }
 
-// Makes upright what EXIF says is mirrored (even numbers but 6 and 8), turned, or both.
+// Undoes the mirroring (even values except 6 and 8), the rotation or both that EXIF declares.
 cv::Mat upright(cv::Mat image, int orientation) {
   if (orientation >= 5) {  // rows and columns are exchanged
     cv::transpose(image, image);

@@ -19,7 +19,7 @@ constexpr std::uint32_t kMostBmpCompression = 3;  // none, two run-length kinds,
 constexpr std::size_t kBmpHeaderBytes = 14 + 40;
 constexpr std::size_t kPngChunkFrame = 12;  // length, type, checksum
 constexpr std::size_t kPngHeaderBytes = 13;
-// Deflate cannot expand a byte to more than 1032.
+// Deflate cannot expand one byte to more than 1032.
 constexpr std::uint64_t kLargestDeflateRatio = 1032;
 
 constexpr std::array<std::uint32_t, 256> make_crc_table() {
@@ -52,7 +52,8 @@ std::uint32_t crc32(std::string_view bytes) {
 }
 
 bool changes_pixels(const PngChunk& chunk) {
-  return chunk.type == "tRNS" || (chunk.type[0] & 0x20) == 0;  // critical ones begin in upper case
+  return chunk.type == "tRNS" ||
+         (chunk.type[0] & 0x20) == 0;  // critical chunks begin with an upper-case letter
 }
 
 void check_png(std::string_view file, const std::string& where) {
@@ -90,8 +91,8 @@ void check_png(std::string_view file, const std::string& where) {
   }
 }
 
-// Where the entropy-coded data after a scan header ends: at a marker that is neither a stuffed zero
-// nor a restart.
+// The offset at which the entropy-coded data after a scan header ends: at a marker that is neither
+// a stuffed zero nor a restart.
 std::size_t skip_scan(std::string_view file, std::size_t position) {
   while (position + 1 < file.size()) {
     const auto next = static_cast<unsigned char>(file[position + 1]);
@@ -235,7 +236,7 @@ void check_image_complete(std::string_view file, ImageFormat format, const std::
     case ImageFormat::kTiff:
     case ImageFormat::kPnm:
     case ImageFormat::kGif:
-      return;  // their readers report what is missing
+      return;  // their decoders report missing data
   }
 }
 

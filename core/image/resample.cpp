@@ -1,5 +1,5 @@
 // PIL's separable resampling in 22-bit fixed point, reproduced bit for bit (libImaging/Resample.c
-// describes the arithmetic; see resize_image in core/image.h).
+// describes the arithmetic; see resize_image in core/image/image.h).
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
@@ -15,11 +15,11 @@
 namespace parallax {
 namespace {
 
-// 8 bits of pixel, 2 of headroom for kernels whose weights exceed 1 in sum of magnitudes.
+// 8 bits for the pixel, 2 of headroom for filters whose weights' magnitudes sum to more than 1.
 constexpr int kPrecisionBits = 32 - 8 - 2;
 constexpr double kBicubicA = -0.5;
 constexpr int kLargestSide = 1 << 16;
-// A window's whole need not be made, only numbered.
+// An image of which only a window is computed may be larger: its coordinates need only fit.
 constexpr int kLargestVirtualSide = 1 << 30;
 
 double bicubic(double x) {
@@ -40,6 +40,7 @@ double sinc(double x) {
 
 double lanczos(double x) { return -3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0; }
 
+// A filter's weight function, and the distance beyond which it is zero.
 struct Kernel {
   double (*weight)(double);
   double support;
@@ -49,13 +50,13 @@ Kernel kernel_of(ResampleFilter filter) {
   return filter == ResampleFilter::kBicubic ? Kernel{bicubic, 2} : Kernel{lanczos, 3};
 }
 
-// The input pixels, and their weights, that make up one output pixel along one axis.
+// The input pixels and their weights that make up one output pixel along one axis.
 struct Taps {
   int first = 0;
   std::vector<std::int32_t> weights;
 };
 
-// Some consecutive output pixels along one axis.
+// A run of consecutive output pixels along one axis.
 struct Span {
   int first = 0;
   int count = 0;
@@ -66,13 +67,13 @@ std::vector<Taps> make_taps(int input_size,
                             const Span& outputs,
                             const Kernel& kernel) {
   const double scale = static_cast<double>(input_size) / output_size;
-  const double stretch = std::max(scale, 1.0);  // the antialiasing
+  const double stretch = std::max(scale, 1.0);  // widens the filter: antialiasing
   const double support = kernel.support * stretch;
   std::vector<Taps> result(static_cast<std::size_t>(outputs.count));
   std::vector<double> weights;
   for (int i = 0; i < outputs.count; ++i) {
     const double centre = (outputs.first + i + 0.5) * scale;
-    // PIL truncates, also where that is not rounding. NOLINTBEGIN(bugprone-incorrect-roundings)
+    // PIL truncates, even where that is not rounding. NOLINTBEGIN(bugprone-incorrect-roundings)
     const int first = std::max(static_cast<int>(centre - support + 0.5), 0);
     const int last = std::min(static_cast<int>(centre + support + 0.5), input_size);
     // NOLINTEND(bugprone-incorrect-roundings)
@@ -157,7 +158,7 @@ cv::Mat resize_vertically(const cv::Mat& input, const std::vector<Taps>& taps) {
   return output;
 }
 
-// The input rows that these output rows read; the taps then count from the first of them.
+// The input rows that these output rows read; afterwards the taps count from the first of them.
 cv::Range rebase(std::vector<Taps>& taps) {
   cv::Range used(taps.front().first, 0);
   for (const Taps& tap : taps) {
