@@ -16,7 +16,7 @@
 namespace parallax {
 namespace {
 
-// Linux writes at most about 2 GiB a call.
+// Linux writes at most about 2 GiB per call.
 constexpr std::size_t kLargestWrite = std::size_t{1} << 30;
 constexpr int kNameAttempts = 100;
 

@@ -7,8 +7,8 @@
 
 namespace parallax {
 
-// A temporary file beside its target that replaces the target on commit() and is removed if
-// commit() was never reached. A symbolic link as target is followed, not replaced.
+// A temporary file next to its target, which it replaces on commit(); removed if commit() was never
+// reached. A symbolic link as target is followed, not replaced.
 class AtomicFile {
  public:
   // Throws Error when the folder is missing or not writable, or the target is not a regular file.
@@ -17,8 +17,10 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
+  // Appends `count` bytes. Throws Error naming the file and the reason.
   void write(const void* data, std::size_t count);
-  // fsync, rename over the target, fsync of the folder.
+  // fsync, rename over the target, fsync of the folder. Throws Error naming the file and the
+  // reason.
   void commit();
 
  private:

@@ -8,8 +8,8 @@
 
 namespace parallax {
 
-// Reads go straight to where the caller wants the bytes. Not memory-mapped: a file that shrinks
-// while it is read must end in an Error, not in a bus error.
+// Reads go directly into the caller's memory. The file is not memory-mapped: if it shrinks while it
+// is read, that must end in an Error, not in a bus error.
 class InputFile {
  public:
   // Throws Error when the file is missing, unreadable, or not a regular file.
@@ -19,6 +19,7 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
 
   std::uint64_t size() const { return size_; }
+  // The path, for messages.
   std::string name() const { return path_.string(); }
 
   // Throws Error if fewer than `count` bytes follow `offset`.

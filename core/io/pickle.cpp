@@ -24,7 +24,7 @@ class Unpickler {
   PickleDocument run();
 
  private:
-  // Each handles a group of opcodes and says whether this one was among them.
+  // Each handles a group of opcodes and returns whether `opcode` was one of them.
   bool do_scalar(char opcode);
   bool do_text(char opcode);
   bool do_container(char opcode);
@@ -58,7 +58,7 @@ class Unpickler {
   std::unordered_map<std::uint64_t, PickleValue*> memo_;
 };
 
-// Little-endian two's complement of any length; what exceeds 64 bits is of no use to a checkpoint.
+// Little-endian two's complement of any length; a checkpoint has no use for values over 64 bits.
 void Unpickler::take_long(std::uint64_t count) {
   const std::string_view digits = input_.take(count);
   if (count > sizeof(std::int64_t)) {
@@ -361,14 +361,14 @@ void Unpickler::make_object(PickleValue* callee, PickleValue* arguments) {
   }
 }
 
-// OrderedDict's argument, where there is one, is a list of pairs.
+// OrderedDict's argument, if any, is a list of pairs.
 void Unpickler::make_dict(PickleValue* arguments) {
   PickleValue& dict = make(Kind::kDict);
   if (arguments->items.empty()) {
     return;
   }
   const PickleValue& pairs = *arguments->items[0];
-  // The same remembered list could be given again and again.
+  // The same memoised list could be passed again and again.
   copied_ += pairs.items.size();
   if (pairs.kind != Kind::kList || copied_ > input_.size()) {
     fail("a dictionary made from something that is not a list of pairs");
@@ -382,7 +382,7 @@ void Unpickler::make_dict(PickleValue* arguments) {
 }
 
 void Unpickler::make_rebuilt(const std::string& function, PickleValue* arguments) {
-  // Parameters wrap a tensor: what follows it says only whether it is trained.
+  // Parameters wrap a tensor; the arguments after it only say whether it is trained.
   if (function.starts_with("torch._utils._rebuild_parameter")) {
     if (arguments->items.empty() || arguments->items[0]->kind != Kind::kTensor) {
       fail("a parameter without a tensor");

@@ -1,4 +1,4 @@
-// Look-up in pickled dictionaries, and words for messages.
+// Look-up in pickled dictionaries, and descriptions for messages.
 #include "core/io/pickle_value.h"
 
 namespace parallax {

@@ -9,8 +9,9 @@
 
 namespace parallax {
 
-// One value of a pickle. Which fields mean something depends on `kind`.
+// One value of a pickle. Which fields are meaningful depends on `kind`.
 struct PickleValue {
+  // The value's type; the comments name the fields that it uses.
   enum class Kind {
     kNone,
     kBool,     // integer
@@ -41,13 +42,13 @@ struct PickleValue {
   const PickleValue* find(std::string_view key) const;
 };
 
-// The text without control characters and not longer than a message can bear.
+// The text with non-printable characters replaced, cut to a length that suits a message.
 std::string printable(std::string_view text);
 
-// A word for messages: "a tuple", "an object of class x.Y".
+// A description for messages: "a tuple", "an object of class x.Y".
 std::string describe(const PickleValue& value);
 
-// Owns its values, which may refer to each other in cycles.
+// An unpickled document. Owns its values, which may refer to each other in cycles.
 struct PickleDocument {
   std::deque<PickleValue> values;
   PickleValue* root = nullptr;

@@ -254,7 +254,7 @@ std::string dump_header(const json& header, const std::string& where) {
 
 using NamedTensor = TensorMap::value_type;
 
-// Wide dtypes first, then by name: every tensor stays aligned to its element size.
+// Wide dtypes first, then by name, so that every tensor is aligned to its element size.
 std::vector<const NamedTensor*> layout_order(const TensorMap& tensors) {
   std::vector<const NamedTensor*> order;
   for (const auto& named : tensors) {

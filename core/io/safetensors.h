@@ -6,7 +6,7 @@
 
 namespace parallax {
 
-// Whether the first bytes could be a safetensors file's (the header is a JSON object).
+// Whether the first bytes could be those of a safetensors file (the header is a JSON object).
 bool looks_like_safetensors(const InputFile& file);
 
 // Reads each tensor's bytes straight into its memory. Every claim of the header is checked before

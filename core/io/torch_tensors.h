@@ -1,4 +1,4 @@
-// Turns the tensors that a PyTorch pickle describes into tensors.
+// Builds the tensors that a PyTorch pickle describes.
 #pragma once
 
 #include <map>
@@ -11,8 +11,8 @@
 
 namespace parallax {
 
-// Reads storages on demand, each once. A tensor that is its whole storage shares its memory, so
-// tied weights stay tied; other views are copied.
+// Reads storages on demand, each once. A tensor that spans its whole storage shares the storage's
+// memory, so that tied weights stay tied; other views are copied.
 class TorchTensorReader {
  public:
   // `root` is the archive's folder, "archive" by default. The archive must outlive the reader.
@@ -22,6 +22,7 @@ class TorchTensorReader {
   Tensor read(const PickleValue& value, const std::string& where);  // contiguous, on the CPU
 
  private:
+  // A tensor's place in its storage, in elements.
   struct View {
     std::int64_t offset = 0;
     std::vector<std::int64_t> shape;

@@ -26,7 +26,7 @@ constexpr std::string_view kPickleName = "/data.pkl";
 constexpr std::string_view kParallelPrefix = "module.";
 constexpr const char* kSaveStateDict = "Save it with torch.save(model.state_dict(), path).";
 
-// The archive's one folder, which torch.save names after the file.
+// The archive's only folder, which torch.save names after the file.
 std::string find_root(const ZipArchive& archive) {
   std::optional<std::string> root;
   for (const auto& [name, entry] : archive.entries()) {
@@ -119,7 +119,7 @@ bool is_utf8(const std::string& text) {
   }
 }
 
-// Each string key once.
+// Throws Error if a string key occurs twice.
 void check_keys(const PickleValue& mapping, const std::string& where) {
   std::set<std::string_view> seen;
   for (std::size_t i = 0; i + 1 < mapping.items.size(); i += 2) {
@@ -132,7 +132,7 @@ void check_keys(const PickleValue& mapping, const std::string& where) {
   }
 }
 
-// DataParallel puts the prefix before every name, or none.
+// DataParallel puts the prefix before every name or before none.
 TensorMap without_parallel_prefix(TensorMap tensors) {
   const bool all = std::all_of(tensors.begin(), tensors.end(), [](const auto& named) {
     return named.first.starts_with(kParallelPrefix) && named.first.size() > kParallelPrefix.size();

@@ -1,4 +1,5 @@
-// PyTorch's zip checkpoints (.pt, .pth): a pickle that describes tensors, and their storages.
+// PyTorch's zip checkpoints (.pt, .pth): a pickle that describes tensors, and the tensors'
+// storages.
 #pragma once
 
 #include "core/io/checkpoint.h"

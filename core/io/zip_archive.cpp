@@ -36,7 +36,7 @@ constexpr std::uint16_t kEncryptedFlag = 1;
                .remedy = "The file is truncated or damaged; copy it again."});
 }
 
-// Little-endian fields; the caller has checked that they lie inside.
+// Little-endian fields; the caller has checked that they are inside.
 template <typename Integer>
 Integer get(std::string_view bytes, std::size_t offset) {
   Integer value;
@@ -50,7 +50,7 @@ struct Directory {
   std::uint64_t count = 0;
 };
 
-// Where the end record begins: the last one whose comment ends with the file.
+// The offset of the end record: the last one whose comment ends with the file.
 std::uint64_t find_end_record(const InputFile& file) {
   const std::uint64_t length = std::min(file.size(), kEndBytes + kLongestComment);
   const std::string tail = file.read(file.size() - length, length);

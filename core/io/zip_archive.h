@@ -13,6 +13,7 @@ namespace parallax {
 // Whether the file begins like a zip archive.
 bool looks_like_zip(const InputFile& file);
 
+// Where one entry is stored in the archive, in bytes.
 struct ZipEntry {
   std::uint64_t header = 0;  // offset of the local header
   std::uint64_t size = 0;    // of the data
@@ -20,7 +21,8 @@ struct ZipEntry {
   bool stored = true;        // neither compressed nor encrypted
 };
 
-// Understands ZIP64. Checksums are not verified: torch.save can be told not to write them.
+// A zip archive, ZIP64 included. Checksums are not verified: torch.save can be told not to write
+// them.
 class ZipArchive {
  public:
   // Reads the central directory. Throws Error when it is damaged or entries overlap. `file` must
@@ -31,10 +33,13 @@ class ZipArchive {
   const std::map<std::string, ZipEntry>& entries() const { return entries_; }
   bool contains(const std::string& name) const { return entries_.contains(name); }
 
-  // The size of the entry's data. Throws Error if there is no such entry.
+  // The size of the entry's data. Throws Error if there is no such entry or it is compressed or
+  // encrypted.
   std::uint64_t size(const std::string& name) const { return entry(name).size; }
-  // Reads the first `count` bytes of the entry, at most its size.
+  // Reads the first `count` bytes of the entry, at most its size. Throws Error as size() does, and
+  // for a damaged entry.
   void read(const std::string& name, void* destination, std::uint64_t count) const;
+  // Reads the whole entry.
   std::string read(const std::string& name) const;
 
  private:
