@@ -1,5 +1,5 @@
-// Memory for kernels: it begins where a line of the cache does, so that a register's load touches
-// one, which makes products in bfloat16 up to 5 % faster; and it is not filled with zeros.
+// Cache-aligned, uninitialised memory for kernels. It begins at a cache line, so that loading a
+// register touches only one, which makes products in bfloat16 up to 5 % faster.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 
 namespace parallax {
 
+// Allocates at cache lines and leaves elements uninitialised.
 template <class T>
 struct AlignedAllocator {
   using value_type = T;
@@ -35,6 +36,7 @@ struct AlignedAllocator {
   bool operator==(const AlignedAllocator&) const { return true; }
 };
 
+// A vector on that allocator; resize() does not fill it with zeros.
 template <class T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 

@@ -1,4 +1,4 @@
-// What the autograd functions around kernels share.
+// Helpers that the autograd functions around kernels share.
 #pragma once
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -17,7 +17,7 @@ using kernels::Compute;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// The one of an instruction set's tables that is in use.
+// The table of the instruction set in use.
 template <class Tables>
 const Tables& select_table(const Tables& portable, const Tables& avx2, const Tables& avx512) {
   switch (kernel_path()) {
@@ -30,6 +30,7 @@ const Tables& select_table(const Tables& portable, const Tables& avx2, const Tab
   }
 }
 
+// The part of an instruction set's table for storage type S.
 template <class S, class Tables>
 const auto& table_of(const Tables& tables) {
   if constexpr (std::is_same_v<S, double>) {
@@ -41,7 +42,7 @@ const auto& table_of(const Tables& tables) {
   }
 }
 
-// Calls f with a number of the tensor's storage type.
+// Calls f with a value of the tensor's storage type.
 template <class F>
 void with_storage(const Tensor& tensor, F&& f) {
   switch (tensor.scalar_type()) {
@@ -54,10 +55,12 @@ void with_storage(const Tensor& tensor, F&& f) {
   }
 }
 
+// The dtype of arithmetic on the tensor: float64 for float64, else float32.
 inline torch::Dtype compute_dtype(const Tensor& tensor) {
   return tensor.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
 }
 
+// The tensor's memory; null for an undefined tensor.
 template <class S>
 S* data(const Tensor& tensor) {
   return tensor.defined() ? static_cast<S*>(tensor.data_ptr()) : nullptr;
@@ -66,15 +69,17 @@ S* data(const Tensor& tensor) {
 // Autograd functions take tensors that may be missing as optional ones.
 using OptionalTensor = std::optional<Tensor>;
 
+// nullopt for an undefined tensor.
 inline OptionalTensor as_optional(const Tensor& tensor) {
   return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
 }
 
-// The tensor in the type that arithmetic on `like` is done in; undefined stays undefined.
+// The tensor, detached and dense, in the dtype of arithmetic on `like`; undefined stays undefined.
 inline Tensor as_compute(const Tensor& tensor, const Tensor& like) {
   return tensor.defined() ? tensor.detach().to(compute_dtype(like)).contiguous() : Tensor();
 }
 
+// True where a graph is being recorded and one of the tensors needs a gradient.
 inline bool requires_graph(std::initializer_list<Tensor> tensors) {
   return torch::GradMode::is_enabled() &&
          std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) {
@@ -82,8 +87,8 @@ inline bool requires_graph(std::initializer_list<Tensor> tensors) {
          });
 }
 
-// For the backward passes of what can be differentiated once: with a graph asked for, they would
-// silently leave out terms of the second derivative.
+// For the backward passes of functions that can be differentiated once: if asked to record a graph,
+// they would silently leave out terms of the second derivative. Throws Error instead.
 inline void refuse_second_derivative() {
   if (torch::GradMode::is_enabled()) {
     throw Error(ErrorParts{.what = "fused operators can be differentiated once",
@@ -91,6 +96,7 @@ inline void refuse_second_derivative() {
   }
 }
 
+// The gradient, dense; zeros with the shape of `like` where it is undefined.
 inline Tensor contiguous_or_zeros(const Tensor& gradient, const Tensor& like) {
   return gradient.defined() ? gradient.contiguous() : torch::zeros_like(like);
 }

@@ -1,4 +1,4 @@
-// Functions that kernels of the CPU and of CUDA share are marked as device functions for nvcc.
+// PARALLAX_DEVICE marks the functions that CPU and CUDA kernels share as device functions for nvcc.
 #pragma once
 
 #ifdef __CUDACC__

@@ -1,5 +1,5 @@
-// Types that kernels of the CPU's and of CUDA share. Includes no library, as the sources do that
-// are compiled for one instruction set.
+// Types that CPU and CUDA kernels share. Includes no library, like the sources that are compiled
+// for one instruction set.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +9,12 @@
 
 namespace parallax::kernels {
 
-// A bfloat16 number as it lies in memory.
+// A bfloat16 value as it is stored.
 struct BFloat16Bits {
   std::uint16_t bits;
 };
 
-// What arithmetic on stored numbers is done in.
+// The type of arithmetic on elements stored as S: double for double, else float.
 template <class S>
 struct ComputeOf {
   using Type = float;
@@ -23,10 +23,12 @@ template <>
 struct ComputeOf<double> {
   using Type = double;
 };
+// The type of arithmetic on elements stored as S.
 template <class S>
 using Compute = typename ComputeOf<S>::Type;
 
-// h = silu(a) ⊙ m, rows scaled by a rate; all [rows, width].
+// Arguments for h = silu(a) ⊙ m, its rows scaled by a rate, and for its backward pass; all [rows,
+// width].
 template <class S>
 struct SwiGlu {
   std::int64_t width = 0;
@@ -40,8 +42,8 @@ struct SwiGlu {
   Compute<S>* rate_gradient = nullptr;  // [rows]; null where there is no rate
 };
 
-// The backward pass of the inner net f(k) = (silu(a) ⊙ m) W1 with its own gradient on top; all
-// [rows, width], rates [rows] or null.
+// Arguments for the backward pass of the inner net f(k) = (silu(a) ⊙ m) W1, and for the gradient of
+// that pass; all [rows, width], rates [rows] or null.
 template <class S>
 struct InnerGradients {
   std::int64_t width = 0;

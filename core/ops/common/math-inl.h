@@ -1,12 +1,14 @@
-// Scalar functions that the compiler can vectorise, for the kernel sources alone. To be included
-// inside a namespace of the instruction set, after core/ops/elementwise/kernels.h.
+// Scalar functions that the compiler can vectorise, for kernel sources only. Included inside a
+// namespace of the instruction set, after core/ops/common/kernel_types.h.
 
+// An element in the type of arithmetic on it.
 PARALLAX_DEVICE inline float load(float x) { return x; }
 PARALLAX_DEVICE inline double load(double x) { return x; }
 PARALLAX_DEVICE inline float load(BFloat16Bits x) {
   return __builtin_bit_cast(float, static_cast<std::uint32_t>(x.bits) << 16U);
 }
 
+// Stores the result of arithmetic as an element.
 PARALLAX_DEVICE inline void store(float value, float& x) { x = value; }
 PARALLAX_DEVICE inline void store(double value, double& x) { x = value; }
 PARALLAX_DEVICE inline void store(float value, BFloat16Bits& x) {  // round to nearest, ties to even
@@ -58,13 +60,13 @@ PARALLAX_DEVICE inline C silu(C x) {
   return x * sigmoid(x);
 }
 
-// silu''(x), sigma = sigmoid(x).
+// silu''(x), given sigma = sigmoid(x).
 template <class C>
 PARALLAX_DEVICE inline C silu_curvature(C x, C sigma) {
   return sigma * (1 - sigma) * (2 + x * (1 - 2 * sigma));
 }
 
-// silu'(x), sigma = sigmoid(x).
+// silu'(x), given sigma = sigmoid(x).
 template <class C>
 PARALLAX_DEVICE inline C silu_slope(C x, C sigma) {
   return sigma * (1 + x * (1 - sigma));

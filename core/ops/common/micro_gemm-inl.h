@@ -1,11 +1,12 @@
-// Products of matrices that lie in the cache: the micro-kernels of fused layers. To be included
-// inside a namespace of the instruction set.
+// Products of matrices that are in the cache: the micro-kernels of fused layers. Included inside a
+// namespace of the instruction set.
 #include "core/ops/common/vector-inl.h"
 
+// Rows of c, and vectors of its columns, that one tile keeps in registers.
 inline constexpr int kTileRows = kRegisterBytes == 64 ? 8 : 4;
 inline constexpr int kTileRegisters = 2;
 
-// Element (i, k) lies at i · row + k · inner: a matrix, or one that is read transposed.
+// An operand, read as it is stored or transposed: element (i, k) is at data[i · row + k · inner].
 template <class C>
 struct Strided {
   const C* data;
@@ -13,13 +14,14 @@ struct Strided {
   std::int64_t inner;
 };
 
+// The sizes of c [rows, cols] = a [rows, inner] · b [inner, cols].
 struct ProductSize {
   std::int64_t rows;
   std::int64_t inner;
   std::int64_t cols;
 };
 
-// sums of kRows rows and `registers` V's columns += a b.
+// sums += a b, for kRows rows and `registers` vectors V of columns.
 template <int kRows, int registers, class V, class C>
 inline __attribute__((always_inline)) void add_to_sums(const Strided<C>& a,
                                                        const C* b,
@@ -41,7 +43,7 @@ inline __attribute__((always_inline)) void add_to_sums(const Strided<C>& a,
   }
 }
 
-// kRows rows and `registers` V's columns of c (+)= a b.
+// c = a b, or c += a b, for kRows rows and `registers` vectors V of columns.
 template <int kRows, int registers, class V, class C>
 inline void product_tile(const Strided<C>& a,
                          const C* b,
@@ -67,6 +69,7 @@ inline void product_tile(const Strided<C>& a,
   }
 }
 
+// The same for all rows of c.
 template <int registers, class V, class C>
 inline void product_columns(const Strided<C>& a,
                             const C* b,

@@ -1,8 +1,8 @@
-// Squares of numbers in registers, transposed. To be included inside a namespace of the instruction
+// Transposes square blocks of elements in registers. Included inside a namespace of the instruction
 // set, after vector-inl.h.
 
-// Registers s apart exchange what is not on their own side: where a lane's number has the bit s,
-// the upper register's, else the lower's.
+// Registers i and i + s, where i lacks bit s, exchange half their lanes: those of register i that
+// have bit s in their index for those of register i + s that lack it. Then the same with s / 2.
 template <class T, int kRows, int s, int... lanes>
 inline void exchange_halves(Register<T>* rows, std::integer_sequence<int, lanes...>) {
   constexpr int kLanes = sizeof...(lanes);
@@ -23,8 +23,8 @@ inline void exchange_halves(Register<T>* rows, std::integer_sequence<int, lanes.
   }
 }
 
-// Of as many registers as one has lanes, by halves of halves; of fewer: each group of so many
-// lanes.
+// Transposes kRows registers by recursive halving: the whole square if there are as many registers
+// as lanes; if fewer, each group of kRows lanes by itself.
 template <class V, int kRows>
 inline void transpose_registers(V (&rows)[kRows]) {
   using Number = std::remove_reference_t<decltype(rows[0][0])>;
@@ -32,7 +32,7 @@ inline void transpose_registers(V (&rows)[kRows]) {
                                             std::make_integer_sequence<int, kLanesOf<Number>>());
 }
 
-// A square of kLanesOf<T> numbers a side.
+// Transposes a square of kLanesOf<T> × kLanesOf<T> elements.
 template <class T>
 inline void transpose_square(const T* from,
                              std::int64_t from_stride,

@@ -1,20 +1,23 @@
-// Registers of numbers, for kernel sources that say how wide a register is (kRegisterBytes). To be
-// included inside a namespace of the instruction set.
+// SIMD vectors, for kernel sources that define how wide a register is (kRegisterBytes). Included
+// inside a namespace of the instruction set.
 #include "core/ops/common/math-inl.h"
 
-// `bytes` of T in a row. What follows takes a register of numbers for V, or one number where
-// columns are left over.
+// A vector of `bytes` bytes of T. The functions below take such a vector as V, or a scalar for the
+// columns that are left over.
 template <class T, std::size_t bytes>
 struct VectorOf {
   typedef T Type __attribute__((vector_size(bytes)));
 };
 
+// A register of elements of type C.
 template <class C>
 using Register = typename VectorOf<C, kRegisterBytes>::Type;
 
+// How many elements of type C a register holds.
 template <class C>
 inline constexpr std::int64_t kLanesOf = kRegisterBytes / sizeof(C);
 
+// The elements from p on, in the type of arithmetic on them.
 template <class V, class S>
 inline V load_vector(const S* p) {
   V lanes;
@@ -31,13 +34,14 @@ inline V load_vector(const S* p) {
   return lanes;
 }
 
+// Stores a vector as elements from p on.
 template <class V, class S>
 inline void store_vector(const V& lanes, S* p) {
   if constexpr (sizeof(V) == sizeof(Compute<S>)) {
     store(lanes, *p);
   } else if constexpr (sizeof(S) == sizeof(Compute<S>)) {
     __builtin_memcpy(p, &lanes, sizeof(V));
-  } else {  // as store() rounds a number
+  } else {  // rounds as store() does
     using Words = typename VectorOf<std::uint32_t, sizeof(V)>::Type;
     const Words bits = __builtin_bit_cast(Words, lanes);
     const Words rounded = (bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U;
