@@ -1,5 +1,5 @@
-// What the kernels that only CUDA has work on; the others take core/ops/common/kernel_types.h's.
-// All tensors are dense.
+// Arguments of the kernels that only CUDA has; the others take those of
+// core/ops/common/kernel_types.h. All tensors are dense.
 #pragma once
 
 #include "core/ops/common/kernel_types.h"
@@ -10,7 +10,7 @@ namespace parallax::cuda {
 struct LinearScan {
   std::int64_t batch = 0;
   std::int64_t count = 0;
-  std::int64_t size = 0;           // numbers of one state
+  std::int64_t size = 0;           // elements per state
   const float* start = nullptr;    // [batch, size]; null: 0
   const float* factors = nullptr;  // [batch, count]; null: 1
   const float* steps = nullptr;    // [batch, count, size]
@@ -29,8 +29,8 @@ struct ColumnNorm {
   float* out = nullptr;  // [batch, rows, cols]
 };
 
-// Linear attention over chunks, each first added to the state and then read with it (variant 6):
-// M ← M + scale · Kᵀ V, O = Q M.
+// Linear attention over chunks; each chunk is first added to the state and then read with it
+// (variant 6): M ← M + scale · Kᵀ V, O = Q M.
 template <class S>
 struct LinearAttention {
   std::int64_t batch = 0;

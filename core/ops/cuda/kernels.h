@@ -15,14 +15,15 @@ using kernels::SwiGlu;
 
 #include "core/ops/common/inner_net-inl.h"
 
-inline constexpr int kThreads = 256;
+inline constexpr int kThreads = 256;  // per block
 
-// A row a block.
+// One block per row, with shared memory for `sums` values per thread.
 inline Grid row_grid(std::int64_t rows, int sums = 0) {
   return {rows, kThreads, sums * kThreads * sizeof(double)};
 }
 
-// The sums of the numbers of threads that are `columns` apart, left in partial's first `columns`.
+// Adds up the values of threads whose indices are a multiple of `columns` apart; the sums are left
+// in the first `columns` elements of `partial`.
 template <class Block, class C>
 PARALLAX_DEVICE void sum_of_threads(Block& block, C* partial, int columns = 1) {  // [threads]
   for (int half = block.threads() / 2; half >= columns; half /= 2) {
@@ -34,6 +35,7 @@ PARALLAX_DEVICE void sum_of_threads(Block& block, C* partial, int columns = 1) {
   }
 }
 
+// Computes h for one row.
 template <class Block, class S>
 PARALLAX_DEVICE void swiglu(Block& block, const SwiGlu<S>& k) {
   const std::int64_t offset = block.index() * k.width;
@@ -45,6 +47,7 @@ PARALLAX_DEVICE void swiglu(Block& block, const SwiGlu<S>& k) {
   });
 }
 
+// Computes the gradients of a, m and the rate for one row.
 template <class Block, class S>
 PARALLAX_DEVICE void swiglu_backward(Block& block, const SwiGlu<S>& k) {
   using C = Compute<S>;
@@ -71,6 +74,7 @@ PARALLAX_DEVICE void swiglu_backward(Block& block, const SwiGlu<S>& k) {
   }
 }
 
+// Computes h, da and dm for one row.
 template <class Block, class S>
 PARALLAX_DEVICE void inner_gradients(Block& block, const InnerGradients<S>& k) {
   using C = Compute<S>;
@@ -87,6 +91,7 @@ PARALLAX_DEVICE void inner_gradients(Block& block, const InnerGradients<S>& k) {
   });
 }
 
+// Computes the gradients of a, m, dh and the rates for one row.
 template <class Block, class S>
 PARALLAX_DEVICE void inner_gradients_backward(Block& block, const InnerGradients<S>& k) {
   using C = Compute<S>;
@@ -133,11 +138,12 @@ PARALLAX_DEVICE void inner_gradients_backward(Block& block, const InnerGradients
   }
 }
 
-// A number of the state a thread.
+// One thread per state element.
 inline Grid scan_grid(const LinearScan& k) {
   return {k.batch * ((k.size + kThreads - 1) / kThreads), kThreads, 0};
 }
 
+// Computes all states of the block's elements, one after the other.
 template <class Block>
 PARALLAX_DEVICE void linear_scan(Block& block, const LinearScan& k) {
   const std::int64_t tiles = (k.size + block.threads() - 1) / block.threads();
@@ -156,13 +162,14 @@ PARALLAX_DEVICE void linear_scan(Block& block, const LinearScan& k) {
   });
 }
 
-// kNormColumns columns a block, the rows dealt to the threads that share one.
+// kNormColumns columns per block; the threads that share a column divide its rows among themselves.
 inline constexpr int kNormColumns = 32;
 inline Grid column_norm_grid(const ColumnNorm& k) {
   return {
       k.batch * ((k.cols + kNormColumns - 1) / kNormColumns), kThreads, kThreads * sizeof(float)};
 }
 
+// Normalises the block's columns of one matrix.
 template <class Block>
 PARALLAX_DEVICE void column_norm(Block& block, const ColumnNorm& k) {
   const std::int64_t tiles = (k.cols + kNormColumns - 1) / kNormColumns;
@@ -194,7 +201,7 @@ PARALLAX_DEVICE void column_norm(Block& block, const ColumnNorm& k) {
   });
 }
 
-// kValueColumns columns of the state a block, which stay in shared memory while all chunks go by.
+// kValueColumns columns of the state per block; they stay in shared memory for all chunks.
 inline constexpr int kValueColumns = 16;
 template <class S>
 inline Grid linear_attention_grid(const LinearAttention<S>& k) {
@@ -203,6 +210,7 @@ inline Grid linear_attention_grid(const LinearAttention<S>& k) {
           static_cast<std::size_t>(k.key_width) * kValueColumns * sizeof(float)};
 }
 
+// Runs over all chunks for the block's columns of one state.
 template <class Block, class S>
 PARALLAX_DEVICE void linear_attention(Block& block, const LinearAttention<S>& k) {
   const std::int64_t tiles = (k.value_width + kValueColumns - 1) / kValueColumns;

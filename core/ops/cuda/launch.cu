@@ -11,7 +11,7 @@
 namespace parallax::cuda {
 namespace {
 
-// One entry point for each body: the GPU's threads build their block and run it.
+// One entry point per body: each GPU thread builds its view of the block and runs the body.
 #define PARALLAX_ENTRY_POINT(body)                                       \
   struct body##_entry {                                                  \
     template <class Arguments>                                           \
@@ -47,7 +47,7 @@ void launch(const Arguments& k, const Grid& grid, void* stream) {
   if (grid.blocks == 0) {
     return;
   }
-  // More than 48 KiB of shared memory must be asked for.
+  // More than 48 KiB of shared memory must be requested.
   check(cudaFuncSetAttribute(enter<Body, Arguments>,
                              cudaFuncAttributeMaxDynamicSharedMemorySize,
                              static_cast<int>(grid.shared_bytes)),

@@ -1,4 +1,5 @@
-// Launches of the CUDA kernels. `stream` is a cudaStream_t; a launch that fails throws Error.
+// Launches of the CUDA kernels, for S = float or BFloat16Bits. `stream` is a cudaStream_t; a launch
+// that fails throws Error.
 #pragma once
 
 #include "core/ops/cuda/kernel_args.h"

@@ -1,4 +1,4 @@
-// Memory for the kernels' results, and their launches.
+// Allocates the kernels' results and launches the kernels.
 #include "core/ops/cuda/operators.h"
 
 #ifdef PARALLAX_HAS_CUDA
@@ -10,7 +10,7 @@
 namespace parallax::cuda {
 namespace {
 
-// f(stream) where there is a GPU to launch on.
+// Calls f with the tensor's stream. Throws Error in a build without CUDA.
 template <class F>
 void launch_on(const Tensor& tensor, const F& f) {
   if constexpr (kBuiltWithCuda) {

@@ -1,5 +1,5 @@
-// The CUDA kernels on tensors. Built without CUDA nothing is on a GPU, and has_cuda_kernels() says
-// so.
+// The CUDA kernels as functions of tensors. In a build without CUDA has_cuda_kernels() is always
+// false, and the operators throw Error.
 #pragma once
 
 #include "core/base/torch.h"
@@ -13,13 +13,13 @@ inline constexpr bool kBuiltWithCuda = true;
 inline constexpr bool kBuiltWithCuda = false;
 #endif
 
-// True where the kernels take this tensor: on a GPU, in float32 or bfloat16, with a path other than
-// the reference in use.
+// True where the kernels take this tensor: it is on a GPU, in float32 or bfloat16, and the path in
+// use is not the reference.
 bool has_cuda_kernels(const Tensor& tensor);
 
-void* current_stream(const Tensor& tensor);  // of the tensor's GPU: a cudaStream_t
+void* current_stream(const Tensor& tensor);  // a cudaStream_t of the tensor's GPU
 
-// These have no backward pass, and take float32 where nothing else is said.
+// Forward only; float32 unless noted.
 
 // states_i = factors_i · states_{i−1} + scale · steps_i, from `start` or 0.
 Tensor linear_scan(const Tensor& steps,    // [batch, count, …]
@@ -32,12 +32,13 @@ Tensor normalise_columns(const Tensor& w,      // [..., rows, cols]
                          const Tensor& norms,  // [..., 1, cols]
                          double eps);
 
+// The outputs, and the state after the last chunk.
 struct LinearAttentionResult {
   Tensor output;  // [batch, L, D]
   Tensor end;     // [batch, Dk, D]
 };
 
-// M ← M + scale · Kᵀ V for every chunk, and then O = Q M for its queries.
+// For each chunk of `chunk` tokens M ← M + scale · Kᵀ V, then O = Q M for the chunk's queries.
 LinearAttentionResult linear_attention(const Tensor& q,      // [batch, L, Dk] float32 or bfloat16
                                        const Tensor& k,      // [batch, L, Dk]
                                        const Tensor& v,      // [batch, L, D]

@@ -1,13 +1,13 @@
-// What the body of a CUDA kernel sees of the block it runs in. Bodies are templates over it, so
-// that the same code also runs on the CPU, where the tests check its arithmetic, its indexing and,
-// with a thread of the host for each of the block's, its synchronisation.
+// The interface between the body of a CUDA kernel and the block it runs in. Bodies are templates
+// over it, so that the same code also runs on the CPU, where the tests check its arithmetic, its
+// indexing and, with one host thread per thread of the block, its synchronisation.
 //
 // A Block has
 //   index()         which block of the grid this is
 //   threads()       how many threads it has, a power of two
 //   each(f)         f(thread) for every thread, then a barrier
-//   shared<T>(n)    n numbers that the block's threads share, uninitialised
-// All threads go through the same calls in the same order; what a thread keeps over a barrier lies
+//   shared<T>(n)    n elements that the block's threads share, uninitialised
+// All threads make the same calls in the same order; what a thread keeps across a barrier is stored
 // in shared memory.
 #pragma once
 
@@ -18,16 +18,16 @@
 
 namespace parallax::cuda {
 
-// How a kernel is launched.
+// A kernel's launch configuration.
 struct Grid {
   std::int64_t blocks = 0;
-  int threads = 0;
-  std::size_t shared_bytes = 0;
+  int threads = 0;               // per block
+  std::size_t shared_bytes = 0;  // per block
 };
 
 inline constexpr std::size_t kSharedAlignment = 16;
 
-// Hands out parts of a block's shared memory, one after the other.
+// Hands out pieces of a block's shared memory, one after the other.
 class SharedMemory {
  public:
   PARALLAX_DEVICE explicit SharedMemory(char* begin) : next_(begin) {}
@@ -45,6 +45,7 @@ class SharedMemory {
 };
 
 #ifdef __CUDACC__
+// A Block on the GPU, as one of its threads sees it.
 class DeviceBlock {
  public:
   __device__ explicit DeviceBlock(char* shared) : shared_(shared) {}
