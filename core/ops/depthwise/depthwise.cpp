@@ -1,4 +1,4 @@
-// Autograd around the kernels, and the same in LibTorch operations.
+// Autograd functions around the kernels, and the same operations in LibTorch.
 #include "core/ops/depthwise/depthwise.h"
 
 #include "core/base/error.h"
@@ -26,8 +26,8 @@ const kernels::DepthwiseKernels<S>& table() {
       kernels::kDepthwisePortable, kernels::kDepthwiseAvx2, kernels::kDepthwiseAvx512));
 }
 
-// The tensor itself where the kernels can walk it: channels next to each other, rows one after the
-// other; else a dense copy.
+// The tensor itself if its channels and rows are contiguous, as the kernels need them; else a dense
+// copy.
 Tensor walkable(const Tensor& picture) {
   const bool fits = picture.stride(3) == 1 && picture.stride(2) >= picture.size(3) &&
                     picture.stride(1) == picture.size(2) * picture.stride(2);
@@ -154,7 +154,8 @@ struct CorrelationFunction : torch::autograd::Function<CorrelationFunction> {
   }
 };
 
-// The rows that `to_rows` rows of the result need, and a column at each side; zero outside.
+// `from` cropped or padded with zeros to the rows that `to_rows` rows of the result need, with one
+// more column on each side.
 Tensor padded(const Tensor& from, int64_t to_rows, int64_t offset) {
   const int64_t above = 1 - offset;
   return torch::constant_pad_nd(from, {0, 0, 1, 1, above, offset + to_rows + 1 - from.size(1)});
@@ -168,7 +169,7 @@ Tensor convolve_reference(const Tensor& from,
   const int64_t channels = from.size(3);
   const Tensor planes = padded(from, to_rows, offset).permute({0, 3, 1, 2});
   const bool shared = weight.size(0) == 1;
-  // An image's own kernel makes its channels groups of their own.
+  // With one kernel per image, every channel of every image is a group of its own.
   const Tensor input = shared ? planes : planes.reshape({1, -1, planes.size(2), planes.size(3)});
   const Tensor kernels = weight.transpose(1, 2).reshape({-1, 1, 3, 3}).to(from.scalar_type());
   const Tensor output =

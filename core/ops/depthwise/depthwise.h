@@ -1,9 +1,9 @@
-// Depthwise 3×3 convolution of pictures with their channels last, and the correlation that is its
-// gradient with respect to the kernel. ViT³'s convolutional inner net is trained by the one and
-// applied by the other, each image with a kernel of its own; positional convolutions use the first
-// with one kernel for all. Where core/ttt/dispatch finds no fused kernel, or the reference path is
-// in use, they are LibTorch operations. Differentiable any number of times, as each one's
-// derivatives are the two again.
+// Depthwise 3×3 convolution of images with channels last, and the correlation that is its gradient
+// with respect to the kernel. ViT³'s convolutional inner net is trained by the correlation and
+// applied by the convolution, with one kernel per image; positional convolutions use one kernel for
+// all images. Where core/ops/common/dispatch.h finds no fused kernel, or the reference path is in
+// use, both are LibTorch operations. Differentiable any number of times, as the derivatives of each
+// are these two again.
 #pragma once
 
 #include "core/base/torch.h"
@@ -22,7 +22,7 @@ Tensor depthwise_convolution(const Tensor& from,    // [B, rows, cols, C]
                              int64_t offset = 0);  // → [B, to_rows, cols, C]
 
 // sums[dy, dx] = Σ over r, c of values[r, c] ⊙ from[r + offset + dy − 1, c + dx − 1]. Summed in
-// float32 where the inputs are bfloat16.
+// float32 where the inputs are bfloat16. Throws Error where the shapes or dtypes do not fit.
 Tensor depthwise_correlation(const Tensor& from,    // [B, rows, cols, C]
                              const Tensor& values,  // [B, to_rows, cols, C]
                              int64_t offset = 0);   // → [B, 9, C]

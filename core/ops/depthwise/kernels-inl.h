@@ -1,8 +1,9 @@
-// The depthwise kernels' one source. Included by a source file for each instruction set, inside a
-// namespace of its own that says how wide a register is (kRegisterBytes), after depthwise.h.
+// The only source of the depthwise kernels. Included by one source file per instruction set, inside
+// a namespace of its own that defines how wide a register is (kRegisterBytes), after
+// core/ops/depthwise/kernels.h.
 #include "core/ops/common/vector-inl.h"
 
-// The three rows around a row of `to`; those outside are zero, with no step along them.
+// The three rows of `from` around a row of `to`; a row outside is zeros, read with a step of 0.
 template <class S>
 struct RowWindow {
   const S* row[3];
@@ -23,7 +24,8 @@ RowWindow<S> rows_around(const Depthwise<S>& d, std::int64_t image, std::int64_t
   return rows;
 }
 
-// Calls visit(column, window) along a row, the window's nine values in the order of the taps.
+// Calls visit(column, window) for each column of a row; the window's nine values are in the order
+// of the taps.
 template <class V, class S, class F>
 inline void slide(const RowWindow<S>& rows,
                   std::int64_t cols,

@@ -1,5 +1,5 @@
-// Depthwise 3×3 convolution of pictures whose channels lie next to each other, and its gradient
-// with respect to the kernel; compiled once for each instruction set, as elementwise.h says.
+// Depthwise 3×3 convolution of images whose channels are contiguous, and its gradient with respect
+// to the kernel; compiled once per instruction set (see core/ops/elementwise/kernels.h).
 #pragma once
 
 #include "core/ops/common/kernel_types.h"
@@ -8,8 +8,8 @@ namespace parallax::kernels {
 
 inline constexpr int kTaps = 9;  // of a 3×3 kernel, row by row
 
-// Row r of `to` meets rows r + offset − 1 … r + offset + 1 of `from`; what lies outside is zero.
-// Numbers between neighbours in memory are the strides; channels are next to each other.
+// Arguments of both kernels. Row r of `to` reads rows r + offset − 1 … r + offset + 1 of `from`;
+// pixels outside are zero. Strides are in elements; channels are contiguous.
 template <class S>
 struct Depthwise {
   std::int64_t images = 0;
@@ -19,10 +19,10 @@ struct Depthwise {
   std::int64_t channels = 0;
   std::int64_t offset = 0;
   const S* from = nullptr;       // [images, from_rows, cols, channels]
-  std::int64_t from_stride = 0;  // from a column to the next; rows follow each other
+  std::int64_t from_stride = 0;  // from one column to the next; rows are contiguous
   std::int64_t from_image_stride = 0;
   // convolution: to = Σ_tap weight[tap] ⊙ shifted from + bias
-  const Compute<S>* weight = nullptr;    // [taps, channels] of each image
+  const Compute<S>* weight = nullptr;    // [taps, channels] per image
   std::int64_t weight_image_stride = 0;  // 0: one kernel for all images
   const Compute<S>* bias = nullptr;      // [channels] or null
   S* to = nullptr;                       // [images, to_rows, cols, channels], dense
@@ -33,6 +33,7 @@ struct Depthwise {
   Compute<S>* sums = nullptr;  // [images, taps, channels]
 };
 
+// The kernels for one storage type.
 template <class S>
 struct DepthwiseKernels {
   // Over rows [begin, end) of all images' rows of `to`.
@@ -41,6 +42,7 @@ struct DepthwiseKernels {
   void (*correlate)(const Depthwise<S>&, std::int64_t begin, std::int64_t end);
 };
 
+// The kernels of one instruction set.
 struct DepthwiseTables {
   DepthwiseKernels<float> f32;
   DepthwiseKernels<double> f64;
