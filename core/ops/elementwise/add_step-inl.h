@@ -1,10 +1,10 @@
-// A step of gradient descent with weight normalisation; included by kernels-inl.h alone.
+// A gradient-descent step with weight normalisation; included only by kernels-inl.h.
 
 template <class T>
 void add_step_to_columns(const AddStep<T>& a, std::int64_t matrix, std::int64_t first) {
   const std::int64_t left = a.cols - first;
   const std::int64_t count = left < kColumnBlock ? left : kColumnBlock;
-  T scales[kColumnBlock] = {};  // squares of the norms until then
+  T scales[kColumnBlock] = {};  // at first the squared norms
   for (std::int64_t row = 0; row < a.rows; ++row) {
     const std::int64_t at = (matrix * a.rows + row) * a.cols + first;
 #pragma omp simd
@@ -16,7 +16,7 @@ void add_step_to_columns(const AddStep<T>& a, std::int64_t matrix, std::int64_t 
   }
 #pragma omp simd
   for (std::int64_t j = 0; j < count; ++j) {
-    const T square = scales[j] < a.smallest_square ? a.smallest_square : scales[j];  // NaN stays
+    const T square = scales[j] < a.smallest_square ? a.smallest_square : scales[j];  // keeps NaN
     scales[j] = a.norms[matrix * a.cols + first + j] / (square_root(square) + a.eps);
   }
   for (std::int64_t row = 0; row < a.rows; ++row) {

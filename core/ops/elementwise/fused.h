@@ -1,6 +1,6 @@
-// Element-wise parts of the layers, each one pass over memory forward and one backward. Where
-// core/ttt/dispatch finds no fused kernel, or the reference path is in use, they are LibTorch
-// operations: the oracle of the fused ones. All are differentiable once.
+// Element-wise parts of the layers, each with one pass over memory forward and one backward. Where
+// core/ops/common/dispatch.h finds no fused kernel, or the reference path is in use, they are
+// LibTorch operations, the oracle of the fused kernels. All are differentiable once.
 #pragma once
 
 #include <vector>
@@ -12,33 +12,34 @@ namespace parallax {
 
 using kernels::HeadMode;
 
+// How a packed projection is split.
 struct HeadSplit {
   int64_t heads = 1;
-  std::vector<HeadMode> modes;  // one a part, at most three
+  std::vector<HeadMode> modes;  // one per part, at most three
   double eps = 0;               // of kSiluUnit and kRmsNorm
   Tensor rotations = {};        // [L, heads·D / 2, 2] for kRotate: cosine and sine
   bool heads_first = false;     // parts are [heads, B, L, D], else [B, heads, L, D]
 };
 
-// A packed projection cut into parts and heads, each head's row passed through its part's mode.
-// Throws Error where the widths do not fit.
+// Splits a packed projection into parts and heads; each head's row goes through its part's mode.
+// Returns one tensor per part. Throws Error where the widths, rotations or weights do not fit.
 std::vector<Tensor> split_heads(const Tensor& packed,  // [B, L, parts·heads·D], may be a slice
                                 const HeadSplit& split,
                                 const std::vector<Tensor>& weights = {});  // [D] for kRmsNorm
                                                                            // → [B·heads, L, D]
 
-// RMSNorm over D, then the heads side by side.
+// RMSNorm over D, then the heads concatenated.
 Tensor merge_heads(const Tensor& parted,  // [B·heads, L, D]
                    int64_t heads,
                    const Tensor& weight,  // [D]
                    double eps);           // → [B, L, heads·D]
 
-// silu(a) ⊙ m, times each row's rate where one is given.
+// silu(a) ⊙ m, each row times its rate where rates are given.
 Tensor swiglu(const Tensor& a,           // [batch, L, Dh]
               const Tensor& m,           // [batch, L, Dh]
-              const Tensor& rate = {});  // [batch, L, 1] or undefined
+              const Tensor& rate = {});  // [batch, L, 1] or undefined → [batch, L, Dh]
 
-// What the three gradients of the inner net are products of.
+// The factors of the inner net's gradients: dW0 = Kᵀ da, dW1 = hᵀ V, dW2 = Kᵀ dm.
 struct InnerFactors {
   Tensor h;   // silu(a) ⊙ m · lr1
   Tensor da;  // dh ⊙ m ⊙ silu'(a) · lr0

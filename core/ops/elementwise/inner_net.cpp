@@ -1,4 +1,4 @@
-// The inner net: autograd around the kernels, and the same in LibTorch operations.
+// The inner net: autograd functions around the kernels, and the same operations in LibTorch.
 #include "core/ops/common/parallel_for.h"
 #include "core/ops/cuda/launch.h"
 #include "core/ops/cuda/operators.h"
@@ -24,7 +24,8 @@ using fused::with_storage;
 
 int64_t rows_of(const Tensor& x) { return x.numel() / x.size(-1); }
 
-// A kernel over all rows of `a` and what is like it: launched on a GPU, or shared out to threads.
+// Runs a kernel over all rows of `a` and of tensors like it: launched on a GPU, or shared among
+// threads.
 template <class S, class Kernel, class Launch>
 void run_rows(const Tensor& a, const Kernel& kernel, const Launch& launch) {
   if constexpr (cuda::kBuiltWithCuda && !std::is_same_v<S, double>) {
@@ -193,7 +194,8 @@ InnerFactors inner_factors_reference(const Tensor& a,
           times_rate(dh * activated, lr2)};
 }
 
-// The kernels take tensors that are alike in all respects; LibTorch broadcasts and promotes others.
+// The kernels take tensors of the same shape, dtype and device; LibTorch broadcasts and promotes
+// others.
 bool is_fused(const Tensor& a, std::initializer_list<Tensor> others) {
   return (has_fused_kernels(a) || cuda::has_cuda_kernels(a)) && a.numel() > 0 &&
          std::all_of(others.begin(), others.end(), [&](const Tensor& other) {

@@ -1,5 +1,5 @@
-// The element-wise kernels' one source. Included by a source file for each instruction set, inside
-// a namespace of its own, after elementwise.h.
+// The only source of the element-wise kernels. Included by one source file per instruction set,
+// inside a namespace of its own, after core/ops/elementwise/kernels.h.
 #include "core/ops/common/math-inl.h"
 
 #include "core/ops/common/inner_net-inl.h"

@@ -1,6 +1,6 @@
-// Element-wise kernels on raw rows, compiled once for each instruction set. Sources that are
-// compiled with wider instructions than the rest of the program include nothing else, so that no
-// inline function of a library ends up in a form that an older processor cannot run.
+// Element-wise kernels on raw rows, compiled once per instruction set. Sources that are compiled
+// with wider instructions than the rest of the program include nothing else, so that no inline
+// function of a library ends up in a form that an older processor cannot run.
 #pragma once
 
 #include <cstddef>
@@ -10,19 +10,20 @@
 
 namespace parallax::kernels {
 
-// What happens to a head's row on its way out of a packed projection.
+// What is done to a head's row when a packed projection is split.
 enum class HeadMode {
   kCopy,      // x
   kSilu,      // silu(x)
   kSiluUnit,  // silu(x) / (‖silu(x)‖ + eps)
   kRmsNorm,   // x / √(mean x² + eps) ⊙ weight
-  kRotate,    // neighbouring pairs of x turned by the token's angles
+  kRotate,    // neighbouring pairs of x rotated by the token's angles
 };
 
+// How many parts a packed projection may have.
 inline constexpr int kMaxParts = 3;
 
-// Where a head's token lies in a part: the batch first, [batch, heads, tokens, width], or the
-// heads, [heads, batch, tokens, width].
+// Where a head's tokens are stored in a part, which is [batch, heads, tokens, width] or [heads,
+// batch, tokens, width]. Strides are in elements.
 struct PartLayout {
   std::int64_t tokens = 0;  // of one batch element
   std::int64_t heads = 0;
@@ -31,7 +32,8 @@ struct PartLayout {
   std::int64_t head_stride = 0;
 };
 
-// packed [batch · tokens, parts · heads · width], rows packed_stride apart ↔ the parts.
+// Arguments for splitting packed [batch · tokens, parts · heads · width], its rows packed_stride
+// apart, into parts, and for the backward pass.
 template <class S>
 struct SplitHeads {
   PartLayout layout;
@@ -43,11 +45,12 @@ struct SplitHeads {
   const Compute<S>* rotations = nullptr;  // [tokens, heads · width / 2, 2] for kRotate: cos, sin
   const S* packed = nullptr;
   S* part[kMaxParts] = {};                 // forward: outputs
-  const S* part_gradient[kMaxParts] = {};  // backward: null where no gradient came
+  const S* part_gradient[kMaxParts] = {};  // backward: null where there is no gradient
   S* packed_gradient = nullptr;            // dense
 };
 
-// parted [batch · heads, tokens, width] → merged [batch · tokens, heads · width], RMS-normalised.
+// Arguments for merging parted [batch · heads, tokens, width] into merged [batch · tokens, heads ·
+// width], RMS-normalised, and for the backward pass.
 template <class S>
 struct MergeHeads {
   PartLayout layout;
@@ -59,8 +62,8 @@ struct MergeHeads {
   S* parted_gradient = nullptr;
 };
 
-// w = main + sign · step, and its columns scaled to the given norms: w / (‖w‖ + eps) · norm; of
-// matrices [count, rows, cols].
+// Arguments for w = main + sign · step, and for w's columns scaled to the given norms: w / (‖w‖ +
+// eps) · norm; matrices are [count, rows, cols].
 template <class T>
 struct AddStep {
   std::int64_t rows = 0;
@@ -70,15 +73,16 @@ struct AddStep {
   T sign = 1;
   const T* norms = nullptr;  // [count, cols]
   T eps = 0;
-  T smallest_square = 0;  // of a norm
+  T smallest_square = 0;  // lower bound of a squared norm
   T* sum = nullptr;       // w; may be the same memory as `weight`
   T* weight = nullptr;
 };
 
-inline constexpr std::int64_t kColumnBlock = 256;  // of AddStep: what one thread has at a time
+inline constexpr std::int64_t kColumnBlock = 256;  // columns that add_step processes at a time
 
-// Kernels over rows [begin, end): tokens of the whole batch for the head kernels. `scratch` has 2 ·
-// width numbers. Weight gradients are added to, [parts, width].
+// The kernels for one storage type, over rows [begin, end); for the head kernels these are the
+// tokens of the whole batch. `scratch` has 2 · width elements. Weight gradients [parts, width] are
+// added to what is there.
 template <class S>
 struct ElementwiseKernels {
   void (*split_heads)(const SplitHeads<S>&, std::int64_t begin, std::int64_t end);
@@ -96,10 +100,11 @@ struct ElementwiseKernels {
   void (*swiglu_backward)(const SwiGlu<S>&, std::int64_t begin, std::int64_t end);
   void (*inner_gradients)(const InnerGradients<S>&, std::int64_t begin, std::int64_t end);
   void (*inner_gradients_backward)(const InnerGradients<S>&, std::int64_t begin, std::int64_t end);
-  // Over blocks of kColumnBlock columns, those of each matrix after the other.
+  // Over blocks [begin, end) of kColumnBlock columns, counted matrix by matrix.
   void (*add_step)(const AddStep<Compute<S>>&, std::int64_t begin, std::int64_t end);
 };
 
+// The kernels of one instruction set.
 struct ElementwiseTables {
   ElementwiseKernels<float> f32;
   ElementwiseKernels<double> f64;

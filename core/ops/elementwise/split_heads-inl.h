@@ -1,12 +1,13 @@
-// Splitting a packed projection into heads and merging them again; included by kernels-inl.h
-// alone, whose rows it uses.
+// Splitting a packed projection into heads and merging them again; included only by kernels-inl.h,
+// whose row functions it uses.
 
+// The offset of a token's head in a part.
 inline std::int64_t part_offset(const PartLayout& part, std::int64_t token, std::int64_t head) {
   return token / part.tokens * part.batch_stride + head * part.head_stride +
          token % part.tokens * part.width;
 }
 
-// Pairs (x0, x1) turned by their angles: cos x0 − sin x1, sin x0 + cos x1; `direction` −1 turns
+// Rotates pairs (x0, x1) by their angles: cos x0 − sin x1, sin x0 + cos x1; with `direction` −1
 // back.
 template <class S, class C>
 void rotate_row(const S* x, const C* rotations, S* y, std::int64_t width, C direction) {

@@ -1,4 +1,5 @@
-// Splitting and merging heads: autograd around the kernels, and the same in LibTorch operations.
+// Splitting and merging heads: autograd functions around the kernels, and the same operations in
+// LibTorch.
 #include "core/base/error.h"
 #include "core/ops/common/parallel_for.h"
 #include "core/ops/elementwise/fused.h"
@@ -34,7 +35,7 @@ kernels::PartLayout part_layout(const Tensor& rows,  // [B, L, parts·heads·D]
           .head_stride = heads_first ? rows.size(0) * head : head};
 }
 
-// Rows of one batch element follow on those before it, each dense.
+// Whether rows are dense and equally far apart throughout the batch.
 bool rows_follow_on(const Tensor& packed) {
   return packed.stride(2) == 1 && packed.stride(1) >= packed.size(2) &&
          packed.stride(0) == packed.size(1) * packed.stride(1);
@@ -154,7 +155,7 @@ Tensor rotate_reference(const Tensor& rows, const HeadSplit& split) {  // [B·he
   const int64_t tokens = rows.size(1);
   const int64_t width = rows.size(2);
   const auto precision = compute_dtype(rows);
-  // One head after the other, as the tables have them, with the batch where the layout has it.
+  // By head, then token; the batch dimension is broadcast where the layout has it.
   const Tensor turns = torch::view_as_complex(split.rotations.to(precision)
                                                   .view({tokens, split.heads, width / 2, 2})
                                                   .transpose(0, 1)
@@ -171,7 +172,7 @@ std::vector<Tensor> split_heads_reference(const Tensor& packed,
                                           const std::vector<Tensor>& weights) {
   const auto parts = static_cast<int64_t>(split.modes.size());
   const int64_t width = packed.size(2) / (parts * split.heads);
-  // One unbind has one backward; each select would fill and add a whole tensor.
+  // One unbind has one backward pass; a select per part would fill and add a whole tensor each.
   const auto order =
       split.heads_first ? std::vector<int64_t>{2, 3, 0, 1, 4} : std::vector<int64_t>{2, 0, 3, 1, 4};
   std::vector<Tensor> rows =
@@ -259,7 +260,7 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
   }
 };
 
-// What a part's mode needs beside the part.
+// Throws Error unless there are the rotations or weights that a part's mode needs, and they fit.
 void check_mode(const HeadSplit& split,
                 size_t part,
                 int64_t width,

@@ -6,6 +6,7 @@
 
 namespace parallax::fused {
 
+// The kernels for storage type S.
 template <class S>
 const kernels::ElementwiseKernels<S>& elementwise_kernels() {
   return table_of<S>(select_table(
