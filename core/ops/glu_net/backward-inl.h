@@ -1,8 +1,9 @@
-// The backward pass of the gated linear unit's kernels; included by kernels-inl.h alone, whose
-// pieces it uses.
+// The backward pass of the gated linear unit's kernels; included only by kernels-inl.h, whose
+// functions it uses.
 
-// From the gradient of the trained weights that of the raw ones' step, scaled for kᵀ(…): with
-// u = g s, s = 1 / (n + 1): dg = s du − g ⟨du, g⟩ s² / n.
+// Turns `gradient`, that of the trained weights, into that of the raw step times sign · scale,
+// ready for the products with the keys: with u = g s and s = 1 / (n + 1), dg = s du − g ⟨du, g⟩ s²
+// / n.
 template <class S, class C>
 void step_gradient(const GluNet<S>& net, const C* g, C* gradient, C* line) {
   const std::int64_t width = net.width;
@@ -32,7 +33,8 @@ void step_gradient(const GluNet<S>& net, const C* g, C* gradient, C* line) {
   }
 }
 
-// Gradients of the queries, and of the trained weights: added to.
+// Writes the gradients of the queries and adds those of the trained weights to w1_gradient and
+// w2_gradient.
 template <class S, class C>
 void glu_apply_backward(const GluTask<S>& task,
                         Buffers<C> buffers,
@@ -92,8 +94,8 @@ void glu_apply_backward(const GluTask<S>& task,
   });
 }
 
-// Gradients of a, m and v from those of dm and da, which they replace along with m: m gets its own,
-// a its own, dm becomes v's.
+// Gradients of a, m and v from those of dm and da, in place: a and m become their own gradients,
+// dm_gradient becomes that of v.
 template <class C>
 void glu_factors_backward(bool gated,
                           bool trains_gate,
@@ -127,7 +129,8 @@ void glu_factors_backward(bool gated,
   }
 }
 
-// Gradients of keys, values and first weights from those of the steps, g1_gradient and g2_gradient.
+// Gradients of keys, values and initial weights from those of the steps, g1_gradient and
+// g2_gradient.
 template <class S, class C>
 void glu_train_backward(const GluTask<S>& task,
                         Buffers<C> buffers,

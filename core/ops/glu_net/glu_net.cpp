@@ -1,4 +1,4 @@
-// Autograd around the kernels.
+// Autograd functions around the kernels.
 #include "core/ops/glu_net/glu_net.h"
 
 #include "core/ops/common/aligned_vector.h"
@@ -25,7 +25,7 @@ const kernels::GluNetKernels<S>& table() {
       fused::select_table(kernels::kGluNetPortable, kernels::kGluNetAvx2, kernels::kGluNetAvx512));
 }
 
-// q, k, v in the storage type and dense; weights in the compute type; steps [H, B, d, d].
+// q, k and v, dense, in the storage type; weights in the compute type; steps [H, B, d, d].
 struct Inputs {
   Tensor q, k, v, w1, w2, g1, g2;
 };
@@ -51,7 +51,7 @@ kernels::GluNet<S> arguments_for(const Inputs& in, const GluNetRule& rule) {
           .out_stride = in.q.size(0) * in.q.size(3)};
 }
 
-// Calls f(begin, end, scratch) over pairs of head and image on all threads.
+// Calls f(begin, end, scratch) over all pairs of head and image, on all threads.
 template <class S, class F>
 void for_pairs(const Inputs& in, const F& f) {
   const int64_t width = in.q.size(3);
@@ -63,7 +63,7 @@ void for_pairs(const Inputs& in, const F& f) {
       });
 }
 
-// Fills in.g1 and in.g2.
+// Runs the forward pass and fills in.g1 and in.g2.
 Tensor run_forward(const Inputs& in, const GluNetRule& rule) {
   const Tensor out =
       torch::empty({in.q.size(1), in.q.size(2), in.q.size(0) * in.q.size(3)}, in.q.options());

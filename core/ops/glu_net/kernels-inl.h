@@ -1,5 +1,6 @@
-// The gated linear unit's kernels' one source. Included by a source file for each instruction set,
-// inside a namespace of its own that says how wide a register is (kRegisterBytes), after kernels.h.
+// The only source of the gated linear unit's kernels. Included by one source file per instruction
+// set, inside a namespace of its own that defines how wide a register is (kRegisterBytes), after
+// kernels.h.
 #include "core/ops/common/micro_gemm-inl.h"
 
 inline constexpr std::int64_t kBlockTokens = 128;  // nine blocks of 32 columns fit the L2 cache
@@ -7,13 +8,14 @@ inline constexpr std::int64_t kBlockBuffers = 9;
 inline constexpr std::int64_t kSquareBuffers = 6;
 inline constexpr std::int64_t kLineBuffers = 5;
 
+// How many elements of scratch one pair of head and image needs.
 template <class C>
 std::int64_t glu_scratch(std::int64_t width) {
   return kBlockBuffers * kBlockTokens * width + kSquareBuffers * width * width +
          kLineBuffers * width;
 }
 
-// Hands out scratch.
+// Hands out scratch memory piece by piece.
 template <class C>
 struct Buffers {
   C* next;
@@ -24,7 +26,7 @@ struct Buffers {
   }
 };
 
-// The numbers themselves where they are stored as they are computed with, else a copy.
+// The elements themselves if they are stored in the type of arithmetic, else a converted copy.
 template <class S, class C>
 const C* as_numbers(const S* source, C* copy, std::int64_t count) {
   if constexpr (sizeof(S) == sizeof(C)) {
@@ -53,12 +55,12 @@ void fill(C* values, std::int64_t count, C value) {
   }
 }
 
-// What an image and head work with.
+// One pair of head and image: its weights, steps and offsets.
 template <class S>
 struct GluTask {
   using C = Compute<S>;
   const GluNet<S>& net;
-  std::int64_t pair;  // of head and image
+  std::int64_t pair;  // index of head and image
   std::int64_t width = net.width;
   std::int64_t square = width * width;
   const C* w1 = net.w1 + pair / net.images * square;
@@ -68,14 +70,14 @@ struct GluTask {
   std::int64_t tokens_offset = pair * net.tokens * width;
   bool uses_linear = !net.gated || net.trains_gate;  // k W1 takes part in the steps
 
-  // Of token t in [images, tokens, out_stride].
+  // The offset of token t in [images, tokens, out_stride].
   std::int64_t out_offset(std::int64_t t) const {
     return (pair % net.images * net.tokens + t) * net.out_stride + pair / net.images * width;
   }
 };
 
-// Calls visit(first token, number of tokens) for blocks that do not reach over a multiple of
-// `step`.
+// Calls visit(first token, number of tokens) for blocks that do not cross a multiple of `step` (0:
+// no such limit).
 template <class F>
 void for_blocks(std::int64_t tokens, std::int64_t step, const F& visit) {
   for (std::int64_t t = 0; t < tokens;) {
@@ -87,6 +89,7 @@ void for_blocks(std::int64_t tokens, std::int64_t step, const F& visit) {
   }
 }
 
+// y = x w, or y += x w.
 template <class C>
 void multiply_rows(const C* x, const C* w, std::int64_t rows, std::int64_t width, C* y, bool add) {
   product(Strided<C>{x, width, 1}, w, {rows, width, width}, y, add);
@@ -98,7 +101,7 @@ void add_outer(const C* x, const C* z, std::int64_t rows, std::int64_t width, C*
   product(Strided<C>{x, 1, width}, z, {width, rows, width}, y, true);
 }
 
-// What g1 and g2 are products of with the keys, from a = k W2 and m = k W1.
+// The factors of g1 = kᵀ dm and g2 = kᵀ da, from a = k W2 and m = k W1.
 template <class C>
 void glu_factors(bool gated, const C* a, const C* m, const C* v, C* dm, C* da, std::int64_t count) {
   if (!gated) {
@@ -116,7 +119,7 @@ void glu_factors(bool gated, const C* a, const C* m, const C* v, C* dm, C* da, s
   }
 }
 
-// One over each column's norm + 1, or ones; norms where they are wanted.
+// scales = 1 / (norm + 1) for each column where `normalised`, else 1; also the norms.
 template <class C>
 void column_scales(bool normalised, const C* g, std::int64_t width, C* scales, C* norms) {
   fill(norms, width, C{0});
@@ -132,7 +135,7 @@ void column_scales(bool normalised, const C* g, std::int64_t width, C* scales, C
   }
 }
 
-// w + sign · g, columns scaled; `line` has two rows of scratch.
+// w + sign · g with g's columns scaled; `line` is scratch of 2 · width elements.
 template <class S, class C>
 void trained_weights(const GluNet<S>& net, const C* w, const C* g, C* trained, C* line) {
   const std::int64_t width = net.width;
@@ -145,7 +148,7 @@ void trained_weights(const GluNet<S>& net, const C* w, const C* g, C* trained, C
   }
 }
 
-// A block of tokens as training reads it.
+// A block of tokens and the values that training computes from it.
 template <class S>
 class TrainedBlock {
  public:
@@ -177,9 +180,9 @@ class TrainedBlock {
   const C* k = nullptr;
   const C* v = nullptr;
   C* a = nullptr;   // k W2 where gated
-  C* m = nullptr;   // k W1 where it takes part
-  C* dm = nullptr;  // what the steps are products of with the keys
-  C* da = nullptr;
+  C* m = nullptr;   // k W1 where the steps need it
+  C* dm = nullptr;  // g1 += kᵀ dm
+  C* da = nullptr;  // g2 += kᵀ da, where the gate is trained
 
  private:
   const GluTask<S>& task_;
@@ -187,6 +190,7 @@ class TrainedBlock {
   C* v_copy_ = nullptr;
 };
 
+// Computes the steps g1 and g2 from all tokens.
 template <class S>
 void glu_train(const GluTask<S>& task, Buffers<Compute<S>> buffers) {
   using C = Compute<S>;
@@ -207,6 +211,7 @@ void glu_train(const GluTask<S>& task, Buffers<Compute<S>> buffers) {
   }
 }
 
+// Applies the trained net to the queries.
 template <class S>
 void glu_apply(const GluTask<S>& task, Buffers<Compute<S>> buffers) {
   using C = Compute<S>;

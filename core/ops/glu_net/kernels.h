@@ -1,22 +1,22 @@
-// A gated linear unit trained on an image's tokens and applied to them, all of it for one image and
-// head at a time with only a block of tokens in work; compiled once for each instruction set, as
-// elementwise.h says.
+// A gated linear unit trained on an image's tokens and applied to them, one image and head at a
+// time, with only a block of tokens being worked on; compiled once per instruction set (see
+// core/ops/elementwise/kernels.h).
 #pragma once
 
 #include "core/ops/common/kernel_types.h"
 
 namespace parallax::kernels {
 
-// f(x) = (x W1) ⊙ silu(x W2), or x W1 without a gate. One step on all tokens:
+// Arguments for f(x) = (x W1) ⊙ silu(x W2), or x W1 without a gate, and one step on all tokens:
 //   g1 = scale · kᵀ(v ⊙ silu(k W2)),  g2 = scale · kᵀ(v ⊙ k W1 ⊙ silu'(k W2)),
 //   without a gate g1 = scale · kᵀ(v ⊙ k W1);
 //   W ← W + sign · g, each column divided by its norm + 1 where normalised.
 template <class S>
 struct GluNet {
-  std::int64_t images = 0;  // that share a head's first weights
+  std::int64_t images = 0;  // that share a head's initial weights
   std::int64_t tokens = 0;
   std::int64_t width = 0;
-  std::int64_t step_tokens = 0;  // read at a time while training; 0: as many as the cache likes
+  std::int64_t step_tokens = 0;  // that training reads at a time; 0: as many as fit the cache
   bool gated = true;
   bool trains_gate = true;
   bool normalised = true;
@@ -31,7 +31,7 @@ struct GluNet {
   Compute<S>* g2 = nullptr;
   S* out = nullptr;  // a head's columns in [images, tokens, out_stride]
   std::int64_t out_stride = 0;
-  // backward; g1 and g2 are inputs then
+  // backward pass, in which g1 and g2 are inputs
   const S* out_gradient = nullptr;  // as out
   S* q_gradient = nullptr;          // as q
   S* k_gradient = nullptr;
@@ -40,15 +40,17 @@ struct GluNet {
   Compute<S>* w2_gradient = nullptr;
 };
 
+// The kernels for one storage type.
 template <class S>
 struct GluNetKernels {
-  // Numbers that `forward` and `backward` want for scratch.
+  // How many elements of scratch `forward` and `backward` need.
   std::int64_t (*scratch)(std::int64_t width);
   // Over pairs [begin, end) of heads and images.
   void (*forward)(const GluNet<S>&, std::int64_t begin, std::int64_t end, Compute<S>* scratch);
   void (*backward)(const GluNet<S>&, std::int64_t begin, std::int64_t end, Compute<S>* scratch);
 };
 
+// The kernels of one instruction set.
 struct GluNetTables {
   GluNetKernels<float> f32;
   GluNetKernels<double> f64;
