@@ -1,4 +1,4 @@
-// Which products panels take, and autograd around them.
+// Chooses the products that run on our own kernels; autograd around these.
 #include "core/ops/matmul/batched_matmul.h"
 
 #include "core/ops/matmul/threaded_gemm.h"
@@ -17,7 +17,7 @@ bool is_row_major(const Tensor& x) { return x.stride(-1) == 1; }
 
 bool is_transposed(const Tensor& x) { return !is_row_major(x) && x.stride(-2) == 1; }
 
-// Which dtypes there are kernels for.
+// Whether there is a kernel for these dtypes.
 bool has_kernel(torch::Dtype a, torch::Dtype b, torch::Dtype result) {
   if (a == torch::kBFloat16) {
     const auto is_known = [](torch::Dtype x) {
@@ -40,7 +40,7 @@ bool takes(const Tensor& a, const Tensor& b) {
          (a.scalar_type() != torch::kBFloat16 || is_row_major(a) || a.stride(-2) == 1);
 }
 
-// As [outer, inner, rows, cols].
+// Reshaped to [outer, inner, rows, cols].
 Tensor batch_of(const Tensor& x) {
   return x.dim() == 3 ? x.unsqueeze(0) : x.reshape({-1, x.size(-3), x.size(-2), x.size(-1)});
 }
@@ -74,7 +74,7 @@ void multiply_batch(const kernels::GemmKernel<A, B, C>& kernel,
                              .c = batch_strides(c)});
 }
 
-// f(numbers of b's and of the result's types), which are bfloat16 or float32.
+// Calls f with values of b's and of the result's storage types, bfloat16 or float32.
 template <class F>
 void with_low_precision(const Tensor& b, const Tensor& c, const F& f) {
   const auto with_b = [&](auto of_b) {

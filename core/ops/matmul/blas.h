@@ -56,6 +56,7 @@ struct Operand {
   const T* row(int64_t i) const { return data + (transposed ? i : i * stride); }
 };
 
+// The sizes of a product [rows, inner] · [inner, cols].
 struct ProductShape {
   int64_t rows = 0;
   int64_t inner = 0;
@@ -63,7 +64,7 @@ struct ProductShape {
 };
 
 // c [rows, cols] = alpha · a [rows, inner] · b [inner, cols] + beta c, all row-major; on one thread
-// where it is called from one of several.
+// when called from a parallel region.
 template <class T>
 void multiply(T alpha,
               const Operand<T>& a,
@@ -72,8 +73,7 @@ void multiply(T alpha,
               T beta,
               T* c,
               int64_t c_stride) {
-  const int m =
-      static_cast<int>(shape.cols);  // column-major, a row-major product is that of transposes
+  const int m = static_cast<int>(shape.cols);  // row-major: the column-major product of transposes
   const int n = static_cast<int>(shape.rows);
   const int k = static_cast<int>(shape.inner);
   const int lda = static_cast<int>(b.stride);
@@ -88,13 +88,13 @@ void multiply(T alpha,
   }
 }
 
-// b [rows, cols] ← U⁻ᵀ b with the upper triangle of u [rows, rows], row-major.
+// b [rows, cols] ← U⁻ᵀ b with the upper triangle U of u [rows, rows], both row-major.
 inline void solve_upper_transposed(const Operand<float>& u,
                                    int64_t rows,
                                    float* b,
                                    int64_t cols,
                                    int64_t b_stride) {
-  const int m = static_cast<int>(cols);  // column-major, bᵀ ← bᵀ U⁻¹, and u is lower
+  const int m = static_cast<int>(cols);  // column-major: bᵀ ← bᵀ U⁻¹, and u is lower
   const int n = static_cast<int>(rows);
   const int ldu = static_cast<int>(u.stride);
   const int ldb = static_cast<int>(b_stride);

@@ -1,15 +1,17 @@
-// Products by panels: the one source. Included inside a namespace of the instruction set that says
-// how wide a register is (kRegisterBytes), after gemm.h.
+// The only source of the GEMM kernels, which compute c one panel of columns at a time. Included
+// inside a namespace of the instruction set that defines how wide a register is (kRegisterBytes),
+// after gemm.h.
 #include "core/ops/common/micro_gemm-inl.h"
 #include "core/ops/common/transpose-inl.h"
 
-inline constexpr std::int64_t kLineBytes = 64;  // of a cache
+inline constexpr std::int64_t kLineBytes = 64;  // per cache line
 
+// Columns per panel: as many as a tile has.
 template <class T>
 inline constexpr std::int64_t kPanelWidth = kTileRegisters* kLanesOf<T>;
 
-// The squares of the panel at `col` below the diagonal, from `row` on, to where they lie
-// transposed.
+// Copies the squares of the panel at `col` that are below the diagonal, in the register's lanes of
+// rows from `row` on, transposed to their place above it.
 template <class T>
 void mirror_squares(const Gemm<T>& p, std::int64_t row, std::int64_t col) {
   for (std::int64_t j = col; j < col + kPanelWidth<T> && j < row; j += kLanesOf<T>) {
@@ -18,15 +20,15 @@ void mirror_squares(const Gemm<T>& p, std::int64_t row, std::int64_t col) {
   }
 }
 
-// for_tiles() of a symmetric product, and mirror(first row) of what a register's lanes of rows have
-// below the diagonal and on it, while it is in the nearest cache.
+// for_tiles() for a symmetric product: only from the diagonal down. Calls mirror(first row) after
+// each register's lanes of rows, while they are in the nearest cache.
 template <class T, class F, class M>
 void for_symmetric_tiles(const Gemm<T>& p, std::int64_t col, const F& tile, const M& mirror) {
   constexpr std::int64_t kLanes = kLanesOf<T>;
   constexpr std::integral_constant<int, kTileRows> kRows;
   constexpr std::integral_constant<int, kTileRegisters> kRegisters;
   static_assert(kTileRegisters == 2);
-  // On the diagonal, rows that need no more columns than a register has.
+  // On the diagonal, the first rows need no more columns than a register has.
   constexpr std::integral_constant<int, kLanes % kTileRows == 0 ? 1 : 2> kFirstRegisters;
   constexpr std::int64_t kStep = kLanes > kTileRows ? kLanes : kTileRows;
   for (std::int64_t i = col; i < p.rows; i += kStep) {
@@ -43,8 +45,8 @@ void for_symmetric_tiles(const Gemm<T>& p, std::int64_t col, const F& tile, cons
   }
 }
 
-// tile(number of rows, registers of columns, first row) for all rows that are made of the panel at
-// `col`.
+// Calls tile(number of rows, registers of columns, first row) for all rows of c that are computed
+// from the panel at `col`.
 template <class A, class B, class C, class F>
 void for_tiles(const Gemm<A, B, C>& p, std::int64_t col, const F& tile) {
   if constexpr (std::is_same_v<A, C> && std::is_floating_point_v<A>) {
@@ -63,18 +65,19 @@ void for_tiles(const Gemm<A, B, C>& p, std::int64_t col, const F& tile) {
   }
 }
 
+// Stores sums as elements of c.
 template <class V, class T>
 inline void store_numbers(const V& numbers, T* to) {
   store_vector(numbers, to);
 }
 
-// Whether sums can start from x, at no cost.
+// Whether the sums can start from x, at no cost.
 template <class A, class B, class C>
 bool starts_from_x(const Gemm<A, B, C>& p) {
   return p.x != nullptr && p.y == nullptr && p.scale == 1 && p.x_scale == 1;
 }
 
-// Asks for what is to be added to the sums.
+// Prefetches the terms that will be added to the sums.
 template <int kRows, class A, class B, class C>
 inline __attribute__((always_inline)) void fetch_terms(const Gemm<A, B, C>& p,
                                                        std::int64_t row,
@@ -90,7 +93,8 @@ inline __attribute__((always_inline)) void fetch_terms(const Gemm<A, B, C>& p,
   }
 }
 
-// The sums of a b, of kRows rows from `row` and `registers` from `col` on: what they start from.
+// Initialises the sums for kRows rows from `row` and `registers` vectors of columns from `col` on:
+// with x if starts_from_x(), else with zeros.
 template <int kRows, int registers, class V, class A, class B, class C>
 inline __attribute__((always_inline)) void start_sums(const Gemm<A, B, C>& p,
                                                       std::int64_t row,
@@ -110,7 +114,7 @@ inline __attribute__((always_inline)) void start_sums(const Gemm<A, B, C>& p,
   }
 }
 
-// Stores the sums, scaled and with this many terms added to them; −1: as they are.
+// Stores the sums, scaled and with kTerms terms added; −1: unchanged.
 template <int kTerms, int kRows, int registers, class V, class A, class B, class C>
 inline __attribute__((always_inline)) void store_sums(const Gemm<A, B, C>& p,
                                                       std::int64_t row,
@@ -118,7 +122,7 @@ inline __attribute__((always_inline)) void store_sums(const Gemm<A, B, C>& p,
                                                       const V (&sums)[kRows][registers]) {
   using Number = Compute<A>;
   constexpr std::int64_t kLanes = kLanesOf<Number>;
-  // Copies: for all the compiler knows, stores could change p.
+  // Copies, as the compiler must assume that stores change p.
   const Number scale = p.scale;
   const Number x_scale = p.x_scale;
   const Number y_scale = p.y_scale;
@@ -149,6 +153,7 @@ inline __attribute__((always_inline)) void store_sums(const Gemm<A, B, C>& p,
   }
 }
 
+// Stores the sums with the scale and the terms that p has.
 template <int kRows, int registers, class V, class A, class B, class C>
 inline __attribute__((always_inline)) void finish_sums(const Gemm<A, B, C>& p,
                                                        std::int64_t row,
@@ -165,14 +170,14 @@ inline __attribute__((always_inline)) void finish_sums(const Gemm<A, B, C>& p,
   }
 }
 
-// Where the inner dimension of the tile at row i begins.
+// The first inner index that the tile at row i needs.
 template <class A, class B, class C>
 std::int64_t first_inner(const Gemm<A, B, C>& p, std::int64_t i) {
   return p.a_is_upper ? i : 0;
 }
 
-// kRows rows of c from `row` on, `registers` of the panel at `col`, whose rows lie b_stride apart
-// at b.
+// Computes kRows rows of c from `row` on, `registers` vectors of the panel at `col`, from b's
+// panel, whose rows are b_stride apart.
 template <int kRows, int registers, class T>
 void panel_tile(const Gemm<T>& p,
                 std::int64_t row,
@@ -190,7 +195,7 @@ void panel_tile(const Gemm<T>& p,
   finish_sums(p, row, col, sums);
 }
 
-// The panel of b at `col`, its rows one after the other.
+// Packs the panel of b at `col`, its rows one after the other.
 template <class T>
 void pack_rows_of_panel(const Gemm<T>& p, std::int64_t col, T* packed) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
@@ -203,6 +208,7 @@ void pack_rows_of_panel(const Gemm<T>& p, std::int64_t col, T* packed) {
   }
 }
 
+// The same for a transposed b.
 template <class T>
 void pack_columns_of_panel(const Gemm<T>& p, std::int64_t col, T* packed) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
@@ -221,11 +227,11 @@ void pack_columns_of_panel(const Gemm<T>& p, std::int64_t col, T* packed) {
   }
 }
 
-// So few of them use a panel of b so little that packing it does not pay.
+// Up to this many rows use a panel of b so little that packing it does not pay.
 inline constexpr std::int64_t kFewRows = 2 * kTileRows;
 
-// Asks for rows [first, first + kTileRows) of a: the processor does not foresee them where they are
-// short, or columns.
+// Prefetches rows [first, first + kTileRows) of a: the processor does not anticipate them if they
+// are short or are columns in memory.
 template <class T>
 void fetch_rows(const Gemm<T>& p, std::int64_t first) {
   constexpr std::int64_t kLine = kLineBytes / sizeof(T);
@@ -233,7 +239,7 @@ void fetch_rows(const Gemm<T>& p, std::int64_t first) {
     return;
   }
   if (p.a_row == 1) {
-    if (first % kLine == 0) {  // a line holds several tiles' rows
+    if (first % kLine == 0) {  // a cache line holds the rows of several tiles
       for (std::int64_t k = 0; k < p.inner; ++k) {
         __builtin_prefetch(p.a + k * p.a_inner + first);
       }
@@ -248,14 +254,15 @@ void fetch_rows(const Gemm<T>& p, std::int64_t first) {
   }
 }
 
-// Asks for b's panel at `col` (−1: for nothing), rows of it at each tile of the panel before.
+// Prefetches b's panel at `col` (−1: nothing), a few of its rows with each tile of the panel
+// before.
 template <class A, class B, class C>
 class PanelPrefetch {
  public:
   PanelPrefetch(const Gemm<A, B, C>& p, std::int64_t col)
       : row_(p.b + col),
         stride_(p.b_stride),
-        rows_left_(col < 0 || p.b_transposed ? 0 : p.inner),  // the processor foresees long rows
+        rows_left_(col < 0 || p.b_transposed ? 0 : p.inner),  // the processor anticipates long rows
         rows_a_tile_(p.inner * kTileRows / p.rows + 1) {}
 
   void advance() {
@@ -277,7 +284,7 @@ class PanelPrefetch {
   std::int64_t rows_a_tile_;
 };
 
-// Asks for an equal part of what is needed next, at each of a panel's tiles.
+// Prefetches p.next, an equal share of it with each tile.
 template <class A, class B, class C>
 class NextPrefetch {
  public:
@@ -310,7 +317,8 @@ class NextPrefetch {
   std::int64_t step_[2];
 };
 
-// `first`: no panel of the product was made yet; next: the column of the one after, or −1.
+// Computes the panel at `col`. `first`: it is the first of this call; `next`: the column of the one
+// after, or −1.
 template <class T>
 void product_panel(const Gemm<T>& p, std::int64_t col, bool first, std::int64_t next, T* packed) {
   const T* b = packed;
@@ -335,7 +343,8 @@ void product_panel(const Gemm<T>& p, std::int64_t col, bool first, std::int64_t 
   });
 }
 
-// Long and short panels of a symmetric product in turn, so that threads get equal shares.
+// The panel to compute as number `index`: long and short panels of a symmetric product alternate,
+// so that threads get equal shares.
 template <class A, class B, class C>
 std::int64_t panel_at(const Gemm<A, B, C>& p, std::int64_t index) {
   const std::int64_t count = p.cols / kPanelWidth<Compute<A>>;
@@ -352,6 +361,7 @@ void product_panels(const Gemm<T>& p, std::int64_t begin, std::int64_t end, T* p
   }
 }
 
+// How many elements of scratch product_panels() needs: those of a packed panel.
 template <class T>
 std::int64_t panel_scratch(const Gemm<T>& p) {
   return p.inner * kPanelWidth<T>;

@@ -1,4 +1,4 @@
-// Products by panels for processors with AVX2 and FMA.
+// The GEMM kernels for processors with AVX2 and FMA.
 #include "core/ops/matmul/gemm.h"
 
 #include <type_traits>

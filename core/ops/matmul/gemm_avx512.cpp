@@ -1,4 +1,4 @@
-// Products by panels for processors with AVX-512.
+// The GEMM kernels for processors with AVX-512.
 #include "core/ops/matmul/gemm.h"
 
 #include <type_traits>

@@ -1,5 +1,5 @@
-// Products by panels for processors with AVX-512 and bfloat16 instructions: pairs of factors that
-// are bfloat16 or are rounded to it, their products summed in float32.
+// The GEMM kernels for processors with AVX-512 and bfloat16 instructions: they multiply pairs of
+// factors that are bfloat16 or are rounded to it, and sum the products in float32.
 #include <immintrin.h>
 
 #include <type_traits>
@@ -11,7 +11,7 @@
 namespace parallax::kernels {
 namespace avx512_bfloat16 {
 
-// As kernels store sums where processors cannot round.
+// The counterpart of store_numbers() in gemm-inl.h, for processors that can round.
 inline void store_numbers(const __m512& numbers, BFloat16Bits* to) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
                       reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(numbers)));
@@ -23,7 +23,7 @@ constexpr int kRegisterBytes = 64;
 constexpr std::int64_t kLanes = kLanesOf<float>;
 constexpr std::int64_t kWidth = kPanelWidth<float>;
 static_assert(kLanes == kVnniColumns);
-// Inner loops are made of these.
+// For the functions that inner loops consist of.
 #define PARALLAX_INLINE inline __attribute__((always_inline))
 
 using Pair = VnniPair;
@@ -40,7 +40,7 @@ PARALLAX_INLINE __m256i loaded(const BFloat16Bits* from, __mmask16 mask) {
   return _mm256_maskz_loadu_epi16(mask, from);
 }
 
-// kLanes numbers of two rows, one after the other.
+// kLanes elements of each of two rows, one row after the other.
 PARALLAX_INLINE __m512i loaded_rows(const float* lower, const float* upper) {
   return reinterpret_cast<__m512i>(
       _mm512_cvtne2ps_pbh(_mm512_loadu_ps(upper), _mm512_loadu_ps(lower)));
@@ -55,7 +55,7 @@ PARALLAX_INLINE __m512i loaded_rows(const BFloat16Bits* lower, const BFloat16Bit
                 _mm256_loadu_si256(reinterpret_cast<const __m256i*>(upper)));
 }
 
-// Pairs of the two rows' numbers at the same place.
+// Pairs of the two rows' elements at the same index.
 PARALLAX_INLINE __m512i paired(__m512i rows) {
   using Words = typename VectorOf<std::uint16_t, kRegisterBytes>::Type;
   constexpr Words kPlaces = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
@@ -63,7 +63,7 @@ PARALLAX_INLINE __m512i paired(__m512i rows) {
   return _mm512_permutexvar_epi16(reinterpret_cast<__m512i>(kPlaces), rows);
 }
 
-// kLanes pairs of neighbours.
+// kLanes pairs of neighbouring elements.
 PARALLAX_INLINE __m512i loaded_pairs(const float* from) {
   const __m512 low = _mm512_loadu_ps(from);
   const __m512 high = _mm512_loadu_ps(from + kLanes);
@@ -72,7 +72,7 @@ PARALLAX_INLINE __m512i loaded_pairs(const float* from) {
 
 PARALLAX_INLINE __m512i loaded_pairs(const BFloat16Bits* from) { return _mm512_loadu_si512(from); }
 
-// `count` numbers, kLanes at most, of rows k and k + 1 (null: zeros) of a matrix as pairs.
+// `count` elements, at most kLanes, of a matrix's rows k and k + 1 (null: zeros) as pairs.
 template <class T>
 PARALLAX_INLINE __m512i pairs_of_rows(const T* lower, const T* upper, std::int64_t count) {
   if (count >= kLanes && upper != nullptr) {
@@ -83,14 +83,14 @@ PARALLAX_INLINE __m512i pairs_of_rows(const T* lower, const T* upper, std::int64
       joined(loaded(lower, mask), upper != nullptr ? loaded(upper, mask) : _mm256_setzero_si256()));
 }
 
-// Rows of `count` numbers as pairs, cut to strips of kLanes columns.
+// Packs rows of `count` elements as pairs, in strips of kLanes columns.
 template <class T>
 void pack_strips(const T* from,
                  std::int64_t stride,
                  std::int64_t rows,
                  std::int64_t count,
                  Pair* to) {
-  constexpr std::int64_t kRowsAhead = 16;  // the processor does not foresee short rows
+  constexpr std::int64_t kRowsAhead = 16;  // the processor does not anticipate short rows
   const std::int64_t pairs = (rows + 1) / 2;
   for (std::int64_t k = 0; k < pairs; ++k) {
     const T* const lower = from + 2 * k * stride;
@@ -108,7 +108,7 @@ void pack_strips(const T* from,
   }
 }
 
-// A row whose numbers are neighbours already.
+// Packs a row; its pairs are neighbours already.
 template <class T>
 void pack_row(const T* row, std::int64_t count, Pair* pairs) {
   const std::int64_t whole = count / (2 * kLanes) * kLanes;
@@ -125,7 +125,7 @@ void pack_row(const T* row, std::int64_t count, Pair* pairs) {
   }
 }
 
-// Pair k of row i lies at i / kLanes · strip + i % kLanes · row + k · inner.
+// The rows of a as pairs: pair k of row i is at i / kLanes · strip + i % kLanes · row + k · inner.
 struct PackedRows {
   const Pair* pairs;
   std::int64_t strip;
@@ -142,12 +142,13 @@ std::int64_t pairs_of(const Gemm<A, B, C>& p) {
   return (p.inner + 1) / 2;
 }
 
-// Rows that are columns of strips.
+// The rows of a that are stored as columns of strips.
 template <class A, class B, class C>
 PackedRows rows_of_strips(const Gemm<A, B, C>& p, const Pair* strips) {
   return {strips, pairs_of(p) * kLanes, 1, kLanes};
 }
 
+// The rows of a as pairs, packed to `to` unless they can be read in place.
 template <class A, class B, class C>
 PackedRows pack_rows(const Gemm<A, B, C>& p, Pair* to) {
   const std::int64_t pairs = pairs_of(p);
@@ -156,7 +157,7 @@ PackedRows pack_rows(const Gemm<A, B, C>& p, Pair* to) {
   }
   if (p.a_inner == 1) {
     if constexpr (std::is_same_v<A, BFloat16Bits>) {
-      if (p.inner % 2 == 0 && p.a_row % 2 == 0) {  // as they lie
+      if (p.inner % 2 == 0 && p.a_row % 2 == 0) {  // in place
         return {reinterpret_cast<const Pair*>(p.a), kLanes * p.a_row / 2, p.a_row / 2, 1};
       }
     }
@@ -169,7 +170,7 @@ PackedRows pack_rows(const Gemm<A, B, C>& p, Pair* to) {
   return rows_of_strips(p, to);
 }
 
-// A transposed b, whose pairs are neighbours already.
+// Packs the panel at `col` of a transposed b; its pairs are neighbours already.
 template <class A, class B, class C>
 void pack_transposed_columns(const Gemm<A, B, C>& p, std::int64_t col, Pair* to) {
   const std::int64_t whole = p.inner / 2 / kLanes * kLanes;
@@ -195,7 +196,7 @@ void pack_transposed_columns(const Gemm<A, B, C>& p, std::int64_t col, Pair* to)
   }
 }
 
-// kRows rows of c from `row` on, `registers` of the panel at `col`.
+// Computes kRows rows of c from `row` on, `registers` vectors of the panel at `col`.
 template <int kRows, int registers, class A, class B, class C>
 void tile(const Gemm<A, B, C>& p,
           const PackedRows& rows,
@@ -214,7 +215,7 @@ void tile(const Gemm<A, B, C>& p,
       of_columns[r] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + r * strip + k * kLanes));
     }
     for (int i = 0; i < kRows; ++i) {
-      std::int32_t factors;  // of numbers that may lie at odd places
+      std::int32_t factors;  // a pair that may be unaligned
       __builtin_memcpy(&factors, a.pairs + i * a.row + k * a.inner, sizeof(factors));
       const auto pair = reinterpret_cast<__m512bh>(_mm512_set1_epi32(factors));
       for (int r = 0; r < registers; ++r) {
@@ -225,7 +226,7 @@ void tile(const Gemm<A, B, C>& p,
   finish_sums(p, row, col, sums);
 }
 
-// A square of a symmetric product, kLanes a side, as pairs, and as those of its mirror image.
+// Packs a kLanes × kLanes square of a symmetric product as pairs, and its mirror image, too.
 void store_pairs_of_square(const Gemm<float>& p, std::int64_t row, std::int64_t col) {
   const auto pairs_at = [&](std::int64_t k, std::int64_t j) {
     return p.c_vnni + j / kLanes * kLanes * (p.rows / 2) + k * kLanes + j % kLanes;
@@ -239,7 +240,7 @@ void store_pairs_of_square(const Gemm<float>& p, std::int64_t row, std::int64_t 
   if (row == col) {
     return;
   }
-  Register<float> rows[kHalf];  // two of the square's
+  Register<float> rows[kHalf];  // each holds two of the square's
   for (std::int64_t i = 0; i < kHalf; ++i) {
     const float* const lower = square + i * p.c_stride;
     rows[i] = reinterpret_cast<__m512>(loaded_rows(lower, lower + kHalf * p.c_stride));
@@ -250,7 +251,7 @@ void store_pairs_of_square(const Gemm<float>& p, std::int64_t row, std::int64_t 
   }
 }
 
-// Whether one packing serves for both factors.
+// Whether one packing serves both factors.
 template <class A, class B, class C>
 bool is_gram(const Gemm<A, B, C>& p) {
   if constexpr (std::is_same_v<A, B>) {
@@ -283,7 +284,8 @@ PackedRows pack_gram(const Gemm<A, B, C>& p, Pair* to) {
   return rows_of_strips(p, to);
 }
 
-// next: the column of the panel that is packed after this one, or −1.
+// Computes the panel at `col`. `next`: the column of the panel that is packed after this one, or
+// −1.
 template <class A, class B, class C>
 void product_panel(const Gemm<A, B, C>& p,
                    const PackedRows& rows,

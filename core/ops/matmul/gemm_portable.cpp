@@ -1,4 +1,4 @@
-// Products by panels for any processor.
+// The GEMM kernels for any processor.
 #include "core/ops/matmul/gemm.h"
 
 #include <type_traits>

@@ -1,4 +1,4 @@
-// The factorisations that bases are made of, on raw memory.
+// The factorisations that yield orthonormal bases, on raw memory.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -40,15 +40,15 @@ void dorgqr_(const int* rows,
              const int* work_size,
              int* info);
 void spotrf_(const char* triangle, const int* rows, float* a, const int* stride, int* info);
-// Of MKL, where LibTorch's LAPACK is that: threads of calls from this thread; returns the former
-// number.
+// From MKL, if it is LibTorch's LAPACK: the number of threads for calls from this thread; returns
+// the previous one.
 int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));
 }
 
 namespace parallax {
 
-// On one of several threads of ours, MKL's QR would wait for threads of its own that this one
-// cannot start: often for ever.
+// Keeps LAPACK on one thread while it lives, if this is in a parallel region: MKL's QR would wait
+// there for threads of its own that it cannot start, often for ever.
 class ScopedSingleThreadedLapack {
  public:
   ScopedSingleThreadedLapack()
@@ -72,7 +72,8 @@ class ScopedSingleThreadedLapack {
 
 namespace lapack {
 
-// a [rows, cols] column-major becomes its QR in LAPACK's form; tau holds cols numbers.
+// Replaces a [rows, cols], column-major, by its QR factorisation in LAPACK's form; tau holds cols
+// elements.
 inline void qr(int rows, int cols, float* a, float* tau, float* work, int work_size) {
   int info = 0;
   sgeqrf_(&rows, &cols, a, &rows, tau, work, &work_size, &info);
@@ -82,7 +83,7 @@ inline void qr(int rows, int cols, double* a, double* tau, double* work, int wor
   dgeqrf_(&rows, &cols, a, &rows, tau, work, &work_size, &info);
 }
 
-// What qr() left becomes Q.
+// Replaces what qr() left in a by Q.
 inline void form_q(int rows, int cols, float* a, const float* tau, float* work, int work_size) {
   int info = 0;
   sorgqr_(&rows, &cols, &cols, a, &rows, tau, work, &work_size, &info);
@@ -92,10 +93,11 @@ inline void form_q(int rows, int cols, double* a, const double* tau, double* wor
   dorgqr_(&rows, &cols, &cols, a, &rows, tau, work, &work_size, &info);
 }
 
-// A symmetric a's upper triangle, row-major, becomes U with Uᵀ U = a. False where it has none.
+// Replaces the upper triangle of a symmetric a, row-major, by U with Uᵀ U = a. Returns false if
+// there is no such U.
 inline bool cholesky(int side, float* a, int stride) {
   int info = 0;
-  spotrf_("L", &side, a, &stride, &info);  // what is upper row by row is lower column by column
+  spotrf_("L", &side, a, &stride, &info);  // row-major upper is column-major lower
   return info == 0;
 }
 

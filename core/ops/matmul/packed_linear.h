@@ -1,5 +1,5 @@
-// Linear layers whose weights are laid out once as oneDNN's products read them best, for passes
-// without gradients on the CPU; in all other cases LibTorch's own.
+// Linear layers whose weights are repacked once into the layout that oneDNN's products read best,
+// for passes without gradients on the CPU; in all other cases LibTorch's own.
 #pragma once
 
 #include <mutex>
@@ -8,10 +8,11 @@
 
 namespace parallax {
 
+// The function applied to a layer's outputs.
 enum class Activation { kNone, kGelu };
 
-// Belongs to one weight, whose other layout it keeps and makes anew when the weight has changed.
-// May be used from several threads.
+// Belongs to one weight, keeps its packed copy and renews that when the weight has changed. May be
+// used from several threads.
 class PackedLinear {
  public:
   // activation(x Wᵀ + b), float32 or bfloat16 as x and the weight are.

@@ -1,6 +1,6 @@
-// Products of matrices too small to fill panels; included by gemm-inl.h alone.
+// Products of square matrices too small for panels; included only by gemm-inl.h.
 
-// kRows rows from `row` on of a small product, `b` filled up to panels.
+// Computes kRows rows from `row` on of a small product; `b` is padded to a panel.
 template <int kRows, class T>
 void small_rows(const Gemm<T>& p, std::int64_t row, std::int64_t col, const T* b) {
   constexpr std::int64_t kWidth = kPanelWidth<T>;
@@ -38,7 +38,7 @@ void small_rows(const Gemm<T>& p, std::int64_t row, std::int64_t col, const T* b
   }
 }
 
-// Of sides that do not fill a tile.
+// For matrices with fewer rows than a tile.
 template <class T>
 void tiny_product(const Gemm<T>& p) {
   const std::int64_t side = p.rows;

@@ -1,4 +1,4 @@
-// Products by panels on the kernels of the path in use, panels shared out to the threads.
+// GEMM on the kernels of the path in use, its panels shared among the threads.
 #pragma once
 
 #include <algorithm>
@@ -10,26 +10,29 @@
 
 namespace parallax {
 
+// The kernels of the path in use.
 template <class T>
 const kernels::GemmKernels<T>& gemm_kernels() {  // of float or double
   return fused::table_of<T>(
       fused::select_table(kernels::kGemmPortable, kernels::kGemmAvx2, kernels::kGemmAvx512));
 }
 
-// Whether the kernels that multiply in bfloat16 run here.
+// Whether the kernels that multiply in bfloat16 can run here.
 inline bool has_bfloat16_gemm() {
   return has_bfloat16_instructions() && kernel_path() == KernelPath::kAvx512;
 }
 
+// Whether Gemm takes this many columns.
 inline bool is_tile_multiple(int64_t cols) { return cols % kernels::kTileMultiple == 0; }
 
-inline int64_t round_up_to_tile(int64_t cols) {  // so many, or a few more
+inline int64_t round_up_to_tile(int64_t cols) {  // to what Gemm takes
   constexpr int64_t kMultiple = kernels::kTileMultiple;
   return (cols + kMultiple - 1) / kMultiple * kMultiple;
 }
 
-// A batch of products that nothing is added to: how many, and how far apart their matrices lie.
+// A batch of products without x and y: how many, and how far apart their matrices are stored.
 struct ProductBatch {
+  // Distances between matrices along both batch dimensions, in elements.
   struct Strides {
     int64_t outer = 0;
     int64_t inner = 0;
@@ -47,6 +50,7 @@ struct ProductBatch {
   }
 };
 
+// Computes a batch of products; `product` has the pointers of the first one.
 template <class A, class B, class C>
 void threaded_gemm(const kernels::GemmKernel<A, B, C>& kernel,
                    const kernels::Gemm<A, B, C>& product,
