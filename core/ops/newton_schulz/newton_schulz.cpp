@@ -67,7 +67,7 @@ Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options)
   for (int step = 0; step < options.steps; ++step) {
     const auto& [a, b, c] = coefficients_of_step(options, step);
     const Tensor gram = x.matmul(x.transpose(-2, -1));
-    // The order of the roundings is the published code's, which matters in bfloat16.
+    // Rounds in the published code's order, which matters in bfloat16.
     const Tensor polynomial = b * gram + (c * gram).matmul(gram);
     x = a * x + polynomial.matmul(x);
   }

@@ -9,24 +9,27 @@
 
 namespace parallax {
 
+// The precision that the iteration runs in.
 enum class NewtonSchulzPrecision {
   kWorking,           // the gradient's own dtype
   kBfloat16,          // every operation rounded to bfloat16, as the published code does
   kBfloat16Products,  // products in bfloat16 where this machine is fast at them, else kWorking
 };
 
-// float32, bfloat16 (kBfloat16Products) or published (kBfloat16). Throws UsageError.
+// Parses "float32" (kWorking), "bfloat16" (kBfloat16Products) or "published" (kBfloat16). Throws
+// UsageError for any other name.
 NewtonSchulzPrecision parse_newton_schulz_precision(const std::string& name);
 
 using QuinticCoefficients = std::array<double, 3>;  // (a, b, c) of X ← aX + (bA + cAA)X, A = XXᵀ
 
+// How gradients are orthogonalised.
 struct NewtonSchulzOptions {
   int steps = 5;
   // One triple per step; the last is used again where there are more steps than triples.
   std::vector<QuinticCoefficients> coefficients = {{3.4445, -4.7750, 2.0315}};
   NewtonSchulzPrecision precision = NewtonSchulzPrecision::kWorking;
-  // Iterate square matrices transposed, as code that stores weights [out, in] does. Exactly the
-  // same result but for rounding, which in bfloat16 is large.
+  // Iterate square matrices transposed, as code that stores weights [out, in] does. The result
+  // differs only by rounding, which in bfloat16 is large.
   bool transpose_square = false;
 };
 

@@ -1,4 +1,4 @@
-// The steps of Newton–Schulz and their adjoints, on products by panels.
+// The steps of Newton–Schulz and their adjoints, on our GEMM kernels.
 #include "core/ops/newton_schulz/newton_schulz_autograd.h"
 
 #include "core/ops/newton_schulz/newton_schulz_gemm.h"
@@ -15,7 +15,7 @@ using newton_schulz_gemm::product_with_symmetric;
 using newton_schulz_gemm::symmetric_inner_product;
 using newton_schulz_gemm::symmetric_product;
 
-// What one step of one matrix leaves for its adjoint.
+// What one step on one matrix keeps for its adjoint.
 template <class T>
 struct StepRecord {
   T* x;     // [length, side]
@@ -23,16 +23,17 @@ struct StepRecord {
   T* p;     // [side, side]
 };
 
+// All steps and their adjoints on the matrices of a tape [matrices, steps, rows_of_record, side].
 template <class T>
 class Steps {
  public:
   Steps(const std::vector<double>& coefficients, const BatchShape& shape, const Tensor& tape)
       : coefficients_(coefficients), shape_(shape), tape_(tape.data_ptr<T>()) {}
 
-  // A record's rows: X, A and P one under the other.
+  // The rows of a record: those of X, A and P, one after the other.
   static int64_t rows_of_record(const BatchShape& shape) { return shape.length + 2 * shape.side; }
 
-  // From the X of a matrix's first record to `result`.
+  // Runs the steps on one matrix, from the X of its first record to `result`.
   void forward(int64_t matrix, T* result) const {
     for (int64_t step = 0; step < steps(); ++step) {
       const auto [x, gram, p] = record(matrix, step);
@@ -44,8 +45,8 @@ class Steps {
     }
   }
 
-  // `gradient` [length, side] from that of the result to that of the first X; in turn there and in
-  // `other`, so that it ends in `other` where the number of steps is odd.
+  // Turns the gradient [length, side] of a matrix's result into that of its first X. The steps
+  // alternate between the two arrays, so that it ends in `other` if their number is odd.
   void backward(int64_t matrix, T* gradient, T* other) const {
     AlignedVector<T> scratch(static_cast<size_t>(2 * square()));
     T* const s = scratch.data();
@@ -147,7 +148,7 @@ struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
     return tape.select(1, 0).narrow(1, 0, shape.length);
   }
 
-  // X = G / (‖G‖ + ε): dG = dX / (‖G‖ + ε) − X ⟨dX, X⟩ / ‖G‖; of G = 0 the norm has no gradient.
+  // X = G / (‖G‖ + ε): dG = dX / (‖G‖ + ε) − X ⟨dX, X⟩ / ‖G‖; at G = 0 the norm has none.
   static Tensor through_scale(const Tensor& of_x, const Tensor& x, const Tensor& norm) {
     constexpr double kSmallestNorm = 1e-30;
     const Tensor along = (of_x * x).sum({1, 2}, true) / norm.clamp_min(kSmallestNorm);

@@ -1,5 +1,5 @@
-// What the forms of Newton–Schulz share: how matrices lie in memory, and products by panels that
-// leave symmetric ones.
+// Shared by the forms of Newton–Schulz: how matrices are stored, and GEMMs whose result or factor
+// is symmetric.
 #pragma once
 
 #include <algorithm>
@@ -8,21 +8,22 @@
 
 namespace parallax::newton_schulz_gemm {
 
-// A batch of matrices X in memory, each [length, side], of which real_side columns are in use and
-// the others zeros; or, where `wide`, [side, length] without any to spare.
+// How a batch of matrices X is stored: each as [length, side], of which real_side columns are in
+// use and the others are zeros; or, if `wide`, as [side, length] without padding.
 struct BatchShape {
   int64_t count = 0;
   int64_t length = 0;
   int64_t real_side = 0;
   int64_t side = 0;
   bool wide = false;
-  bool transposed = false;  // in memory, against the gradient
+  bool transposed = false;  // relative to the gradient
 
   int64_t rows() const { return wide ? side : length; }
   int64_t cols() const { return wide ? length : side; }
   int64_t used_cols() const { return wide ? length : real_side; }
 };
 
+// The longer side as rows, the shorter padded to a multiple of the tile.
 inline BatchShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
   const int64_t rows = gradient.size(-2);
   const int64_t cols = gradient.size(-1);
@@ -34,6 +35,7 @@ inline BatchShape tall_shape(const Tensor& gradient) {  // [..., rows, cols]
           .transposed = rows <= cols};
 }
 
+// The shorter side as rows, nothing padded.
 inline BatchShape wide_shape(const Tensor& gradient) {
   BatchShape shape = tall_shape(gradient);
   shape.side = shape.real_side;
@@ -42,7 +44,7 @@ inline BatchShape wide_shape(const Tensor& gradient) {
   return shape;
 }
 
-// As the gradient lies in memory, where panels take it so.
+// The layout in which the gradient is stored, if the GEMM kernels take it; else tall_shape().
 inline BatchShape panel_shape(const Tensor& gradient) {
   const bool tall = gradient.size(-2) >= gradient.size(-1);
   if (!is_tile_multiple(gradient.size(-1)) || !(tall || is_tile_multiple(gradient.size(-2)))) {
@@ -53,9 +55,11 @@ inline BatchShape panel_shape(const Tensor& gradient) {
   return shape;
 }
 
+// The dtype of T, which is float or double.
 template <class T>
 constexpr torch::Dtype kDtype = std::is_same_v<T, double> ? torch::kFloat64 : torch::kFloat32;
 
+// The gradient in this layout.
 template <class T>
 Tensor to_batch(const Tensor& gradient, const BatchShape& shape) {  // a copy
   const Tensor from = gradient.reshape({shape.count, gradient.size(-2), gradient.size(-1)});
@@ -69,7 +73,7 @@ Tensor to_batch(const Tensor& gradient, const BatchShape& shape) {  // a copy
   return x;
 }
 
-// A copy only where the gradient lies otherwise.
+// The same, copied only if the gradient is stored in another layout.
 template <class T>
 Tensor as_batch(const Tensor& gradient, const BatchShape& shape) {
   if (shape.transposed || shape.used_cols() < shape.cols() || gradient.scalar_type() != kDtype<T>) {
@@ -78,7 +82,7 @@ Tensor as_batch(const Tensor& gradient, const BatchShape& shape) {
   return gradient.reshape({shape.count, shape.rows(), shape.cols()}).contiguous();
 }
 
-// Back to the shape and the dtype of `like`.
+// The reverse, in the shape and the dtype of `like`.
 inline Tensor from_batch(const Tensor& x, const BatchShape& shape, const Tensor& like) {
   const Tensor used = x.narrow(2, 0, shape.used_cols());
   return (shape.transposed ? used.transpose(1, 2) : used)
@@ -86,8 +90,8 @@ inline Tensor from_batch(const Tensor& x, const BatchShape& shape, const Tensor&
       .reshape(like.sizes());
 }
 
-// f(begin, end) over the matrices: whole ones to the threads where there are enough of them, or
-// where `whole_only`; else the threads share each one's products.
+// Calls f(begin, end) over the matrices: whole ones on each thread if there are enough of them or
+// `whole_only`; else f(0, count), and the threads share the products of each.
 template <class F>
 void for_matrices(int64_t count, const F& f, bool whole_only = false) {
   if (whole_only || fused::divides_evenly(count, at::get_num_threads())) {
@@ -97,7 +101,7 @@ void for_matrices(int64_t count, const F& f, bool whole_only = false) {
   }
 }
 
-// What a product is added to: x_scale · x + y_scale · y, of matrices as the result.
+// The terms x_scale · x + y_scale · y that are added to a product; x and y have the result's shape.
 template <class T>
 struct Terms {
   T x_scale = 0;
@@ -106,18 +110,19 @@ struct Terms {
   const T* y = nullptr;
 };
 
-// [side, side], for the products below.
+// A symmetric matrix [side, side], for the products below.
 template <class T>
 struct SymmetricMatrix {
   SymmetricMatrix(T* of_numbers = nullptr, kernels::VnniPair* of_pairs = nullptr)
       : numbers(of_numbers), pairs(of_pairs) {}
 
   T* numbers;
-  // For kernels that take pairs: what they read in place of the numbers, of which those above the
-  // diagonal's tiles are then not in use.
+  // For kernels with takes_vnni: the VNNI-packed matrix, which they read instead of `numbers`; the
+  // latter is then not valid above the diagonal's tiles.
   kernels::VnniPair* pairs;
 };
 
+// The product plus the terms, all row-major and dense.
 template <class T>
 void multiply_with_terms(const kernels::GemmKernel<T>& kernel,
                          kernels::Gemm<T> product,
@@ -131,8 +136,8 @@ void multiply_with_terms(const kernels::GemmKernel<T>& kernel,
   threaded_gemm(kernel, product);
 }
 
-// c [side, side] ← aᵀ b (a bᵀ where the shape is wide) + terms, where the whole is symmetric; in
-// the end, if in several calls.
+// c [side, side] ← aᵀ b (a bᵀ if the shape is wide) + terms. The result must be symmetric; if it is
+// accumulated in several calls, that of the last one.
 template <class T>
 void symmetric_inner_product(const kernels::GemmKernel<T>& kernel,
                              const BatchShape& shape,
@@ -156,7 +161,7 @@ void symmetric_inner_product(const kernels::GemmKernel<T>& kernel,
                       terms);
 }
 
-// c ← scale · a b + terms, the same; all [side, side].
+// c ← scale · a b + terms, symmetric, too; all [side, side].
 template <class T>
 void symmetric_product(const kernels::GemmKernel<T>& kernel,
                        int64_t side,
@@ -183,7 +188,7 @@ void symmetric_product(const kernels::GemmKernel<T>& kernel,
                       terms);
 }
 
-// y ← scale · x p (p x where the shape is wide) + terms, with a symmetric p [side, side].
+// y ← scale · x p (p x if the shape is wide) + terms, with a symmetric p [side, side].
 template <class T>
 void product_with_symmetric(const kernels::GemmKernel<T>& kernel,
                             const BatchShape& shape,

@@ -1,5 +1,5 @@
-// Symmetric products by panels of columns, half of each, on kernels of our own; or, of matrices too
-// thin to fill panels, whole ones.
+// The iteration on the Gram matrix: one triangle of each symmetric product, on our GEMM kernels;
+// or, for matrices too thin for these, whole products.
 #include "core/ops/newton_schulz/newton_schulz_gram.h"
 
 #include <algorithm>
@@ -17,12 +17,12 @@ using newton_schulz_gemm::BatchShape;
 using newton_schulz_gemm::SymmetricMatrix;
 using newton_schulz_gemm::Terms;
 
-// Too thin to fill panels.
+// Too thin for the GEMM kernels.
 bool is_thin(const Tensor& gradient) {
   return std::min(gradient.size(-2), gradient.size(-1)) < kernels::kTileMultiple;
 }
 
-// scale · (identity · I + rest)
+// The matrix scale · (identity · I + rest).
 template <class T>
 struct ShiftedMatrix {
   T identity = 1;
@@ -30,7 +30,7 @@ struct ShiftedMatrix {
   T scale = 1;
 };
 
-// What the iteration does with X and symmetric matrices [side, side], in the kernel's precision.
+// The iteration's operations on X and symmetric matrices [side, side], in the kernel's precision.
 template <class T>
 class PanelArithmetic {
  public:
@@ -43,7 +43,7 @@ class PanelArithmetic {
     newton_schulz_gemm::symmetric_inner_product<T>(kernel_, shape_, x, x, {}, gram);
   }
 
-  // c ← scale · a b + terms, of matrices that commute.
+  // c ← scale · a b + terms, for matrices that commute.
   void multiply(T scale,
                 const SymmetricMatrix<T>& a,
                 const SymmetricMatrix<T>& b,
@@ -52,7 +52,7 @@ class PanelArithmetic {
     newton_schulz_gemm::symmetric_product<T>(kernel_, shape_.side, scale, a, b, terms, c);
   }
 
-  // y ← factor on x's side, where x's other dimension has this length.
+  // y ← factor applied to x along its dimension `side`; x's other dimension is `length`.
   void apply(const ShiftedMatrix<T>& factor, const T* x, int64_t length, T* y) const {
     BatchShape shape = shape_;
     shape.length = length;
@@ -65,7 +65,7 @@ class PanelArithmetic {
   BatchShape shape_;
 };
 
-// The same of a few long rows, X [side, length] in memory.
+// The same for a few long rows, X stored as [side, length].
 template <class T>
 class ThinArithmetic {
  public:
@@ -110,25 +110,25 @@ class ThinArithmetic {
   int64_t side_;
 };
 
-// Of a symmetric matrix's pairs, as they lie in Gemm.
+// Sets element (i, i) of a VNNI-packed symmetric matrix, stored as in Gemm.
 void set_diagonal_of_pairs(kernels::VnniPair* pairs, int64_t side, int64_t i, float number) {
   constexpr int64_t kStrip = kernels::kVnniColumns;
   const int64_t pair = (i / kStrip * (side / 2) + i / 2) * kStrip + i % kStrip;
   reinterpret_cast<uint16_t*>(pairs + pair)[i % 2] = c10::BFloat16(number).x;
 }
 
-// One matrix of the batch, and where what becomes of it is to be.
+// One matrix of the batch and where its result goes.
 template <class T>
 struct IterationCase {
   const T* x = nullptr;
   T* result = nullptr;  // as x
-  // What the last factor is applied to instead of X [side, length]; null: it is X.
+  // The matrix that the last factor is applied to instead of X [side, length]; null: X itself.
   const T* companion = nullptr;   // [side, companion_length]
   T* companion_result = nullptr;  // the same
   int64_t companion_length = 0;
 };
 
-// The iteration on one matrix X after the other, and the matrices that it is made in.
+// Runs the iteration on one matrix X after another, and holds its intermediate matrices.
 template <class T, class Arithmetic>
 class Iteration {
  public:
@@ -157,7 +157,7 @@ class Iteration {
         arithmetic_.apply(factor, c.companion, c.companion_length, c.companion_result);
         break;
       }
-      // In turn, so that the last is the result.
+      // Alternates, so that the last block writes the result.
       T* const y = is_even(blocks_of(options.steps - done) - (c.companion != nullptr ? 1 : 0))
                        ? c.result
                        : between_;
@@ -199,7 +199,7 @@ class Iteration {
     return {mean, gram};
   }
 
-  // Multiplies by two to this power, which rounds nothing that does not vanish.
+  // Multiplies by 2^power, which is exact but for underflow.
   void scale_by_power(const SymmetricMatrix<T>& matrix, int power) const {
     const T scale = std::ldexp(T{1}, power);
     for (int64_t i = 0; i < size_; ++i) {
@@ -212,7 +212,7 @@ class Iteration {
     }
   }
 
-  // What `steps` steps on X multiply it by, its scaling to start with included.
+  // What `steps` steps multiply X by, including its initial scaling.
   ShiftedMatrix<T> factor_of_block(const NewtonSchulzOptions& options,
                                    int done,
                                    int steps,
@@ -237,7 +237,7 @@ class Iteration {
     return factor;
   }
 
-  // The product of `steps` polynomials a I + b A + c A², with A ← P A P after each, of A = d I + s
+  // The product of `steps` polynomials a I + b A + c A², with A ← P A P after each, for A = d I + s
   // E. Destroys A.
   ShiftedMatrix<T> factor_of_steps(const NewtonSchulzOptions& options,
                                    int done,
@@ -288,12 +288,13 @@ class Iteration {
   int64_t size_;
   AlignedVector<T> memory_;
   T* between_;                              // X between blocks of steps
-  AlignedVector<kernels::VnniPair> pairs_;  // of the matrices, where products take them
+  AlignedVector<kernels::VnniPair> pairs_;  // the matrices VNNI-packed, if the kernel takes them
   SymmetricMatrix<T> matrices_[kMatrices];
 };
 
-// `companion` [..., side, length], for X [..., side, length] alone: what the last factor is applied
-// to instead, and what it is replaced by; the same for all leading dimensions that it lacks.
+// `companion` [..., side, its length] or null: the matrix that the last factor is applied to
+// instead of X, replaced by the result. Only for X stored as [..., side, length]; broadcast over
+// the leading dimensions that it lacks.
 template <class T, class Arithmetic>
 Tensor orthogonalise_batch(const Arithmetic& arithmetic,
                            const BatchShape& shape,

@@ -1,4 +1,4 @@
-// A QR of the tokens, the iteration on what is left.
+// QR of the tokens, then the iteration on what remains.
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
 
 #include <algorithm>

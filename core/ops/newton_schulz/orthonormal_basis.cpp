@@ -1,4 +1,4 @@
-// LAPACK's factorisations, Cholesky's in blocks between which our own products run.
+// LAPACK's factorisations; Cholesky's in blocks, between which our own products run.
 #include "core/ops/newton_schulz/orthonormal_basis.h"
 
 #include <ATen/ThreadLocalState.h>
@@ -14,7 +14,7 @@
 namespace parallax {
 namespace {
 
-// What is x row by row is xᵀ column by column, which is how LAPACK reads it.
+// x in row-major order is xᵀ in column-major order, which is how LAPACK reads it.
 template <class T>
 OrthonormalBasis basis_of(const Tensor& x) {
   const Tensor q = x.to(c10::CppTypeToScalarType<T>::value, false, true).contiguous();
@@ -42,14 +42,15 @@ OrthonormalBasis basis_of(const Tensor& x) {
           lapack::form_q(width, tokens, one, tau.data(), work.data(), work_size);
         }
       },
-      2 * count >= at::get_num_threads());  // few: LAPACK has threads of its own
+      2 * count >= at::get_num_threads());  // for few, LAPACK uses threads of its own
   return {q, r.transpose(-2, -1)};
 }
 
-// One matrix that becomes U | Q with Uᵀ U = x xᵀ and Uᵀ Q = x.
+// A matrix that becomes U | Q with Uᵀ U = x xᵀ and Uᵀ Q = x.
 class CholeskyBasis {
  public:
-  // Columns are those of U, filled up to panels, and of Q, the same; rows one after the other.
+  // Row-major; its columns are those of U, padded to a multiple of the tile, then those of Q,
+  // likewise.
   CholeskyBasis(float* matrix, int64_t tokens, int64_t width)
       : matrix_(matrix),
         tokens_(tokens),
@@ -57,8 +58,8 @@ class CholeskyBasis {
         cols_(first_of_q_ + round_up_to_tile(width)),
         squares_(static_cast<size_t>(tokens)) {}
 
-  // From x where Q is to be, and zeros beside and below it. False where tokens are too nearly
-  // alike.
+  // Starts with x in place of Q, and zeros beside and below it. Returns false if tokens are too
+  // nearly alike.
   bool make() {
     make_gram();
     constexpr int64_t kBlock = 64;
@@ -78,7 +79,7 @@ class CholeskyBasis {
  private:
   float* at(int64_t row, int64_t col) const { return matrix_ + row * cols_ + col; }
 
-  // x xᵀ, of numbers that bfloat16 holds.
+  // x xᵀ, exact products, as the elements of x are bfloat16 values.
   void make_gram() {
     const float* const x = at(0, first_of_q_);
     threaded_gemm(kernels::kGemmBfloat16,
@@ -119,13 +120,13 @@ class CholeskyBasis {
                                        .xy_stride = cols_});
   }
 
-  // The block on the diagonal, and what is right of it.
+  // Factorises the block on the diagonal and solves for what is right of it.
   bool factorise_block(int64_t row, int64_t rows) const {
     if (!lapack::cholesky(static_cast<int>(rows), at(row, row), static_cast<int>(cols_))) {
       return false;
     }
     for (int64_t i = row; i < row + rows; ++i) {
-      const float apart = *at(i, i) * *at(i, i);  // squared, from the tokens before
+      const float apart = *at(i, i) * *at(i, i);  // squared distance from the tokens before
       if (!std::isnormal(apart) || !(apart >= kLeastApart * squares_[static_cast<size_t>(i)])) {
         return false;
       }
@@ -135,14 +136,15 @@ class CholeskyBasis {
     return true;
   }
 
-  // Of a token's square. Rounding the sums takes a hundredth of this or less.
+  // Relative to a token's squared length; errors from rounding the sums are a hundredth of this or
+  // less.
   static constexpr float kLeastApart = 1.0F / (1 << 12);
 
   float* matrix_;
   int64_t tokens_;
   int64_t first_of_q_;
   int64_t cols_;
-  std::vector<float> squares_;  // of the tokens
+  std::vector<float> squares_;  // squared lengths of the tokens
 };
 
 }  // namespace
