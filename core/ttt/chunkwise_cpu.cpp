@@ -21,8 +21,7 @@ const kernels::GemmKernel<A, B, C>& panels_of() {
   }
 }
 
-// One head's rows, stored as S, and its state [inner, width], which the pass leaves as it is at the
-// end.
+// One head's rows, stored as S, and its state [inner, width], which the pass updates in place.
 template <class S>
 struct HeadPass {
   const S* keys = nullptr;
@@ -34,6 +33,7 @@ struct HeadPass {
   int64_t width = 0;  // D
 };
 
+// Runs all tiles of one head after another, and holds the memory for a tile.
 template <class S>
 class HeadRunner {
   using T = Compute<S>;
@@ -70,12 +70,13 @@ class HeadRunner {
   }
 
  private:
-  // Tokens of a product with the state: memory for the next ones is asked for during it, and as
-  // many are to fit in the nearest cache; but each time the state is packed.
+  // Tokens per product with the state: few enough for the next ones, which are prefetched during
+  // it, to fit in the nearest cache; not fewer, as each product packs the state.
   static constexpr int64_t kBlock = sizeof(S) == 2 ? 128 : 64;
   using NextMemory = std::array<kernels::PrefetchRange, 2>;
 
-  // Sums of products with the state and within the tile are rounded once.
+  // Whether sums are kept apart from the output, so that products with the state and within the
+  // tile are rounded once, together.
   static constexpr bool kSumsApart = !std::is_same_v<S, T>;
 
   bool has_masks() const { return t_.tile > t_.chunk; }
@@ -88,7 +89,7 @@ class HeadRunner {
     }
   }
 
-  // Of rows [tokens, width] a block from `begin` on.
+  // The block of rows [tokens, width] that starts at `begin`.
   template <class E>
   kernels::PrefetchRange block_of(const E* rows,
                                   int64_t begin,
@@ -108,8 +109,8 @@ class HeadRunner {
             block_of(p.output, begin, t_.applied, p.width)};
   }
 
-  // c = scale · a b + x, where x is null or, of numbers that are not rounded, c: by our own panels
-  // where the columns fill them, else by LibTorch's BLAS.
+  // c = scale · a b + x: by our own GEMM kernels if they take the number of columns, else by
+  // LibTorch's BLAS. Where elements are not rounded, x must be null or c.
   template <class A, class B, class C>
   void multiply_in_head(T scale,
                         const Operand<A>& a,
@@ -175,7 +176,8 @@ class HeadRunner {
     }
   }
 
-  // The tile's keys, and behind them the next tile's or zeros to fill panels.
+  // The tile's keys, followed by those of the next tile or by zeros up to a multiple of the GEMM
+  // tile.
   const S* keys_of_tile(const HeadPass<S>& p, int64_t begin, int64_t keys) {
     const S* const from = p.keys + begin * p.inner;
     if (begin + round_up_to_tile(keys) <= t_.updating) {
@@ -186,8 +188,8 @@ class HeadRunner {
     return last_keys_.data();
   }
 
-  // The rows' queries against the tile's own keys, those that each has seen, times the values;
-  // added to the sums, and all to the output.
+  // Adds to the sums the scores of the rows' queries with the tile's own keys, those that each
+  // query has seen, times the values, and writes the result to the output.
   void add_own_chunks(const HeadPass<S>& p,
                       int64_t begin,
                       int64_t rows,
@@ -217,7 +219,7 @@ class HeadRunner {
   AlignedVector<S> scores_;     // [tile, tile's columns]
   AlignedVector<S> last_keys_;  // [tile's columns, inner]
   AlignedVector<T> sums_;       // [tile, width], where the output is rounded
-  AlignedVector<T> scratch_;    // the panel kernels'
+  AlignedVector<T> scratch_;    // the GEMM kernels'
 };
 
 template <class S>

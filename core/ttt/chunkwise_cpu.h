@@ -1,33 +1,33 @@
-// Tiles of linear attention on the CPU, one head after the other, the state in the cache.
+// Linear attention by tiles on the CPU: one head after another, its state in the cache.
 #pragma once
 
 #include "core/base/torch.h"
 
 namespace parallax {
 
-// How a range of tokens is cut.
+// How a range of tokens is divided into chunks and tiles.
 struct Tiling {
-  int64_t first = 0;     // token
-  int64_t applied = 0;   // tokens from there
-  int64_t updating = 0;  // tokens from there that update
-  int64_t chunk = 0;
-  int64_t tile = 0;         // tokens, a multiple of the chunk
+  int64_t first = 0;        // first token
+  int64_t applied = 0;      // number of tokens from `first` that are applied to
+  int64_t updating = 0;     // number of tokens from `first` that update
+  int64_t chunk = 0;        // tokens per chunk
+  int64_t tile = 0;         // number of tokens, a multiple of the chunk
   int64_t own_updates = 0;  // whether a chunk's queries see their own chunk's update: 0 or 1
   double factor = 1;        // of each chunk's step
 };
 
-// Φ of keys and queries, and values.
+// Φ of the keys and of the queries, and the values.
 struct TileFeatures {
   Tensor keys;     // [batch, updating, Dh]
   Tensor values;   // [batch, updating, D]
   Tensor queries;  // [batch, applied, Dh]
 };
 
-// Whether run_heads() takes features of this dtype beside such a state.
+// Whether run_heads() takes features of this dtype with such a state.
 bool has_head_kernels(torch::Dtype features, const Tensor& state);  // [batch, Dh, D]
 
-// Queries times what the state is when they are reached, [batch, applied, D]; `state`, dense, is
-// left as it is at the end. Nothing is recorded for a backward pass.
+// Each query times the state as it is at that token, [batch, applied, D]. Updates `state`, which
+// must be dense, in place to its final value. Records no graph for a backward pass.
 Tensor run_heads(const TileFeatures& features, const Tiling& tiling, const Tensor& state);
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// Operation counts from the formulas of SPEC §2.
+// FLOP counts from the formulas of docs/dev/spec.md §2.
 #include "core/ttt/flop_count.h"
 
 #include <algorithm>
@@ -17,8 +17,8 @@ double newton_schulz_operations(const NewtonSchulzOptions& options, double rows,
   const double gram = product(n, m, n) / 2;
   const double square = product(n, n, n) / 2;
   const double as_written = options.steps * (gram + square + product(n, n, m));
-  // A block's Gram matrix and product with X; for each step A², for all but its first R F, for all
-  // but its last A R and R W.
+  // Per block: the Gram matrix and the product with X; A² in each step, R F in all but the first, A
+  // R and R W in all but the last.
   double on_gram = 0;
   int block = 0;
   for (int left = options.steps; left > 0; left -= block) {
@@ -28,8 +28,8 @@ double newton_schulz_operations(const NewtonSchulzOptions& options, double rows,
   return std::min(as_written, on_gram);
 }
 
-// QR of [tokens, side] by Householder (LAPACK's counts for it and for forming Q), or where bfloat16
-// suffices by Cholesky: the Gram matrix, its factor, a triangular solution.
+// QR of [tokens, side] by Householder (LAPACK's counts for it and for forming Q) or, where bfloat16
+// suffices, by Cholesky: the Gram matrix, its factorisation, a triangular solve.
 double basis_operations(const NewtonSchulzOptions& options, double tokens, double side) {
   if (options.precision == NewtonSchulzPrecision::kBfloat16Products) {
     return product(tokens, side, tokens) + tokens * tokens * tokens / 3;
@@ -37,7 +37,7 @@ double basis_operations(const NewtonSchulzOptions& options, double tokens, doubl
   return 4 * tokens * tokens * (side - tokens / 3);
 }
 
-// The step from a gradient that is a sum over tokens: of the product, or, where that is less, of
+// Orthogonalising a gradient that is a sum over tokens: the whole matrix or, where that is less,
 // its factor on one side after a QR of the other.
 double orthogonal_step_operations(const NewtonSchulzOptions& options,
                                   const LayerShape& shape,

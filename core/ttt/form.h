@@ -1,4 +1,4 @@
-// The two forms every model can run its layers in.
+// The two forms in which every model can run its layers.
 #pragma once
 
 #include <string_view>
@@ -7,8 +7,10 @@
 
 namespace parallax {
 
+// How a layer processes its schedule: range after range, or as linear attention over all of them.
 enum class Form { kRecurrent, kParallel };
 
+// "recurrent" or "parallel".
 inline std::string_view form_name(Form form) {
   return form == Form::kRecurrent ? "recurrent" : "parallel";
 }

@@ -1,4 +1,4 @@
-// Slices of the batch dimension, which all of a layer's tensors begin with.
+// Slices and joins the batch dimension, which is the first of all of a layer's tensors.
 #include "core/ttt/head_parallel.h"
 
 #include <ATen/ThreadLocalState.h>
@@ -15,7 +15,8 @@ constexpr std::array<FastWeights InnerState::*, 4> kMembers = {&InnerState::weig
                                                                &InnerState::velocity,
                                                                &InnerState::reference_norms};
 
-// In the end the groups' states are put together, which must be little beside the schedule's work.
+// The groups' states are joined at the end, which must cost little compared with the schedule's
+// work.
 constexpr size_t kEnoughRanges = 4;
 
 bool runs_in_groups(const InnerState& start, const TttInputs& inputs, const Schedule& schedule) {
@@ -37,7 +38,7 @@ InnerState heads_of(const InnerState& state, int64_t begin, int64_t end) {
   return heads;
 }
 
-// The groups' tensors as one; what they left as it was stays the layer's own.
+// The groups' tensors as one; a tensor that they left unchanged stays the layer's own.
 Tensor joined(const std::vector<Tensor>& parts, const Tensor& start) {
   if (!parts.front().defined()) {
     return {};

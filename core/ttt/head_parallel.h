@@ -1,4 +1,4 @@
-// The heads of a layer shared out to the threads for the whole schedule.
+// A layer's heads divided among the threads for the whole schedule.
 #pragma once
 
 #include <functional>
@@ -8,13 +8,13 @@
 
 namespace parallax {
 
-// A form on some heads: puts their outputs into `outputs` and returns the state in the end.
+// Runs a form on some heads: adds their outputs to `outputs` and returns the final state.
 using HeadKernel = std::function<
     InnerState(const InnerState& start, const TttInputs& inputs, OutputBuffer& outputs)>;
 
-// Runs the form on all heads at once, or, where there are enough of them and of ranges, with some
-// on each thread: heads need nothing from each other, so threads then meet once and not after each
-// operation, and what a thread works on stays in its own cache.
+// Runs the form on all heads at once or, if there are enough heads and ranges, on a group of heads
+// per thread: heads are independent, so threads then synchronise once instead of after each
+// operation, and a thread's data stays in its own cache.
 TttResult run_head_parallel(const InnerState& start,
                             const TttInputs& inputs,
                             const Schedule& schedule,

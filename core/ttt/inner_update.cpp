@@ -30,7 +30,7 @@ Tensor slice(const Tensor& tensor, int64_t start, int64_t end) {
   return tensor.slice(1, start, end);
 }
 
-// What an update reads; rates are undefined where the rule has none.
+// The inputs of one update; rates are undefined where the rule has none.
 struct RangeTokens {
   Tensor k, v;           // [batch, L, D]
   Tensor lr0, lr1, lr2;  // [batch, L, 1]
@@ -60,7 +60,7 @@ Tensor silu_derivative(const Tensor& x) {
   return sigma * (1 + x * (1 - sigma));
 }
 
-// Each gradient as the formulas of SPEC §2 have it.
+// Each gradient by the formulas of docs/dev/spec.md §2.
 FastWeights reference_gradient(const VariantSwitches& rule,
                                const FastWeights& weights,
                                const RangeTokens& tokens) {
@@ -100,8 +100,7 @@ struct GradientFactors {
   TokenFactors w0, w1, w2;  // undefined where the matrix is not updated
 };
 
-// With the element-wise work of all three gradients in one pass; the rates multiply what that pass
-// writes.
+// The element-wise work of all three gradients in one pass, which also applies the rates.
 GradientFactors gradient_factors(const VariantSwitches& rule,
                                  const FastWeights& weights,
                                  const RangeTokens& tokens) {
@@ -146,14 +145,14 @@ FastWeights gradient_of_tokens(const UpdateRule& rule,
   return gradient;
 }
 
-// Each matrix's orthogonalised step out of its factors.
+// Each matrix's orthogonalised step, from its low-rank factors.
 FastWeights orthogonal_steps(const UpdateRule& rule,
                              const FastWeights& weights,
                              const RangeTokens& tokens) {
   const GradientFactors factors = gradient_factors(rule.switches, weights, tokens);
   const NewtonSchulzOptions& options = rule.newton_schulz;
   const bool has_kernel = factors.w0.left.defined();
-  // Tokens are reduced on the side of width D, which keys and values have.
+  // The side of width D, that of keys and values, is reduced to a basis.
   const Tensor& values = factors.w1.right;
   const OrthonormalBasis bases = basis_for_newton_schulz(
       has_kernel ? torch::stack({values, factors.w0.left}) : values.unsqueeze(0),

@@ -1,4 +1,5 @@
-// One gradient step of the inner loop (SPEC §2; LaCT §3): the pieces that both forms are made of.
+// One gradient step of the inner loop (docs/dev/spec.md §2; LaCT §3): the pieces that both forms
+// consist of.
 #pragma once
 
 #include <array>
@@ -11,22 +12,23 @@ namespace parallax {
 
 // The inner net of one layer, f(x) = φ(x) W1. `batch` is batch × heads.
 struct FastWeights {
-  Tensor w0;  // [batch, D, Dh]; undefined where the kernel is the identity
+  Tensor w0;  // [batch, D, Dh]; undefined where the feature map is the identity
   Tensor w1;  // [batch, Dh, D]
-  Tensor w2;  // [batch, D, Dh]; undefined where the kernel is the identity
+  Tensor w2;  // [batch, D, Dh]; undefined where the feature map is the identity
 };
 
+// The members of FastWeights, for loops over them.
 inline constexpr std::array<Tensor FastWeights::*, 3> kFastWeightMatrices = {&FastWeights::w0,
                                                                              &FastWeights::w1,
                                                                              &FastWeights::w2};
 
-// A rule: the table's switches and what the model adds to them.
+// The rule of an update: the table's switches and what the model adds to them.
 struct UpdateRule {
   VariantSwitches switches;
   NewtonSchulzOptions newton_schulz;
 };
 
-// What the layer reads. Rates may be undefined where the rule has no per-token rate.
+// The layer's inputs. Rates may be undefined where the rule has no per-token rate.
 struct TttInputs {
   Tensor q;         // [batch, L, D]; unused where the rule takes the key as query
   Tensor k;         // [batch, L, D]
@@ -37,10 +39,10 @@ struct TttInputs {
   Tensor momentum;  // [batch, L, 1] gate, averaged over each updating range; undefined: none
 };
 
-// Whether keys, values and queries, if any, are of one dtype.
+// Whether keys, values and, if defined, queries are of one dtype.
 bool have_one_dtype(const TttInputs& inputs);
 
-// f of all that is there.
+// f applied to all inputs that are defined.
 template <class F>
 TttInputs map_inputs(const TttInputs& inputs, const F& f) {
   const auto mapped = [&](const Tensor& x) { return x.defined() ? f(x) : x; };
@@ -53,28 +55,28 @@ TttInputs map_inputs(const TttInputs& inputs, const F& f) {
           .momentum = mapped(inputs.momentum)};
 }
 
-// The same part of all that is there.
+// The slice [begin, end) along `dimension` of all inputs that are defined.
 TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin, int64_t end);
 
-// The inner loop's memory between ranges.
+// What the inner loop remembers between ranges.
 struct InnerState {
-  FastWeights weights;          // what queries are put through
+  FastWeights weights;          // those applied to queries
   FastWeights main;             // pre-norm: the un-normalised copy that accumulates, else `weights`
   FastWeights velocity;         // momentum: the previous step, undefined before the first
   FastWeights reference_norms;  // [batch, 1, cols] column norms at the sequence's start
 };
 
-// True where a backward pass of any of these is wanted.
+// True where a graph is being recorded and any of these needs a gradient.
 bool requires_graph(const InnerState& start, const TttInputs& inputs);
 
-// Newton–Schulz emulated in bfloat16 amplifies the last bit of a gradient: there the operations
-// keep the published code's order.
+// Whether operations must keep the published code's order: Newton–Schulz emulated in bfloat16
+// amplifies the last bit of a gradient.
 bool keeps_published_order(const UpdateRule& rule);
 
 // Throws Error unless the shapes fit each other and the rule.
 void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttInputs& inputs);
 
-// The state before the first token. With the weights of `rule`'s dtype and device.
+// The state before the first token, in the weights' dtype and on their device.
 InnerState start_state(const UpdateRule& rule, const FastWeights& weights);
 
 // φ(x), times each token's rate where one is given: [batch, L, D] → [batch, L, Dh].
@@ -86,13 +88,13 @@ Tensor feature_map(const VariantSwitches& rule,
 // The inner net: [batch, L, D] → [batch, L, D].
 Tensor apply_fast_weights(const VariantSwitches& rule, const Tensor& x, const FastWeights& weights);
 
-// The queries of tokens [start, end): q, or k where the rule says so.
+// The queries of tokens [start, end), [batch, end − start, D]: q, or k where the rule says so.
 Tensor query_range(const VariantSwitches& rule,
                    const TttInputs& inputs,
                    int64_t start,
                    int64_t end);
 
-// What the update binds keys to: v, or under the MSE loss the residual v − f(k).
+// The values that the update binds keys to: v, or under the MSE loss the residual v − f(k).
 Tensor effective_values(const VariantSwitches& rule,
                         const Tensor& k,
                         const Tensor& v,
@@ -118,8 +120,8 @@ void close_step(const UpdateRule& rule,
                 const Tensor& momentum,  // [batch, 1, 1] or undefined
                 InnerState& state);
 
-// range_gradient() of tokens [start, end), and close_step() with it; orthogonalised out of its
-// factors where tokens are few.
+// Computes range_gradient() of tokens [start, end) and closes the step with it; from low-rank
+// factors when the range has clearly fewer tokens than D and Dh.
 void update_on_tokens(const UpdateRule& rule,
                       const TttInputs& inputs,
                       int64_t start,

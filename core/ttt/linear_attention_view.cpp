@@ -1,5 +1,5 @@
 // Follows the recurrent form and keeps, for each step taken, the right factor that the rest of the
-// computation puts on its values.
+// computation applies to its values.
 #include "core/ttt/linear_attention_view.h"
 
 #include "core/ttt/weight_norm.h"
@@ -12,12 +12,13 @@ struct Contribution {
   Tensor k_hat;     // [batch, L, Dh]
   Tensor values;    // [batch, L, D] before any factor
   Tensor factor;    // [batch, D, D], grows as later steps act on this one
-  Tensor momentum;  // [batch, 1, 1]: the share of it in the running velocity; undefined: none left
+  Tensor momentum;  // [batch, 1, 1]: its share in the running velocity
 };
 
+// All steps so far, and what they have made of the initial W1.
 struct Accumulated {
   std::vector<Contribution> steps;
-  Tensor s0_scale;  // [batch, 1, D]: what weight norm has made of the initial W1
+  Tensor s0_scale;  // [batch, 1, D]: the scale that weight norm has put on it
 };
 
 Tensor rated(const UpdateRule& rule, const Tensor& values, const Tensor& lr1) {

@@ -8,8 +8,8 @@ namespace parallax {
 
 // The linear attention that one applying range computes.
 struct LinearAttentionView {
-  Tensor q_hat;  // [batch, Lq, Dh]: φ of the queries, with the weights as they are by then
-  Tensor k_hat;  // [batch, Lk, Dh]: φ of every key seen, each with the weights when it was read
+  Tensor q_hat;  // [batch, Lq, Dh]: φ of the queries, with the weights at that point
+  Tensor k_hat;  // [batch, Lk, Dh]: φ of every key seen, each with the weights at its time
   Tensor v_hat;  // [batch, Lk, D]: the effective values, momentum and normalisations included
   Tensor s0;     // [batch, Dh, D]
 

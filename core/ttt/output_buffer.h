@@ -1,4 +1,4 @@
-// What the forms gather their outputs in.
+// The buffer in which the forms gather their outputs.
 #pragma once
 
 #include "core/base/torch.h"
@@ -6,8 +6,9 @@
 
 namespace parallax {
 
-// The outputs of the applying ranges, [batch, tokens, D], put where they belong at once: kept one
-// by one until the end, small ones would split the memory that each step's large ones come from.
+// The outputs of the applying ranges, [batch, tokens, D], copied to their place at once: kept one
+// by one until the end, small ones would fragment the memory from which each step's large ones are
+// allocated.
 class OutputBuffer {
  public:
   OutputBuffer(const Schedule& schedule, bool requires_graph) : requires_graph_(requires_graph) {
@@ -16,14 +17,14 @@ class OutputBuffer {
     }
   }
 
-  // In memory that is there from the start, for outputs that are like these values.
+  // Allocates its memory now, for outputs of the batch, width, dtype and device of `values`.
   OutputBuffer(const Schedule& schedule, const Tensor& values) : OutputBuffer(schedule, false) {
     if (tokens_ > 0) {
       parts_.push_back(torch::empty({values.size(0), tokens_, values.size(2)}, values.options()));
     }
   }
 
-  // What puts some heads' outputs into this one's memory.
+  // A buffer that puts the outputs of heads [begin, end) into this one's memory.
   OutputBuffer of_heads(int64_t begin, int64_t end) const {
     OutputBuffer heads({}, false);
     for (const Tensor& part : parts_) {
@@ -32,6 +33,7 @@ class OutputBuffer {
     return heads;
   }
 
+  // Appends the output of the next applying range, [batch, its tokens, D].
   void add(const Tensor& output) {
     if (requires_graph_ || (parts_.empty() && output.size(1) == tokens_)) {
       parts_.push_back(output);

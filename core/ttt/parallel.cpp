@@ -55,18 +55,20 @@ Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs) {
   return rule.switches.per_token_rate ? inputs.v * inputs.lr1.to(inputs.v.scalar_type()) : inputs.v;
 }
 
+// The states that the scan over the updating ranges yields.
 struct Prefix {
   Tensor main;      // [batch, N, Dh, D]: W1 after each updating range
   Tensor velocity;  // [batch, Dh, D] or undefined
 };
 
-// W1 after each step [batch, N, Dh, D]: plus the sum until then, times the scale.
+// W1 after each step, [batch, N, Dh, D]: w1 plus the scaled sum of the steps up to it.
 Tensor add_up(const Tensor& w1, const Tensor& steps, double scale) {
   if (!steps.is_cpu() || steps.scalar_type() == torch::kBFloat16 ||
       fused::requires_graph({w1, steps})) {
     return torch::add(w1.unsqueeze(1), steps.cumsum(1), scale);
   }
-  // In a few passes over whole matrices; LibTorch's sum goes from each number to the next matrix's.
+  // In a few passes over whole matrices; LibTorch's cumsum goes from each element to that of the
+  // next matrix.
   Tensor sums = torch::empty_like(steps);
   for (int64_t i = 0; i < steps.size(1); ++i) {
     Tensor sum = sums.select(1, i);
@@ -75,7 +77,7 @@ Tensor add_up(const Tensor& w1, const Tensor& steps, double scale) {
   return sums;
 }
 
-// The states after every updating range at once.
+// Computes the states after all updating ranges at once.
 Prefix scan_states(const UpdateRule& rule,
                    const InnerState& start,
                    const TttInputs& inputs,
@@ -124,7 +126,7 @@ Prefix scan_states(const UpdateRule& rule,
   return prefix;
 }
 
-// The state that each of the ranges reads, of the first one and those after the updates.
+// The state that each range reads: `first`, or the one of `after` that its updates have led to.
 Tensor states_read(const Tensor& first,  // [batch, Dh, D]
                    const Tensor& after,  // [batch, N, Dh, D]
                    const std::vector<TokenRange>& ranges) {
@@ -160,8 +162,8 @@ void require_parallel_form(const UpdateRule& rule, const Schedule& schedule) {
   }
 }
 
-// A_ij of SPEC §5 with the ranges' momentum: how much of range j's product the state after range i
-// holds, [batch, N + 1, N] (row 0: before any update).
+// A_ij of docs/dev/spec.md §5 with the ranges' momentum: how much of range j's product the state
+// after range i holds, [batch, N + 1, N] (row 0: before any update).
 Tensor update_matrix_of_ranges(const UpdateRule& rule,
                                const TttInputs& inputs,
                                const std::vector<TokenRange>& ranges) {
@@ -215,8 +217,9 @@ TttResult run_segment(const UpdateRule& rule,
   return result;
 }
 
-// On a CPU what a segment makes of its tokens is to stay in the cache; a scan over segments goes on
-// where the one before ended. All in one where a backward pass wants everything anyway.
+// On a CPU, a segment's intermediate results should stay in the cache; the scan over a segment
+// continues where the one before ended. A single segment where a backward pass needs everything
+// anyway.
 constexpr int64_t kSegmentBytes = 1 << 20;
 constexpr int64_t kCopiesOfState = 4;  // each range's step, their sums, the states, those applied
 
@@ -238,7 +241,8 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
   for (const ScheduleStep& step : schedule) {
     const int64_t more =
         (step.end - step.start) * bytes_a_token + (step.update ? bytes_a_state : 0);
-    // A range's update and application stay together where they are steps of their own.
+    // Segments end only after an update, which keeps a range's application and update together
+    // where they are separate steps.
     const bool may_end = !segments.back().empty() && segments.back().back().update;
     if (may_end && bytes + more > kSegmentBytes) {
       segments.emplace_back();
@@ -250,7 +254,7 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
   return segments;
 }
 
-// The tokens from the segment's first to its last, from which its steps then count.
+// The tokens from the segment's first to its last; makes the segment's steps count from the first.
 TttInputs cut_to_segment(const TttInputs& inputs, Schedule& segment) {
   int64_t first = inputs.k.size(1);
   int64_t last = 0;
@@ -279,7 +283,7 @@ TttResult run_parallel(const UpdateRule& rule,
   const bool one_range_each = count > 1 && count >= count_updates(schedule);
   const bool applies_any = std::any_of(
       schedule.begin(), schedule.end(), [](const ScheduleStep& step) { return step.apply; });
-  if (one_range_each || !applies_any) {  // the same operations; of states only the last is needed
+  if (one_range_each || !applies_any) {  // the same operations; only the last state is needed
     return run_recurrent(rule, start, inputs, schedule);
   }
   if (count == 1) {

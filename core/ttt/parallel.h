@@ -1,4 +1,5 @@
-// The parallel form: the same rule as linear attention (SPEC §5; the paper's Appendix I).
+// The parallel form: the same rule as linear attention (docs/dev/spec.md §5; the paper's Appendix
+// I).
 #pragma once
 
 #include "core/ttt/recurrent.h"
@@ -8,21 +9,23 @@ namespace parallax {
 // Chunk-wise form: one batched product for all updating ranges, a prefix scan over them, one
 // batched product for all applying ranges. Linear in the tokens. Over a single updating range it is
 // one product over all of its tokens, for every rule. Ranges so long that their products fill the
-// cache, and such as nothing reads, run as in the recurrent form. Throws UsageError naming the
-// switch that breaks associativity where there is no such form.
+// cache, and schedules that apply nothing, run as in the recurrent form. Throws UsageError naming
+// the switch that breaks associativity where there is no such form, and Error where shapes or
+// ranges do not fit.
 TttResult run_parallel(const UpdateRule& rule,
                        const InnerState& start,
                        const TttInputs& inputs,
                        const Schedule& schedule);
 
+// The same from fresh weights.
 TttResult run_parallel(const UpdateRule& rule,
                        const FastWeights& weights,
                        const TttInputs& inputs,
                        const Schedule& schedule);
 
-// Masked quadratic form, O = Φ(Q) W1 + [(Φ(Q) Φ(K)ᵀ) ⊙ A] Ṽ: a check of the other two, quadratic in
-// the tokens. Exists where the step is linear in the gradient (no orthogonalisation, no weight
-// norm); throws UsageError otherwise.
+// Masked quadratic form, O = Φ(Q) W1 + [(Φ(Q) Φ(K)ᵀ) ⊙ A] Ṽ: a check of the other two forms,
+// quadratic in the tokens. Exists where the step is linear in the gradient (no orthogonalisation,
+// no weight norm); throws UsageError otherwise.
 Tensor run_masked_quadratic(const UpdateRule& rule,
                             const FastWeights& weights,
                             const TttInputs& inputs,

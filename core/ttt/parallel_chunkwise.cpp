@@ -12,15 +12,15 @@
 namespace parallax {
 namespace {
 
-// Tokens of a tile, as near a quarter of a head's width as chunks allow: then the masked products
+// Tokens per tile, as near a quarter of a head's width as chunks allow: then the masked products
 // within a tile cost a quarter of those with the states, and the latter are still large enough.
-constexpr int64_t kSmallestTile = 32;  // fills panels
+constexpr int64_t kSmallestTile = 32;  // a multiple of the GEMM tile
 constexpr int64_t kLargestTile = 256;
-// Of a chunk that is a tile by itself, with its state at hand.
+// The smallest chunk that is a tile by itself, if the state is in the cache.
 constexpr int64_t kSmallestUnmasked = 16;
 
 // How many updates chunk i's queries have seen beyond i: 0 (apply, then update) or 1; −1 where the
-// ranges are not one chunk's update and application after the other.
+// ranges are not the update and the application of one chunk after another.
 int64_t updates_seen(const Ranges& ranges) {
   const auto& updating = ranges.updating;
   const auto& applying = ranges.applying;
@@ -39,7 +39,7 @@ int64_t updates_seen(const Ranges& ranges) {
   return first <= 1 ? first : -1;
 }
 
-// A multiple of the chunk; the chunk itself where a tile has no room for two.
+// The tokens of a tile: a multiple of the chunk; the chunk itself where a tile has no room for two.
 int64_t tile_length(const InnerState& start, const TttInputs& inputs, int64_t chunk) {
   const int64_t wanted = inputs.k.size(2) / 4;
   if (runs_in_cache(start, inputs) && chunk >= std::max(wanted, kSmallestUnmasked)) {
@@ -70,7 +70,8 @@ Tiling tiling_of(const UpdateRule& rule,
           .factor = switches.inner_steps * sign};
 }
 
-// Chunk by chunk, what makes the orthogonalised step: its factors are keys and values like others.
+// Replaces each chunk's keys and values by the low-rank factors of its orthogonalised step, which
+// serve as keys and values like any others.
 TileFeatures orthogonal_features(const UpdateRule& rule,
                                  const TileFeatures& features,
                                  int64_t chunk,
@@ -146,7 +147,7 @@ Tensor run_batched(const TileFeatures& features, const Tiling& t, const Tensor& 
   return output.flatten(1, 2).slice(1, 0, t.applied);
 }
 
-// All chunks by one kernel: each read right after its update.
+// Whether one CUDA kernel can run all chunks: each is read right after its update.
 bool runs_on_gpu(const TileFeatures& features, const Tiling& tiling, const Tensor& w1) {
   return cuda::has_cuda_kernels(features.values) && w1.scalar_type() == torch::kFloat32 &&
          features.keys.scalar_type() == features.values.scalar_type() &&
@@ -173,7 +174,7 @@ bool has_tiled_form(const UpdateRule& rule,
   }
   const int64_t chunk = ranges.updating.front().length();
   if (switches.normalise_gradient) {
-    // Else states are needed anyway, to be orthogonalised.
+    // Otherwise the states are needed anyway, to be orthogonalised.
     return runs_in_cache(start, inputs) &&
            has_low_rank_newton_schulz(
                inputs.v.slice(1, 0, chunk), start.weights.w1.size(1), rule.newton_schulz);

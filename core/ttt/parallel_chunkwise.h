@@ -1,4 +1,4 @@
-// The parallel form over small chunks, with a tile of its own.
+// The parallel form over small chunks, several of which make up a tile.
 #pragma once
 
 #include "core/ttt/recurrent.h"
@@ -6,20 +6,21 @@
 
 namespace parallax {
 
-// True where run_tiled() has tiles one after the other, with the state in the processor's cache.
+// True where run_tiled() runs tiles one after another, with the state in the processor's cache.
 bool runs_in_cache(const InnerState& start, const TttInputs& inputs);
 
-// True where the steps are sums of the keys' products, or of those of what orthogonalising few
-// tokens leaves of them, and memoryless; the chunks are equal, both updated on and applied to; and
-// tiles gain anything.
+// True where steps are sums of products of keys and values, or of the low-rank factors that
+// orthogonalising few tokens leaves of them, without momentum or weight norm; where chunks are of
+// equal length, each both updated on and applied to; and where tiles gain anything.
 bool has_tiled_form(const UpdateRule& rule,
                     const InnerState& start,
                     const TttInputs& inputs,
                     const Ranges& ranges);
 
-// Tiles of some chunks each: what earlier tiles wrote comes from a state, what the tile's own
-// chunks wrote from masked products of queries and keys. Tiles run one after the other with the
-// state in the cache, or where that is not to be had as batched products around a prefix sum.
+// Tiles of several chunks each: the contribution of earlier tiles comes from a state, that of the
+// tile's own chunks from masked products of queries and keys. Tiles run one after another with the
+// state in the cache or, where that is not possible, as batched products around a prefix sum (on a
+// GPU, some cases as one kernel).
 TttResult run_tiled(const UpdateRule& rule,
                     const InnerState& start,
                     const TttInputs& inputs,

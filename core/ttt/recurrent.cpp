@@ -14,7 +14,7 @@ void add_gradient(Tensor& sum, const Tensor& term) {
   }
 }
 
-// One gradient step over a range whose tokens arrive in blocks: the weights stay as they were until
+// One gradient step over a range whose tokens arrive in blocks: the weights stay unchanged until
 // the last token has been seen, so the blocks' shares simply add up.
 void update_on_range(const UpdateRule& rule,
                      const TttInputs& inputs,

@@ -6,18 +6,20 @@
 
 namespace parallax {
 
+// What running a form over a schedule yields.
 struct TttResult {
   Tensor output;     // [batch, sum of the apply ranges, D]; undefined if nothing was applied
   InnerState state;  // after the last range; state.weights are the trained fast weights
 };
 
+// How the recurrent form reads its tokens.
 struct RecurrentOptions {
   // Tokens of an updating range arrive in blocks of this many, each adding its share of the
   // gradient to a running sum; the range's end closes the step. 0: the whole range at once.
   int64_t token_block = 0;
 };
 
-// Runs the schedule in order. Throws Error where shapes or ranges do not fit.
+// Runs the schedule in order, from `start`. Throws Error where shapes or ranges do not fit.
 TttResult run_recurrent(const UpdateRule& rule,
                         const InnerState& start,
                         const TttInputs& inputs,

@@ -1,4 +1,4 @@
-// The usual schedules, and the check of any.
+// The usual schedules, and the validation of any schedule.
 #include "core/ttt/schedule.h"
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 
 namespace parallax {
 
+// Tokens [start, end) that one step of a schedule updates on or applies to.
 struct TokenRange {
   int64_t start = 0;
   int64_t end = 0;
@@ -15,6 +16,7 @@ struct TokenRange {
   int64_t length() const { return end - start; }
 };
 
+// A schedule's ranges by what is done with them.
 struct Ranges {
   std::vector<TokenRange> updating;
   std::vector<TokenRange> applying;
@@ -23,17 +25,18 @@ struct Ranges {
 // The updating and the applying ranges of a schedule, each in order.
 Ranges split_schedule(const Schedule& schedule);
 
-// True where the ranges are equal chunks one after the other, but for a shorter last one.
+// True where the ranges are equal chunks one after another, except that the last may be shorter.
+// There must be at least one.
 bool are_uniform(const std::vector<TokenRange>& ranges);
 
-// Zeros after the last token: [batch, L, D] → [batch, length, D].
+// Appends zeros after the last token: [batch, L, D] → [batch, length, D].
 Tensor pad_tokens(const Tensor& tokens, int64_t length);
 
 // Tokens by range, [batch, L, D] → [batch, N, C, D], shorter ranges padded with zeros. A zero token
 // adds nothing to any sum over tokens.
 Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges);
 
-// The inverse: [batch, N, C, D] → [batch, sum of lengths, D].
+// The inverse of gather_ranges(): [batch, N, C, D] → [batch, sum of lengths, D].
 Tensor concatenate_ranges(const Tensor& chunks, const std::vector<TokenRange>& ranges);
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// The operators of this folder for PyTorch, as torch.ops.parallax.*: a shared library for
+// The operators of core/ttt and core/ops for PyTorch, as torch.ops.parallax.*: a shared library for
 // torch.ops.load_library. All are differentiable where the functions behind them are.
 #include <torch/library.h>
 

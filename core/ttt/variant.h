@@ -39,8 +39,9 @@ struct PaperResults {
   double vit3_top1 = std::numeric_limits<double>::quiet_NaN();  // %, ViT³-B, ImageNet
 };
 
+// One row of the table.
 struct Variant {
-  int number;             // 0…6 as in the paper; −1 for the ablations beside the chain
+  int number;             // 0…6 as in the paper; −1 for the ablations outside the chain
   std::string_view name;  // for the command line: "0" … "6", "ascent", "mse", "key-as-query"
   std::string_view reference_name;  // the authors' name for it
   std::string_view summary;         // one sentence
@@ -50,7 +51,8 @@ struct Variant {
 
 namespace variant_rows {
 
-// Each row of the chain is the one before with one switch more; a function a step says which.
+// Each row of the chain is the one before with one more switch changed; one function per step says
+// which.
 constexpr VariantSwitches only_last(VariantSwitches s) {
   s.updated = UpdatedWeights::kLast;
   return s;
@@ -98,6 +100,7 @@ inline constexpr VariantSwitches kRow6 = with_raw_gradient(kRow5);
 
 }  // namespace variant_rows
 
+// The table: the chain, then the single ablations of the baseline.
 inline constexpr std::array<Variant, 10> kVariants{{
     {0, "0", "baseline", "the TTT layer as published", variant_rows::kRow0, {25.94, 79.34}},
     {1, "1", "only_w1", "only the last layer W1 is updated", variant_rows::kRow1, {25.97, 79.63}},
@@ -140,14 +143,14 @@ inline constexpr std::array<Variant, 10> kVariants{{
      {25.95, 79.18}},
 }};
 
-// The row of that name. Throws UsageError listing the names there are.
+// The row of that name. Throws UsageError listing the names that exist.
 const Variant& find_variant(std::string_view name);
 
 // "0, 1, …, key-as-query", for help texts and errors.
 std::string variant_names();
 
 // Why the rule has no parallel form over this schedule, naming the switch that breaks
-// associativity; nothing where it has one. Over one update range every rule has one; over several
+// associativity; nullopt where it has one. Over one update range every rule has one; over several
 // the update must not depend on the state (paper, Appendix I).
 std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule,
                                                 const Schedule& schedule);
@@ -155,7 +158,7 @@ std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule,
 // The same, for any schedule with several update ranges.
 std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule);
 
-// True where an update changes φ, so that k̂ and q̂ depend on what was read before.
+// True where an update changes φ, so that k̂ and q̂ depend on the tokens read before.
 constexpr bool updates_feature_map(const VariantSwitches& rule) {
   return rule.feature_map == FeatureMap::kSwiGlu && rule.updated == UpdatedWeights::kAll;
 }

@@ -9,10 +9,10 @@ namespace parallax {
 namespace {
 
 constexpr double kWeightNormEps = 1e-5;
-// A column of zeros has no gradient of its norm.
+// Lower bound of a squared norm: the norm of a column of zeros has no gradient.
 constexpr double kSmallestSquare = 1e-30;
 
-// Whether the kernel takes them.
+// Whether the kernel takes these tensors.
 bool is_fused(const UpdateRule& rule, const Tensor& w, const Tensor& step, const Tensor& norms) {
   const auto dtype = w.scalar_type();
   return has_fused_kernels(w) && !keeps_published_order(rule) && w.numel() > 0 &&

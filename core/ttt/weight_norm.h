@@ -20,12 +20,14 @@ Tensor normalise_columns(const UpdateRule& rule,
                          const Tensor& w,       // [..., rows, cols]
                          const Tensor& norms);  // [..., 1, cols] → as w
 
+// Weights after a step, before and after normalisation.
 struct SteppedWeights {
-  Tensor sum;  // may be undefined where the rule has no use for it: that is pre-norm's
+  Tensor sum;  // may be undefined where the rule does not need it; pre-norm does
   Tensor normalised;
 };
 
-// main + step, or − where the rule ascends, and that with its columns normalised.
+// main + step (main − step where the rule ascends), and the same with its columns scaled to
+// `norms`.
 SteppedWeights add_and_normalise(const UpdateRule& rule,
                                  const Tensor& main,    // [batch, rows, cols]
                                  const Tensor& step,    // the same

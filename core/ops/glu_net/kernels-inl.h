@@ -58,7 +58,7 @@ void fill(C* values, std::int64_t count, C value) {
 // One pair of head and image: its weights, steps and offsets.
 template <class S>
 struct GluTask {
-  using C = Compute<S>;
+  using C = Compute<S>;  // the type of arithmetic
   const GluNet<S>& net;
   std::int64_t pair;  // index of head and image
   std::int64_t width = net.width;
@@ -152,7 +152,7 @@ void trained_weights(const GluNet<S>& net, const C* w, const C* g, C* trained, C
 template <class S>
 class TrainedBlock {
  public:
-  using C = Compute<S>;
+  using C = Compute<S>;  // the type of arithmetic
 
   TrainedBlock(const GluTask<S>& task, Buffers<C>& buffers) : task_(task) {
     const std::int64_t block = kBlockTokens * task.width;
