@@ -1,4 +1,4 @@
-# What the folders' lists share.
+# Functions for the CMakeLists.txt of the folders.
 
 # parallax_sources(TARGET [TENSORS file…] [TENSOR_FREE file…])
 # Adds sources to a target. TENSOR_FREE ones include no LibTorch: its precompiled header would only
@@ -15,8 +15,8 @@ function(parallax_sources target)
 endfunction()
 
 # parallax_kernels(TARGET STEM…)
-# Adds STEM_portable.cpp, STEM_avx2.cpp and STEM_avx512.cpp: a kernel compiled once for each
-# instruction set, of which dispatch chooses one at run time. Kernels are worth -O3.
+# Adds STEM_portable.cpp, STEM_avx2.cpp and STEM_avx512.cpp: kernels compiled once per instruction
+# set, of which dispatch chooses one at run time. Kernels are worth -O3.
 set(parallax_kernel_flags -O3 -fopenmp-simd -ffp-contract=fast -fno-math-errno -fno-trapping-math)
 set(parallax_kernel_flags_portable "")
 set(parallax_kernel_flags_avx2 -mavx2 -mfma)

@@ -1,5 +1,5 @@
 # Writes the header OUTPUT with the commit of SOURCE, only if it changed, so that nothing is rebuilt
-# in vain.
+# needlessly.
 execute_process(COMMAND git -C "${SOURCE}" describe --always --dirty=-modified --exclude=*
     OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 if(NOT commit)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Formatting (clang-format) and static checks (clang-tidy) of all sources. Files that passed are not
-# checked again until they, a header of ours, or the rules change.
+# checked again until they, one of our headers, or the rules change.
 #   scripts/check.sh           report
-#   scripts/check.sh --format  the formatting alone, in a second
+#   scripts/check.sh --format  check only the formatting, which takes a second
 #   scripts/check.sh --fix     rewrite the formatting
-#   scripts/check.sh --cuda    compile the CUDA kernels alone, where there is nvcc
+#   scripts/check.sh --cuda    only compile the CUDA kernels, if there is nvcc
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The heavy check of `classify`: many small images in one run, its memory watched; then the same
-# killed half-way and resumed, every image exactly once. Takes minutes.
+# The heavy check of `classify`: many small images in one run, with its memory watched; then the same
+# run killed half-way and resumed, after which every image must be there exactly once. Takes minutes.
 #   scripts/classify_many.sh MODEL [COUNT] [classify's options…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ program=build/release/parallax
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# A hundred different pictures, each under many names, in a hundred folders.
+# A hundred different images, each under many names, in a hundred folders.
 mkdir -p "$scratch/seeds" "$scratch/images"
 "$program" scenes "$scratch/seeds" --count 4 --views 25 --size 64x64 --quiet >/dev/null
 mapfile -t seeds < <(find "$scratch/seeds" -name '*.png' | sort | head -100)
@@ -48,6 +48,6 @@ all=$(lines "$scratch/killed/results.jsonl")
 different=$(grep -o '"path":"[^"]*"' "$scratch/killed/results.jsonl" | sort -u | wc -l)
 printf 'killed after %d of %d; after resuming %d rows, %d different images\n' "$before" "$count" "$all" "$different"
 ((all == count && different == count)) || { echo "not every image exactly once" >&2; exit 1; }
-# Freed memory may stay with the allocator in pieces: 5 % are no growth.
+# The allocator may keep freed memory in fragments: 5 % is no growth.
 ((late <= early + early / 20 + 8192)) || { echo "memory grows" >&2; exit 1; }
 grep -o '"images_per_second": [0-9.]*' "$scratch/whole/summary.json"

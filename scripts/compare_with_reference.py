@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Times a PyTorch callable and `parallax bench` in turns, and prints medians and ratios.
+"""Times a PyTorch callable and `parallax bench` alternately, and prints medians and ratios.
 
     scripts/compare-with-reference.sh REFERENCE.py [--rounds 5] [--threads 1] [--json FILE] -- \
         classify --model vit3-t --batch-size 8
 
 REFERENCE.py defines build(), which returns a callable without arguments: one pass of the work that
-the bench's cases do. It may return several, as a dictionary from a name to a callable. What follows
-`--` goes to `parallax bench` as it is; a round measures each of its cases once.
+the bench's cases do. It may return several, as a dictionary from name to callable. The arguments
+after `--` go to `parallax bench` unchanged; a round measures each of its cases once.
 
-Everything runs alone in its turn, so that a machine's slow minutes meet both sides.
+Only one of them runs at a time, and they alternate, so that a machine's slow minutes affect both.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def load_callables(path):
 
 
 def seconds_of_pass(run, at_least):
-    """The median of single passes that take `at_least` together."""
+    """The median time of single passes, repeated for `at_least` seconds in total."""
     times = []
     end = time.perf_counter() + at_least
     while not times or time.perf_counter() < end:
@@ -69,7 +69,7 @@ def case_name(result):
 
 
 def seconds_of_bench(arguments):
-    """Names of the cases with their seconds."""
+    """The seconds of each case by its name."""
     command = [
         arguments.program, "bench", *arguments.bench, "--threads", str(arguments.threads),
         "--repeats", "1", "--min-ms", str(arguments.seconds * 1000), "--quiet", "--json", "-",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets everything up and renders novel views of the bundled scene with the bundled model, by the
-# recurrent and by the parallel form. Pictures go to output/demo.
+# Sets everything up and renders novel views of the bundled scene with the bundled model, in the
+# recurrent and in the parallel form. Images go to output/demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh release parallax

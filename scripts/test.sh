@@ -2,7 +2,7 @@
 # Sets everything up and runs all tests.
 #   scripts/test.sh              the release build
 #   scripts/test.sh --sanitize   under AddressSanitizer and UndefinedBehaviorSanitizer
-#   scripts/test.sh --threads    what has threads of its own, under ThreadSanitizer
+#   scripts/test.sh --threads    the code that starts threads, under ThreadSanitizer
 #   scripts/test.sh … ARGS       further arguments go to GoogleTest (--gtest_filter=…)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,13 +18,13 @@ if [ "${1:-}" = "--sanitize" ]; then
 fi
 scripts/setup.sh "$preset" parallax parallax_tests
 
-# The tests' matrices are small: a second thread would mostly spin beside the first.
+# The tests' matrices are small: a second thread would mostly spin.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 report=build/$preset/tests.json
-rm -f "$report"  # an earlier run's must not speak for one that crashes
+rm -f "$report"  # an earlier run's report must not stand for a run that crashes
 status=0
 build/"$preset"/parallax_tests --gtest_brief=1 --gtest_output=json:"$report" "$@" || status=$?
-# One line that says how it went, whatever the verbosity.
+# One line that says how the run went, whatever the verbosity.
 python3 - "$report" <<'PY'
 import json, os, sys
 if not os.path.exists(sys.argv[1]):

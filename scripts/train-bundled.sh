@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Trains the bundled models nvs-v0 … nvs-v6 again: variant 2 from nothing, then every variant for the
-# same number of steps from its weights, in three stages. Each run goes on where it was stopped. About five hours
-# on two cores.
+# Retrains the bundled models nvs-v0 … nvs-v6: variant 2 from scratch, then every variant for the same
+# number of steps from its weights, in three stages. Each run resumes where it was stopped. About five
+# hours on two cores.
 #   scripts/train-bundled.sh [FOLDER]     default output/bundled; models end in FOLDER/<name>/model.safetensors
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ mkdir -p "${1:-output/bundled}"
 cd "${1:-output/bundled}"
 
 # Two processes of one thread each. The learning rate is that of a run of 5,500 steps, which
-# `--resume` without `--stop-after` goes on with.
+# `--resume` without `--stop-after` continues.
 train_base() {
   for rank in 0 1; do
     RANK=$rank WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29611 \

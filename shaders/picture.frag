@@ -1,16 +1,16 @@
 #version 330 core
-// A picture in its pane, or how two pictures differ. Pixels of the target are addressed from the
-// top left; each takes exactly one pixel of the picture, nothing is smoothed.
+// An image in its pane, or how two images differ. Pixels of the target are addressed from the top
+// left; each shows exactly one pixel of the image, without smoothing.
 uniform sampler2D first;
 uniform sampler2D second;
 uniform sampler2D colours;     // the false-colour map, 256 × 1
-uniform int mode;              // 0 picture, 1 absolute, 2 squared, 3 signed, 4 split
+uniform int mode;              // 0 image, 1 absolute, 2 squared, 3 signed, 4 split
 uniform bool false_colour;
 uniform float gain;
-uniform float split_at;        // of the target's width
+uniform float split_at;        // as a fraction of the target's width
 uniform vec2 target_size;
-uniform vec2 origin;           // of the picture's top left corner in the target
-uniform vec2 shown_size;       // of the picture in the target
+uniform vec2 origin;           // of the image's top left corner in the target
+uniform vec2 shown_size;       // of the image in the target
 uniform vec3 background;
 
 out vec4 colour;
