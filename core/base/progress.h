@@ -17,6 +17,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  // Counts work as done; prints at most every 0.1 s on a terminal.
   void advance(int64_t count = 1);
   void finish();  // prints the closing line once
 

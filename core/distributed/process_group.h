@@ -53,9 +53,9 @@ class ProcessGroup {
   int world_size() const { return info_.world_size; }
   bool is_first() const { return info_.rank == 0; }
 
-  void barrier();
+  void barrier();  // returns when all ranks have called it
   void broadcast_from_first(const std::vector<Tensor>& tensors);  // in place, any shapes
-  void sum(Tensor& tensor);                                       // in place, any shape
+  void sum(Tensor& tensor);                                       // all-reduce in place, any shape
   void all_reduce_max(Tensor& tensor);                            // in place, any shape
 
   // The store that the ranks share; null with a single rank.

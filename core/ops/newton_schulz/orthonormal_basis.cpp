@@ -58,8 +58,7 @@ class CholeskyBasis {
         cols_(first_of_q_ + round_up_to_tile(width)),
         squares_(static_cast<size_t>(tokens)) {}
 
-  // Starts with x in place of Q, and zeros beside and below it. Returns false if tokens are too
-  // nearly alike.
+  // Starts with x in place of Q, and zeros elsewhere. Returns false if tokens are too nearly alike.
   bool make() {
     make_gram();
     constexpr int64_t kBlock = 64;
