@@ -9,6 +9,19 @@
 
 namespace parallax {
 
+namespace {
+
+// In single quotes, within which a shell takes everything but a single quote as it is.
+std::string quoted(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word) {
+    text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  }
+  return text + "'";
+}
+
+}  // namespace
+
 std::string build_commit() { return PARALLAX_COMMIT; }
 
 std::string command_line() {
@@ -23,7 +36,7 @@ std::string command_line() {
     if (begin == 0) {
       line = std::filesystem::path(word).filename().string();
     } else {
-      line += plain ? " " + word : " '" + word + "'";
+      line += " " + (plain ? word : quoted(word));
     }
     begin += word.size() + 1;
   }

@@ -8,10 +8,10 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/base/clock.h"
+
 namespace parallax {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr double kTerminalInterval = 0.1;  // seconds between prints
 constexpr double kLogInterval = 10.0;

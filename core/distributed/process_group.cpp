@@ -32,18 +32,22 @@ const char* variable(const char* name) {
   return value != nullptr && *value != '\0' ? value : nullptr;
 }
 
+UsageError incomplete_environment(const char* name, const std::string& expected, const char* got) {
+  return UsageError(ErrorParts{
+      .what = "the environment of a run over several processes is not complete",
+      .where = name,
+      .expected = expected,
+      .got = got != nullptr ? std::string("'") + got + "'" : "nothing",
+      .remedy = "Start the ranks with torchrun, or set RANK, WORLD_SIZE, MASTER_ADDR and "
+                "MASTER_PORT for each."});
+}
+
 int integer_variable(const char* name, int min, int max) {
   const char* text = variable(name);
   char* rest = nullptr;
   const long value = text != nullptr ? std::strtol(text, &rest, 10) : 0;
   if (text == nullptr || *rest != '\0' || value < min || value > max) {
-    throw UsageError(ErrorParts{
-        .what = "the environment of a run over several processes is not complete",
-        .where = name,
-        .expected = fmt::format("a number from {} to {}", min, max),
-        .got = text != nullptr ? std::string("'") + text + "'" : "nothing",
-        .remedy = "Start the ranks with torchrun, or set RANK, WORLD_SIZE, MASTER_ADDR and "
-                  "MASTER_PORT for each."});
+    throw incomplete_environment(name, fmt::format("a number from {} to {}", min, max), text);
   }
   return static_cast<int>(value);
 }
@@ -53,6 +57,8 @@ template <class Action>
 auto among_ranks(const RankInfo& info, Action&& action) {
   try {
     return action();
+  } catch (const Error&) {
+    throw;  // ours says what is wrong
   } catch (const std::exception& error) {
     std::string reason = error.what();
     reason = reason.substr(0, reason.find('\n'));
@@ -119,7 +125,7 @@ RankInfo ranks_from_environment() {
                         : 0;
   info.master_port = integer_variable("MASTER_PORT", 1, 65535);
   if (variable("MASTER_ADDR") == nullptr) {
-    integer_variable("MASTER_ADDR", 0, 0);  // throws the same message as for the others
+    throw incomplete_environment("MASTER_ADDR", "the host name or address of rank 0", nullptr);
   }
   info.master_address = variable("MASTER_ADDR");
   const char* agent = variable("TORCHELASTIC_USE_AGENT_STORE");
@@ -137,6 +143,7 @@ ProcessGroup::ProcessGroup(const RankInfo& info, double timeout_seconds) : info_
     return;
   }
   const Milliseconds timeout(static_cast<int64_t>(timeout_seconds * 1000));
+  const std::string address = own_address(info);  // before anything waits for a wrong one
   connection_ = std::make_unique<Connection>();
   among_ranks(info_, [&] {
     c10d::TCPStoreOptions store_options;
@@ -151,7 +158,7 @@ ProcessGroup::ProcessGroup(const RankInfo& info, double timeout_seconds) : info_
         c10::make_intrusive<c10d::ProcessGroup>(prefixed, info.rank, info.world_size);
     auto gloo_options = c10d::ProcessGroupGloo::Options::create(timeout);
     gloo_options->devices.push_back(
-        c10d::ProcessGroupGloo::createDeviceForHostname(own_address(info), false));
+        c10d::ProcessGroupGloo::createDeviceForHostname(address, false));
     connection_->group->setBackend(c10::DeviceType::CPU,
                                    c10d::ProcessGroup::BackendType::GLOO,
                                    c10::make_intrusive<c10d::ProcessGroupGloo>(

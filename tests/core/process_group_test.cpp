@@ -87,6 +87,17 @@ TEST(Ranks, SayWhenAnotherNeverComes) {
   }
 }
 
+TEST(Ranks, AMasterThatCannotBeFoundIsAWrongUse) {
+  RankInfo info = rank_of(1, 2, testing::free_port());
+  info.master_address = "no such host";
+  try {
+    ProcessGroup ranks(info, 2);
+    FAIL() << "it went on alone";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("'no such host'"));
+  }
+}
+
 std::vector<Tensor> gradients_of_share(ProcessGroup& ranks, int64_t accumulate) {
   LactNvsOptions options;
   options.dim = 32;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The heavy check of `classify`: many small images in one run, with its memory watched; then the same
 # run killed half-way and resumed, after which every image must be there exactly once. Takes minutes.
-#   scripts/classify_many.sh MODEL [COUNT] [classify's options…]
+#   scripts/classify-many.sh MODEL [COUNT] [classify's options…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 model=${1:?a classifier: a bundled name or a checkpoint}
