@@ -219,7 +219,7 @@ int run_classify(const ClassifyOptions& options) {
   // What is wrong with an image stands in its row.
   cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   const std::vector<Form> forms = parse_forms(options.form);
-  const RankInfo ranks = ranks_from_environment();
+  const RankInfo ranks = rank_from_environment();
   std::optional<KeyValueStore> store;
   std::optional<Heartbeat> heartbeat;
   if (!ranks.alone()) {

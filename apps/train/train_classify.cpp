@@ -191,7 +191,7 @@ nlohmann::json recipe_of(const TrainClassifyCommand& command) {
 
 int run_train_classify(TrainClassifyCommand& command) {
   configure_threads(command.common);
-  const RankInfo info = ranks_from_environment();
+  const RankInfo info = rank_from_environment();
   const ClassifyTaskOptions options = task_options(command, info);
   const ClassLabels labels = labels_of_folder(command.classify.data);
   std::optional<Classifier> init;

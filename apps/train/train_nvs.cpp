@@ -194,7 +194,7 @@ nlohmann::json procedural_card(const TrainNvsCommand& command,
 }
 
 int train_on_procedural_scenes(TrainNvsCommand& command) {
-  const RankInfo info = ranks_from_environment();
+  const RankInfo info = rank_from_environment();
   const NvsTaskOptions options = task_options(command.nvs, info);
   std::optional<NvsModel> init;
   if (!command.nvs.init.empty()) {
@@ -287,7 +287,7 @@ std::optional<ViewMetrics> measure(const NvsModel& model,
 }
 
 int adapt_to_scene(TrainNvsCommand& command) {
-  const RankInfo info = ranks_from_environment();
+  const RankInfo info = rank_from_environment();
   const NvsTaskOptions options = task_options(command.nvs, info);
   const Scene scene = load_scene(command.nvs.scene, {.image_folder = command.nvs.image_folder});
   use_scene_defaults(command, static_cast<int>(scene.views.size()));

@@ -110,7 +110,7 @@ std::string own_address(const RankInfo& info) {
 
 }  // namespace
 
-RankInfo ranks_from_environment() {
+RankInfo rank_from_environment() {
   RankInfo info;
   if (variable("WORLD_SIZE") == nullptr) {
     return info;

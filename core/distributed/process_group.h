@@ -29,7 +29,7 @@ struct RankInfo {
 
 // Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT; without WORLD_SIZE (or with 1)
 // this process is alone. Throws UsageError naming a variable that is missing or invalid.
-RankInfo ranks_from_environment();
+RankInfo rank_from_environment();
 
 // Another process of the group died or did not answer in time.
 class PeerLostError : public Error {

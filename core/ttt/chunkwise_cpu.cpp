@@ -13,7 +13,7 @@ namespace {
 using kernels::Compute;
 
 template <class A, class B, class C>
-const kernels::GemmKernel<A, B, C>& panels_of() {
+const kernels::GemmKernel<A, B, C>& gemm_of() {
   if constexpr (std::is_floating_point_v<A>) {
     return gemm_kernels<A>();
   } else {
@@ -125,7 +125,7 @@ class HeadRunner {
         return;
       }
     }
-    const auto& kernel = panels_of<A, B, C>();
+    const auto& kernel = gemm_of<A, B, C>();
     const kernels::Gemm<A, B, C> product{.rows = shape.rows,
                                          .inner = shape.inner,
                                          .cols = shape.cols,

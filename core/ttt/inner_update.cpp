@@ -151,18 +151,18 @@ FastWeights orthogonal_steps(const UpdateRule& rule,
                              const RangeTokens& tokens) {
   const GradientFactors factors = gradient_factors(rule.switches, weights, tokens);
   const NewtonSchulzOptions& options = rule.newton_schulz;
-  const bool has_kernel = factors.w0.left.defined();
+  const bool has_feature_map = factors.w0.left.defined();
   // The side of width D, that of keys and values, is reduced to a basis.
   const Tensor& values = factors.w1.right;
   const OrthonormalBasis bases = basis_for_newton_schulz(
-      has_kernel ? torch::stack({values, factors.w0.left}) : values.unsqueeze(0),
+      has_feature_map ? torch::stack({values, factors.w0.left}) : values.unsqueeze(0),
       options,
       weights.w1.scalar_type());
   const auto basis = [&](int64_t i) { return OrthonormalBasis{bases.q_transposed[i], bases.r[i]}; };
   const auto [of_values, of_hidden] =
       orthogonalise_factors(basis(0), {factors.w1.left}, options).front();
   FastWeights steps{.w1 = product_of_factors({of_hidden, of_values}, options)};
-  if (has_kernel) {
+  if (has_feature_map) {
     const std::vector<LowRankFactors> kernel =
         orthogonalise_factors(basis(1), {factors.w0.right, factors.w2.right}, options);
     steps.w0 = product_of_factors(kernel[0], options);
@@ -269,7 +269,7 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
     require_shape(weights.w0, "the fast weight w0", {batch, width, hidden});
     require_shape(weights.w2, "the fast weight w2", {batch, width, hidden});
   } else if (hidden != width) {
-    throw Error(ErrorParts{.what = "the identity kernel needs a square fast weight w1",
+    throw Error(ErrorParts{.what = "the identity feature map needs a square fast weight w1",
                            .got = shape_text(weights.w1)});
   }
   if (switches.per_token_rate) {

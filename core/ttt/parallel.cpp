@@ -193,8 +193,8 @@ TttResult run_segment(const UpdateRule& rule,
     return run_recurrent(rule, start, inputs, schedule);  // whole ranges: one product each
   }
   const Ranges ranges = split_schedule(schedule);
-  if (has_tiled_form(rule, start, inputs, ranges)) {
-    return run_tiled(rule, start, inputs, ranges);
+  if (has_chunkwise_form(rule, start, inputs, ranges)) {
+    return run_chunkwise(rule, start, inputs, ranges);
   }
   const Prefix prefix = scan_states(rule, start, inputs, ranges.updating);
   Tensor states = prefix.main;
@@ -232,8 +232,8 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
       (!rule.switches.normalise_gradient && runs_in_cache(start, inputs))) {
     return {schedule};
   }
-  const bool tiled =
-      runs_in_cache(start, inputs) && has_tiled_form(rule, start, inputs, split_schedule(schedule));
+  const bool tiled = runs_in_cache(start, inputs) &&
+                     has_chunkwise_form(rule, start, inputs, split_schedule(schedule));
   const int64_t bytes_a_token = inputs.k.size(0) * w1.size(1) * inputs.k.element_size();
   const int64_t bytes_a_state = tiled ? 0 : kCopiesOfState * w1.numel() * w1.element_size();
   std::vector<Schedule> segments(1);

@@ -163,10 +163,10 @@ bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
          has_head_kernels(inputs.k.scalar_type(), start.weights.w1);
 }
 
-bool has_tiled_form(const UpdateRule& rule,
-                    const InnerState& start,
-                    const TttInputs& inputs,
-                    const Ranges& ranges) {
+bool has_chunkwise_form(const UpdateRule& rule,
+                        const InnerState& start,
+                        const TttInputs& inputs,
+                        const Ranges& ranges) {
   const VariantSwitches& switches = rule.switches;
   const bool has_momentum = switches.momentum && inputs.momentum.defined();
   if (switches.weight_norm != WeightNorm::kNone || has_momentum || updates_seen(ranges) < 0) {
@@ -182,10 +182,10 @@ bool has_tiled_form(const UpdateRule& rule,
   return tile_length(start, inputs, chunk) > chunk || runs_in_cache(start, inputs);
 }
 
-TttResult run_tiled(const UpdateRule& rule,
-                    const InnerState& start,
-                    const TttInputs& inputs,
-                    const Ranges& ranges) {
+TttResult run_chunkwise(const UpdateRule& rule,
+                        const InnerState& start,
+                        const TttInputs& inputs,
+                        const Ranges& ranges) {
   const Tiling tiling = tiling_of(rule, start, inputs, ranges);
   const TileFeatures features = features_of(rule, start, inputs, tiling);
   TttResult result{.state = start};

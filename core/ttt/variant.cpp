@@ -25,7 +25,7 @@ const Variant& find_variant(std::string_view name) {
 
 std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule) {
   if (updates_feature_map(rule)) {
-    return "W0 and W2 are updated, so the kernel φ of later tokens depends on earlier ones";
+    return "W0 and W2 are updated, so the feature map φ of later tokens depends on earlier ones";
   }
   if (rule.loss == InnerLoss::kMse) {
     return "the MSE residual depends on the fast weights that earlier tokens left";

@@ -182,23 +182,23 @@ class Environment : public ::testing::Test {
 };
 
 TEST_F(Environment, TellsRanks) {
-  EXPECT_TRUE(ranks_from_environment().alone());
+  EXPECT_TRUE(rank_from_environment().alone());
   set("WORLD_SIZE", "1");
-  EXPECT_TRUE(ranks_from_environment().alone());
+  EXPECT_TRUE(rank_from_environment().alone());
   set("WORLD_SIZE", "4");
-  EXPECT_THROW(ranks_from_environment(), UsageError);
+  EXPECT_THROW(rank_from_environment(), UsageError);
   set("RANK", "3");
   set("MASTER_PORT", "29500");
-  EXPECT_THROW(ranks_from_environment(), UsageError);
+  EXPECT_THROW(rank_from_environment(), UsageError);
   set("MASTER_ADDR", "localhost");
-  const RankInfo info = ranks_from_environment();
+  const RankInfo info = rank_from_environment();
   EXPECT_EQ(info.rank, 3);
   EXPECT_EQ(info.world_size, 4);
   EXPECT_EQ(info.master_port, 29500);
   set("RANK", "4");
-  EXPECT_THROW(ranks_from_environment(), UsageError);
+  EXPECT_THROW(rank_from_environment(), UsageError);
   set("RANK", "first");
-  EXPECT_THROW(ranks_from_environment(), UsageError);
+  EXPECT_THROW(rank_from_environment(), UsageError);
 }
 
 }  // namespace

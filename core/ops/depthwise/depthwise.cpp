@@ -193,7 +193,7 @@ std::string described(const Tensor& tensor) {
   return c10::str(tensor.sizes(), " ", tensor.scalar_type(), " on ", tensor.device());
 }
 
-void check_pictures(const Tensor& from, const char* name, const Tensor& tensor, bool fits) {
+void check_images(const Tensor& from, const char* name, const Tensor& tensor, bool fits) {
   if (from.dim() != 4 || tensor.device() != from.device() || !fits) {
     throw Error(ErrorParts{.what = c10::str(name, " do not fit the pictures [B, rows, cols, C]"),
                            .expected = "what goes with " + described(from),
@@ -210,17 +210,17 @@ Tensor depthwise_convolution(const Tensor& from,
                              const Tensor& bias,
                              int64_t to_rows,
                              int64_t offset) {
-  check_pictures(from,
-                 "the kernels of a depthwise convolution",
-                 weight,
-                 from.dim() == 4 && weight.dim() == 3 && weight.size(1) == kDepthwiseTaps &&
-                     weight.size(2) == from.size(3) &&
-                     (weight.size(0) == 1 || weight.size(0) == from.size(0)));
+  check_images(from,
+               "the kernels of a depthwise convolution",
+               weight,
+               from.dim() == 4 && weight.dim() == 3 && weight.size(1) == kDepthwiseTaps &&
+                   weight.size(2) == from.size(3) &&
+                   (weight.size(0) == 1 || weight.size(0) == from.size(0)));
   if (bias.defined()) {
-    check_pictures(from,
-                   "the biases of a depthwise convolution",
-                   bias,
-                   bias.dim() == 1 && bias.size(0) == from.size(3));
+    check_images(from,
+                 "the biases of a depthwise convolution",
+                 bias,
+                 bias.dim() == 1 && bias.size(0) == from.size(3));
   }
   if (!is_fused(from)) {
     return convolve_reference(from, weight, bias, to_rows, offset);
@@ -231,12 +231,12 @@ Tensor depthwise_convolution(const Tensor& from,
 }
 
 Tensor depthwise_correlation(const Tensor& from, const Tensor& values, int64_t offset) {
-  check_pictures(from,
-                 "the values of a depthwise correlation",
-                 values,
-                 from.dim() == 4 && values.dim() == 4 && values.size(0) == from.size(0) &&
-                     values.size(2) == from.size(2) && values.size(3) == from.size(3) &&
-                     values.scalar_type() == from.scalar_type());
+  check_images(from,
+               "the values of a depthwise correlation",
+               values,
+               from.dim() == 4 && values.dim() == 4 && values.size(0) == from.size(0) &&
+                   values.size(2) == from.size(2) && values.size(3) == from.size(3) &&
+                   values.scalar_type() == from.scalar_type());
   if (!is_fused(from) || values.numel() == 0) {
     return correlate_reference(from, values, offset);
   }

@@ -58,7 +58,7 @@ void glu_apply_backward(const GluTask<S>& task,
   transpose(w2, w2_turned, width);
   for_blocks(net.tokens, 0, [&](std::int64_t t, std::int64_t rows) {
     const std::int64_t offset = task.tokens_offset + t * width;
-    const C* q = as_numbers(net.q + offset, q_copy, rows * width);
+    const C* q = as_elements(net.q + offset, q_copy, rows * width);
     if (net.gated) {
       multiply_rows(q, w1, rows, width, linear, false);
       multiply_rows(q, w2, rows, width, gate, false);

@@ -28,7 +28,7 @@ struct Buffers {
 
 // The elements themselves if they are stored in the type of arithmetic, else a converted copy.
 template <class S, class C>
-const C* as_numbers(const S* source, C* copy, std::int64_t count) {
+const C* as_elements(const S* source, C* copy, std::int64_t count) {
   if constexpr (sizeof(S) == sizeof(C)) {
     return source;
   } else {
@@ -166,8 +166,8 @@ class TrainedBlock {
     const GluNet<S>& net = task_.net;
     const std::int64_t offset = task_.tokens_offset + first * task_.width;
     const std::int64_t count = rows * task_.width;
-    k = as_numbers(net.k + offset, k_copy_, count);
-    v = as_numbers(net.v + offset, v_copy_, count);
+    k = as_elements(net.k + offset, k_copy_, count);
+    v = as_elements(net.v + offset, v_copy_, count);
     if (net.gated) {
       multiply_rows(k, task_.w2, rows, task_.width, a, false);
     }
@@ -226,7 +226,8 @@ void glu_apply(const GluTask<S>& task, Buffers<Compute<S>> buffers) {
   trained_weights(net, task.w1, task.g1, w1, line);
   trained_weights(net, task.w2, task.g2, w2, line);
   for_blocks(net.tokens, 0, [&](std::int64_t t, std::int64_t rows) {
-    const C* q = as_numbers(net.q + task.tokens_offset + t * task.width, q_copy, rows * task.width);
+    const C* q =
+        as_elements(net.q + task.tokens_offset + t * task.width, q_copy, rows * task.width);
     multiply_rows(q, w1, rows, task.width, linear, false);
     if (net.gated) {
       multiply_rows(q, w2, rows, task.width, gate, false);

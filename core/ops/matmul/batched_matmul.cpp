@@ -83,7 +83,7 @@ void with_low_precision(const Tensor& b, const Tensor& c, const F& f) {
   b.scalar_type() == torch::kBFloat16 ? with_b(kernels::BFloat16Bits{}) : with_b(float{});
 }
 
-Tensor multiply_by_panels(const Tensor& a, const Tensor& b, torch::Dtype result, bool a_is_upper) {
+Tensor multiply_by_gemm(const Tensor& a, const Tensor& b, torch::Dtype result, bool a_is_upper) {
   std::vector<int64_t> shape = a.sizes().vec();
   shape.back() = b.size(-1);
   const Tensor c = torch::empty(shape, a.options().dtype(result));
@@ -113,7 +113,7 @@ struct ProductFunction : torch::autograd::Function<ProductFunction> {
                         torch::Dtype result,
                         bool a_is_upper) {
     context->save_for_backward({a, b});
-    return multiply_by_panels(a, b, result, a_is_upper);
+    return multiply_by_gemm(a, b, result, a_is_upper);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -140,7 +140,7 @@ Tensor batched_product(const Tensor& a, const Tensor& b, const ProductOptions& o
     return a.matmul(b.to(a.scalar_type())).to(result);
   }
   return fused::requires_graph({a, b}) ? ProductFunction::apply(a, b, result, options.a_is_upper)
-                                       : multiply_by_panels(a, b, result, options.a_is_upper);
+                                       : multiply_by_gemm(a, b, result, options.a_is_upper);
 }
 
 }  // namespace parallax

@@ -67,7 +67,7 @@ void for_tiles(const Gemm<A, B, C>& p, std::int64_t col, const F& tile) {
 
 // Stores sums as elements of c.
 template <class V, class T>
-inline void store_numbers(const V& numbers, T* to) {
+inline void store_elements(const V& numbers, T* to) {
   store_vector(numbers, to);
 }
 
@@ -145,7 +145,7 @@ inline __attribute__((always_inline)) void store_sums(const Gemm<A, B, C>& p,
       if constexpr (kTerms >= 2) {
         result += y_scale * load_vector<V>(y + r * kLanes);
       }
-      store_numbers(result, c + r * kLanes);
+      store_elements(result, c + r * kLanes);
     }
     x += xy_stride;
     y += xy_stride;
@@ -374,4 +374,4 @@ constexpr GemmKernels<T> gemm_kernels() {
   return {{kPanelWidth<T>, false, panel_scratch<T>, product_panels<T>}, small_gemm<T>};
 }
 
-constexpr GemmTables panel_tables() { return {gemm_kernels<float>(), gemm_kernels<double>()}; }
+constexpr GemmTables gemm_tables() { return {gemm_kernels<float>(), gemm_kernels<double>()}; }

@@ -14,6 +14,6 @@ constexpr int kRegisterBytes = 32;
 
 }  // namespace avx2
 
-const GemmTables kGemmAvx2 = avx2::panel_tables();
+const GemmTables kGemmAvx2 = avx2::gemm_tables();
 
 }  // namespace parallax::kernels

@@ -14,6 +14,6 @@ constexpr int kRegisterBytes = 64;
 
 }  // namespace avx512
 
-const GemmTables kGemmAvx512 = avx512::panel_tables();
+const GemmTables kGemmAvx512 = avx512::gemm_tables();
 
 }  // namespace parallax::kernels

@@ -11,8 +11,8 @@
 namespace parallax::kernels {
 namespace avx512_bfloat16 {
 
-// The counterpart of store_numbers() in gemm-inl.h, for processors that can round.
-inline void store_numbers(const __m512& numbers, BFloat16Bits* to) {
+// The counterpart of store_elements() in gemm-inl.h, for processors that can round.
+inline void store_elements(const __m512& numbers, BFloat16Bits* to) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
                       reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(numbers)));
 }

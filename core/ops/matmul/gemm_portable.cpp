@@ -14,6 +14,6 @@ constexpr int kRegisterBytes = 16;
 
 }  // namespace portable
 
-const GemmTables kGemmPortable = portable::panel_tables();
+const GemmTables kGemmPortable = portable::gemm_tables();
 
 }  // namespace parallax::kernels

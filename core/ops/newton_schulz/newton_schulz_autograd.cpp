@@ -90,7 +90,7 @@ auto with_precision(const Tensor& tensor, const F& f) {
   return tensor.scalar_type() == torch::kFloat64 ? f(double{}) : f(float{});
 }
 
-struct RecordedFunction : torch::autograd::Function<RecordedFunction> {
+struct NewtonSchulzFunction : torch::autograd::Function<NewtonSchulzFunction> {
   static Tensor forward(AutogradContext* context,
                         const Tensor& gradient,
                         const std::vector<double>& coefficients) {
@@ -170,7 +170,7 @@ Tensor orthogonalise_autograd(const Tensor& gradient, const NewtonSchulzOptions&
     const QuinticCoefficients& triple = coefficients_of_step(options, step);
     coefficients.insert(coefficients.end(), triple.begin(), triple.end());
   }
-  return RecordedFunction::apply(gradient, coefficients);
+  return NewtonSchulzFunction::apply(gradient, coefficients);
 }
 
 }  // namespace parallax

@@ -45,7 +45,7 @@ inline BatchShape wide_shape(const Tensor& gradient) {
 }
 
 // The layout in which the gradient is stored, if the GEMM kernels take it; else tall_shape().
-inline BatchShape panel_shape(const Tensor& gradient) {
+inline BatchShape batch_shape(const Tensor& gradient) {
   const bool tall = gradient.size(-2) >= gradient.size(-1);
   if (!is_tile_multiple(gradient.size(-1)) || !(tall || is_tile_multiple(gradient.size(-2)))) {
     return tall_shape(gradient);

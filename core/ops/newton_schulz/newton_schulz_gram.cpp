@@ -32,9 +32,9 @@ struct ShiftedMatrix {
 
 // The iteration's operations on X and symmetric matrices [side, side], in the kernel's precision.
 template <class T>
-class PanelArithmetic {
+class GemmArithmetic {
  public:
-  PanelArithmetic(const GemmKernel<T>& kernel, const BatchShape& shape)
+  GemmArithmetic(const GemmKernel<T>& kernel, const BatchShape& shape)
       : kernel_(kernel), shape_(shape) {}
 
   bool takes_vnni() const { return kernel_.takes_vnni; }
@@ -343,9 +343,9 @@ Tensor orthogonalise_as(const GemmKernel<T>& kernel,
     const BatchShape shape = newton_schulz_gemm::wide_shape(gradient);
     return orthogonalise_batch<T>(ThinArithmetic<T>(shape), shape, gradient, options, companion);
   }
-  const BatchShape shape = newton_schulz_gemm::panel_shape(gradient);
+  const BatchShape shape = newton_schulz_gemm::batch_shape(gradient);
   return orthogonalise_batch<T>(
-      PanelArithmetic<T>(kernel, shape), shape, gradient, options, companion);
+      GemmArithmetic<T>(kernel, shape), shape, gradient, options, companion);
 }
 
 Tensor orthogonalise_any(const Tensor& gradient,
@@ -377,7 +377,7 @@ Tensor orthogonalise_gram(const Tensor& gradient, const NewtonSchulzOptions& opt
 }
 
 bool takes_last_factor(const Tensor& gradient, const Tensor& left) {
-  const BatchShape shape = newton_schulz_gemm::panel_shape(gradient);
+  const BatchShape shape = newton_schulz_gemm::batch_shape(gradient);
   return left.size(-1) <= gradient.size(-1) &&
          (is_thin(gradient) || (shape.wide && is_tile_multiple(left.size(-1))));
 }

@@ -287,7 +287,7 @@ TEST(NvsTraining, StartsFromAnotherVariantsWeights) {
   torch::manual_seed(9);
   module->initialise();
   const auto left = load_fitting_weights(*module, collect_weights(*trained, torch::kFloat32));
-  // The identity kernel's fast weight is square, the other's is not.
+  // The identity feature map's fast weight is square, the other's is not.
   EXPECT_THAT(left,
               ::testing::UnorderedElementsAre("blocks.0.module_list.1.f.w0",
                                               "blocks.0.module_list.1.f.w1",

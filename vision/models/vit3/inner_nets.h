@@ -16,7 +16,7 @@ struct Vit3Pass {
   int64_t rows_per_step = 1;  // of the recurrent form
 };
 
-// f(x) = (x W1) ⊙ silu(x W2); under the identity kernel f(x) = x W1.
+// f(x) = (x W1) ⊙ silu(x W2); under the identity feature map f(x) = x W1.
 struct GluWeights {
   Tensor w1;  // [H, B, d, d] after training, [H, 1, d, d] before
   Tensor w2;  // likewise
