@@ -305,7 +305,7 @@ TEST(Program, BrokenCheckpointsEndInOneSentence) {
   broken(sound, with("config", "dim", "wide"), "dim");
   broken(sound, with("config", "dim", 65536), "does not fit into memory");
   broken(sound, with("config", "ttt_head_dim", 7), "ttt_head_dim");
-  broken(sound, with("config", "inter_multi", 1.0), "another shape");
+  broken(sound, with("config", "inter_multi", 1.0), "wrong shape");
   broken(sound, with("config", "flavour", 1), "flavour");
   broken(sound, with("", "variant", 12), "variant");
   broken(sound, with("", "model", "something_else"), "LaCT-NVS");

@@ -84,7 +84,9 @@ class HierarchicalVit3 : public ImageClassifier {
   Tensor pool(const Tensor& tokens) override;
 
  private:
+  // Convolution steps in sequence.
   using Steps = std::vector<std::shared_ptr<ConvolutionStep>>;
+  // The blocks of one width and the steps to the next.
   struct Stage {
     std::vector<std::shared_ptr<Vit3Block>> blocks;
     Steps downsample;  // empty after the last stage
