@@ -29,6 +29,7 @@ struct Reconstruction {
   double milliseconds = 0;
   double tokens_per_second = 0;
 };
+// A shared reconstruction that no longer changes.
 using ReconstructionPtr = std::shared_ptr<const Reconstruction>;
 
 // Carries out the worker's requests. `open` and `load_model` may run concurrently with the other

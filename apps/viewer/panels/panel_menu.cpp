@@ -1,11 +1,11 @@
-// Menu bar, screens, what is going on; and how the parts share the window.
+// The menu bar with screens and progress, and the layout of panels in the window.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "apps/viewer/shortcuts.h"
 #include "apps/viewer/ui.h"
-// Needs imgui.h before it.
+// Requires imgui.h before it.
 #include <imgui_stdlib.h>
 
 namespace parallax {
