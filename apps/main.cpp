@@ -28,7 +28,7 @@ void restart_with_short_spinning(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr) {
     setenv("GOMP_SPINCOUNT", "10000", 1);
     setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 0);  // LibTorch's own remarks help no user
-    execv("/proc/self/exe", argv);  // where that is not possible, the threads go on spinning
+    execv("/proc/self/exe", argv);              // if that fails, the threads keep spinning
   }
 }
 

@@ -34,12 +34,12 @@ struct ScenesOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor("count", self.count, "scenes", OptionRange{1, 1e7});
+    visitor("count", self.count, "number of scenes", OptionRange{1, 1e7});
     visitor("seed", self.seed, "the same seed gives the same pixels", OptionRange{0, 9e15});
     visitor("difficulty",
             self.difficulty,
             "simple, mixed, or a number from 0 to 1: parts, patterns, cuts, camera range");
-    visitor("views", self.views, "views of each scene", OptionRange{1, 100000});
+    visitor("views", self.views, "views per scene", OptionRange{1, 100000});
     visitor("size", self.size, "image size HxW");
     visitor("samples", self.samples, "rays along each side of a pixel", OptionRange{1, 16});
     visitor("background", self.background, "transparent, white, black, grey or #rrggbb");

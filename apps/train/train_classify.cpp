@@ -56,7 +56,10 @@ struct TrainClassifyOptions {
             self.train_size,
             "side of the training images; may change during the run: 32@0,64@0.6 (default: "
             "--image-size)");
-    visitor("workers", self.workers, "threads that decode the images, once", OptionRange{1, 256});
+    visitor("workers",
+            self.workers,
+            "threads that decode the images into the cache",
+            OptionRange{1, 256});
     visitor("form", self.form, "recurrent or parallel");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32, or bfloat16 for mixed precision");

@@ -50,9 +50,8 @@ class Session {
 
   view::RenderWorker worker_;
   std::optional<view::FrameRequest> requested_;
-  std::optional<view::FrameRequest>
-      background_;                          // the request that table and curve were started for
-  std::vector<uint64_t> background_tasks_;  // those of them that have not ended
+  std::optional<view::FrameRequest> background_;  // what table and curve are computed for
+  std::vector<uint64_t> background_tasks_;        // those of them that have not ended
   std::optional<view::ProjectionTask> projection_;
   std::set<std::string> dropped_;  // dropped paths whose kind is being detected
   double play_clock_ = 0;

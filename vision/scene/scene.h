@@ -17,7 +17,7 @@ struct View {
   std::vector<double> distortion;  // OpenCV's order k1 k2 p1 p2 k3 k4 k5 k6; empty if there is none
 };
 
-// What a scene was read from. vision/scene/formats/load_scene.cpp has a row for each.
+// The format that a scene was read from; vision/scene/formats/load_scene.cpp has a row for each.
 enum class SceneFormat { kOpencvJson, kTransforms, kColmap };
 
 // "opencv-json", "transforms" or "colmap".

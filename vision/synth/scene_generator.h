@@ -24,10 +24,9 @@ struct SceneFamily {
   int min_parts = 1;
   int max_parts = 1;
   std::array<double, kNumPrimitiveKinds>
-      kind_weights{};         // relative frequencies, PrimitiveKind's order
-  double texture_detail = 0;  // 0: plain colours … 1: fine patterns nearly everywhere
-  double rounding_probability =
-      0;  // rounded edges; prisms and truncated cones instead of round solids
+      kind_weights{};               // relative frequencies, PrimitiveKind's order
+  double texture_detail = 0;        // 0: plain colours … 1: fine patterns nearly everywhere
+  double rounding_probability = 0;  // rounded edges; prisms and frustums for round solids
   double displacement_probability = 0;
   double cut_probability = 0;
   double tilt_probability = 0;  // of any orientation rather than upright

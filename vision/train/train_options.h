@@ -64,7 +64,10 @@ struct TrainOptions {
     visitor(
         "weight_decay", self.weight_decay, "weight decay, of matrices only", OptionRange{0, 10});
     visitor("beta1", self.beta1, "AdamW's decay of the gradients' mean", OptionRange{0, 0.99999});
-    visitor("beta2", self.beta2, "AdamW's decay of their mean square", OptionRange{0, 0.999999});
+    visitor("beta2",
+            self.beta2,
+            "AdamW's decay of the gradients' mean square",
+            OptionRange{0, 0.999999});
     visitor("muon_momentum", self.muon_momentum, "Muon's momentum", OptionRange{0, 0.99999});
     visitor("warmup_steps", self.warmup_steps, "steps of linear warm-up", OptionRange{0, 1e12});
     visitor("final_rate",

@@ -25,7 +25,7 @@ std::vector<std::pair<std::string, Tensor>> named_weights(torch::nn::Module& mod
   return weights;
 }
 
-// The tensors alone, sharing memory.
+// The tensors without their names, sharing memory.
 std::vector<Tensor> tensors_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
   std::vector<Tensor> tensors;
   for (const auto& [name, tensor] : weights) {

@@ -13,10 +13,9 @@ namespace parallax {
 
 // What the caller of a training run does along the way.
 struct TrainHooks {
-  std::function<void(const nlohmann::json&)>
-      on_record;                         // a line for the log; on the first rank only
-  std::function<void(int64_t)> on_step;  // steps done so far
-  std::function<bool()> should_stop;     // asked between steps
+  std::function<void(const nlohmann::json&)> on_record;  // a log line; first rank only
+  std::function<void(int64_t)> on_step;                  // steps done so far
+  std::function<bool()> should_stop;                     // asked between steps
 };
 
 // Why a run ended.

@@ -38,7 +38,7 @@ void set_vertical_fov(Camera& camera, double degrees);
 // that is behind the camera, the point at `focus`'s distance.
 void snap(ViewCamera& view, const Camera& camera, const cv::Vec3d& focus);
 
-// The same camera for an image of another size.
+// The same camera for an image of a different size.
 Camera resize_camera(const Camera& camera, int height, int width);
 
 }  // namespace parallax::view

@@ -98,8 +98,7 @@ struct OpenRequest {
   std::string normalise_poses = "auto";
   std::string image_folder = "images";
   cv::Vec3b background = {255, 255, 255};
-  std::vector<std::string>
-      added;  // further scenes in the same coordinates; all views become inputs
+  std::vector<std::string> added;  // more scenes in the same coordinates; all views are inputs
 };
 
 // One view of an opened scene.

@@ -104,7 +104,7 @@ struct TaskCommand {
 };
 // Writes the shown values or panes to a file.
 struct ExportCommand {
-  std::string path;  // .csv or .json: numbers; .png: the panes
+  std::string path;  // .csv or .json: values; .png: the panes
 };
 // Reads or writes a camera path.
 struct TrackCommand {

@@ -33,8 +33,8 @@ void draw_file_menu(ViewState& state, Ui& ui) {
     }
     mark_item(ui, std::string("export/") + file);
   };
-  export_to("Export numbers as CSV", "compare.csv");
-  export_to("Export numbers as JSON", "compare.json");
+  export_to("Export values as CSV", "compare.csv");
+  export_to("Export values as JSON", "compare.json");
   export_to("Export panes as PNG", "panes.png");
   if (ImGui::MenuItem("Screenshot", "F12")) {
     state.commands.emplace_back(view::ScreenshotCommand{state.output + "/screenshot.png"});

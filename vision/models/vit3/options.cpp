@@ -47,7 +47,7 @@ void check_list(const std::vector<int>& values,
                 const std::string& where) {
   const std::string got = fmt::format("[{}]", fmt::join(values, ", "));
   if (values.size() != stages) {
-    fail("wrong number of stages", where, field, fmt::format("{} numbers", stages), got);
+    fail("wrong number of stages", where, field, fmt::format("{} values", stages), got);
   }
   for (const int value : values) {
     if (value < 1 || value > largest) {

@@ -21,8 +21,7 @@ struct Vit3Options {
   bool qkv_bias = true;
   int num_classes = 1000;
   std::string variant = "0";
-  double drop_path =
-      0;  // stochastic depth of the last block in training; earlier blocks rise to it in steps
+  double drop_path = 0;  // stochastic depth of the last block in training; earlier ones less
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {

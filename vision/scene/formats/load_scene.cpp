@@ -21,8 +21,7 @@ namespace fs = std::filesystem;
 struct SceneLoader {
   SceneFormat format;
   const char* description;
-  std::vector<const char*>
-      markers;  // a scene's folder contains at least one of these files or folders
+  std::vector<const char*> markers;  // a scene's folder has one of these files or folders
   std::optional<Scene> (*load)(const fs::path& path, const SceneOptions& options);
 };
 

@@ -26,7 +26,7 @@ struct AugmentOptions {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
     visitor("min_crop", self.min_crop, "smallest share of an image's area", OptionRange{0.01, 1});
-    visitor("no_mirror", self.no_mirror, "never mirror (text, sides that matter)");
+    visitor("no_mirror", self.no_mirror, "never mirror (if text or left and right matter)");
     visitor("jitter",
             self.jitter,
             "brightness, contrast and saturation vary by this share",
@@ -36,7 +36,7 @@ struct AugmentOptions {
             self.distortion_strength,
             "strength of the distortions",
             OptionRange{0, 1});
-    visitor("erase", self.erase, "probability that a part is erased", OptionRange{0, 1});
+    visitor("erase", self.erase, "probability that a rectangle is erased", OptionRange{0, 1});
     visitor("mixup", self.mixup, "alpha of mixup; 0: none", OptionRange{0, 100});
     visitor("cutmix", self.cutmix, "alpha of cutmix; 0: none", OptionRange{0, 100});
     visitor("mix_probability",

@@ -22,9 +22,8 @@ struct ClassifyTaskOptions {
   int64_t batch_size = 64;
   uint64_t seed = 1;
   double teacher_weight = 0;  // share of the teacher's probabilities in the targets
-  std::string
-      train_size;  // side of the training images in stages of the run; empty: the image set's
-  int64_t total_steps = 1;  // of the whole run; the stages are shares of it
+  std::string train_size;     // side of the training images in stages; empty: the image set's
+  int64_t total_steps = 1;    // of the whole run; the stages are shares of it
 };
 
 // Training images and their target probabilities.
