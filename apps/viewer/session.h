@@ -51,7 +51,7 @@ class Session {
   view::RenderWorker worker_;
   std::optional<view::FrameRequest> requested_;
   std::optional<view::FrameRequest> background_;  // what table and curve are computed for
-  std::vector<uint64_t> background_tasks_;        // those of them that have not ended
+  std::vector<uint64_t> background_tasks_;        // its tasks that have not ended
   std::optional<view::ProjectionTask> projection_;
   std::set<std::string> dropped_;  // dropped paths whose kind is being detected
   double play_clock_ = 0;

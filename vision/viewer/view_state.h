@@ -81,6 +81,7 @@ struct Message {
 };
 
 // Commands that only the session can carry out, each once.
+
 // Opens a path.
 struct OpenCommand {
   std::string path;  // a scene, a checkpoint or a folder of images, detected by content
