@@ -45,7 +45,7 @@ inline void delete_program(GLuint name) { glDeleteProgram(name); }
 inline void delete_shader(GLuint name) { glDeleteShader(name); }
 }  // namespace gl_detail
 
-// Owners of the kinds of objects that the viewer uses.
+// The handles of the kinds of objects that the viewer uses.
 using GlTexture = GlHandle<gl_detail::delete_texture>;
 using GlFramebuffer = GlHandle<gl_detail::delete_framebuffer>;
 using GlVertexArray = GlHandle<gl_detail::delete_vertex_array>;

@@ -317,8 +317,8 @@ struct Point {
   float y = 0;
 };
 
-// Tokens of one TTT layer in the plane of their first two principal directions, with the losses of
-// its inner loop.
+// Tokens of one TTT layer's first head in the plane of their first two principal directions, with
+// the losses of the layer's inner loop.
 struct TokenProjection {
   ModelSource source;
   int block = 0;

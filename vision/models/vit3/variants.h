@@ -35,8 +35,8 @@ struct Vit3Variant {
 // and do not exist. Row 6 is published as row 1 without gradient normalisation: its gate stays.
 const std::vector<Vit3Variant>& vit3_variants();
 
-// Throws UsageError listing the existing names and, for a row without one here, the row that it
-// equals.
+// Throws UsageError listing the existing names, and saying so if the name is a row that equals the
+// one above it.
 const Vit3Variant& find_vit3_variant(std::string_view name);
 
 // "0, 1, …".
