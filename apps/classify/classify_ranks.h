@@ -40,8 +40,8 @@ class Heartbeat {
 class LivenessMonitor {
  public:
   explicit LivenessMonitor(double silence_seconds) : silence_(silence_seconds) {}
-  // Whether the rank was heard from within that time; one never heard from is given it from the
-  // first call on.
+  // Whether the rank was heard from within that time; for one never heard from, the time counts
+  // from the first call.
   bool lives(KeyValueStore& store, int rank);
 
  private:
