@@ -1,4 +1,4 @@
-// `parallax info`: what a checkpoint, a scene or a folder holds, and whether it is sound.
+// `parallax info`: what a checkpoint, a scene or a folder contains, and whether it is valid.
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -31,14 +31,14 @@ struct InfoOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor("json", self.json, "write what was found here; - is stdout");
+    visitor("json", self.json, "write the findings here; - is stdout");
     visitor("tensors", self.tensors, "list every tensor of a checkpoint");
     visitor("check_images", self.check_images, "read every image of a scene or folder");
   }
 };
 
 struct Finding {
-  std::string text;  // for people
+  std::string text;  // for people to read
   nlohmann::json json;
   bool sound = true;
 };
@@ -60,7 +60,7 @@ bool is_image(const fs::path& path) {
                        {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"});
 }
 
-// What the model card says of data, recipe and results.
+// Describes data, recipe and results as recorded in the model card.
 void describe_training(const nlohmann::json& card, Finding& finding) {
   for (const char* field : {"data", "began_with", "command", "commit"}) {
     if (card.contains(field) && card.at(field).is_string()) {
@@ -101,11 +101,12 @@ void describe_classifier(const fs::path& path, const Checkpoint& checkpoint, Fin
                                 options.image_size);
   } else {
     finding.text +=
-        "  no model card: configuration read off the tensors; the variant is taken for 0 unless "
+        "  no model card: configuration inferred from the tensors; the variant is assumed to be 0 "
+        "unless "
         "--variant says another\n";
   }
   describe_training(card.json, finding);
-  load_classifier(path.string());  // every tensor has its place and shape
+  load_classifier(path.string());  // checks every tensor's name and shape
   finding.json["loads"] = true;
 }
 
@@ -134,11 +135,11 @@ void describe_model(const fs::path& path, const Checkpoint& checkpoint, Finding&
   finding.text += card.has_card
                       ? fmt::format("  trained at {}x{}\n", card.height, card.width)
                       : std::string(
-                            "  no model card: configuration read off the tensors; base_lr and "
+                            "  no model card: configuration inferred from the tensors; base_lr and "
                             "Newton-Schulz steps as in the official ones\n");
   describe_training(card.json, finding);
   finding.json["loads"] = true;
-  load_nvs_model(path.string());  // every tensor has its place and shape
+  load_nvs_model(path.string());  // checks every tensor's name and shape
 }
 
 Finding describe_checkpoint(const fs::path& path, const InfoOptions& options) {
@@ -169,7 +170,7 @@ Finding describe_checkpoint(const fs::path& path, const InfoOptions& options) {
     lines += fmt::format("  and {} more (--tensors lists all)\n",
                          checkpoint.tensors.size() - kListedTensors);
   }
-  Finding finding{.text = fmt::format("{}: checkpoint, {} tensors, {} numbers, {}, {}\n",
+  Finding finding{.text = fmt::format("{}: checkpoint, {} tensors, {} elements, {}, {}\n",
                                       path.string(),
                                       checkpoint.tensors.size(),
                                       parameters,
@@ -246,7 +247,7 @@ Finding describe_image(const fs::path& path) {
                    {"sound", true}}};
 }
 
-// A folder of images, checkpoints or scenes: what is in it, one level deep.
+// Describes a folder of images, checkpoints or scenes, one level deep.
 Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   if (looks_like_scene(path)) {
     return describe_scene(path, options);
@@ -293,7 +294,7 @@ Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   return finding;
 }
 
-// A file or folder of that name, else the bundled or user's model that is called so.
+// A file or folder of that name, else the bundled or user's model of that name.
 fs::path find_named(const fs::path& name) {
   std::error_code ignored;
   if (fs::exists(name, ignored)) {
@@ -393,12 +394,12 @@ int run_info(const InfoOptions& options) {
 
 Command add_info_command(CLI::App& program) {
   auto options = std::make_shared<InfoOptions>();
-  CLI::App* app = program.add_subcommand(
-      "info", "Say what a checkpoint, scene or folder holds, and if it is sound");
+  CLI::App* app =
+      program.add_subcommand("info", "Describe and check checkpoints, scenes and folders");
   app->add_option(
       "FILE",
       options->paths,
-      "checkpoints, scenes, images, folders or bundled models' names; none: what is bundled");
+      "checkpoints, scenes, images, folders or bundled models' names; none: lists bundled models");
   add_options(*app, *options);
   app->footer("Example:\n  parallax info nvs vittt_t.pth assets/scenes/procedural_a");
   return {app, [options] { return run_info(*options); }};

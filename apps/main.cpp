@@ -1,4 +1,4 @@
-// The program's entry: subcommands, and the one place where an error becomes a sentence on stderr
+// The program's entry: subcommands, and the one place where an error becomes a message on stderr
 // and an exit code.
 #include <fmt/format.h>
 #include <malloc.h>
@@ -19,23 +19,23 @@ int report(const std::string& message, int code) {
   return code;
 }
 
-// OpenMP's threads spin for milliseconds while they wait for each other. On a machine that is busy
-// with anything else each matrix product then waits for time slices: beside a compiler, reading the
-// demo's scene took 1 to 5 s in place of 50 ms. Spinning for some microseconds is as fast on an
-// idle machine. The runtime reads its setting when it is loaded, which is before `main`, so the
-// program starts itself again with it set.
+// OpenMP's threads spin for milliseconds while they wait for each other. On a busy machine each
+// matrix product then waits for time slices: next to a running compiler, reading the demo's scene
+// took 1 to 5 s instead of 50 ms. Spinning for a few microseconds is as fast on an idle machine.
+// The runtime reads this setting when it is loaded, before `main`, so the program restarts itself
+// with the setting in its environment.
 void restart_with_short_spinning(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr) {
     setenv("GOMP_SPINCOUNT", "10000", 1);
     setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 0);  // LibTorch's own remarks help no user
-    execv("/proc/self/exe", argv);  // where that is not possible, the threads go on spinning
+    execv("/proc/self/exe", argv);              // if that fails, the threads keep spinning
   }
 }
 
-// Tensors of many megabytes come and go in every step. Left to itself the C library gives their
-// memory back to the system each time: a tenth of a training step, and half of a layer's pass over
-// 65,536 tokens, is then spent on fetching it again. Kept, it may lie in pieces: a process that
-// worked at many large sizes held 2.4 times as much.
+// Tensors of many megabytes come and go in every step. By default the C library returns their
+// memory to the system each time: a tenth of a training step, and half of a layer's pass over
+// 65,536 tokens, is then spent on fetching it again. Memory that is kept may become fragmented: a
+// process that worked at many large sizes held 2.4 times as much.
 void keep_freed_memory() {
   mallopt(M_MMAP_MAX, 0);  // all from the heap
   mallopt(M_TRIM_THRESHOLD, 1 << 30);

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSheetSide = 128;  // pixels of a picture on the contact sheet
+constexpr int kSheetSide = 128;  // pixels of an image on the contact sheet
 constexpr int kVideoSide = 256;
 constexpr size_t kSheetViews = 8;  // held-out views on the contact sheet
 constexpr double kFramesPerSecond = 20;
@@ -39,7 +39,7 @@ struct RenderOptions {
     visitor(
         "model", self.model, "a bundled model's name or a checkpoint (.safetensors, .pt, .pth)");
     visitor("variant", self.variant, "row of the variant table: " + variant_names());
-    visitor("output", self.output, "folder for the pictures (default: output/<scene>)");
+    visitor("output", self.output, "folder for the images (default: output/<scene>)");
     visitor("json", self.json, "also write the summary here; - is stdout");
     visitor("turntable",
             self.turntable,
@@ -61,7 +61,7 @@ NvsModel load_chosen_model(const RenderOptions& options) {
                                                 : bundled_model_for_variant(options.variant));
 }
 
-// The first pass of a process sets up threads and kernels; timing it would blame the first form.
+// The first pass of a process sets up threads and kernels; timing it would penalise the first form.
 void warm_up(const NvsModel& model, const PreparedScene& scene, torch::Device device) {
   const torch::InferenceMode inference;
   const CameraBatch& cameras = scene.inputs.batch;

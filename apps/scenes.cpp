@@ -34,16 +34,18 @@ struct ScenesOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor("count", self.count, "scenes", OptionRange{1, 1e7});
+    visitor("count", self.count, "number of scenes", OptionRange{1, 1e7});
     visitor("seed", self.seed, "the same seed gives the same pixels", OptionRange{0, 9e15});
     visitor("difficulty",
             self.difficulty,
             "simple, mixed, or a number from 0 to 1: parts, patterns, cuts, camera range");
-    visitor("views", self.views, "views of each scene", OptionRange{1, 100000});
+    visitor("views", self.views, "views per scene", OptionRange{1, 100000});
     visitor("size", self.size, "image size HxW");
     visitor("samples", self.samples, "rays along each side of a pixel", OptionRange{1, 16});
     visitor("background", self.background, "transparent, white, black, grey or #rrggbb");
-    visitor("mesh", self.mesh, "views of these meshes (glTF, OBJ, PLY, STL) in place of made ones");
+    visitor("mesh",
+            self.mesh,
+            "render these meshes (glTF, OBJ, PLY, STL) instead of procedural scenes");
     visitor("up", self.up, "the meshes' upward axis: auto, y or z");
   }
 };
@@ -75,7 +77,7 @@ SceneWriteOptions write_options(const ScenesOptions& options) {
   return write;
 }
 
-// One scene of the job: made from its seed, or the mesh of its number.
+// Writes one scene of the job: generated from its seed, or from the mesh of its index.
 void write_one(const ScenesOptions& options,
                SceneWriteOptions write,
                int index,
@@ -102,7 +104,7 @@ int run_scenes(const ScenesOptions& options) {
   const int count = options.mesh.empty() ? options.count : static_cast<int>(options.mesh.size());
   create_folder(options.output);
   Progress progress("views", static_cast<int64_t>(count) * options.views, options.common.quiet);
-  std::mutex mutex;  // of progress, stderr and the count of failures
+  std::mutex mutex;  // guards progress, stderr and the count of failures
   int failed = 0;
   write.on_view = [&](int) {
     const std::lock_guard lock(mutex);
@@ -146,7 +148,7 @@ int run_scenes(const ScenesOptions& options) {
 Command add_scenes_command(CLI::App& program) {
   auto options = std::make_shared<ScenesOptions>();
   CLI::App* app =
-      program.add_subcommand("scenes", "Make procedural multi-view scenes, or views of meshes");
+      program.add_subcommand("scenes", "Generate procedural multi-view scenes, or views of meshes");
   app->add_option("OUT", options->output, "folder for the scenes' folders")->required();
   add_options(*app, *options);
   add_options(*app, options->common);

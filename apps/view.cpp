@@ -40,7 +40,9 @@ struct ViewCommandOptions {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
     visitor("model", self.model, "model shown first: a bundled name or a checkpoint");
-    visitor("classifier", self.classifier, "classifier of the Classify screen, likewise");
+    visitor("classifier",
+            self.classifier,
+            "classifier of the Classify screen: a bundled name or a checkpoint");
     visitor("size", self.size, "image size HxW (default: what the model was trained at)");
     visitor("input_views",
             self.input_views,
@@ -48,20 +50,21 @@ struct ViewCommandOptions {
     visitor("normalise_poses", self.normalise_poses, "auto, none, scene or object");
     visitor(
         "background", self.background, "behind transparent pixels: white, black, grey or #rrggbb");
-    visitor("image_folder", self.image_folder, "folder of a COLMAP model's images");
+    visitor("image_folder", self.image_folder, "folder with a COLMAP model's images");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("output", self.output, "folder for exports, videos and screenshots");
     visitor("window", self.window, "size of the window, HxW pixels");
     visitor("ui_scale", self.ui_scale, "size of text and controls", OptionRange{0.5, 4});
     visitor("screenshot",
             self.screenshot,
-            "write a PNG of the window when everything is rendered, and end");
-    visitor("script", self.script, "do a JSON file's steps unattended (open, set, wait, ...)");
+            "write a PNG of the window when everything is rendered, then quit");
+    visitor(
+        "script", self.script, "carry out a JSON file's steps unattended (open, set, wait, ...)");
     visitor("stats", self.stats, "print the interface's frame times at the end");
   }
 };
 
-// One thread is left to the window, so that it never waits for a processor.
+// One thread is left for the window, so that it never waits for a processor.
 int rendering_threads(int asked) {
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
   return asked > 0 ? asked : std::max(cores - 1, 1);

@@ -1,4 +1,4 @@
-// `parallax bench classify`: images a second of the published classifiers with random weights.
+// `parallax bench classify`: images per second of the published classifiers with random weights.
 #include <fmt/format.h>
 
 #include "apps/bench/bench_report.h"
@@ -32,7 +32,7 @@ struct BenchClassifyOptions {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
     visitor("model", self.models, "published sizes: vit3-t … h-vit3-b");
-    visitor("batch_size", self.batch_sizes, "images a pass");
+    visitor("batch_size", self.batch_sizes, "images per pass");
     visitor("dtype", self.dtypes, "float32, bfloat16");
     visitor("form", self.form, "recurrent, parallel or both");
     visitor("variant", self.variant, "row of the variant table: " + vit3_variant_names());
@@ -94,7 +94,7 @@ int run_bench_classify(const BenchClassifyOptions& options) {
   configure_threads(options.common);
   for (const int batch : options.batch_sizes) {
     if (batch < 1) {
-      throw UsageError("--batch-size wants positive numbers");
+      throw UsageError("--batch-size takes positive numbers");
     }
   }
   nlohmann::json json = bench_json(options);
@@ -129,7 +129,7 @@ int run_bench_classify(const BenchClassifyOptions& options) {
 Command add_bench_classify_command(CLI::App& bench) {
   auto options = std::make_shared<BenchClassifyOptions>();
   CLI::App* app = bench.add_subcommand(
-      "classify", "Images a second of the published classifiers, with random weights");
+      "classify", "Images per second of the published classifiers, with random weights");
   add_options(*app, *options);
   add_options(*app, options->bench);
   add_options(*app, options->common);

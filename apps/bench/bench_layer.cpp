@@ -1,4 +1,5 @@
-// `parallax bench layer`: tokens a second of the TTT layer, recurrent and parallel, per variant.
+// `parallax bench layer`: tokens per second of the TTT layer, recurrent and parallel, for each
+// variant.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,18 +41,18 @@ struct BenchLayerOptions {
     visitor("head_dim", self.head_dim, "head width D", OptionRange{1, 65536});
     visitor("hidden_dim",
             self.hidden_dim,
-            "hidden width Dh where the kernel is SwiGLU; 0: 2 D",
+            "hidden width Dh if the feature map is SwiGLU; 0: 2 D",
             OptionRange{0, 65536});
     visitor("heads", self.heads, "batch x heads", OptionRange{1, 65536});
     visitor("tokens", self.tokens, "sequence lengths; several give a fitted exponent");
-    visitor("chunk", self.chunk, "tokens an update; 0: one update on all tokens, then apply");
+    visitor("chunk", self.chunk, "tokens per update; 0: one update on all tokens, then apply");
     visitor("variant", self.variants, "rows of the variant table: " + variant_names());
     visitor("form", self.form, "recurrent, parallel or both");
     visitor("dtype", self.dtype, "float32 or bfloat16");
     visitor("kernels", self.kernels, "best, reference, or both for comparing them");
     visitor("newton_schulz_steps",
             self.newton_schulz_steps,
-            "Newton-Schulz iterations, where the variant has them",
+            "Newton-Schulz iterations, if the variant has them",
             OptionRange{0, 100});
     visitor("backward", self.backward, "time forward and backward, as in training");
   }
@@ -183,7 +184,7 @@ std::vector<LayerTiming> time_variant(const BenchLayerOptions& options,
   return timings;
 }
 
-// The timing of the same work in the other form, for a ratio; null where there is none.
+// The timing of the same work in the other form, for a ratio; null if there is none.
 const LayerTiming* find_timing(const std::vector<LayerTiming>& timings,
                                const LayerTiming& like,
                                Form form,
@@ -269,7 +270,7 @@ html::Series speed_series(const Scaling& group) {
   return series;
 }
 
-// Parallel over recurrent speed against the chunk, a variant a line.
+// The ratio of parallel to recurrent speed over the chunk size, one line per variant.
 std::vector<html::Series> speedup_series(const std::vector<LayerTiming>& timings) {
   std::vector<html::Series> all;
   for (const LayerTiming& t : timings) {
@@ -326,7 +327,7 @@ void check_lengths(const BenchLayerOptions& options) {
     return values.empty() ? -1 : *std::min_element(values.begin(), values.end());
   };
   if (smallest(options.tokens) < 1 || smallest(options.chunk) < 0) {
-    throw UsageError("--tokens wants positive numbers, --chunk positive ones or 0");
+    throw UsageError("--tokens takes positive numbers, --chunk positive ones or 0");
   }
 }
 
@@ -372,7 +373,7 @@ int run_bench_layer(const BenchLayerOptions& options) {
 Command add_bench_layer_command(CLI::App& bench) {
   auto options = std::make_shared<BenchLayerOptions>();
   CLI::App* app = bench.add_subcommand(
-      "layer", "Tokens a second of the TTT layer, recurrent and parallel, per variant");
+      "layer", "Tokens per second of the TTT layer, recurrent and parallel, for each variant");
   add_options(*app, *options);
   add_options(*app, options->bench);
   add_options(*app, options->common);

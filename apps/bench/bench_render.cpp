@@ -1,5 +1,5 @@
-// `parallax bench render`: time to read a scene and to render a view from its fast weights, and of
-// a training step; of a model's weights or of any architecture with random ones.
+// `parallax bench render`: time to read a scene and to render a view from its fast weights, or of a
+// training step; with a model's weights, or with random ones for any architecture.
 #include <fmt/format.h>
 
 #include "apps/bench/bench_report.h"
@@ -45,8 +45,8 @@ struct BenchRenderOptions {
     visitor("train_step",
             self.train_step,
             "time forward and backward of one training step instead, bfloat16 as mixed precision");
-    visitor("batch_size", self.batch_size, "scenes of a training step", OptionRange{1, 4096});
-    visitor("target_views", self.target_views, "views of a training step", OptionRange{1, 4096});
+    visitor("batch_size", self.batch_size, "scenes per training step", OptionRange{1, 4096});
+    visitor("target_views", self.target_views, "views per training step", OptionRange{1, 4096});
   }
 };
 
@@ -77,7 +77,7 @@ std::shared_ptr<LactNvs> make_model(const BenchRenderOptions& options) {
 struct RenderTiming {
   std::string what;  // "reconstruct", "view", "train step"
   std::string dtype;
-  std::string form;  // empty where both are the same work
+  std::string form;  // empty if both are the same work
   std::string size;
   int views = 0;
   double seconds = 0;
@@ -93,12 +93,12 @@ struct TimedCases {
   }
 };
 
-// Reading in every form, then one view from what was read.
+// Times reading in every form, then rendering one view from the result.
 void add_inference(const BenchRenderOptions& options,
                    const std::string& dtype,
                    const RenderTiming& like,
                    TimedCases& cases) {
-  // Outside inference mode, in which weights could not be repacked.
+  // Created outside inference mode, in which weights could not be repacked.
   const auto model = make_model(options);
   choose_precision(*model, dtype, options.newton_schulz);
   const torch::InferenceMode inference;
@@ -128,7 +128,8 @@ void add_training(const BenchRenderOptions& options,
                   const RenderTiming& like,
                   TimedCases& cases) {
   const auto model = make_model(options);
-  for (Tensor& parameter : model->parameters()) {  // a stored model's want no gradients
+  for (Tensor& parameter :
+       model->parameters()) {  // a stored model's parameters require no gradients
     parameter.set_requires_grad(true);
   }
   model->freeze_unused();
@@ -188,7 +189,7 @@ int run_bench_render(const BenchRenderOptions& options) {
   configure_threads(options.common);
   for (const int views : options.input_views) {
     if (views < 1) {
-      throw UsageError("--input-views wants positive numbers");
+      throw UsageError("--input-views takes positive numbers");
     }
   }
   check_lact_options(options.architecture, "command line");

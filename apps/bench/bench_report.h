@@ -1,4 +1,4 @@
-// What the `bench` commands share: options, the machine's facts, and where results go.
+// What the `bench` commands share: options, facts about the machine, and output of results.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,6 +10,7 @@
 
 namespace parallax {
 
+// The options of every `bench` command.
 struct BenchOptions {
   int repeats = 5;
   double min_ms = 100;
@@ -20,17 +21,18 @@ struct BenchOptions {
   static void visit(Self& self, Visitor&& visitor) {
     visitor("repeats",
             self.repeats,
-            "timed rounds, all cases in turn in each; medians are reported",
+            "timed rounds, each running all cases; medians are reported",
             OptionRange{1, 1000});
-    visitor("min_ms", self.min_ms, "milliseconds a case runs in a round", OptionRange{0, 1e6});
-    visitor("output", self.output, "folder for bench.json and plots (default: none are written)");
+    visitor(
+        "min_ms", self.min_ms, "milliseconds that each case runs per round", OptionRange{0, 1e6});
+    visitor("output", self.output, "folder for bench.json and plots (default: not written)");
     visitor("json", self.json, "also write the results here; - is stdout");
   }
 };
 
 TimingOptions timing_options(const BenchOptions& options);
 
-// Machine, program and settings, with an empty list of results.
+// JSON with machine, program and settings, and an empty list of results.
 nlohmann::json bench_header(nlohmann::json settings);
 
 template <class Options>
@@ -38,10 +40,10 @@ nlohmann::json bench_json(const Options& options) {
   return bench_header(options_to_json(options));
 }
 
-// Saves a picture in the output folder, if there is one.
+// Saves an image in the output folder, if there is one.
 void write_plot(const BenchOptions& options, const std::string& name, const cv::Mat& picture);
 
-// Prints the text with the machine's line, unless the JSON goes to stdout; writes the JSON.
+// Prints the text and a line on the machine, unless the JSON goes to stdout; writes the JSON.
 void report_bench(const BenchOptions& options, const std::string& text, const nlohmann::json& json);
 
 }  // namespace parallax

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kStartTime = std::chrono::minutes(2);  // for all ranks to have started
+constexpr auto kStartTime = std::chrono::minutes(2);  // for all ranks to start
 
 ClassifierView parse_view(const ClassifyOptions& options, const ClassifierCard& card) {
   ClassifierView view{.height = card.options.image_size, .width = card.options.image_size};
@@ -66,7 +66,7 @@ std::vector<Classifier> load_models(const ClassifyOptions& options) {
     throw UsageError(ErrorParts{
         .what = "each model is of one variant; no variant is shown with another's weights",
         .where = "--variant",
-        .expected = fmt::format("one, or {}, one a model", options.models.size()),
+        .expected = fmt::format("one, or {}: one per model", options.models.size()),
         .got = std::to_string(variants)});
   }
   for (size_t i = 0; i < options.models.size(); ++i) {
@@ -140,7 +140,8 @@ void write_reports(const ClassifyOptions& options,
       {.title = "Classified images", .heading = heading, .most_thumbnails = options.thumbnails});
 }
 
-// Rank 0 says what it runs, and the others that they run the same; files may lie elsewhere.
+// Rank 0 publishes its settings, and the other ranks check that theirs are the same; files may be
+// stored elsewhere.
 void compare_settings(KeyValueStore& store, const RankInfo& ranks, nlohmann::json settings) {
   for (nlohmann::json& model : settings["models"]) {
     model["file"] = fs::path(model.at("file").get<std::string>()).filename().string();
@@ -181,7 +182,7 @@ nlohmann::json whole_summary(const ClassifySummary& summary,
   return json;
 }
 
-// What is left to do once all rows are written: everything that is made from them.
+// Writes everything that is derived from the rows, once all of them are written.
 int report(const ClassifyOptions& options,
            const std::string& heading,
            const nlohmann::json& settings,
@@ -192,7 +193,7 @@ int report(const ClassifyOptions& options,
   if (summary.images == 0) {
     throw Error(ErrorParts{.what = "there are no images to classify",
                            .where = fmt::format("{}", fmt::join(options.paths, " ")),
-                           .got = fmt::format("{} files that are no images", outcome.skipped)});
+                           .got = fmt::format("{} files that are not images", outcome.skipped)});
   }
   const nlohmann::json json = whole_summary(summary, results.format(), settings, outcome);
   write_reports(options, heading, results, summary, json);
@@ -208,7 +209,7 @@ int report(const ClassifyOptions& options,
   return summary.broken > 0 ? kExitSomeFailed : kExitDone;
 }
 
-// Keys of an earlier attempt of the same torchrun must not be taken for this one's.
+// Keys of an earlier attempt of the same torchrun must not be mistaken for this one's.
 std::string store_prefix() {
   const char* attempt = std::getenv("TORCHELASTIC_RESTART_COUNT");
   return fmt::format("parallax/classify/{}", attempt != nullptr ? attempt : "0");
@@ -216,7 +217,7 @@ std::string store_prefix() {
 
 int run_classify(const ClassifyOptions& options) {
   configure_threads(options.common);
-  // What is wrong with an image stands in its row.
+  // Errors of an image are reported in its row.
   cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   const std::vector<Form> forms = parse_forms(options.form);
   const RankInfo ranks = rank_from_environment();
@@ -234,7 +235,7 @@ int run_classify(const ClassifyOptions& options) {
   const ClassifierCard& card = engine.models().front().card;
   const ClassifierView view = parse_view(options, card);
   for (const Classifier& model : engine.models()) {
-    parse_view(options, model.card);  // the others must be able to see it, too
+    parse_view(options, model.card);  // fails unless the other models accept this size too
   }
   const RowFormat format{.runs = engine.run_labels(),
                          .labels = choose_labels(options, card),

@@ -1,4 +1,4 @@
-// The model side of `classify`.
+// Runs the models of `classify`.
 #include "apps/classify/classify_engine.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Batches of loaded images through one or more classifiers, in one or both forms.
+// Runs batches of loaded images through one or more classifiers, in one or both forms.
 #pragma once
 
 #include <string>
@@ -10,6 +10,7 @@
 
 namespace parallax {
 
+// How the classifiers are run.
 struct ClassifyEngineOptions {
   std::vector<Form> forms = {Form::kParallel};
   torch::Device device = torch::kCPU;
@@ -17,15 +18,16 @@ struct ClassifyEngineOptions {
   int topk = 5;
 };
 
+// Classifies loaded images with every model in every form.
 class ClassifyEngine {
  public:
-  // Moves the models to the device. Throws UsageError when they have different classes.
+  // Moves the models to the device. Throws UsageError if they have different classes.
   ClassifyEngine(std::vector<Classifier> models, const ClassifyEngineOptions& options);
 
-  // A row an image, in order; images that could not be loaded keep their error.
+  // One row per image, in order; images that could not be loaded keep their error.
   std::vector<NewRow> classify(std::vector<LoadedImage>& images);
 
-  // "parallel", or "vit3-t parallel" where there is more than one model.
+  // "parallel", or "vit3-t parallel" if there is more than one model.
   const std::vector<std::string>& run_labels() const { return labels_; }
   const std::vector<Classifier>& models() const { return models_; }
 
@@ -35,8 +37,8 @@ class ClassifyEngine {
   std::vector<std::string> labels_;
 };
 
-// The class probabilities' most probable ones, the true class's rank, and the largest difference
-// from another run's.
+// The most probable classes, the true class's rank, and the largest difference from another run's
+// probabilities.
 RunResult summarise_run(const Tensor& probabilities,  // [classes] float32, on the CPU
                         const Tensor& reference,      // likewise, or undefined
                         std::optional<int> truth,

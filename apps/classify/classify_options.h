@@ -9,6 +9,7 @@
 
 namespace parallax {
 
+// The options of `parallax classify`.
 struct ClassifyOptions {
   std::vector<std::string> paths;
   std::vector<std::string> models;
@@ -34,23 +35,21 @@ struct ClassifyOptions {
             "bundled names or checkpoints (.safetensors, .pt, .pth); several are compared");
     visitor("variant",
             self.variants,
-            "rows of the variant table, several are compared: " + vit3_variant_names());
+            "rows of the variant table; several are compared: " + vit3_variant_names());
     visitor("form", self.form, "recurrent, parallel or both");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32 or bfloat16");
     visitor(
         "size", self.size, "input size, a number or HxW (default: what the model was trained at)");
-    visitor("labels", self.labels, "a file of class names, one a line or JSON");
+    visitor("labels", self.labels, "a file of class names, one per line or JSON");
     visitor("output", self.output, "folder for the results");
     visitor("json", self.json, "also write the summary here; - is stdout");
-    visitor("batch_size", self.batch_size, "images a pass", OptionRange{1, 4096});
+    visitor("batch_size", self.batch_size, "images per pass", OptionRange{1, 4096});
     visitor("workers", self.workers, "threads that decode images", OptionRange{1, 256});
-    visitor("topk", self.topk, "classes reported an image", OptionRange{1, 1000});
-    visitor("thumbnails",
-            self.thumbnails,
-            "thumbnails on the page, at most; 0: none",
-            OptionRange{0, 1e6});
-    visitor("resume", self.resume, "go on where an earlier run into the same folder ended");
+    visitor("topk", self.topk, "classes reported per image", OptionRange{1, 1000});
+    visitor(
+        "thumbnails", self.thumbnails, "most thumbnails on the page; 0: none", OptionRange{0, 1e6});
+    visitor("resume", self.resume, "continue where an earlier run into the same folder ended");
   }
 };
 

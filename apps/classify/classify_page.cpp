@@ -1,4 +1,4 @@
-// Rows as JSON inside the page, and the script that shows some hundred of them at a time.
+// Rows as JSON inside the page, and the script that shows a few hundred of them at a time.
 #include "apps/classify/classify_page.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kConfusionWidth = 900;  // pixels at most
+constexpr int kConfusionWidth = 900;  // largest, in pixels
 constexpr size_t kTopShown = 5;
 constexpr std::string_view kMark = "@rows@";  // in the page's frame, where the rows go
 
@@ -124,7 +124,7 @@ update();
 </script>
 )";
 
-// JSON that may stand inside a <script> element.
+// JSON that is safe inside a <script> element.
 std::string script_safe(const json& value) {
   std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
   for (size_t at = text.find("</"); at != std::string::npos; at = text.find("</", at)) {

@@ -1,5 +1,5 @@
-// The page of a classification: one file with thumbnails, filter and sort, no script from
-// elsewhere.
+// The page of a classification: one file with thumbnails, filtering and sorting, and no external
+// scripts.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +10,14 @@
 
 namespace parallax {
 
+// Titles and limits of the page.
 struct ClassifyPageOptions {
   std::string title;
-  std::string heading;             // what was run, a sentence
-  int64_t most_thumbnails = 4000;  // rows beyond show none
+  std::string heading;             // one sentence on what was run
+  int64_t most_thumbnails = 4000;  // further rows show none
 };
 
-// Writes the page row by row, so that it needs no memory to speak of.
+// Writes the page row by row, so that it needs hardly any memory.
 void write_classify_page(const std::filesystem::path& path,
                          const ResultsFolder& results,
                          const ClassifySummary& summary,

@@ -24,7 +24,7 @@ constexpr const char* kLeft = "left";
 std::string batches_of(int rank) { return fmt::format("batches/{}", rank); }
 std::string beats_of(int rank) { return fmt::format("beats/{}", rank); }
 
-// Paths and pictures are bytes, not text.
+// Paths and thumbnails are bytes, not text.
 json bytes(const std::string& text) {
   return json::binary(std::vector<uint8_t>(text.begin(), text.end()));
 }
@@ -71,7 +71,7 @@ Heartbeat::Heartbeat(KeyValueStore& store, int rank)
             }
           }
         } catch (const Error&) {
-          return;  // the store is gone; who uses it next will say so
+          return;  // the store is gone; its next user will report that
         }
       }) {}
 
@@ -126,7 +126,7 @@ void BatchCoordinator::take_results() {
       const std::lock_guard lock(mutex_);
       const auto held = held_.find(id);
       if (held == held_.end() || held->second.first != value.at("rank").get<int>()) {
-        continue;  // dealt again meanwhile: the rank was taken for lost
+        continue;  // reassigned meanwhile: the rank was considered lost
       }
       rank = held->second.first;
     }
@@ -166,7 +166,7 @@ std::optional<LeasedBatch> BatchCoordinator::next_batch() {
   if (batch.files.empty()) {
     return std::nullopt;
   }
-  batch.id = next_id_++;  // a new one also where it is dealt again: late results are told by it
+  batch.id = next_id_++;  // new even if the batch is reassigned: identifies late results
   return batch;
 }
 
@@ -215,7 +215,7 @@ std::optional<LeasedBatch> BatchCoordinator::take_left_behind() {
       if (failure_) {
         std::rethrow_exception(failure_);
       }
-      exhausted_ = true;  // the source was found empty by rank 0's own loader
+      exhausted_ = true;  // rank 0's own loader has emptied the source
       if (!returned_.empty()) {
         return next_batch();
       }
@@ -269,9 +269,9 @@ std::optional<LeasedBatch> BatchWorker::ask() {
       return std::nullopt;
     }
     if (!pulse_.lives(store_, 0)) {
-      throw PeerLostError(ErrorParts{.what = "rank 0 is lost, which deals the images",
+      throw PeerLostError(ErrorParts{.what = "rank 0, which hands out the images, is lost",
                                      .where = fmt::format("rank {}", rank_),
-                                     .remedy = "Start again with --resume."});
+                                     .remedy = "Restart with --resume."});
     }
     std::this_thread::sleep_for(kPoll);
   }

@@ -1,6 +1,6 @@
-// `classify` in several processes: rank 0 deals the files, a batch at a time, to whoever asks, and
-// writes everyone's results. A rank that dies or stalls costs the batches that it held; they are
-// dealt again, and what it may still send of them is not taken.
+// `classify` in several processes: rank 0 hands batches of files to idle ranks and writes every
+// rank's results. Batches held by a rank that dies or stalls are reassigned, and results that it
+// still sends for them are ignored.
 #pragma once
 
 #include <atomic>
@@ -21,12 +21,13 @@
 
 namespace parallax {
 
+// A batch of files assigned to a rank.
 struct LeasedBatch {
   int64_t id = 0;
   std::vector<ImageFile> files;
 };
 
-// Tells the others every half second that this process lives.
+// Tells the other ranks every half second that this process is alive.
 class Heartbeat {
  public:
   Heartbeat(KeyValueStore& store, int rank);
@@ -35,14 +36,16 @@ class Heartbeat {
   std::jthread thread_;
 };
 
-// Who has not been heard of for some time.
+// Tracks which ranks have not been heard from for some time.
 class LivenessMonitor {
  public:
   explicit LivenessMonitor(double silence_seconds) : silence_(silence_seconds) {}
-  // Whether the rank was alive within that time. One never heard of counts from the first call.
+  // Whether the rank was heard from within that time; for one never heard from, the time counts
+  // from the first call.
   bool lives(KeyValueStore& store, int rank);
 
  private:
+  // A rank's latest heartbeat and when it arrived.
   struct LastBeat {
     int64_t count = -1;
     std::chrono::steady_clock::time_point heard;
@@ -51,15 +54,16 @@ class LivenessMonitor {
   std::map<int, LastBeat> beats_;
 };
 
-// Rank 0's side.
+// Rank 0's side: assigns batches, takes results, and reassigns what lost ranks held.
 class BatchCoordinator {
  public:
+  // Settings of a BatchCoordinator.
   struct Options {
     int world_size = 1;
     int batch_size = 8;
     double silence_seconds = 5;
   };
-  // `source` and `write` are called from the dealer's own thread, too.
+  // `source` and `write` are also called from the coordinator's own thread.
   BatchCoordinator(KeyValueStore& store,
                    const Options& options,
                    std::function<std::optional<ImageFile>()> source,
@@ -69,14 +73,15 @@ class BatchCoordinator {
   BatchCoordinator(const BatchCoordinator&) = delete;
   BatchCoordinator& operator=(const BatchCoordinator&) = delete;
 
-  // After the source is exhausted: a batch that a lost rank has left, for rank 0 itself; nothing
-  // when all is done. Waits for what others are still at. Throws what the dealer's thread threw.
+  // After the source is exhausted: a batch left by a lost rank, for rank 0 itself; empty when all
+  // is done. Waits for batches that others are still working on. Rethrows what the coordinator's
+  // thread threw.
   std::optional<LeasedBatch> take_left_behind();
 
-  // Tells the others that it is over and waits until they know.
+  // Tells the other ranks that the work is over and waits until they know.
   void finish();
 
-  // Ranks that were lost on the way, and images of each rank.
+  // The ranks lost during the run, and the number of images classified by each rank.
   std::vector<int> lost();
   std::map<int, int64_t> images_by_rank();
 
@@ -94,8 +99,8 @@ class BatchCoordinator {
   RowFormat format_;
   LivenessMonitor pulse_;
 
-  std::mutex mutex_;                                     // of everything below
-  std::deque<int> requests_;                             // ranks that wait for a batch
+  std::mutex mutex_;                                     // guards everything below
+  std::deque<int> requests_;                             // ranks waiting for a batch
   std::deque<LeasedBatch> returned_;                     // left behind by lost ranks
   std::map<int64_t, std::pair<int, LeasedBatch>> held_;  // by id: the rank and the batch
   std::map<int, int64_t> images_;
@@ -103,19 +108,19 @@ class BatchCoordinator {
   int64_t next_id_ = 0;
   bool exhausted_ = false;
   std::exception_ptr failure_;
-  std::jthread thread_;  // last: it uses the others
+  std::jthread thread_;  // last: it uses the other members
 };
 
-// The other ranks' side: batches asked for as the loader comes to need files.
+// The other ranks' side: requests batches as the loader needs files.
 class BatchWorker {
  public:
   BatchWorker(KeyValueStore& store, int rank, double silence_seconds);
 
-  // For the loader's source: the next file of the batches dealt to this rank; nothing at the end.
+  // For the loader's source: the next file of the batches assigned to this rank; empty at the end.
   std::optional<ImageFile> next_file();
 
-  // For the model: the number of files of the next batch whose files went to the loader, and its
-  // id; nothing at the end.
+  // For the model: the next batch whose files went to the loader, by id and number of files; empty
+  // at the end.
   struct Batch {
     int64_t id = 0;
     size_t count = 0;
@@ -123,7 +128,7 @@ class BatchWorker {
   std::optional<Batch> next_batch();
 
   void send(int64_t id, const std::vector<NewRow>& rows, const RowFormat& format);
-  void leave();  // says that this rank knows that it is over
+  void leave();  // confirms that this rank knows that the work is over
 
  private:
   std::optional<LeasedBatch> ask();
@@ -131,8 +136,8 @@ class BatchWorker {
   KeyValueStore& store_;
   int rank_;
   LivenessMonitor pulse_;
-  std::deque<ImageFile> files_;  // of the last batch; only the loader's source uses it
-  std::mutex mutex_;             // of what follows
+  std::deque<ImageFile> files_;  // of the latest batch; only the loader's source uses it
+  std::mutex mutex_;             // guards what follows
   std::condition_variable changed_;
   std::deque<Batch> batches_;
   bool over_ = false;

@@ -31,7 +31,7 @@ constexpr int64_t kLargestThumbnail = 1 << 20;
   throw Error(ErrorParts{
       .what = "the results cannot be written: " + std::generic_category().message(error_number),
       .where = path.string(),
-      .remedy = "What is there stays; go on with --resume."});
+      .remedy = "Existing results are kept; continue with --resume."});
 }
 
 int open_to_append(const fs::path& path) {
@@ -94,7 +94,7 @@ ResultsFolder::~ResultsFolder() {
 
 void ResultsFolder::lock() {
   lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  // Some network file systems have no locks; there it goes without.
+  // Some network file systems have no locks; there the folder is not locked.
   if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(lock_);
     throw Error(ErrorParts{.what = "another process is writing results into this folder",
@@ -122,11 +122,11 @@ void ResultsFolder::check_settings(const nlohmann::json& settings) const {
     throw UsageError(
         ErrorParts{.what = "the results there were made with other options: " + differences,
                    .where = folder_.string(),
-                   .remedy = "Name another --output, or leave --resume out to start anew."});
+                   .remedy = "Name another --output, or leave out --resume to start over."});
   }
 }
 
-// Finds what is done, cuts a half-written line off, and writes the table anew from the rows.
+// Finds which images are done, cuts off a half-written line, and rewrites the table from the rows.
 void ResultsFolder::repair() {
   int64_t good_end = 0;
   AtomicFile table(file(kTable));
@@ -135,7 +135,7 @@ void ResultsFolder::repair() {
   {
     std::ifstream stream(file(kRows), std::ios::binary);
     std::string line;
-    while (std::getline(stream, line) && !stream.eof()) {  // at eof: no newline, not whole
+    while (std::getline(stream, line) && !stream.eof()) {  // at eof: no newline, so incomplete
       good_end += static_cast<int64_t>(line.size()) + 1;
       if (const auto image = parse_json_line(line, format_)) {
         done_.insert(image->path);
@@ -160,7 +160,7 @@ void ResultsFolder::append(std::vector<NewRow>& rows) {
     lines += json_line(row.image, format_);
     table += csv_line(row.image, format_);
   }
-  // The row last: what it points to is then there.
+  // The row comes last, so that the thumbnail it points to exists.
   write_all(thumbnails_, thumbnails, file(kThumbnails));
   thumbnails_end_ += static_cast<int64_t>(thumbnails.size());
   write_all(rows_, lines, file(kRows));

@@ -1,9 +1,9 @@
-// The folder in which `classify` keeps its results: lines appended as images are done, so that
-// neither a crash nor a kill loses any, and a later run can go on.
+// The folder in which `classify` keeps its results: lines are appended as images are done, so that
+// neither a crash nor a kill loses any and a later run can resume.
 //
-//   results.jsonl   a line an image; everything else can be made from it
+//   results.jsonl   one line per image; everything else can be derived from it
 //   results.csv     the same as a table
-//   thumbnails.bin  small JPEG files one after the other; rows say where theirs lies
+//   thumbnails.bin  small JPEG files one after the other; rows store their positions
 //   run.json        what the rows have in common
 #pragma once
 
@@ -18,16 +18,18 @@
 
 namespace parallax {
 
+// A row to be appended, with its thumbnail.
 struct NewRow {
   ClassifiedImage image;
   std::string thumbnail;  // a JPEG file, or empty
 };
 
+// Writes and reads the results; holds a lock on the folder.
 class ResultsFolder {
  public:
-  // With `resume`, keeps the rows that are there, cuts off a half-written last one, and throws
-  // UsageError if they were made with other `settings`; without, moves them to
-  // results.previous.jsonl. Throws Error while another process writes there.
+  // With `resume`, keeps existing rows, cuts off a half-written last one, and throws UsageError if
+  // they were made with other `settings`; otherwise moves them to results.previous.jsonl. Throws
+  // Error while another process writes there.
   ResultsFolder(std::filesystem::path folder,
                 RowFormat format,
                 const nlohmann::json& settings,
@@ -36,17 +38,17 @@ class ResultsFolder {
   ResultsFolder(const ResultsFolder&) = delete;
   ResultsFolder& operator=(const ResultsFolder&) = delete;
 
-  // Whether a row for this path was there from the beginning.
+  // Whether a row for this path existed from the beginning.
   bool was_done(const std::string& printable_path) const { return done_.contains(printable_path); }
   size_t count_done() const { return done_.size(); }
 
-  // Writes the rows so that a kill at any moment leaves whole lines, but perhaps the last.
+  // Writes the rows so that a kill at any moment leaves whole lines, except perhaps the last.
   void append(std::vector<NewRow>& rows);
 
-  // All rows, from the beginning, one at a time. Lines that are not ours are left out.
+  // Visits all rows from the beginning, one at a time. Skips lines that append() did not write.
   void for_each(const std::function<void(const ClassifiedImage&)>& visit) const;
 
-  // The thumbnail's JPEG file, or an empty text where it is missing.
+  // The thumbnail's JPEG file, or an empty string if it is missing.
   std::string thumbnail(const ClassifiedImage& image) const;
 
   const std::filesystem::path& path() const { return folder_; }

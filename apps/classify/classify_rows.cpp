@@ -1,4 +1,4 @@
-// Rows to text and back.
+// Converts rows to text and back.
 #include "apps/classify/classify_rows.h"
 
 #include <fmt/format.h>
@@ -182,7 +182,7 @@ std::string csv_header(const RowFormat& format) {
 }
 
 std::string csv_line(const ClassifiedImage& image, const RowFormat& format) {
-  const auto id = [&](int index) {  // the index where there is no WordNet id
+  const auto id = [&](int index) {  // the index if there is no WordNet id
     const std::string& text = format.labels[index].id;
     return text.empty() ? std::to_string(index) : text;
   };

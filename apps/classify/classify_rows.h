@@ -1,4 +1,4 @@
-// One image's classification, as a line of JSON, a line of CSV, and back.
+// One image's classification as a line of JSON or CSV, and back from JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,42 +10,44 @@
 
 namespace parallax {
 
+// A class and its probability.
 struct Prediction {
   int index = 0;
   double probability = 0;
 };
 
-// What one model in one form says of an image.
+// The result of one model in one form for one image.
 struct RunResult {
-  std::vector<Prediction> top;  // the most probable first
-  int truth_rank = -1;          // place of the true class, from 0; −1 without one
+  std::vector<Prediction> top;  // most probable first
+  int truth_rank = -1;          // position of the true class, from 0; −1 without one
   double difference = 0;        // largest difference of a probability from the first run's
 };
 
+// One image's row of the results.
 struct ClassifiedImage {
   std::string path;
   std::string error;  // why there is no result; else empty
   int rows = 0;
   int cols = 0;
   std::optional<int> truth;
-  std::vector<RunResult> runs;   // in the order of the run labels; empty on error
-  int64_t thumbnail_offset = 0;  // in the thumbnails' file
+  std::vector<RunResult> runs;   // in the order of RowFormat's runs; empty on error
+  int64_t thumbnail_offset = 0;  // in the thumbnail file
   int64_t thumbnail_bytes = 0;   // 0: none
 };
 
 // What the rows of one run of the command have in common.
 struct RowFormat {
-  std::vector<std::string> runs;  // "parallel", or "vit3-t recurrent" where there are more models
+  std::vector<std::string> runs;  // "parallel", or "vit3-t recurrent" if there are more models
   ClassLabels labels;
   int topk = 5;
 };
 
-// A path as text that JSON can hold: bytes that are no UTF-8 as \xNN.
+// A path as text that JSON can hold: bytes that are not valid UTF-8 become \xNN.
 std::string printable_path(const std::string& path);
 
 std::string json_line(const ClassifiedImage& image, const RowFormat& format);
 
-// Nothing where the line is not one of ours or is cut off.
+// Empty if the line was not written by json_line or is cut off.
 std::optional<ClassifiedImage> parse_json_line(const std::string& line, const RowFormat& format);
 
 std::string csv_header(const RowFormat& format);

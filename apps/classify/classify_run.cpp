@@ -15,9 +15,9 @@ namespace parallax {
 namespace {
 
 constexpr int kThumbnailSide = 96;
-constexpr double kSilenceSeconds = 5;            // after which a rank is taken for lost
-constexpr double kFirstRankSilenceSeconds = 20;  // likewise rank 0, whom nobody replaces
-constexpr int64_t kPrintedImages = 100;  // results go to stdout, too, where there are no more
+constexpr double kSilenceSeconds = 5;            // after which a rank is considered lost
+constexpr double kFirstRankSilenceSeconds = 20;  // the same for rank 0, which cannot be replaced
+constexpr int64_t kPrintedImages = 100;          // up to this many, results also go to stdout
 
 bool reads_stdin(const ClassifyOptions& options) {
   return std::find(options.paths.begin(), options.paths.end(), "-") != options.paths.end();
@@ -53,7 +53,8 @@ ImageLoaderOptions loader_options(const ClassifyOptions& options, const Classifi
       .thumbnail_side = options.thumbnails > 0 ? kThumbnailSide : 0};
 }
 
-// Rank 0, or the only one: walks over the files, classifies its share, and writes all results.
+// For rank 0 or a single process: walks over the files, classifies its share, and writes all
+// results.
 class Classifying {
  public:
   Classifying(const ClassifyOptions& options,
@@ -70,7 +71,7 @@ class Classifying {
                   std::max<int64_t>(0, total_ - static_cast<int64_t>(results.count_done())),
                   options.common.quiet) {}
 
-  // `store` null: there are no others.
+  // `store` is null if there are no other ranks.
   ClassifyOutcome run(KeyValueStore* store, const RankInfo& ranks) {
     const auto start = Clock::now();
     std::optional<BatchCoordinator> dealer;
@@ -148,7 +149,7 @@ class Classifying {
   int64_t total_;
   std::mutex files_mutex_;
   ImageFiles files_;
-  std::mutex write_mutex_;  // of what follows
+  std::mutex write_mutex_;  // guards what follows
   Progress progress_;
   ClassifyOutcome outcome_;
 };
@@ -176,7 +177,7 @@ void run_classify_worker(const ClassifyOptions& options,
     std::vector<LoadedImage> images = loader.next_batch(batch->count);
     hand.send(batch->id, engine.classify(images), format);
   }
-  loader.next_batch(1);  // throws what went wrong with the asking, if anything did
+  loader.next_batch(1);  // rethrows an error in requesting batches, if there was one
   hand.leave();
 }
 

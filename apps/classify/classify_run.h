@@ -1,4 +1,4 @@
-// The work of `classify`: files to rows, alone or among several processes.
+// The work of `classify`: turns files into rows, in one process or several.
 #pragma once
 
 #include <map>
@@ -9,15 +9,16 @@
 
 namespace parallax {
 
+// What a run classified and skipped.
 struct ClassifyOutcome {
   int64_t done = 0;
   double seconds = 0;
-  int64_t skipped = 0;             // files that are no images
+  int64_t skipped = 0;             // files that are not images
   std::map<int, int64_t> by_rank;  // images of the other ranks
 };
 
-// Rank 0, or the only one: walks over the files, classifies its share, deals the rest through
-// `store` (null: there are no others), and writes all results.
+// For rank 0 or a single process: walks over the files, classifies its share, hands the rest to
+// other ranks through `store` (null: there are none), and writes all results.
 ClassifyOutcome run_classifying(const ClassifyOptions& options,
                                 const ClassifierView& view,
                                 ClassifyEngine& engine,
@@ -25,7 +26,7 @@ ClassifyOutcome run_classifying(const ClassifyOptions& options,
                                 KeyValueStore* store,
                                 const RankInfo& ranks);
 
-// The other ranks: no files of their own, no results folder.
+// For the other ranks, which have neither files of their own nor a results folder.
 void run_classify_worker(const ClassifyOptions& options,
                          const ClassifierView& view,
                          ClassifyEngine& engine,

@@ -1,4 +1,4 @@
-// Sums over rows, and the confusion matrix.
+// Sums over rows, and draws the confusion matrix.
 #include "apps/classify/classify_summary.h"
 
 #include <fmt/format.h>
@@ -11,9 +11,9 @@
 namespace parallax {
 namespace {
 
-constexpr int kPictureSide = 1000;  // about; a cell is at least a pixel
+constexpr int kPictureSide = 1000;  // approximate; a cell is at least one pixel
 constexpr int kLargestCell = 40;
-constexpr int kNamedCell = 12;  // pixels of a cell from which on names fit
+constexpr int kNamedCell = 12;  // smallest cell, in pixels, next to which names fit
 constexpr int kNameWidth = 170;
 constexpr int kMargin = 12;
 
@@ -174,7 +174,7 @@ cv::Mat confusion_picture(const Accuracy& accuracy, const ClassLabels& labels) {
                 cv::Rect(left - 1, kMargin - 1, across * cell + 2, down * cell + 2),
                 {200, 200, 200});
   if (named) {
-    // Written along the right side of the picture turned by a quarter.
+    // Written along the right side of the image turned by 90°.
     cv::Mat turned;
     cv::rotate(picture, turned, cv::ROTATE_90_CLOCKWISE);
     for (int i = 0; i < across; ++i) {

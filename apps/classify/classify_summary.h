@@ -1,4 +1,4 @@
-// What all rows say together: accuracy, agreement of runs, confusion.
+// Summary of all rows: accuracy, agreement between runs, confusion.
 #pragma once
 
 #include <opencv2/core/mat.hpp>
@@ -10,12 +10,14 @@
 
 namespace parallax {
 
+// One run's accuracy and its agreement with the first run.
 struct RunSummary {
   Accuracy accuracy;
-  int64_t same_top1 = 0;          // images with the first run's most probable class
+  int64_t same_top1 = 0;          // images whose most probable class equals the first run's
   double largest_difference = 0;  // of a probability from the first run's
 };
 
+// Counts and accuracies accumulated over the rows.
 struct ClassifySummary {
   int64_t images = 0;
   int64_t broken = 0;
@@ -27,16 +29,16 @@ struct ClassifySummary {
 
 nlohmann::json summary_json(const ClassifySummary& summary, const RowFormat& format);
 
-// For people: counts, accuracy a run, agreement.
+// For people to read: counts, accuracy per run, agreement.
 std::string summary_text(const ClassifySummary& summary, const RowFormat& format);
 
-// A row a class that occurs: id, name, images, top-1, top-5.
+// One row per class that occurs: id, name, images, top-1, top-5.
 std::string class_accuracy_csv(const Accuracy& accuracy, const ClassLabels& labels);
 
 // True classes down, predicted ones across; only those that occur.
 std::string confusion_csv(const Accuracy& accuracy, const ClassLabels& labels);
 
-// The same as a picture, each row as shares of the class; names where there is room.
+// The same as an image, each row as shares of the class; with names if there is room.
 cv::Mat confusion_picture(const Accuracy& accuracy, const ClassLabels& labels);
 
 }  // namespace parallax

@@ -1,5 +1,5 @@
-// The bridge between options structs and the command line: every option is declared once, in its
-// struct's `visit`, and CLI11 walks it.
+// Connects option structs with the command line: every option is declared once, in its struct's
+// `visit`, which add_options walks for CLI11.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -18,7 +18,7 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitSomeFailed = 3;
 
-// What every subcommand takes.
+// The options of every subcommand.
 struct CommonOptions {
   int threads = 0;
   bool quiet = false;
@@ -71,8 +71,9 @@ void add_options(CLI::App& app, Options& options) {
       });
 }
 
-// A subcommand: registered once, run if the user named it. `run` returns the exit code.
+// Runs a subcommand and returns the exit code.
 using CommandRun = std::function<int()>;
+// A subcommand and the function that runs it.
 struct Command {
   CLI::App* app = nullptr;
   CommandRun run;

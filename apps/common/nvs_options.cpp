@@ -1,4 +1,4 @@
-// Texts of the command line turned into values.
+// Converts the command line's texts to values.
 #include "apps/common/nvs_options.h"
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// Options that the commands over scenes share, and what they turn into.
+// Options that the commands on scenes share, and their conversion to settings.
 #pragma once
 
 #include <string>
@@ -9,9 +9,10 @@
 namespace parallax {
 
 inline constexpr const char* kNewtonSchulzHelp =
-    "precision of Newton-Schulz: float32, bfloat16 (sums in float32, half the operations), or "
+    "precision of Newton-Schulz: float32, bfloat16 (sums in float32, half the operations) or "
     "published (bfloat16, each operation rounded as the published code does); default: --dtype";
 
+// The options that the commands on scenes share.
 struct NvsRunOptions {
   std::string size;
   std::string input_views = "8";
@@ -38,32 +39,33 @@ struct NvsRunOptions {
     visitor("normalise_poses", self.normalise_poses, "auto, none, scene or object");
     visitor(
         "background", self.background, "behind transparent pixels: white, black, grey or #rrggbb");
-    visitor("image_folder", self.image_folder, "folder of a COLMAP model's images");
+    visitor("image_folder", self.image_folder, "folder with a COLMAP model's images");
     visitor("form", self.form, "recurrent, parallel or both");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32 or bfloat16");
     visitor("views_per_pass",
             self.views_per_pass,
-            "views rendered at once; 0: what fits the memory",
+            "views rendered at once; 0: as many as fit into memory",
             OptionRange{0, 4096});
     visitor("newton_schulz_steps",
             self.newton_schulz_steps,
-            "other than the model's own number of Newton-Schulz iterations; -1: its own",
+            "number of Newton-Schulz iterations; -1: the model's own",
             OptionRange{-1, 100});
     visitor("newton_schulz", self.newton_schulz, kNewtonSchulzHelp);
   }
 };
 
-// The forms asked for, in the order they are shown. Throws UsageError.
+// The requested forms, in the order they are shown. Throws UsageError.
 std::vector<Form> parse_forms(const std::string& text);
 
-// white, black, grey or #rrggbb as RGB. Throws UsageError naming --background.
+// Parses white, black, grey or #rrggbb as RGB. Throws UsageError naming --background.
 cv::Vec3b parse_colour(const std::string& text);
 
-// Throws UsageError naming the option.
+// Throws UsageError naming the option at fault.
 PrepareOptions prepare_options(const NvsRunOptions& options);
 
-// The projections in `dtype`, Newton–Schulz as asked or, if that is empty, likewise.
+// Sets the precision of the projections to `dtype` and that of Newton–Schulz to `newton_schulz` or,
+// if that is empty, to `dtype` too.
 void choose_precision(LactNvs& module, const std::string& dtype, const std::string& newton_schulz);
 
 // Applies device, dtype and Newton–Schulz options to a loaded model.

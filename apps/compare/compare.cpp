@@ -34,7 +34,7 @@ struct CompareOptions {
   static void visit(Self& self, Visitor&& visitor) {
     visitor("model",
             self.models,
-            "models to compare: bundled names or checkpoints (default: every bundled one)");
+            "models to compare: bundled names or checkpoints (default: all bundled ones)");
     visitor("variant", self.variants, "only these rows of the variant table: " + variant_names());
     visitor("output", self.output, "folder for compare.html, compare.csv and compare.json");
     visitor("json", self.json, "also write the results here; - is stdout");
@@ -96,7 +96,7 @@ Comparison compare_forms(const NvsModel& model,
                         .training_steps = model.card.total_steps};
   std::vector<std::vector<double>> reconstruct(forms.size());
   std::vector<std::vector<double>> render(forms.size());
-  evaluate_form(model, scene, forms.front(), evaluate);  // not counted: sets up threads and kernels
+  evaluate_form(model, scene, forms.front(), evaluate);  // not timed: sets up threads and kernels
   for (int repeat = 0; repeat < repeats; ++repeat) {
     for (size_t f = 0; f < forms.size(); ++f) {
       FormEvaluation evaluation = evaluate_form(model, scene, forms[f], evaluate);
@@ -143,7 +143,7 @@ int run_compare(const CompareOptions& options) {
         configure_model(options.run, model);
         compared.scene = prepare_scene(scene, model, prepare);
         if (compared.scene.targets.indices.empty()) {
-          throw Error(ErrorParts{.what = "every view is an input: nothing is left to compare with",
+          throw Error(ErrorParts{.what = "every view is an input: none is left to compare with",
                                  .where = path,
                                  .remedy = "Use fewer --input-views, or name --target-views."});
         }

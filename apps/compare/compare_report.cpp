@@ -183,7 +183,7 @@ std::string comparison_page(const CompareReport& report) {
   }
   body += html::table(comparison_rows(report));
   if (const auto differences = difference_rows(report); differences.size() > 1) {
-    body += "<h2>Beside the paper</h2>\n" + html::table(differences);
+    body += "<h2>Compared with the paper</h2>\n" + html::table(differences);
   }
   for (const SceneComparison& scene : report.scenes) {
     body += scene_section(scene);

@@ -1,4 +1,4 @@
-// Axis arithmetic.
+// Computes extents and ticks.
 #include "apps/report/axes.h"
 
 #include <algorithm>

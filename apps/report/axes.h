@@ -1,4 +1,4 @@
-// What the charts of pages and pictures share: colours, extents, round numbers along an axis.
+// What charts on pages and in images share: colours, extents, round tick values along an axis.
 #pragma once
 
 #include <vector>
@@ -16,6 +16,7 @@ inline constexpr const char* kColours[] = {"#4063d8",
                                            "#5a7d2a",
                                            "#6a4f2d"};
 
+// The range of an axis.
 struct Extent {
   double low = 0;
   double high = 1;
@@ -27,7 +28,7 @@ struct Extent {
 // From the smallest to the largest finite value, with some margin.
 Extent extent_of(const std::vector<double>& values);
 
-// About five round numbers between the ends of an axis.
+// About five round values between the ends of an axis.
 std::vector<double> ticks(double low, double high);
 
 }  // namespace parallax::axes

@@ -183,7 +183,7 @@ std::string line_chart(const std::string& title,
             fmt::format("{:.1f},{:.1f} ", ex.place(x, kLeft, kRight), ey.place(y, kBottom, kTop));
       }
     }
-    // Every other series is dashed: forms that agree lie on top of each other.
+    // Every other series is dashed: the curves of forms that agree coincide.
     svg += fmt::format(
         "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"{}/>"
         "<text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>\n",

@@ -1,4 +1,4 @@
-// Self-contained HTML pages: pictures as data URIs, plots as inline SVG, no script from elsewhere.
+// Self-contained HTML pages: images as data URIs, plots as inline SVG, no external scripts.
 #pragma once
 
 #include <opencv2/core/mat.hpp>
@@ -9,30 +9,33 @@
 
 namespace parallax::html {
 
-// Text with &, <, > and quotes made safe.
+// Text with &, <, > and quotes escaped.
 std::string escape(const std::string& text);
 
-// Any bytes as text, for data URIs.
+// Base64-encodes any bytes, for data URIs.
 std::string base64(std::string_view bytes);
 
-// <img> of a picture ([H, W, 3] uint8 RGB) as an embedded PNG, shown with sharp pixels.
+// An <img> of [H, W, 3] uint8 RGB as an embedded PNG, shown with sharp pixels.
 std::string image(const cv::Mat& picture, const std::string& alt, int width_px);
 
-// <table>; the first row is the header.
+// A <table> whose first row is the header.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
+// One bar of a chart.
 struct Bar {
   std::string label;
   double value = 0;
-  std::string text;  // what is written beside it
+  std::string text;  // written next to it
 };
 
-// Horizontal bars from `base` (not from 0, so that small differences show; the axis says so).
+// Horizontal bars that start at `base` (not at 0, so that small differences show; the axis says
+// so).
 std::string bar_chart(const std::string& title,
                       const std::vector<Bar>& bars,
                       double base,
                       const std::string& unit);
 
+// One curve of a chart.
 struct Series {
   std::string label;
   std::vector<std::pair<double, double>> points;

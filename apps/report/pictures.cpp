@@ -1,4 +1,4 @@
-// Small picture arithmetic on OpenCV matrices in RGB order.
+// Image operations on OpenCV matrices in RGB order.
 #include "apps/report/pictures.h"
 
 #include <algorithm>

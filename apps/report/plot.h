@@ -1,4 +1,4 @@
-// Line charts as pictures.
+// Line charts as images.
 #pragma once
 
 #include <opencv2/core/mat.hpp>
@@ -9,7 +9,7 @@
 
 namespace parallax {
 
-// [height, width, 3] uint8 RGB: the series over one pair of axes, with a legend.
+// Draws the series over one pair of axes, with a legend: [height, width, 3] uint8 RGB.
 cv::Mat line_plot(const std::string& title,
                   const std::vector<html::Series>& series,
                   const std::string& x_label,

@@ -1,4 +1,4 @@
-// Numbers to text.
+// Formats values as text.
 #include "apps/report/results.h"
 
 #include <fmt/format.h>
@@ -60,7 +60,7 @@ nlohmann::json model_json(const NvsModel& model) {
 
 namespace {
 
-// Characters of a UTF-8 text, for columns.
+// The number of characters in a UTF-8 string, for columns.
 size_t display_width(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));

@@ -1,4 +1,4 @@
-// Evaluations as JSON, CSV and terminal tables: one wording for render and compare.
+// Evaluations as JSON, CSV and terminal tables: the same for render and compare.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,13 +9,13 @@
 
 namespace parallax {
 
-// How PSNR is defined, printed wherever one is shown.
+// The definitions of PSNR, printed wherever one is shown.
 inline constexpr const char* kPsnrDefinition =
     "PSNR: mean over images of -10 log10(MSE) on values clamped to [0, 1]; masked: inside the "
     "object; "
     "pooled: one MSE over all images, unclamped, as LaCT's code reports it.";
 
-// What a table shows of a number that may be missing or infinite: "24.62", "inf", "-".
+// A metric as tables show it; it may be missing or infinite: "24.62", "inf", "-".
 std::string format_metric(double value, int decimals);
 
 nlohmann::json metrics_json(const ViewMetrics& metrics);
@@ -28,13 +28,13 @@ nlohmann::json scene_json(const PreparedScene& scene);
 
 nlohmann::json model_json(const NvsModel& model);
 
-// Columns padded to fit, the first left-aligned, the others right-aligned.
+// Pads columns to fit, the first left-aligned, the others right-aligned.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
 
-// Comma-separated, quoted where needed.
+// Comma-separated values, quoted if necessary.
 std::string format_csv(const std::vector<std::vector<std::string>>& rows);
 
-// "-" is stdout; else the file is written atomically.
+// Writes to stdout if `path` is "-", else to a file, atomically.
 void write_json(const std::string& path, const nlohmann::json& json);
 
 }  // namespace parallax

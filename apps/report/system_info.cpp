@@ -30,7 +30,7 @@ std::string proc_value(const char* path, const std::string& key) {
 
 std::string processor_name() { return proc_value("/proc/cpuinfo", "model name"); }
 
-// The flags that decide how fast matrix products are.
+// The flags that determine the speed of matrix products.
 nlohmann::json vector_flags() {
   nlohmann::json flags = nlohmann::json::array();
   std::istringstream words(proc_value("/proc/cpuinfo", "flags"));

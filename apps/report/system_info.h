@@ -1,4 +1,4 @@
-// The machine's facts that go with every measurement.
+// Facts about the machine that go with every measurement.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,8 +9,8 @@ namespace parallax {
 // "Intel(R) Xeon(R) Processor, 2 threads, LibTorch 2.11.0".
 std::string describe_machine();
 
-// The same and more for a file: processor, its vector instructions, cores, threads in use, memory,
-// versions of LibTorch, oneDNN, MKL and the compiler, the kernels in use.
+// A fuller description for files: processor, its vector instructions, cores, threads in use,
+// memory, versions of LibTorch, oneDNN, MKL and the compiler, and the kernels in use.
 nlohmann::json machine_facts();
 
 }  // namespace parallax

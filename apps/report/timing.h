@@ -1,4 +1,4 @@
-// Timing that stands up to a machine that is not quite idle: alternating runs and their medians.
+// Timing that tolerates a machine that is not quite idle: alternating runs and their medians.
 #pragma once
 
 #include <functional>
@@ -8,21 +8,21 @@
 
 namespace parallax {
 
-// The middle value; the mean of the two middle ones. NaN of nothing.
+// The middle value, or the mean of the two middle ones; NaN without values.
 double median(std::vector<double> values);
 
+// How often and how long cases are timed.
 struct TimingOptions {
   int repeats = 5;            // timed rounds; every round runs every case
   double min_seconds = 0.05;  // a case is repeated within a round for at least this long
 };
 
-// Seconds a run of each case. Cases run in turn, the order reversed every other round, so that
-// whatever the machine does besides meets all of them; one round before is not counted.
-// result[case][round].
+// Seconds per run of each case, as result[case][round]. Cases alternate, in reversed order every
+// other round, so that other load on the machine affects all of them; a first round is not counted.
 std::vector<std::vector<double>> paired_seconds(const std::vector<std::function<void()>>& cases,
                                                 const TimingOptions& options);
 
-// A square matrix product of this dtype, for measuring the machine's peak beside other cases.
+// A square matrix product of this dtype, for measuring the machine's peak alongside other cases.
 struct PeakProduct {
   explicit PeakProduct(torch::Dtype dtype);
   void run() const;

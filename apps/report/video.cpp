@@ -16,10 +16,10 @@ namespace parallax {
 namespace {
 
 constexpr int kPaletteSize = 256;
-constexpr int kPaletteSamples = 20000;  // pixels that the palette is fitted to
+constexpr int kPaletteSamples = 20000;  // pixels used to fit the palette
 constexpr int kCubeBits = 5;            // colours are looked up in a 32³ cube
 
-// FFmpeg's encoders want even sides.
+// FFmpeg's encoders require even sides.
 cv::Mat with_even_sides(const cv::Mat& frame) {
   cv::Mat even;
   cv::copyMakeBorder(
@@ -30,8 +30,8 @@ cv::Mat with_even_sides(const cv::Mat& frame) {
 bool write_mp4(const std::filesystem::path& path,
                const std::vector<cv::Mat>& frames,
                double frames_per_second) {
-  // H.264 plays in browsers; MPEG-4 part 2 is what a build without x264 has. Encoders chat on
-  // stderr unless told not to.
+  // H.264 plays in browsers; a build without x264 offers MPEG-4 part 2. Encoders write to stderr
+  // unless silenced.
   setenv("OPENCV_FFMPEG_LOGLEVEL", "-8", 0);
   const cv::Size size = with_even_sides(frames.front()).size();
   for (const char* codec : {"avc1", "mp4v"}) {
@@ -55,7 +55,7 @@ bool write_mp4(const std::filesystem::path& path,
         return true;
       }
     } catch (const cv::Exception&) {
-      continue;  // this encoder does not work here: the next, or a GIF
+      continue;  // this encoder does not work here: try the next, or write a GIF
     }
   }
   return false;
@@ -75,7 +75,7 @@ cv::Mat fit_palette(const std::vector<cv::Mat>& frames) {
   while (samples.size() < kPaletteSize) {
     samples.push_back(samples.back());
   }
-  cv::setRNGSeed(1);  // the same video gives the same file
+  cv::setRNGSeed(1);  // the same frames give the same file
   cv::Mat labels;
   cv::Mat centres;
   const cv::Mat points(static_cast<int>(samples.size()), 3, CV_32F, samples.data());

@@ -1,4 +1,4 @@
-// Short videos: MP4 where the machine can encode it, else an animated GIF.
+// Short videos: MP4 if the machine can encode it, else an animated GIF.
 #pragma once
 
 #include <filesystem>
@@ -7,8 +7,8 @@
 
 namespace parallax {
 
-// Writes `stem`.mp4, or `stem`.gif where no MP4 encoder works. Frames are [H, W, 3] uint8 RGB of
-// one size. Returns the file written. Throws Error naming it if neither could be.
+// Writes `stem`.mp4, or `stem`.gif if no MP4 encoder works. Frames are [H, W, 3] uint8 RGB of one
+// size. Returns the file written. Throws Error naming it if neither could be written.
 std::filesystem::path write_video(const std::filesystem::path& stem,
                                   const std::vector<cv::Mat>& frames,
                                   double frames_per_second);

@@ -36,26 +36,36 @@ struct TrainClassifyOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor("data", self.data, "training images: a folder with a sub-folder a class");
-    visitor("validation", self.validation, "images that the model is judged by, likewise");
+    visitor("data", self.data, "training images: a folder with one sub-folder per class");
+    visitor("validation", self.validation, "images for evaluation, in a folder of the same kind");
     visitor("preset", self.preset, "a published size: vit3-t, -s, -b or h-vit3-t, -s, -b");
-    visitor("init", self.init, "begin with this classifier's weights where they fit");
+    visitor("init", self.init, "start from this classifier's weights where they fit");
     visitor("teacher",
             self.teacher,
             "soft labels: a safetensors file with 'probabilities' [images, classes], the images "
             "in the order of their paths");
-    visitor("teacher_weight", self.teacher_weight, "of the soft labels", OptionRange{0, 1});
-    visitor(
-        "batch_size", self.batch_size, "images a step over all processes", OptionRange{1, 1 << 20});
+    visitor("teacher_weight",
+            self.teacher_weight,
+            "weight of the soft labels in the targets",
+            OptionRange{0, 1});
+    visitor("batch_size",
+            self.batch_size,
+            "images per step over all processes",
+            OptionRange{1, 1 << 20});
     visitor("train_size",
             self.train_size,
-            "side of the training images, which may change in the run: 32@0,64@0.6 (default: "
+            "side of the training images; may change during the run: 32@0,64@0.6 (default: "
             "--image-size)");
-    visitor("workers", self.workers, "threads that decode images once", OptionRange{1, 256});
+    visitor("workers",
+            self.workers,
+            "threads that decode the images into the cache",
+            OptionRange{1, 256});
     visitor("form", self.form, "recurrent or parallel");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32, or bfloat16 for mixed precision");
-    visitor("export_dtype", self.export_dtype, "of model.safetensors: float16, bfloat16, float32");
+    visitor("export_dtype",
+            self.export_dtype,
+            "type of model.safetensors: float16, bfloat16 or float32");
     visitor("cache", self.cache, "folder for decoded images (default: the user's cache)");
     visitor("json", self.json, "write the results here; - is stdout");
   }
@@ -64,7 +74,7 @@ struct TrainClassifyOptions {
 struct TrainClassifyCommand {
   CLI::App* app = nullptr;
   TrainClassifyOptions classify;
-  // What two cores train in hours: eight tokens a side.
+  // A model that two cores train in hours: eight tokens per side.
   Vit3Options model{.depths = {9}, .patch_size = 8, .image_size = 64};
   AugmentOptions augment;
   TrainOptions train;
@@ -94,7 +104,7 @@ void check_size(const Vit3Options& options, int side, const std::string& where) 
   }
 }
 
-// What was given, else the initial model's or the preset's, else the small default.
+// Options that were given, else the initial model's or the preset's, else the small default.
 Vit3Options choose_configuration(const TrainClassifyCommand& command,
                                  const Classifier* init,
                                  int classes) {
@@ -129,8 +139,10 @@ std::shared_ptr<ImageClassifier> make_module(const Vit3Options& options,
   }
   const auto left = load_fitting_weights(*module, collect_weights(*init->module, torch::kFloat32));
   if (!left.empty() && !quiet) {
-    fmt::print(
-        stderr, "{} of the tensors do not fit {} and begin afresh\n", left.size(), init->name);
+    fmt::print(stderr,
+               "{} of the tensors do not fit {} and start from new values\n",
+               left.size(),
+               init->name);
   }
   return module;
 }

@@ -1,4 +1,4 @@
-// Lines, page and plot.
+// Writes lines, page and plot.
 #include "apps/train/train_log.h"
 
 #include <fmt/format.h>
@@ -36,7 +36,8 @@ std::vector<nlohmann::json> read_records(const fs::path& path, int64_t steps_don
   return records;
 }
 
-// One field of one kind of record over the steps, thinned out to what a chart can show.
+// One field of one kind of record over the steps, thinned out to as many points as a chart can
+// show.
 html::Series series_of(const std::vector<nlohmann::json>& records,
                        const std::string& kind,
                        const std::string& field,
@@ -126,7 +127,7 @@ TrainLog::TrainLog(const fs::path& folder, std::string title, int64_t steps_done
 
 void TrainLog::add(const nlohmann::json& record) {
   records_.push_back(record);
-  file_ << record.dump() << std::endl;  // a crash shall lose nothing
+  file_ << record.dump() << std::endl;  // flushed, so that a crash loses nothing
   if (now() - drawn_at_ > kSecondsBetweenDrawings) {
     draw(false);
   }

@@ -1,4 +1,4 @@
-// The record of a training run in its folder: JSON Lines, a page that follows it live, a plot.
+// The log of a training run in its folder: JSON Lines, a page that follows it live, a plot.
 #pragma once
 
 #include <filesystem>
@@ -9,10 +9,12 @@
 
 namespace parallax {
 
+// Appends records to a run's log and keeps its page and plot up to date.
 class TrainLog {
  public:
-  // Opens `folder`/log.jsonl. Lines of steps beyond `steps_done` (of a run that was cut off after
-  // its last checkpoint) and half-written ones are dropped. Throws Error if it cannot be written.
+  // Opens `folder`/log.jsonl. Drops lines of steps beyond `steps_done` (left by a run that was cut
+  // off after its last checkpoint) and half-written ones. Throws Error if the log cannot be
+  // written.
   TrainLog(const std::filesystem::path& folder, std::string title, int64_t steps_done);
 
   // Appends a line; the page and the plot follow every few seconds.

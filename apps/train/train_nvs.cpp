@@ -1,4 +1,4 @@
-// `parallax train nvs`: LaCT-NVS from nothing on procedural scenes, from other weights, or on one
+// `parallax train nvs`: LaCT-NVS from scratch on procedural scenes, from other weights, or on one
 // scene.
 #include <fmt/ranges.h>
 
@@ -38,24 +38,26 @@ struct TrainNvsOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor("init", self.init, "begin with this model's weights (any variant's) where they fit");
+    visitor("init", self.init, "start from this model's weights (any variant's) where they fit");
     visitor("scene", self.scene, "adapt the model to this scene's input views");
     visitor("form", self.form, "recurrent or parallel");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32, or bfloat16 for mixed precision");
-    visitor("export_dtype", self.export_dtype, "of model.safetensors: float16, bfloat16, float32");
-    visitor("ssim_weight", self.ssim_weight, "of 1 - SSIM in the loss", OptionRange{0, 100});
+    visitor("export_dtype",
+            self.export_dtype,
+            "type of model.safetensors: float16, bfloat16 or float32");
+    visitor("ssim_weight", self.ssim_weight, "weight of 1 - SSIM in the loss", OptionRange{0, 100});
     visitor("gradient_weight",
             self.gradient_weight,
-            "of the pixel differences' squared error in the loss",
+            "weight of the pixel differences' squared error in the loss",
             OptionRange{0, 100});
     visitor("kept_back",
             self.kept_back,
-            "with --scene: input views kept back to tell when to stop; 0: a sixteenth",
+            "with --scene: input views held back to tell when to stop; 0: a sixteenth",
             OptionRange{0, 1000});
     visitor("normalise_poses", self.normalise_poses, "with --scene: auto, none, scene or object");
-    visitor("background", self.background, "with --scene: behind transparent pixels");
-    visitor("image_folder", self.image_folder, "with --scene: folder of a COLMAP model's images");
+    visitor("background", self.background, "with --scene: colour behind transparent pixels");
+    visitor("image_folder", self.image_folder, "with --scene: folder with a COLMAP model's images");
     visitor("json", self.json, "write the results here; - is stdout");
   }
 };
@@ -70,7 +72,7 @@ struct TrainNvsCommand {
   TrainRunOptions run{.output = "output/train-nvs"};
   CommonOptions common;
 
-  // What two cores train in minutes.
+  // A model that two cores train in minutes.
   static LactNvsOptions small_model() {
     LactNvsOptions options;
     options.dim = 128;
@@ -94,8 +96,8 @@ NvsTaskOptions task_options(const TrainNvsOptions& options, const RankInfo& rank
           .gradient_weight = options.gradient_weight};
 }
 
-// The configuration: what was given, else the initial model's, else the small default. The
-// variants whose kernel is the identity have one square fast weight.
+// The configuration: options that were given, else the initial model's, else the small default.
+// Variants whose feature map is the identity have one square fast weight.
 LactNvsOptions choose_configuration(const TrainNvsCommand& command, const NvsModel* init) {
   LactNvsOptions options = init == nullptr
                                ? command.model
@@ -126,7 +128,7 @@ std::shared_ptr<LactNvs> make_module(const LactNvsOptions& options,
         load_fitting_weights(*module, collect_weights(*init->module, torch::kFloat32));
     if (!left.empty() && !quiet) {
       fmt::print(stderr,
-                 "{} of the model's tensors do not fit {} and begin afresh: {}\n",
+                 "{} of the model's tensors do not fit {} and start from new values: {}\n",
                  left.size(),
                  init->name,
                  fmt::join(left, ", "));
@@ -156,8 +158,8 @@ void report(const TrainNvsCommand& command,
   }
 }
 
-// Trains to an end of its own; the results, or nothing where there is nothing to report: on other
-// ranks than the first, or after a signal.
+// Trains and returns the results; empty if there is nothing to report: on ranks other than the
+// first, or after a signal.
 std::optional<nlohmann::json> train(const TrainNvsCommand& command,
                                     NvsTask& task,
                                     const std::string& title,
@@ -180,17 +182,16 @@ std::optional<nlohmann::json> train(const TrainNvsCommand& command,
 nlohmann::json procedural_card(const TrainNvsCommand& command,
                                const ProceduralSource& source,
                                const NvsModel* init) {
-  return {
-      {"began_with", init != nullptr ? nlohmann::json(init->name) : nlohmann::json()},
-      {"total_steps", init != nullptr ? init->card.total_steps : 0},
+  return {{"began_with", init != nullptr ? nlohmann::json(init->name) : nlohmann::json()},
+          {"total_steps", init != nullptr ? init->card.total_steps : 0},
 
-      {"variant", command.model.variant},
-      {"image_size", {source.final_height(), source.final_width()}},
-      {"input_views", command.data.input_views},
-      {"data", "procedural scenes, new ones in every step; difficulty " + command.data.difficulty},
-      {"cameras", {{"object_centric", true}, {"radius", simple_family().camera_radius.low}}},
-      {"command", command_line()},
-      {"commit", build_commit()}};
+          {"variant", command.model.variant},
+          {"image_size", {source.final_height(), source.final_width()}},
+          {"input_views", command.data.input_views},
+          {"data", "procedural scenes, new in every step; difficulty " + command.data.difficulty},
+          {"cameras", {{"object_centric", true}, {"radius", simple_family().camera_radius.low}}},
+          {"command", command_line()},
+          {"commit", build_commit()}};
 }
 
 int train_on_procedural_scenes(TrainNvsCommand& command) {
@@ -228,7 +229,8 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
 
 // ---- one scene
 
-// Where the user says nothing else: short, gentle, and stopped by the views kept back.
+// Defaults for options that the user did not give: short, gentle, and stopped by the held-back
+// views.
 void use_scene_defaults(TrainNvsCommand& command, int views) {
   TrainOptions defaults;
   defaults.steps = 1500;
@@ -260,8 +262,8 @@ PreparedScene prepare_training_scene(const TrainNvsCommand& command,
   return prepare_scene(scene, model, prepare_options(run));
 }
 
-// What warped views are sampled from: pictures of twice the size, as else they would be blurred.
-// Nothing where there is no warping, or no alpha to say what lies outside the pictures.
+// The images that warped views are sampled from, at twice the size, as they would be blurred
+// otherwise. Empty if there is no warping, or no alpha to tell what is outside the images.
 std::optional<ViewSet> load_detailed_views(const TrainNvsCommand& command,
                                            const Scene& scene,
                                            const PreparedScene& prepared) {
@@ -275,7 +277,7 @@ std::optional<ViewSet> load_detailed_views(const TrainNvsCommand& command,
                       .background = parse_colour(command.nvs.background)});
 }
 
-// The model on the held-out views, reading all input views; nothing where none are held out.
+// Measures the model on the held-out views, reading all input views; empty if none are held out.
 std::optional<ViewMetrics> measure(const NvsModel& model,
                                    const PreparedScene& scene,
                                    const NvsTaskOptions& options) {
@@ -326,7 +328,7 @@ int adapt_to_scene(TrainNvsCommand& command) {
   }
   const auto after = measure(model, prepared, options);
   std::string text =
-      fmt::format("kept-back views: {:.2f} dB\n", results->at("score").get<double>());
+      fmt::format("held-back views: {:.2f} dB\n", results->at("score").get<double>());
   if (before && after) {
     (*results)["before"] = metrics_json(*before);
     (*results)["after"] = metrics_json(*after);

@@ -1,4 +1,4 @@
-// Running a trainer as a command.
+// Runs a trainer as a command.
 #include "apps/train/train_run.h"
 
 #include <fmt/format.h>
@@ -19,7 +19,7 @@ volatile std::sig_atomic_t stop_requested = 0;
 
 extern "C" void request_stop(int /*signal*/) { stop_requested = 1; }
 
-// While it lives SIGTERM and SIGINT ask for a stop after the current step; a second one kills.
+// During its lifetime SIGTERM and SIGINT request a stop after the current step; a second one kills.
 class StopSignals {
  public:
   StopSignals() {
@@ -47,11 +47,11 @@ const char* ending(TrainEnd end) {
     case TrainEnd::kFinished:
       return "all steps are done";
     case TrainEnd::kEarly:
-      return "stopped early, as the score no longer rose";
+      return "stopped early, as the score stopped improving";
     case TrainEnd::kStopped:
-      return "stopped by a signal; saved, --resume goes on";
+      return "stopped by a signal; saved, continue with --resume";
     default:
-      return "paused; saved, --resume goes on";
+      return "paused; saved, continue with --resume";
   }
 }
 
@@ -66,7 +66,7 @@ Form parse_training_form(const std::string& text) {
   const std::vector<Form> forms = parse_forms(text);
   if (forms.size() != 1) {
     throw UsageError(ErrorParts{
-        .what = "training takes one form", .where = "--form", .expected = "recurrent or parallel"});
+        .what = "training uses one form", .where = "--form", .expected = "recurrent or parallel"});
   }
   return forms.front();
 }
@@ -84,7 +84,7 @@ void check_run_folder(const TrainRunOptions& options) {
   if (!options.resume && has_snapshots(std::filesystem::path(options.output) / "checkpoints")) {
     throw UsageError(ErrorParts{.what = "the folder already holds a training run",
                                 .where = options.output,
-                                .remedy = "Add --resume to go on with it, or choose another "
+                                .remedy = "Add --resume to continue it, or choose another "
                                           "--output."});
   }
 }
@@ -106,7 +106,7 @@ TrainEnd run_training(Trainer& trainer,
     if (speaks && !quiet) {
       fmt::print(stderr,
                  "{}\n",
-                 done > 0 ? fmt::format("going on from step {}", done)
+                 done > 0 ? fmt::format("resuming from step {}", done)
                           : "there is no checkpoint yet: starting from the beginning");
     }
   }

@@ -1,4 +1,4 @@
-// What all training commands share: folder, going on, signals, log, progress.
+// What all training commands share: folder, resume, signals, log, progress.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@
 
 namespace parallax {
 
+// Where a run is stored, and how it resumes and waits for others.
 struct TrainRunOptions {
   std::string output;
   bool resume = false;
@@ -17,10 +18,10 @@ struct TrainRunOptions {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
     visitor("output", self.output, "folder of the run: checkpoints, log, model.safetensors");
-    visitor("resume", self.resume, "go on from the folder's latest checkpoint, if there is one");
+    visitor("resume", self.resume, "resume from the folder's latest checkpoint, if there is one");
     visitor("rank_timeout",
             self.rank_timeout,
-            "seconds to wait for other processes before the run is given up",
+            "seconds to wait for other processes before giving up the run",
             OptionRange{1, 1e6});
   }
 };
@@ -28,7 +29,7 @@ struct TrainRunOptions {
 // Whether the user named the option on the command line.
 bool is_given(const CLI::App& app, const std::string& option);
 
-// Members the user gave on the command line replace those of `base`; all others are `base`'s.
+// `base` with the members that the user gave on the command line replaced.
 template <class Options>
 Options overlay_given(const CLI::App& app, const Options& parsed, const Options& base) {
   nlohmann::json merged = options_to_json(base);
@@ -43,20 +44,21 @@ Options overlay_given(const CLI::App& app, const Options& parsed, const Options&
   return result;
 }
 
-// The one form that training runs the layers in. Throws UsageError.
+// The one form in which training runs the layers. Throws UsageError.
 Form parse_training_form(const std::string& text);
 
 // "float16" or what --dtype takes. Throws UsageError.
 torch::Dtype parse_export_dtype(const std::string& name);
 
-// The device of this rank: with "cuda" each rank of a machine takes the one of its number.
+// The device of this rank: with "cuda", each of a machine's ranks takes the GPU with its local
+// number.
 torch::Device parse_rank_device(const std::string& name, const RankInfo& ranks);
 
-// Refuses a folder that holds another run, unless it is to go on.
+// Refuses a folder that holds another run unless it is to be resumed.
 void check_run_folder(const TrainRunOptions& options);
 
-// Resumes if asked to, trains until the end or a signal, keeps log, page and plot. Notes go to
-// stderr. Returns how it ended.
+// Resumes if asked to, trains until the end or a signal, and keeps log, page and plot up to date.
+// Notes go to stderr. Returns how it ended.
 TrainEnd run_training(Trainer& trainer,
                       const TrainRunOptions& run,
                       const TrainOptions& train,

@@ -1,4 +1,4 @@
-// Window, panels, session and script, once a frame.
+// Runs window, panels, session and script once per frame.
 #include "apps/viewer/app.h"
 
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kFrameSeconds = 1.0 / 60;  // between two frames while something moves
-constexpr double kIdleSeconds = 0.25;       // between two looks while nothing does
+constexpr double kIdleSeconds = 0.25;       // between two checks while nothing moves
 
 class Viewer {
  public:
@@ -77,10 +77,11 @@ class Viewer {
     try {
       apply_settings(settings_, state_, ui_);
     } catch (const std::exception& error) {
-      view::complain(state_, std::string("the kept layout was not taken over: ") + error.what());
+      view::complain(state_,
+                     std::string("the stored layout could not be restored: ") + error.what());
     }
     if (script_requested()) {
-      // A script begins with what the command line says, whatever was open before.
+      // A script starts from what the command line says, whatever was open before.
       view::reset_panes(state_, options_.open.model);
       state_.screen = view::Screen::kCompare;
       settings_.erase("camera");
@@ -139,7 +140,7 @@ class Viewer {
     ui_.times = times_.summary();
   }
 
-  // What is left for the window of the commands.
+  // Carries out the commands that need the window.
   void take_commands() {
     for (const view::Command& command : std::exchange(state_.commands, {})) {
       if (std::holds_alternative<view::QuitCommand>(command)) {
@@ -155,7 +156,7 @@ class Viewer {
     }
   }
 
-  // Between drawing and showing.
+  // Called between drawing and showing.
   void take_pictures() {
     for (const auto& [path, panes_only] : std::exchange(pictures_, {})) {
       try {
@@ -213,7 +214,7 @@ class Viewer {
       create_folder(settings_path().parent_path());
       write_file_atomically(settings_path(), settings_json(state_).dump(1) + "\n");
     } catch (const std::exception& error) {
-      fmt::print(stderr, "the layout was not kept: {}\n", error.what());
+      fmt::print(stderr, "the layout was not stored: {}\n", error.what());
     }
   }
 

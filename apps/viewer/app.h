@@ -9,13 +9,14 @@
 
 namespace parallax {
 
+// What to open, and how the window looks.
 struct ViewerOptions {
-  std::string scene;  // empty: none to begin with
+  std::string scene;  // empty: start without one
   view::OpenRequest open;
   view::EngineOptions engine;
   std::string classifier;
   std::string output;
-  std::string screenshot;  // taken when everything is done; then the program ends
+  std::string screenshot;  // taken when everything is done; the program then ends
   nlohmann::json script;   // null: none
   int width = 1280;
   int height = 720;
@@ -23,8 +24,8 @@ struct ViewerOptions {
   bool stats = false;
 };
 
-// Runs until the window is closed, or a script has ended. Throws Error where there is no window to
-// be had, and where a script's step cannot be done.
+// Runs until the window is closed or a script ends. Throws Error if no window can be opened or a
+// script's step cannot be carried out.
 void run_viewer(const ViewerOptions& options);
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// One directory listing a keystroke.
+// Reads one directory listing per keystroke.
 #include "apps/viewer/completion.h"
 
 #include <algorithm>

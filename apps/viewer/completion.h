@@ -1,4 +1,4 @@
-// Paths completed as they are typed.
+// Completes paths as they are typed.
 #pragma once
 
 #include <string>
@@ -6,11 +6,11 @@
 
 namespace parallax {
 
-// What is in the folder of `text` and begins with its last part, folders with a slash at the end
-// first, hidden files only where asked for by a dot; at most `most`. "~" is the home folder.
+// The entries of `text`'s folder that begin with its last part, at most `most`: folders first, with
+// a trailing slash; hidden files only if that part begins with a dot. "~" is the home folder.
 std::vector<std::string> complete_path(const std::string& text, size_t most = 200);
 
-// "~/a" with the home folder.
+// "~/a" with the home folder in place of "~".
 std::string expand_home(const std::string& text);
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// The same words for numbers as `compare` writes.
+// Uses the same names for values as `compare`.
 #include "apps/viewer/exports.h"
 
 #include <fmt/format.h>
@@ -109,7 +109,7 @@ json frame_numbers(const ViewState& state) {
 
 void export_numbers(const ViewState& state, const std::string& path) {
   if (state.scene == nullptr) {
-    throw Error("there are no numbers yet: no scene is open");
+    throw Error("there are no values yet: no scene is open");
   }
   create_folder(std::filesystem::absolute(path).parent_path());
   if (path.ends_with(".csv")) {

@@ -1,4 +1,4 @@
-// What the viewer writes: numbers as CSV and JSON, and what goes into a picture's text chunks.
+// The viewer's exports: values as CSV and JSON, and the text chunks of images.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace parallax {
 
-// The table and the frame at hand, as CSV or JSON by the extension. Throws Error.
+// Writes the table and the current frame's values, as CSV or JSON by the extension. Throws Error.
 void export_numbers(const view::ViewState& state, const std::string& path);
 
-// Scene, pose, models with their hashes, panes and their numbers.
+// Scene, pose, models with their hashes, panes and their values.
 PngText picture_metadata(const view::ViewState& state);
 
 }  // namespace parallax

@@ -9,7 +9,7 @@ namespace parallax {
 namespace {
 
 constexpr size_t kRecent = 300;
-constexpr size_t kWarmUp = 3;  // the first frames make fonts and shaders
+constexpr size_t kWarmUp = 3;  // the first frames create fonts and shaders
 
 double percentile(std::vector<float>& values, double share) {
   if (values.empty()) {

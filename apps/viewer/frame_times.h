@@ -1,4 +1,4 @@
-// How long the interface takes a frame, measured by the program itself.
+// The interface's time per frame, measured by the program itself.
 #pragma once
 
 #include <string>
@@ -8,18 +8,20 @@
 
 namespace parallax {
 
+// Collects frame times and summarises them.
 class FrameClock {
  public:
-  // `model_works`: the worker had something to do when the frame began.
+  // `model_works`: whether the worker was busy when the frame began.
   void add(double milliseconds, bool model_works);
 
-  // Of the last few hundred frames.
+  // Summary of the last few hundred frames.
   FrameTimes summary() const;
 
-  // Of all frames, two lines: all, and those beside the working model.
+  // Two lines: one for all frames and one for those during which the model worked.
   std::string report() const;
 
  private:
+  // One frame's time.
   struct Frame {
     float milliseconds = 0;
     bool model_works = false;

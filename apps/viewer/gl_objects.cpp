@@ -1,4 +1,4 @@
-// Textures and shaders.
+// Creates textures and shaders.
 #include "apps/viewer/gl_objects.h"
 
 #include "core/base/error.h"

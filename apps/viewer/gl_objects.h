@@ -1,4 +1,4 @@
-// OpenGL handles that free themselves. All of them belong to the thread of the window.
+// OpenGL handles that free themselves. All of them belong to the window's thread.
 #pragma once
 
 #include <epoxy/gl.h>
@@ -45,13 +45,14 @@ inline void delete_program(GLuint name) { glDeleteProgram(name); }
 inline void delete_shader(GLuint name) { glDeleteShader(name); }
 }  // namespace gl_detail
 
+// The handles of the kinds of objects that the viewer uses.
 using GlTexture = GlHandle<gl_detail::delete_texture>;
 using GlFramebuffer = GlHandle<gl_detail::delete_framebuffer>;
 using GlVertexArray = GlHandle<gl_detail::delete_vertex_array>;
 using GlProgram = GlHandle<gl_detail::delete_program>;
 using GlShader = GlHandle<gl_detail::delete_shader>;
 
-// A texture of sharp pixels, not repeated.
+// A texture with sharp pixels that does not repeat.
 GlTexture make_texture();
 
 // Throws Error with the compiler's message.

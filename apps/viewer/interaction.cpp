@@ -1,4 +1,4 @@
-// Mouse and keys.
+// Handles mouse and keys.
 #include "apps/viewer/shortcuts.h"
 
 #include <GLFW/glfw3.h>
@@ -16,7 +16,7 @@ using view::ViewState;
 constexpr float kOrbitPerPixel = 0.008F;
 constexpr float kWheelStep = 0.9F;
 constexpr float kMaxZoom = 64;
-constexpr double kFlyPerSecond = 0.6;   // of the distance to what the cameras look at
+constexpr double kFlyPerSecond = 0.6;   // as a fraction of the distance to the target
 constexpr double kTurnPerSecond = 1.2;  // radians
 
 bool is_down(int key) { return ImGui::IsKeyDown(key); }
@@ -29,7 +29,7 @@ void zoom_at(ViewState& state, float factor, const PaneDrawing& drawing, const I
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   const float before = state.zoom.factor;
   state.zoom.factor = std::clamp(before * factor, 1.0F, kMaxZoom);
-  // What is under the cursor stays there.
+  // The point under the cursor stays there.
   const float u = (mouse.x - rect.min.x - drawing.x) / drawing.shown_width;
   const float v = (mouse.y - rect.min.y - drawing.y) / drawing.shown_height;
   const float keep = before / state.zoom.factor;
@@ -145,7 +145,7 @@ const std::vector<Shortcut>& shortcuts() {
       {GLFW_KEY_R,
        Modifier::kNone,
        "R",
-       "whole picture again",
+       "whole image again",
        [](ViewState& state, Ui&) { state.zoom = {}; }},
       {GLFW_KEY_K,
        Modifier::kNone,
@@ -160,7 +160,7 @@ const std::vector<Shortcut>& shortcuts() {
       {GLFW_KEY_ESCAPE,
        Modifier::kNone,
        "Esc",
-       "cancel loading and work in the background",
+       "cancel loading and background work",
        [](ViewState& state, Ui&) {
          state.commands.emplace_back(view::CancelLoadingCommand{});
          state.commands.emplace_back(view::CancelTasksCommand{});
@@ -195,9 +195,9 @@ const std::vector<std::pair<std::string, std::string>>& held_keys() {
       {"drag", "orbit"},
       {"right drag", "pan"},
       {"wheel", "nearer, farther"},
-      {"Ctrl+wheel", "enlarge the pictures at the cursor"},
-      {"middle drag", "move the enlarged pictures"},
-      {"double click", "whole picture again"}};
+      {"Ctrl+wheel", "enlarge the images at the cursor"},
+      {"middle drag", "move the enlarged images"},
+      {"double click", "whole image again"}};
   return list;
 }
 

@@ -1,4 +1,4 @@
-// One shader, one framebuffer a pane.
+// Uses one shader and one framebuffer per pane.
 #include "apps/viewer/pane_renderer.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ ImTextureID as_id(GLuint name) {
   return reinterpret_cast<ImTextureID>(static_cast<intptr_t>(name));
 }
 
-// The same map as the reports' difference pictures.
+// The same colour map as in the reports' difference images.
 GlTexture make_colours() {
   cv::Mat grey(1, 256, CV_8UC1);
   for (int i = 0; i < 256; ++i) {

@@ -1,4 +1,4 @@
-// Draws panes into textures of their own, and keeps small pictures as textures.
+// Draws panes into their own textures, and keeps small images as textures.
 #pragma once
 
 #include <imgui.h>
@@ -10,25 +10,28 @@
 
 namespace parallax {
 
+// Owns the textures of panes and small images.
 class PaneRenderer {
  public:
   PaneRenderer();
 
-  // The pane's texture, drawn anew only if the drawing is another one than last time.
+  // The pane's texture, redrawn only if the drawing differs from the last one.
   ImTextureID draw_pane(int pane, const PaneDrawing& drawing);
 
-  // A small picture's texture, uploaded once.
+  // A small image's texture, uploaded once.
   ImTextureID texture_of(const view::ImagePtr& picture);
 
-  // Forgets textures that nobody asked for since the last call.
+  // Frees textures that were not used since the last call.
   void end_frame();
 
  private:
+  // An image's texture, and whether it was used since the last end_frame().
   struct Upload {
     GlTexture texture;
     std::weak_ptr<const view::Image> picture;
     bool used = false;
   };
+  // A pane's texture and the drawing in it.
   struct Target {
     GlTexture texture;
     GlFramebuffer framebuffer;

@@ -56,9 +56,9 @@ void write_png(const std::filesystem::path& path, const cv::Mat& picture, const 
   cv::Mat bgr;
   cv::cvtColor(picture, bgr, cv::COLOR_RGB2BGR);
   std::vector<uchar> encoded;
-  // Level 1: a screenshot a third larger, in a tenth of the time.
+  // Level 1: the file is a third larger and takes a tenth of the time.
   if (!cv::imencode(".png", bgr, encoded, {cv::IMWRITE_PNG_COMPRESSION, 1})) {
-    throw Error(ErrorParts{.what = "the picture could not be encoded", .where = path.string()});
+    throw Error(ErrorParts{.what = "the image could not be encoded", .where = path.string()});
   }
   std::string file(encoded.begin(), encoded.begin() + kAfterHeader);
   for (const auto& [keyword, value] : text) {

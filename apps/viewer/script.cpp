@@ -1,4 +1,4 @@
-// Steps turned into input states a frame.
+// Turns steps into one input state per frame.
 #include "apps/viewer/script.h"
 
 #include <GLFW/glfw3.h>
@@ -136,7 +136,7 @@ void Script::begin_gesture(const Ui& ui) {
   try {
     if (name == "click") {
       const ImVec2 at = centre_of(ui, value.get<std::string>());
-      // Menus take two frames to open and find their size.
+      // Menus take two frames to open and determine their size.
       gestures_ = {{.mouse = at},
                    {.mouse = at},
                    {.mouse = at},

@@ -1,4 +1,4 @@
-// The viewer unattended: steps from a JSON file, done one after the other while the window runs.
+// Runs the viewer unattended: steps from a JSON file, carried out one after the other.
 //
 //   [{"open": "scenes/a"}, {"wait": "idle"}, {"set": {"view": 3}}, {"wait": "frame"}, {"wait":
 //   0.5},
@@ -7,7 +7,7 @@
 //    {"hold": {"key": "w", "seconds": 0.5}}, {"type": "text"}, {"drop": ["a", "b"]},
 //    {"capture": "a.png"}, {"describe": "a.json"}, {"quit": true}]
 //
-// Mouse and keys go through the interface as a user's do. Items are named in ui.h's `items`.
+// Mouse and keys go through the interface like a user's. Items have the names in Ui::items (ui.h).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -17,17 +17,18 @@
 
 namespace parallax {
 
+// The steps of a script and the progress through them.
 class Script {
  public:
-  // Throws Error naming a step that is unknown.
+  // Throws Error naming an unknown step.
   explicit Script(nlohmann::json steps);
 
   bool is_done() const { return next_ >= steps_.size(); }
 
-  // What the program does for a script, set by its owner.
+  // The program's functions for scripts, set by the owner.
   struct Actions {
-    std::function<bool()> is_idle;   // nothing under way at all
-    std::function<bool()> is_shown;  // the full frame of what is asked for is on the screen
+    std::function<bool()> is_idle;   // nothing in progress at all
+    std::function<bool()> is_shown;  // the full frame of the current request is on the screen
     std::function<void(const std::string& path)> open;
     std::function<void(const nlohmann::json&)> set;
     std::function<void(const std::string& path)> capture;
@@ -36,23 +37,23 @@ class Script {
     std::function<void()> quit;
   };
 
-  // Once a frame, after the window's own input: puts the script's mouse and keys into ImGui's
-  // state. Throws Error naming the step where an item is not on the screen.
+  // To be called once per frame, after the window's own input: puts the script's mouse and keys
+  // into ImGui's state. Throws Error naming the step if an item is not on the screen.
   void inject(const Ui& ui);
 
-  // Once a frame, when the interface has been built: does the steps that are due.
+  // To be called once per frame, after the interface is built: carries out the steps that are due.
   void advance(const Actions& actions, double now);
 
  private:
-  struct Gesture {  // one input state a frame
+  struct Gesture {  // one input state per frame
     ImVec2 mouse;
-    int button = -1;  // held
+    int button = -1;  // held down; −1: none
     float wheel = 0;
     int key = -1;
     bool ctrl = false;
     bool shift = false;
     std::string text;
-    double until = 0;  // repeated until this time; 0: once
+    double until = 0;  // repeat until this time; 0: once
   };
 
   [[noreturn]] void fail(const std::string& what) const;
@@ -71,7 +72,7 @@ class Script {
   ImVec2 mouse_{-1000, -1000};
   bool has_mouse_ = false;
   bool begun_ = false;
-  std::vector<Gesture> gestures_;  // left to do, the next one last
+  std::vector<Gesture> gestures_;  // remaining ones, the next one last
 };
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// One pass a frame.
+// One pass per frame.
 #include "apps/viewer/session.h"
 
 #include <algorithm>
@@ -95,7 +95,7 @@ void Session::start_task(ViewState& state, const view::TaskRequest& task) {
     worker_.start_task(task);
     return;
   }
-  // What somebody waits for comes before the table, which is made again when it is looked at.
+  // Tasks that the user waits for come before the table, which is restarted when it is shown.
   if (!background_tasks_.empty()) {
     cancel_background();
     background_.reset();
@@ -190,7 +190,8 @@ void Session::request_frame(ViewState& state) {
   }
 }
 
-// Table and curve of the scene for the views that are read, once the first full frame is there.
+// Starts the table and the curve for the current input views, once the first full frame has
+// arrived.
 void Session::start_background(ViewState& state) {
   if (!state.full || state.frame_request != 0 || state.screen != view::Screen::kCompare) {
     return;

@@ -1,5 +1,5 @@
-// Between the viewer's state and the worker: turns what is shown into requests, carries commands
-// out, folds results in. Never waits.
+// Connects the viewer's state and the worker: turns what is shown into requests, carries out
+// commands, merges results. Never waits.
 #pragma once
 
 #include <memory>
@@ -10,26 +10,27 @@
 
 namespace parallax {
 
+// A worker and the requests made for one ViewState.
 class Session {
  public:
   Session(view::WorkFunctions functions, view::WorkerOptions options)
       : worker_(std::move(functions), std::move(options)) {}
 
-  // Once a frame of the interface. Commands that need the window (exports of pictures, screenshots,
-  // quit) stay in the state's list.
+  // To be called once per frame of the interface. Commands that need the window (exports of images,
+  // screenshots, quit) stay in the state's list.
   void update(view::ViewState& state, double seconds);
 
   void open_scene(view::ViewState& state,
                   const std::string& path,
                   std::vector<std::string> added = {});
 
-  // Nothing under way, nothing waiting, everything shown.
+  // Nothing in progress, nothing waiting, everything shown.
   bool is_idle(const view::ViewState& state) const;
-  // The full frame of what is shown is there.
+  // The full frame of the current request has arrived.
   bool is_shown(const view::ViewState& state) const;
   bool is_busy() const { return worker_.is_busy(); }
 
-  // The camera to begin with in a scene, where there is one.
+  // The camera to start a scene with, if one is stored.
   std::function<std::optional<Camera>(const std::string& scene)> first_camera =
       [](const std::string&) { return std::nullopt; };
 
@@ -49,10 +50,10 @@ class Session {
 
   view::RenderWorker worker_;
   std::optional<view::FrameRequest> requested_;
-  std::optional<view::FrameRequest> background_;  // what table and curve were started for
-  std::vector<uint64_t> background_tasks_;        // of these, those that have not ended
+  std::optional<view::FrameRequest> background_;  // what table and curve are computed for
+  std::vector<uint64_t> background_tasks_;        // its tasks that have not ended
   std::optional<view::ProjectionTask> projection_;
-  std::set<std::string> dropped_;  // paths that are being looked at
+  std::set<std::string> dropped_;  // dropped paths whose kind is being detected
   double play_clock_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Every key once: what it does, and what the sheet says about it.
+// The one list of keys: what each does, and its text on the help sheet.
 #pragma once
 
 #include <functional>
@@ -10,10 +10,12 @@
 
 namespace parallax {
 
+// The modifier key of a shortcut.
 enum class Modifier { kNone, kShift, kControl };
 
+// A key, its text on the help sheet and its action.
 struct Shortcut {
-  int key;  // GLFW's number
+  int key;  // GLFW's key code
   Modifier modifier;
   const char* name;
   const char* help;
@@ -22,7 +24,7 @@ struct Shortcut {
 
 const std::vector<Shortcut>& shortcuts();
 
-// Keys that act while they are held, and the mouse: for the sheet.
+// For the help sheet: the mouse, and keys that act while they are held.
 const std::vector<std::pair<std::string, std::string>>& held_keys();
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// Reading and writing state.
+// Reads and writes the state.
 #include "apps/viewer/state_json.h"
 
 #include <fmt/format.h>
@@ -24,7 +24,7 @@ Error wrong(const std::string& field, const std::string& expected, const json& g
                           .got = got.dump()});
 }
 
-// The place of a name in a list of names.
+// The index of a name in a list of names.
 template <class Names>
 int index_of(const json& value, const Names& names, const std::string& field) {
   std::string all;
@@ -225,7 +225,7 @@ json read_settings() {
     json settings = read_json_file(settings_path());
     return settings.is_object() ? settings : json::object();
   } catch (const Error&) {
-    return json::object();  // layout is no reason not to start
+    return json::object();  // a damaged layout must not prevent the start
   }
 }
 
@@ -250,10 +250,10 @@ json settings_json(const ViewState& state) {
 std::optional<Camera> kept_camera(const json& settings, const std::string& scene) {
   try {
     if (settings.value("scene", "") == scene && settings.contains("camera")) {
-      return view::read_camera_json(settings.at("camera"), "the kept camera");
+      return view::read_camera_json(settings.at("camera"), "the stored camera");
     }
   } catch (const std::exception&) {
-    return std::nullopt;  // as above
+    return std::nullopt;  // likewise
   }
   return std::nullopt;
 }
@@ -266,7 +266,7 @@ void apply_settings(const json& fields, ViewState& state, Ui& ui) {
     try {
       apply_field(key, value, state, ui);
     } catch (const json::exception&) {
-      throw wrong(key, "a value of another type", value);
+      throw wrong(key, "a value of a different type", value);
     }
   }
 }

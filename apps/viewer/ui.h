@@ -1,5 +1,5 @@
-// What the panels share besides the viewer's state: how pictures get onto the screen, where things
-// are, which dialogs are open. Without a window the pictures' functions give nothing.
+// What the panels share besides the viewer's state: how images get onto the screen, where items
+// are, which dialogs are open. Without a window the functions for images return nothing.
 #pragma once
 
 #include <imgui.h>
@@ -14,26 +14,28 @@
 
 namespace parallax {
 
-// How one pane is drawn, in pixels of the pane. Equal drawings give equal pixels.
+// How one pane is drawn, in the pane's pixels. Equal drawings give equal pixels.
 struct PaneDrawing {
+  // What is made of the first and the second image.
   enum class Mode { kPicture = 0, kAbsolute, kSquared, kSigned, kSplit };
 
   int width = 0;  // of the pane
   int height = 0;
   view::ImagePtr first;
-  view::ImagePtr second;  // for all modes but the first
+  view::ImagePtr second;  // for all modes except the first
   Mode mode = Mode::kPicture;
   bool false_colour = false;
   float gain = 1;
   float split_at = 0.5F;  // of the pane's width
-  float x = 0;            // the picture's top left corner
+  float x = 0;            // the image's top left corner
   float y = 0;
-  float shown_width = 0;  // of the picture
+  float shown_width = 0;  // of the image
   float shown_height = 0;
 
   bool operator==(const PaneDrawing&) const = default;
 };
 
+// A rectangle on the screen.
 struct ItemRect {
   ImVec2 min;
   ImVec2 max;
@@ -46,14 +48,15 @@ struct FrameTimes {
   int frames = 0;
 };
 
-// Of the strip's pictures, in pixels before --ui-scale.
+// The side of the strip's thumbnails, in pixels before --ui-scale.
 inline constexpr float kThumbnailSide = 54;
 
+// The interface's own state.
 struct Ui {
   float scale = 1;  // --ui-scale
   // A pane's texture; null without a window.
   std::function<ImTextureID(int pane, const PaneDrawing&)> draw_pane;
-  // A small picture's texture; null without a window.
+  // A small image's texture; null without a window.
   std::function<ImTextureID(const view::ImagePtr&)> texture_of;
 
   bool show_open = false;
@@ -64,25 +67,25 @@ struct Ui {
   std::vector<std::string> completions;
   std::string completed_for;  // the text that `completions` belong to
   std::string track_path;
-  int side_tab = -1;     // to be opened; −1: as it is
-  int hovered_row = -1;  // found while the panes are drawn
+  int side_tab = -1;     // tab to open; −1: no change
+  int hovered_row = -1;  // set while the panes are drawn
   int hovered_col = -1;
   double overview_yaw = 0.6;
   double overview_pitch = 0.5;
   FrameTimes times;
 
-  // Where named things were drawn last, for scripts: "screen/Probe", "pane/0", "thumbnail/3".
+  // Where named items were last drawn, for scripts: "screen/Probe", "pane/0", "thumbnail/3".
   std::map<std::string, ItemRect> items;
 };
 
-// Notes where the item just drawn is.
+// Records where the item just drawn is.
 void mark_item(Ui& ui, const std::string& name);
 void mark_rect(Ui& ui, const std::string& name, const ImVec2& min, const ImVec2& max);
 
-// The whole window.
+// Draws the whole window.
 void draw_viewer(view::ViewState& state, Ui& ui);
 
-// The parts. Each draws into the current window and returns whether it changed the state.
+// The panels. Each draws into the current window and returns whether it changed the state.
 bool draw_menu_panel(view::ViewState& state, Ui& ui);
 bool draw_panes_panel(view::ViewState& state, Ui& ui);
 bool draw_strip_panel(view::ViewState& state, Ui& ui);
@@ -97,16 +100,16 @@ bool draw_classify_panel(view::ViewState& state, Ui& ui);
 bool draw_probe_panel(view::ViewState& state, Ui& ui);
 bool draw_dialogs(view::ViewState& state, Ui& ui);
 
-// Keys that are free of any text field. Returns whether they changed the state.
+// Handles keys that no text field wants. Returns whether they changed the state.
 bool handle_shortcuts(view::ViewState& state, Ui& ui, double seconds);
 
-// What the mouse does in a picture's rectangle: orbit, pan, dolly, zoom.
+// Handles the mouse in an image's rectangle: orbit, pan, dolly, zoom.
 bool handle_picture_mouse(view::ViewState& state, const PaneDrawing& drawing, const ItemRect& rect);
 
-// Places a picture of the scene's size in a pane.
+// Places an image of the scene's size in a pane.
 PaneDrawing place_picture(const view::ViewState& state, int width, int height);
 
-// A pane's drawing; nothing where `pane_note` says why.
+// A pane's drawing; empty if there is none, in which case `pane_note` says why.
 std::optional<PaneDrawing> pane_drawing(const view::ViewState& state,
                                         const view::Pane& pane,
                                         int width,
@@ -115,8 +118,9 @@ std::optional<PaneDrawing> pane_drawing(const view::ViewState& state,
 // Puts a drawing into the pane's rectangle of the current window.
 void show_drawing(Ui& ui, int pane, const PaneDrawing& drawing, const ItemRect& rect);
 
-// The lines under a pane; those that have nothing to say are empty.
+// The number of lines of values under a pane.
 inline constexpr int kNumberLines = 3;
+// The lines under a pane; unused ones are empty.
 using NumberLines = std::array<std::string, kNumberLines>;
 NumberLines pane_numbers(const view::ViewState& state,
                          const view::Pane& pane,

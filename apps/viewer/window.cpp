@@ -2,7 +2,7 @@
 #include "apps/viewer/window.h"
 
 #include <epoxy/gl.h>
-// After the loader, which brings OpenGL's declarations.
+// Comes after the loader, which brings OpenGL's declarations.
 #include <GLFW/glfw3.h>
 #include <backends/imgui_impl_glfw.h>
 #include <backends/imgui_impl_opengl3.h>
@@ -93,7 +93,7 @@ Window::Window(const WindowOptions& options) {
     auto* self = static_cast<Window*>(glfwGetWindowUserPointer(window));
     self->drops_.insert(self->drops_.end(), paths, paths + count);
   });
-  // ImGui's backend calls this one from its own.
+  // ImGui's backend calls this callback from its own.
   glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int, int action, int modifiers) {
     auto* self = static_cast<Window*>(glfwGetWindowUserPointer(window));
     if (action == GLFW_PRESS && key >= 0) {

@@ -1,4 +1,4 @@
-// The window with its OpenGL context and Dear ImGui in it.
+// The window with its OpenGL context and Dear ImGui.
 #pragma once
 
 #include <filesystem>
@@ -12,6 +12,7 @@ struct GLFWwindow;
 
 namespace parallax {
 
+// Size and title of a window.
 struct WindowOptions {
   int width = 1280;
   int height = 720;
@@ -19,12 +20,13 @@ struct WindowOptions {
   std::string title = "Parallax";
 };
 
-// Throws Error saying what is missing if there is no display. Loads nothing.
+// Throws Error saying what is missing if there is no display. Opens no window.
 void require_display();
 
+// A window in which Dear ImGui draws.
 class Window {
  public:
-  // Throws Error where no window with OpenGL 3.3 can be made.
+  // Throws Error if no window with OpenGL 3.3 can be created.
   explicit Window(const WindowOptions& options);
   ~Window();
   Window(const Window&) = delete;
@@ -33,7 +35,7 @@ class Window {
   bool should_close() const;
   // Waits for input, another thread's wake() or `seconds`, whichever comes first.
   void wait(double seconds);
-  // From any thread.
+  // May be called from any thread.
   static void wake();
 
   // Begins ImGui's frame; `inject` may change the input that it sees.
@@ -41,9 +43,9 @@ class Window {
   // Draws what was built and shows it.
   void end_frame();
 
-  // What the window shows, [rows, cols, 3] uint8 RGB. Between draw and show.
+  // The window's content, [rows, cols, 3] uint8 RGB. To be called between drawing and showing.
   cv::Mat pixels() const;
-  // Called between draw and show of every frame.
+  // Called between drawing and showing every frame.
   std::function<void()> on_drawn = [] {};
 
   int width() const;
@@ -52,17 +54,18 @@ class Window {
   std::vector<std::string> take_drops();
 
  private:
-  // A key that goes down and up between two frames counts as down for one.
+  // Makes a key that goes down and up between two frames count as down for one.
   void apply_taps();
 
   GLFWwindow* window_ = nullptr;
   std::vector<std::string> drops_;
+  // A key pressed with modifiers.
   struct KeyPress {
     int key = 0;
     int modifiers = 0;
   };
   std::vector<KeyPress> taps_;  // keys pressed since the last frame
-  std::vector<int> released_;   // keys held for the last frame alone
+  std::vector<int> released_;   // keys held for the last frame only
 };
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// `parallax bench`: that every kind measures something and says where. Times are not judged.
+// `parallax bench`: every kind measures something and reports what. Times are not checked.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -9,7 +9,7 @@
 namespace parallax::testing {
 namespace {
 
-// What `parallax bench ARGS…` wrote as JSON.
+// The JSON written by `parallax bench ARGS…`.
 nlohmann::json bench(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "bench");
   for (const char* word : {"--repeats", "1", "--min-ms", "0", "--quiet", "--json", "-"}) {
@@ -22,7 +22,7 @@ nlohmann::json bench(std::vector<std::string> arguments) {
   return json;
 }
 
-// Every entry of the list has a positive time.
+// Checks that every entry of the list has a positive time.
 void expect_times(const nlohmann::json& entries, size_t count) {
   ASSERT_EQ(entries.size(), count) << entries.dump();
   for (const nlohmann::json& entry : entries) {
@@ -84,8 +84,8 @@ TEST(BenchCommand, BundledModelsReadRenderAndTrain) {
                4);
 }
 
-// Small outputs between large matrices that come and go once kept their memory from being used
-// again: 13 GiB here.
+// Small outputs allocated between large, short-lived matrices once prevented the memory of those
+// from being reused: 13 GiB here.
 TEST(BenchCommand, ManySmallStepsUseTheSameMemory) {
   bench({"layer",
          "--head-dim",

@@ -43,7 +43,8 @@ std::function<std::optional<ImageFile>()> numbers(int count) {
   };
 }
 
-// Rank 1 answers; rank 2 takes batches and falls silent, and speaks up after it was given up.
+// Rank 1 answers; rank 2 takes batches, falls silent, and sends results after it was considered
+// lost.
 TEST(ClassifyRanks, WhatALostRankHeldIsDealtAgainAndItsLateResultsAreNotTaken) {
   const int port = free_port();
   KeyValueStore store(rank_info(0, 3, port), "test", 20);
@@ -78,7 +79,7 @@ TEST(ClassifyRanks, WhatALostRankHeldIsDealtAgainAndItsLateResultsAreNotTaken) {
       if (files.size() == 1) {
         continue;
       }
-      // Batches of three, the last of fewer: take what belongs to each.
+      // Batches of three, the last one smaller: takes the files of each.
       while (files.size() < 3 && files.back().path != "19") {
         if (auto more = hand.next_file()) {
           files.push_back(*more);
@@ -98,7 +99,7 @@ TEST(ClassifyRanks, WhatALostRankHeldIsDealtAgainAndItsLateResultsAreNotTaken) {
   while (std::chrono::steady_clock::now() - begin < std::chrono::seconds(4)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  // Too late: these were given to another.
+  // Too late: these were reassigned.
   silent.send(held->id, rows_of({.files = {*first, *first, *first}}), two_classes());
   while (const auto batch = dealer.take_left_behind()) {
     const std::lock_guard lock(mutex);
@@ -212,7 +213,7 @@ TEST_F(ClassifyProcesses, DifferentOptionsAreAnError) {
   const ProgramResult other = second->wait();
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("different options"));
-  EXPECT_EQ(first->wait().exit_code, 3);  // does all of it alone
+  EXPECT_EQ(first->wait().exit_code, 3);  // does all the work alone
   expect_each_once();
 }
 

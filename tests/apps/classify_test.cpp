@@ -64,7 +64,7 @@ class Classify : public ::testing::Test {
   ScratchFolder scratch_;
 };
 
-// The rows hold everything; accuracies and confusions are counted here a second time.
+// The rows hold everything; accuracies and confusions are recounted here.
 TEST_F(Classify, ClassFoldersGiveAccuracyAndConfusion) {
   write_images("images/n01443537", 6);
   write_images("images/thing 2", 5);
@@ -214,7 +214,7 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
   const size_t before = count_lines(path("out/results.jsonl"));
   ASSERT_GE(before, 20U);
   ASSERT_LT(before, kCount);
-  // As if the kill had come in the middle of a line.
+  // As if the program had been killed in the middle of a line.
   std::ofstream(path("out/results.jsonl"), std::ios::app) << "{\"path\": \"" << path("images/1399");
   const ProgramResult result = run_program(arguments({path("images"), "--resume"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -222,10 +222,10 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
   EXPECT_EQ(summary().at("images"), kCount);
   EXPECT_EQ(summary().at("images_this_time"), kCount - before);
   EXPECT_EQ(count_lines(path("out/results.csv")), kCount + 1);
-  // With nothing left to do it only writes the reports.
+  // With nothing left to do, it only writes the reports.
   EXPECT_EQ(run_program(arguments({path("images"), "--resume"})).exit_code, 0);
   expect_each_once(rows(), kCount);
-  // Other options make other rows.
+  // Different options make different rows.
   const ProgramResult other = run_program(arguments({path("images"), "--resume", "--topk", "2"}));
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("topk was 5, is 2"));
@@ -242,7 +242,7 @@ TEST_F(Classify, OnlyOneWritesIntoAFolder) {
   }
 }
 
-// What is written comes back, and lines that a disk error spoilt cost only themselves.
+// Written rows are read back unchanged, and a line damaged by a disk error costs only itself.
 TEST_F(Classify, RowsComeBackAsTheyWere) {
   const RowFormat format{
       .runs = {"a", "b"}, .labels = ClassLabels({{"n1", "cat, \"tom\""}, {"", "dog"}}), .topk = 2};

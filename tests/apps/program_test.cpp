@@ -1,5 +1,5 @@
-// The real program: what it writes for a real scene, and one clear sentence with the right exit
-// code for every kind of broken input.
+// The real program: its output for a real scene, and one clear message with the right exit code for
+// every kind of broken input.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -151,7 +151,7 @@ TEST(Program, InfoDescribesWhatItIsGiven) {
   EXPECT_EQ(run_program({"info", kModel, "/nonexistent"}).exit_code, 3);
 }
 
-// A scene to break: a copy of the bundled one's first views.
+// A scene to damage: a copy of the bundled one's first views.
 class BrokenScene {
  public:
   BrokenScene()
@@ -188,7 +188,7 @@ class BrokenScene {
   nlohmann::json json_;
 };
 
-// One sentence that begins with the program's name and holds `words`; no stack trace.
+// Expects one message that begins with the program's name and contains `words`, and no stack trace.
 void expect_sentence(const ProgramResult& result, int exit_code, const std::string& words) {
   EXPECT_EQ(result.exit_code, exit_code) << result.err;
   EXPECT_NE(result.err.find("parallax: "), std::string::npos) << result.err;
@@ -260,7 +260,7 @@ TEST(Program, BrokenArgumentsEndInOneSentence) {
   EXPECT_EQ(run_program({"render", "--help"}).exit_code, 0);
 }
 
-// A safetensors file's bytes without its metadata, and the model card that was in there.
+// A safetensors file's bytes without its metadata, and the model card that the metadata held.
 std::pair<std::string, std::string> take_card_out(const std::string& bytes) {
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), sizeof(length));
@@ -305,7 +305,7 @@ TEST(Program, BrokenCheckpointsEndInOneSentence) {
   broken(sound, with("config", "dim", "wide"), "dim");
   broken(sound, with("config", "dim", 65536), "does not fit into memory");
   broken(sound, with("config", "ttt_head_dim", 7), "ttt_head_dim");
-  broken(sound, with("config", "inter_multi", 1.0), "another shape");
+  broken(sound, with("config", "inter_multi", 1.0), "wrong shape");
   broken(sound, with("config", "flavour", 1), "flavour");
   broken(sound, with("", "variant", 12), "variant");
   broken(sound, with("", "model", "something_else"), "LaCT-NVS");

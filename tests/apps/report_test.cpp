@@ -1,4 +1,4 @@
-// Tables, pages and videos: what is written can be read back.
+// Tables, pages and videos: what was written can be read back.
 #include <gif_lib.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@
 namespace parallax::testing {
 namespace {
 
-// Frames of one colour each, with a white square that moves.
+// Frames of one colour each, with a moving white square.
 std::vector<cv::Mat> moving_frames(int rows, int cols) {
   std::vector<cv::Mat> frames;
   for (int i = 0; i < 5; ++i) {

@@ -1,5 +1,5 @@
-// `parallax train nvs` and `parallax scenes` as users run them: to a stated loss, through kills and
-// signals, over several processes and hosts.
+// `parallax train nvs` and `parallax scenes` as users run them: reaching a stated score, surviving
+// kills and signals, over several processes and hosts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -94,7 +94,7 @@ TEST(TrainProgram, TenKillsChangeNothing) {
   for (int attempt = 0; kills < 10 && attempt < 40; ++attempt) {
     const int64_t before = logged_step(killed);
     RunningProgram program(tiny_training(killed, run + " --resume"));
-    // Some time after it has begun to work, so that each process gets somewhere.
+    // Some time after it has begun to work, so that each process makes progress.
     wait_until([&] { return program.has_ended() || logged_step(killed) > before; }, 30);
     pause(random.uniform(0, 0.12));
     if (program.has_ended()) {
@@ -107,14 +107,14 @@ TEST(TrainProgram, TenKillsChangeNothing) {
   const ProgramResult last = run_program(tiny_training(killed, run + " --resume"));
   ASSERT_EQ(last.exit_code, 0) << last.err;
   const auto name = "step-000000000060.safetensors";
-  // Times differ between the files' metadata; the tensors must not.
+  // Times differ between the files' metadata; the tensors must be equal.
   const Checkpoint a = load_checkpoint(whole / "checkpoints" / name);
   const Checkpoint b = load_checkpoint(killed / "checkpoints" / name);
   ASSERT_EQ(a.tensors.size(), b.tensors.size());
   for (const auto& [tensor_name, tensor] : a.tensors) {
     EXPECT_TRUE(tensor.equal(b.tensors.at(tensor_name))) << tensor_name;
   }
-  // Each step is in the log once.
+  // Each step occurs once in the log.
   const std::string log = read_bytes(killed / "log.jsonl");
   std::istringstream lines(log);
   std::set<int64_t> steps;
@@ -187,7 +187,7 @@ TEST(TrainProgram, ALostRankEndsTheOthersAndLeavesAUsableCheckpoint) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("another rank is lost"));
   EXPECT_THAT(result.err, HasSubstr("--resume"));
-  // What it saved goes on, here with one process.
+  // Its checkpoint can be resumed, here with one process.
   RunningProgram resumed(tiny_training(run, options + " --resume"));
   const int64_t saved = logged_step(run);
   EXPECT_TRUE(wait_until([&] { return logged_step(run) > saved; }, 30));
@@ -196,8 +196,8 @@ TEST(TrainProgram, ALostRankEndsTheOthersAndLeavesAUsableCheckpoint) {
   EXPECT_EQ(end.exit_code, 0) << end.err;
 }
 
-// Two network namespaces joined by a cable: hosts that see each other under other addresses than
-// their own names'.
+// Two network namespaces joined by a cable: hosts that reach each other at addresses other than
+// those of their own names.
 class TwoHosts {
  public:
   TwoHosts() {

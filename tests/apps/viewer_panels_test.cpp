@@ -1,5 +1,5 @@
 // The panels on ImGui without a window, in every state: nothing open, no model, errors, a huge
-// scene, one pixel; and what clicks and keys do there.
+// scene, one pixel; and the effect of clicks and keys.
 #include <gtest/gtest.h>
 #include <imgui.h>
 
@@ -36,7 +36,7 @@ class ViewerPanels : public ::testing::Test {
     ImGui::CreateContext();
     ImGuiIO& io = ImGui::GetIO();
     io.IniFilename = nullptr;
-    io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;  // as the window's backend has
+    io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;  // like the window's backend
     unsigned char* pixels = nullptr;
     int width = 0;
     int height = 0;
@@ -55,7 +55,7 @@ class ViewerPanels : public ::testing::Test {
 
   static void resize(float width, float height) { ImGui::GetIO().DisplaySize = {width, height}; }
 
-  // Draws a frame; returns how many vertices it has.
+  // Draws a frame and returns its number of vertices.
   int draw(Script* script = nullptr) {
     ImGui::GetIO().DeltaTime = 1.0F / 60;
     drawings_.clear();
@@ -89,10 +89,10 @@ class ViewerPanels : public ::testing::Test {
     state_.screen = view::Screen::kCompare;
   }
 
-  // A script's steps, drawn until they are done.
+  // Draws frames until a script's steps are done.
   void play(const json& steps) {
     draw();
-    draw();  // what is on the screen is known from the frame before
+    draw();  // item positions are known from the previous frame
     Script script(steps);
     Script::Actions actions;
     actions.is_idle = actions.is_shown = [] { return true; };
@@ -206,7 +206,7 @@ TEST_F(ViewerPanels, AHugeScene) {
   fill_results();
   state_.frame->truth = nullptr;
   draw_everything();
-  EXPECT_LT(ui_.items.size(), 1000U);  // what is out of sight is not drawn
+  EXPECT_LT(ui_.items.size(), 1000U);  // invisible items are not drawn
 }
 
 TEST_F(ViewerPanels, OnePixel) {
@@ -227,7 +227,7 @@ TEST_F(ViewerPanels, PicturesArePlacedOnWholePixelsAndZoomKeepsThePixelUnderTheC
   EXPECT_EQ(drawing.y, 4);
   play(json::array({{{"scroll", {{"item", "pane/0"}, {"by", 3}, {"ctrl", true}}}}}));
   EXPECT_NEAR(state_.zoom.factor, std::pow(1 / 0.9, 3), 1e-4);
-  EXPECT_NEAR(state_.zoom.centre_x, 0.5, 0.02);  // it was near the middle
+  EXPECT_NEAR(state_.zoom.centre_x, 0.5, 0.02);  // the cursor was near the middle
   EXPECT_NEAR(state_.hovered_row, 32, 1);
 }
 
@@ -264,7 +264,7 @@ TEST_F(ViewerPanels, TheGainMakesTheDifferenceVisible) {
     return drawing.mode == PaneDrawing::Mode::kAbsolute;
   });
   ASSERT_NE(found, drawings_.end());
-  EXPECT_EQ(found->gain, 1);  // the two forms' test pictures are equal
+  EXPECT_EQ(found->gain, 1);  // the two forms' test images are equal
   state_.panes[3].second = 2;
   const auto drawing = pane_drawing(state_, state_.panes[3], 100, 100);
   ASSERT_TRUE(drawing);

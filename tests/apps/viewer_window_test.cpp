@@ -1,5 +1,5 @@
-// The real window under Xvfb: synthetic mouse and keys, pictures compared with what `render`
-// writes, every screen and tab, drops of broken things. Screenshots are kept where a test fails.
+// The real window under Xvfb: synthetic mouse and keys, images compared with those that `render`
+// writes, every screen and tab, drops of broken files. Screenshots are kept if a test fails.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -48,7 +48,7 @@ class ViewerWindow : public ::testing::Test {
   json read(const std::string& name) const { return json::parse(read_bytes(file(name))); }
 
   ProgramOptions options() const {
-    // One thread in the window and in `render` alike: sums in the same order.
+    // One thread both in the window and in `render`, so that sums have the same order.
     return {.folder = folder().string(),
             .environment = {{"DISPLAY", display_.name()},
                             {"XDG_CONFIG_HOME", file("config")},
@@ -68,7 +68,7 @@ class ViewerWindow : public ::testing::Test {
   VirtualDisplay display_;
 };
 
-// The pane's picture as it is on the screen, a pixel of the picture each.
+// The pane's image read from the screen, one pixel per pixel of the image.
 cv::Mat picture_on_screen(const cv::Mat& screen, const json& drawing, int rows, int cols) {
   const double x = drawing.at("x");
   const double y = drawing.at("y");
@@ -200,7 +200,7 @@ TEST_F(ViewerWindow, MouseAndKeysReachEverything) {
   const json probe = read("probe.json");
   EXPECT_EQ(probe.at("screen"), "Probe");
   EXPECT_EQ(probe.at("probe_losses").size(), 3U);
-  // Every screen has drawn something of its own.
+  // Every screen has drawn something different.
   EXPECT_GT(largest_difference(read_image(file("classify.png")), read_image(file("probe.png"))),
             100);
 }
@@ -214,7 +214,7 @@ TEST_F(ViewerWindow, RealEventsOfTheDisplayReachIt) {
   const auto act = [&](const std::string& words) {
     return std::system((tool + words + " >/dev/null 2>&1").c_str()) == 0;
   };
-  // The screenshot's metadata says where the camera is.
+  // The screenshot's metadata holds the camera's position.
   const auto look = [&]() -> PngText {
     fs::remove(file("out/screenshot.png"));
     act("key F12");
@@ -230,7 +230,7 @@ TEST_F(ViewerWindow, RealEventsOfTheDisplayReachIt) {
     before = look();
   }
   ASSERT_GE(before["Numbers"].size(), 10U) << "no frame was rendered";
-  // As a hand does: a frame or more between the steps.
+  // Like a hand: with a frame or more between the steps.
   for (const char* words : {"mousemove 220 160",
                             "mousedown 1",
                             "mousemove 240 165",

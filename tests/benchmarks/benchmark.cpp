@@ -86,7 +86,7 @@ void time_render(benchmark::State& state) {
   }
 }
 
-// What `train nvs` draws its data from: views of a new scene each time, building it included.
+// The data of `train nvs`: views of a new scene each time, including building it.
 void time_scene(benchmark::State& state, const char* family) {
   constexpr int kViews = 12;
   std::uint64_t seed = 1;
@@ -111,7 +111,7 @@ CameraBatch train_cameras(int64_t views) {
           kTrainSide};
 }
 
-// Forward and backward of the size that `train nvs` has by default, without the optimiser.
+// Forward and backward pass at the default size of `train nvs`, without the optimiser.
 void time_training_step(benchmark::State& state, const Variant& variant, Form form) {
   LactNvsOptions options;
   options.dim = 128;

@@ -1,4 +1,4 @@
-// Timings of the six published classifiers at 224×224 with random weights: images a second by
+// Timings of the six published classifiers at 224×224 with random weights: images per second by
 // batch size, precision and form.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -23,7 +23,7 @@ void time_classifier(benchmark::State& state,
     model->use_bfloat16();
   }
   const Tensor images = torch::randn({batch, 3, options.image_size, options.image_size}).to(dtype);
-  model->forward(images, {.form = form});  // the first pass also prepares its kernels
+  model->forward(images, {.form = form});  // the first pass also prepares the kernels
   for (auto _ : state) {
     benchmark::DoNotOptimize(model->forward(images, {.form = form}));
   }

@@ -1,4 +1,4 @@
-// Benchmarks of the classifiers, for tests/benchmark.cpp to register.
+// Benchmarks of the classifiers, for benchmark.cpp to register.
 #pragma once
 
 namespace parallax {

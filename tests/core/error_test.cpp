@@ -1,4 +1,4 @@
-// An Error's sentence names what, where, expected, got and remedy, in that order.
+// An Error's message gives what, where, expected, got and remedy, in that order.
 #include "core/base/error.h"
 
 #include <gtest/gtest.h>

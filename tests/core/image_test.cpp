@@ -93,7 +93,7 @@ std::string build_png(const PngParts& parts) {
          png_chunk("IEND");
 }
 
-// An EXIF block that holds the orientation alone.
+// An EXIF block that holds only the orientation.
 std::string exif_block(char orientation) {
   return "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"s + orientation + "\0\0\0\0\0\0"s;
 }
@@ -111,7 +111,7 @@ TEST(Image, WritesJpegCloseToTheOriginal) {
   const ScratchFolder folder;
   const cv::Mat image(16, 24, CV_8UC3, cv::Scalar(200, 100, 50));
   write_image(folder.path() / "x.JPG", image);
-  // A flat colour survives JPEG but for rounding in its colour space.
+  // A flat colour survives JPEG except for rounding in its colour space.
   EXPECT_LE(cv::norm(read_image(folder.path() / "x.JPG"), image, cv::NORM_INF), 2);
 }
 
@@ -170,7 +170,8 @@ TEST(Image, ReadsPaletteAndGreyWithAlpha) {
   EXPECT_EQ(grey.at<cv::Vec4b>(0, 1), cv::Vec4b(0x63, 0x63, 0x63, 0x7f));
 }
 
-// OpenCV applies orientation when it is not asked to keep alpha: the oracle for our own code.
+// OpenCV applies the orientation unless asked to keep alpha, which makes it the oracle for our own
+// code.
 TEST(Image, AppliesEveryExifOrientation) {
   cv::Mat bgr;
   cv::resize(noise(2, 3, CV_8UC3), bgr, {24, 16}, 0, 0, cv::INTER_NEAREST);
@@ -218,7 +219,7 @@ TEST(Image, ReadsCmyk) {
   const cv::Mat image = read_bytes(bytes);
   ASSERT_EQ(image.size(), cv::Size(32, 32));
   ASSERT_EQ(image.type(), CV_8UC3);
-  // The squares' colours before PIL turned them to CMYK; JPEG keeps them within a few steps.
+  // The squares' colours before PIL converted them to CMYK; JPEG keeps them within a few steps.
   const std::pair<cv::Point, cv::Vec3i> squares[] = {{{8, 8}, {220, 40, 30}},
                                                      {{24, 8}, {30, 200, 60}},
                                                      {{8, 24}, {40, 60, 210}},
@@ -238,7 +239,8 @@ TEST(Image, EveryTruncationEndsInAnError) {
   }
 }
 
-// A GIF of four colours, its pixel values the columns' and rows' sums; colour 3 may be transparent.
+// A GIF of four colours whose pixel values are the sums of column and row; colour 3 may be
+// transparent.
 std::string build_gif(int rows, int cols, bool interlaced, bool transparent) {
   std::string bytes;
   int code = 0;
@@ -291,7 +293,7 @@ TEST(Image, ReadsGif) {
 
 TEST(Image, BrokenGifsAreErrors) {
   const std::string good = build_gif(11, 7, false, true);
-  // All but the bytes that end the picture and the file.
+  // All sizes that cut off more than the bytes that end the image and the file.
   for (std::size_t size = 0; size + 3 < good.size(); ++size) {
     ASSERT_NE(error_of(good.substr(0, size)), "no error") << size;
   }

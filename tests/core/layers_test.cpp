@@ -1,5 +1,4 @@
-// The folders form a graph without circles: which folder may include which, held against the
-// sources themselves.
+// The folders form an acyclic graph: checks which folder may include which against the sources.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -17,9 +16,9 @@ namespace fs = std::filesystem;
 
 using Folders = std::set<std::string>;
 
-// Each folder and the folders that its files include, bottom to top: a folder may only name
-// folders above its own row, so a circle cannot be written down. docs/dev/architecture.md says
-// what lives in each.
+// Each folder and the folders that its files include, bottom to top: a folder may only name folders
+// above its own row, so a cycle cannot be written down. docs/dev/architecture.md describes each
+// folder.
 const std::vector<std::pair<std::string, Folders>> kLayers = {
     {"core/base", {}},
     {"core/io", {"core/base"}},
@@ -157,7 +156,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "vision/synth"}},
 };
 
-constexpr size_t kMostUnits = 16;  // .h/.cpp pairs of one folder: more are two concepts
+constexpr size_t kMostUnits = 16;  // .h/.cpp pairs per folder: more would be two concepts
 
 bool is_source(const fs::path& path) {
   const std::string extension = path.extension().string();
@@ -178,7 +177,7 @@ std::map<std::string, std::vector<fs::path>> sources() {
   return found;
 }
 
-// The folders of the project that a file includes, but for its own.
+// The project's folders that a file includes, except its own.
 Folders included_folders(const fs::path& file, const std::string& own) {
   static const std::regex kInclude("^#include \"([^\"]+)\"");
   Folders folders;

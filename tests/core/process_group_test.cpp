@@ -1,5 +1,5 @@
 // Several ranks in one process, each with its own connection: collective operations, gradients
-// averaged over shares of a batch, and what a missing rank leads to.
+// averaged over shards of a batch, and the consequences of a missing rank.
 #include "core/distributed/process_group.h"
 
 #include <arpa/inet.h>
@@ -21,7 +21,8 @@ namespace parallax {
 namespace {
 
 // c10d keeps one record of all operations of a process and does not guard it against several groups
-// on threads of their own, which these tests alone have: they crashed in it. Read at its first use.
+// on different threads, which only these tests have: they crashed in it. The variable is read at
+// its first use.
 const int kNoFlightRecorder = setenv("TORCH_FR_BUFFER_SIZE", "0", 1);
 
 RankInfo rank_of(int rank, int world_size, int port) {
@@ -29,7 +30,7 @@ RankInfo rank_of(int rank, int world_size, int port) {
       .rank = rank, .world_size = world_size, .master_address = "127.0.0.1", .master_port = port};
 }
 
-// Runs `work` as each rank, on a thread of its own.
+// Runs `work` as each rank, each on its own thread.
 void as_ranks(int world_size, const std::function<void(ProcessGroup&)>& work) {
   const int port = testing::free_port();
   std::vector<std::thread> threads;
@@ -39,7 +40,7 @@ void as_ranks(int world_size, const std::function<void(ProcessGroup&)>& work) {
       try {
         ProcessGroup ranks(rank_of(rank, world_size, port), 20);
         work(ranks);
-        ranks.barrier();  // rank 0 serves the store to the last
+        ranks.barrier();  // rank 0 serves the store until the end
       } catch (const std::exception& error) {
         errors[rank] = error.what();
       }
@@ -129,7 +130,7 @@ std::vector<Tensor> gradients_of_share(ProcessGroup& ranks, int64_t accumulate) 
   }
   GradientAverage average(trained, ranks);
   std::vector<Tensor> gradients;
-  for (int64_t step = 0; step < 3; ++step) {  // buckets are reused from step to step
+  for (int64_t step = 0; step < 3; ++step) {  // buckets are reused between steps
     module->zero_grad();
     for (int64_t i = 0; i < accumulate; ++i) {
       const ShardLoss part =
@@ -144,7 +145,7 @@ std::vector<Tensor> gradients_of_share(ProcessGroup& ranks, int64_t accumulate) 
 }
 
 // Halves and quarters of a batch against the whole. Every weight's gradient is a sum over scenes in
-// another order: float32 leaves some 1e-7 of its largest entry.
+// a different order: in float32 it differs by about 1e-7 of its largest entry.
 TEST(Ranks, SharesOfABatchGiveTheWholeBatchsGradient) {
   ProcessGroup alone(RankInfo{}, 1);
   const std::vector<Tensor> whole = gradients_of_share(alone, 1);

@@ -28,7 +28,7 @@ Checkpoint load_bytes(const std::string& bytes) {
   return load_checkpoint(folder.write("model.pt", bytes));
 }
 
-// The message of the Error that loading ends in.
+// The message of the Error with which loading fails.
 std::string error_of(const std::string& bytes) {
   try {
     load_bytes(bytes);

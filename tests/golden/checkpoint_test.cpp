@@ -7,7 +7,7 @@
 namespace parallax {
 namespace {
 
-// The precision a file was stored in, by the names the cases use.
+// The precision a file was stored in, by the names that the cases use.
 at::ScalarType stored_dtype(const std::string& file) {
   if (file.find("bf16") != std::string::npos) {
     return at::kBFloat16;

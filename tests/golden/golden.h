@@ -1,5 +1,5 @@
-// Finds the golden cases: folders with reference inputs and outputs, discovered at run time so that
-// new cases need no code.
+// Finds the golden cases: folders with reference inputs and outputs, discovered at run time, so
+// that new cases need no code.
 #pragma once
 
 #include <filesystem>
@@ -11,6 +11,7 @@
 
 namespace parallax::testing {
 
+// One reference case.
 struct GoldenCase {
   std::filesystem::path folder;
   nlohmann::json json;  // case.json
@@ -19,7 +20,7 @@ struct GoldenCase {
   std::string name() const { return folder.filename().string(); }
   // Throws Error naming the case if there is no such tensor.
   const Tensor& tensor(const std::string& tensor_name) const;
-  // All tensors whose names begin with `prefix`, under their names without it.
+  // All tensors whose names begin with `prefix`, keyed by the rest of the name.
   TensorMap tensors_under(const std::string& prefix) const;
 };
 

@@ -1,4 +1,4 @@
-// The reference code's names of its ablations, taken apart into switches.
+// Translates the reference code's names of ablations into switches.
 #pragma once
 
 #include <string>

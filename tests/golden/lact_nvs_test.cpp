@@ -81,7 +81,7 @@ class Checker {
         << golden_.name() << " " << name << suffix;
   }
 
-  // Against the float32 reference at its stated tolerance; where none is stated, at the joint
+  // Compares with the float32 reference at its stated tolerance or, if none is stated, at the joint
   // pass's.
   void near_f32(const std::string& name, const Tensor& got) {
     const auto& tolerance = golden_.json.at("tolerance");
@@ -152,8 +152,8 @@ TEST(Golden, LactNvsModelInFloat64) {
 }
 
 // The published code rounds Newton–Schulz to bfloat16. No tolerance is stated for whole models, as
-// the iteration amplifies roundings; emulating it must not land farther away than the exact result
-// does.
+// the iteration amplifies roundings; emulating it must not end up farther away than the exact
+// result.
 TEST(Golden, LactNvsModelWithBfloat16NewtonSchulz) {
   PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "lact_nvs_model");
   const torch::NoGradGuard no_grad;

@@ -46,7 +46,7 @@ void expect_near(const GoldenCase& golden,
       << golden.name() << " " << name;
 }
 
-// Both forms of one run in one precision, against the tensors with that suffix.
+// Checks both forms of one run in one precision against the tensors with that suffix.
 void check_vision_run(const GoldenCase& golden,
                       const nlohmann::json& run,
                       torch::Dtype dtype,
@@ -100,7 +100,7 @@ TEST(Golden, LactOperator) {
     for (const auto& run : golden.json.at("runs")) {
       check_vision_run(golden, run, torch::kFloat64, "exact_f64");
       check_vision_run(golden, run, torch::kFloat32, "exact_f32");
-      // Not every case states how close an emulation of bfloat16 must come.
+      // Not every case states how close an emulation of bfloat16 must be.
       const nlohmann::json& tolerance = golden.json.at("tolerance").at(run.at("id"));
       if (tolerance.contains("bf16muon") &&
           tolerance.at("bf16muon").contains("suggested_atol_if_bf16_emulated")) {
@@ -134,7 +134,7 @@ void check_language_run(const GoldenCase& golden,
   }
   FastWeights weights = weights_of(golden, dtype);
   for (Tensor* w : {&weights.w0, &weights.w1, &weights.w2}) {
-    *w = w->transpose(1, 2);  // the language-model code stores them for columns, W x
+    *w = w->transpose(1, 2);  // the language-model code stores them for column vectors, W x
   }
   const Schedule schedule =
       language_model_chunks(inputs.k.size(1), golden.json.at("config").at("chunk_size"));

@@ -17,7 +17,7 @@ const Vit3Variant& variant_of_loss(const std::string& loss) {
   throw Error("the golden case has an unknown loss type " + loss);
 }
 
-// The parallel form, and recurrent ones whose steps divide the grid's rows and do not.
+// The parallel form, and recurrent ones whose steps do and do not divide the grid's rows.
 std::vector<Vit3Pass> all_passes() {
   return {{.form = Form::kParallel},
           {.form = Form::kRecurrent, .rows_per_step = 1},
@@ -38,18 +38,18 @@ double atol(const GoldenCase& golden, const std::string& name) {
   return golden.json.at("tolerance").at(name).at("suggested_atol");
 }
 
-// Ours has the heads first, the reference the batch.
+// Our tensors have the heads first, the reference's the batch.
 Tensor batch_first(const Tensor& x) { return x.transpose(0, 1); }
 
 void check_layer_trace(const GoldenCase& golden, const Vit3LayerTrace& trace) {
   const Vit3Projections& p = trace.projections;
   const int64_t batch = p.q1.size(1);
   const auto per_image = [&](const Tensor& w, const std::string& name) {
-    // What is not updated stays one copy in the reference, and in ours.
+    // Weights that are not updated remain a single copy, in the reference and in ours.
     const Tensor expected = golden.tensor("ref." + name);
     return expected.size(0) == batch ? batch_first(w.expand({-1, batch, -1, -1})) : batch_first(w);
   };
-  // Ours has the channels last, and the taps of an image's kernels before them.
+  // Our tensors have the channels last, and the taps of an image's kernels before them.
   const auto channels_first = [](const Tensor& x) { return x.permute({0, 3, 1, 2}); };
   const Tensor w3 = trace.w3.transpose(1, 2).reshape({-1, 1, 3, 3});
   const std::pair<const char*, Tensor> values[] = {{"q1", batch_first(p.q1)},
@@ -98,7 +98,7 @@ TEST(Golden, Vit3LayerInEveryVariantAndForm) {
           // Untraced, the gated unit runs in one fused pass.
           expect_near(golden, "out", layer.forward(x, grid, stored, pass), atol(golden, "out"));
         } else {
-          // The float64 reference uses the same tables: only roundings of float64 remain.
+          // The float64 reference uses the same tables: only float64 rounding remains.
           const double magnitude = golden.tensor("ref.out.f64").abs().max().item<double>();
           expect_near(golden, "out.f64", out, 1e-9 * magnitude);
         }
@@ -175,7 +175,7 @@ TEST(Golden, HierarchicalVit3Models) {
   }
 }
 
-// The name of the reference logits of a file's precision.
+// The name of the reference logits in a file's precision.
 std::string logits_of_file(const std::string& file) {
   if (file.find("bf16") != std::string::npos) {
     return "logits.bf16_weights";

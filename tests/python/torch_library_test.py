@@ -2,7 +2,7 @@
 
     python3 tests/python/torch_library_test.py build/release/libparallax_torch.so 2.11.0
 
-Exits with 77 where no PyTorch of the library's version can be imported.
+Exits with 77 if no PyTorch of the library's version can be imported.
 """
 
 import sys

@@ -1,4 +1,4 @@
-// Random weights and pictures from fixed seeds.
+// Random weights and images from fixed seeds.
 #include "tests/support/classifier_fixture.h"
 
 #include <opencv2/core.hpp>

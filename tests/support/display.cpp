@@ -1,4 +1,4 @@
-// fork and exec; the server writes the number it found to a pipe.
+// Uses fork and exec; the server writes the display number that it chose to a pipe.
 #include "tests/support/display.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// A display in memory for windows of tests.
+// A virtual display for tests that open windows.
 #pragma once
 
 #include <sys/types.h>
@@ -7,7 +7,7 @@
 
 namespace parallax::testing {
 
-// Xvfb on a free display number, 1280 × 720; ended with this.
+// Runs Xvfb on a free display number, 1280 × 720, during its lifetime.
 class VirtualDisplay {
  public:
   VirtualDisplay();
@@ -15,7 +15,7 @@ class VirtualDisplay {
   VirtualDisplay(const VirtualDisplay&) = delete;
   VirtualDisplay& operator=(const VirtualDisplay&) = delete;
 
-  // ":7", or empty where there is no Xvfb on this machine.
+  // ":7", or empty if there is no Xvfb on this machine.
   const std::string& name() const { return name_; }
 
  private:

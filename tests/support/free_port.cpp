@@ -1,4 +1,4 @@
-// The kernel picks one; it is free again when the socket is closed.
+// The kernel picks a port, which is free again when the socket is closed.
 #include "tests/support/free_port.h"
 
 #include <netinet/in.h>

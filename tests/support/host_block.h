@@ -1,5 +1,5 @@
-// CUDA blocks on the CPU (core/ops/cuda/thread_block.h): thread after thread, or with a thread of
-// the host for each of the block's, which shows races to ThreadSanitizer.
+// CUDA blocks on the CPU (core/ops/cuda/thread_block.h): one thread after another, or with one host
+// thread per thread of the block, so that ThreadSanitizer sees races.
 #pragma once
 
 #include <barrier>
@@ -10,11 +10,12 @@
 
 namespace parallax::testing {
 
-// Shared memory as a GPU has it: of the size asked for, and full of what was there before.
+// Shared memory as on a GPU: of the requested size and with arbitrary old content.
 inline std::vector<char> stale_shared_memory(const cuda::Grid& grid) {
-  return std::vector<char>(grid.shared_bytes + 1, static_cast<char>(0xFF));  // NaN, as numbers
+  return std::vector<char>(grid.shared_bytes + 1, static_cast<char>(0xFF));  // NaN, read as floats
 }
 
+// A block whose threads run one after another on the calling thread.
 class SequentialBlock {
  public:
   SequentialBlock(std::int64_t index, int threads, char* shared)
@@ -77,8 +78,8 @@ void run_sequentially(const cuda::Grid& grid, const Body& body) {
   }
 }
 
-// The same with threads; `threads` of them in a block, as hundreds would take long to start. All
-// blocks run at once by pairs, for what they might do to each other's memory.
+// The same with `threads` host threads per block, as hundreds would take long to start. Blocks run
+// in pairs, so that conflicts over each other's memory show.
 template <class Body>
 void run_threaded(const cuda::Grid& grid, int threads, const Body& body) {
   for (std::int64_t first = 0; first < grid.blocks; first += 2) {

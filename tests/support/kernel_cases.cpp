@@ -1,4 +1,4 @@
-// Comparing kernels with the reference.
+// Compares kernels with the reference.
 #include "tests/support/kernel_cases.h"
 
 #include <gtest/gtest.h>
@@ -33,13 +33,13 @@ Outcome run_with_gradients(const Operator& run, const std::vector<Tensor>& input
   torch::manual_seed(5);
   Tensor functional = torch::zeros({}, torch::kFloat64);
   for (const Tensor& output : outcome.outputs) {
-    // In the order of the shape, whatever the memory of the output; the same in every precision.
+    // In the order of the shape, whatever the output's memory layout; the same in every precision.
     const Tensor factors = torch::randn(output.sizes()).to(torch::kBFloat16);
     functional = functional + (output * factors.to(output.scalar_type())).sum();
   }
   functional.backward();
   for (const Tensor& leaf : defined) {
-    // An input that takes no part has a gradient of zeros, or none.
+    // An unused input has a gradient of zeros, or none.
     outcome.gradients.push_back(leaf.grad().defined() ? leaf.grad() : torch::zeros_like(leaf));
   }
   return outcome;
@@ -93,7 +93,7 @@ void expect_low_precisions_close(const std::vector<OperatorCase>& cases,
   for (const OperatorCase& c : cases) {
     for (const KernelPath path : fused_paths()) {
       const KernelPathGuard guard(path);
-      // Rounded inputs are the problem's own; what is measured is the arithmetic.
+      // Both sides use the rounded inputs, so only the arithmetic is measured.
       for (const auto dtype : {torch::kFloat32, torch::kBFloat16}) {
         const bool low = dtype == torch::kBFloat16;
         const std::vector<Tensor> inputs = converted(c.inputs, dtype);

@@ -15,14 +15,14 @@ namespace parallax::testing {
 
 using Operator = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
 
-// An operator with some inputs; those that are not defined stay so.
+// An operator with its inputs; undefined ones stay undefined.
 struct OperatorCase {
   std::string name;
   Operator run;
   std::vector<Tensor> inputs;  // float64
 };
 
-// LibTorch's number of threads while it lives.
+// Sets LibTorch's number of threads during its lifetime.
 class ThreadCountGuard {
  public:
   explicit ThreadCountGuard(int threads) : before_(at::get_num_threads()) {
@@ -40,19 +40,20 @@ Tensor normal(at::IntArrayRef shape);  // float64
 
 double relative_difference(const Tensor& got, const Tensor& expected);
 
-// All but the reference.
+// All kernel paths except the reference.
 std::vector<KernelPath> fused_paths();
 
-// Values, and gradients of a random functional of them, in float64.
+// Compares values, and gradients of a random functional of them, in float64.
 void expect_equal_to_reference(const std::vector<OperatorCase>& cases);
 
+// The largest relative differences allowed in each precision.
 struct PrecisionTolerances {
   double float32 = 0;
   double bfloat16 = 0;
   double bfloat16_gradients = bfloat16;
 };
 
-// Values and gradients from inputs rounded to a precision, against float64 from the same rounded
+// Compares values and gradients in lower precisions with those in float64 from the same rounded
 // inputs.
 void expect_low_precisions_close(const std::vector<OperatorCase>& cases,
                                  const PrecisionTolerances& tolerances);

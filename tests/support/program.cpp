@@ -1,4 +1,4 @@
-// fork, exec, and two files for the output.
+// Uses fork, exec, and two files for the output.
 #include "tests/support/program.h"
 
 #include <fcntl.h>

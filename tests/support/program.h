@@ -1,4 +1,4 @@
-// Runs the real program and keeps what it printed.
+// Runs the real program and captures its output.
 #pragma once
 
 #include <sys/types.h>
@@ -9,21 +9,23 @@
 
 namespace parallax::testing {
 
+// How a run of the program ended.
 struct ProgramResult {
-  int exit_code = -1;  // 128 + signal where it was killed
+  int exit_code = -1;  // 128 + signal if it was killed
   std::string out;
   std::string err;
   long peak_kilobytes = 0;  // of resident memory
 };
 
+// How the program is run.
 struct ProgramOptions {
-  std::string folder;                                            // to run in; empty: this one
+  std::string folder;  // to run in; empty: the current one
   std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
-  std::string input;                                             // what stdin holds
+  std::string input;                                             // content of stdin
   std::vector<std::string> wrapper;  // words before the program, such as `ip netns exec NAME`
 };
 
-// `parallax ARGS…` running with no terminal. Killed if it still runs when this goes.
+// `parallax ARGS…` running without a terminal. The destructor kills it if it is still running.
 class RunningProgram {
  public:
   RunningProgram(const std::vector<std::string>& arguments, const ProgramOptions& options = {});
@@ -36,7 +38,7 @@ class RunningProgram {
   ProgramResult wait();
 
  private:
-  void end(int flags);  // takes the program's end from the system, if it has ended
+  void end(int flags);  // collects the program's exit status, if it has ended
 
   pid_t child_ = -1;
   bool ended_ = false;

@@ -1,4 +1,4 @@
-// As the operator takes them.
+// Draws the operator's weights and inputs.
 #include "tests/support/random_layer.h"
 
 namespace parallax::testing {

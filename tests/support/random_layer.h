@@ -1,4 +1,4 @@
-// Layers of random numbers, for tests and timings of the operator.
+// Layers with random weights and inputs, for tests and timings of the operator.
 #pragma once
 
 #include "core/ttt/inner_update.h"
@@ -16,7 +16,7 @@ struct RandomLayer {
 struct RandomLayerOptions {
   int64_t heads = 1;
   int64_t width = 32;
-  int64_t hidden = 64;  // where the inner net has a kernel
+  int64_t hidden = 64;  // if the inner net has a hidden layer
   int64_t tokens = 50;
   double weight_scale = 1;
   double rate_scale = 1;

@@ -32,7 +32,7 @@ json rows(const cv::Matx44d& matrix) {
   return result;
 }
 
-// w x y z and translation of world-to-camera.
+// Quaternion w x y z and translation of world-to-camera.
 std::vector<double> colmap_pose(const Camera& camera) {
   const cv::Matx44d w2c = camera.c2w.inv();
   const cv::Quatd q = cv::Quatd::createFromRotMat(w2c.get_minor<3, 3>(0, 0));
@@ -131,7 +131,7 @@ void write_colmap_text(const Scene& scene) {
   write_text(model / "cameras.txt", "# Camera list\n" + colmap_camera_line(scene) + "\n");
   std::string images = "# Image list\n#   POINTS2D[] as (X, Y, POINT3D_ID)\n";
   for (int i = static_cast<int>(scene.views.size()) - 1; i >= 0; --i) {
-    // One image with a line of points, the others with an empty one, as COLMAP writes them.
+    // One image has a line of points, the others an empty line, as COLMAP writes them.
     images += colmap_image_line(scene, i) + (i == 1 ? "\n1.5 2.5 -1 3.5 4.5 7\n" : "\n\n");
   }
   write_text(model / "images.txt", images);

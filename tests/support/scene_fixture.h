@@ -12,14 +12,14 @@
 
 namespace parallax::testing {
 
-// Creates or replaces a file, with the folders it needs.
+// Creates or replaces a file, creating missing folders.
 void write_text(const std::filesystem::path& path, std::string_view text);
 
 // Three cameras on an arc, 24 × 32 pixels, with images images/view_0.png … (RGB noise) in `folder`.
 Scene make_small_scene(const std::filesystem::path& folder);
 
 // The scene's cameras in other formats. The JSON documents are for the caller to damage and write;
-// the COLMAP writers make sparse/0 beneath the scene's root.
+// the COLMAP writers create sparse/0 under the scene's root.
 nlohmann::json opencv_document(const Scene& scene);
 nlohmann::json transforms_document(const Scene& scene);
 

@@ -1,4 +1,4 @@
-// mkdtemp and plain streams.
+// Uses mkdtemp and plain streams.
 #include "tests/support/scratch_folder.h"
 
 #include <cstdlib>

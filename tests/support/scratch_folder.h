@@ -1,4 +1,4 @@
-// A temporary folder that a test fills and that disappears with it.
+// A temporary folder for a test's files, removed by the destructor.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Reconstruct, render, measure.
+// Reconstructs, renders and measures.
 #include "vision/eval/evaluate.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace parallax {
 namespace {
 
-constexpr double kMemoryShare = 0.5;  // of what is available, for one rendering pass
+constexpr double kMemoryShare = 0.5;  // of available memory, for one rendering pass
 constexpr int64_t kMaxViewsPerPass = 16;
 
 CameraBatch to_device(const CameraBatch& cameras, torch::Device device) {

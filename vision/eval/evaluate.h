@@ -1,4 +1,4 @@
-// Runs a model over a prepared scene in one form and measures what came out.
+// Runs a model over a prepared scene in one form and measures the rendered views.
 #pragma once
 
 #include <functional>
@@ -8,16 +8,18 @@
 
 namespace parallax {
 
+// Metrics of one rendered view, or their means.
 struct ViewMetrics {
   double psnr = 0;  // dB
   double ssim = 0;
   double masked_psnr = 0;  // dB, inside the object; NaN without a mask
 };
 
+// The images, metrics and times of one evaluation.
 struct FormEvaluation {
   Form form = Form::kRecurrent;
   SceneState state;
-  Tensor images;                   // [V, 3, H, W] float32: the target views as rendered
+  Tensor images;                   // [V, 3, H, W] float32: the rendered target views
   std::vector<ViewMetrics> views;  // one per target
   ViewMetrics mean;
   double pooled_psnr = 0;  // as LaCT's own code reports it
@@ -31,19 +33,20 @@ struct FormEvaluation {
   double render_tokens_per_second() const;
 };
 
+// How views are rendered for an evaluation.
 struct EvaluateOptions {
   torch::Device device = torch::kCPU;
-  int64_t views_per_pass = 0;                      // 0: as many as fit the memory
+  int64_t views_per_pass = 0;                      // 0: as many as fit into memory
   std::function<void(int64_t)> on_views_rendered;  // progress
 };
 
 // How the two forms' images differ.
 struct FormDifference {
   double max_absolute = 0;
-  double psnr = 0;  // between the two, dB; infinite where they are equal
+  double psnr = 0;  // between the two, dB; infinite if they are equal
 };
 
-// How each image comes up to the truth; SSIM is NaN where it does not fit its window.
+// Measures each image against the truth; SSIM is NaN for images smaller than its window.
 std::vector<ViewMetrics> measure_views(const Tensor& images,  // [V, 3, H, W]
                                        const Tensor& truth,   // [V, 3, H, W]
                                        const Tensor& alpha);  // [V, 1, H, W] or undefined
@@ -53,7 +56,7 @@ FormEvaluation evaluate_form(const NvsModel& model,
                              Form form,
                              const EvaluateOptions& options);
 
-// Renders cameras from a state, in passes that fit the memory: [V, 3, H, W] float32 on the CPU.
+// Renders cameras from a state, in passes that fit into memory: [V, 3, H, W] float32 on the CPU.
 Tensor render_cameras(const NvsModel& model,
                       const SceneState& state,
                       const std::vector<Camera>& cameras,

@@ -1,4 +1,4 @@
-// From scene and model to tensors.
+// Turns a scene into the tensors that a model takes.
 #include "vision/eval/prepared_scene.h"
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 namespace parallax {
 namespace {
 
-constexpr int kFallbackSize = 256;  // what the official object models were first trained at
+constexpr int kFallbackSize = 256;  // the first training size of the official object models
 
 }  // namespace
 
@@ -25,8 +25,7 @@ ImageSize choose_image_size(const NvsModelCard& card,
   if (size.height == 0) {
     size = {kFallbackSize, kFallbackSize};
     notes.push_back(fmt::format(
-        "The model does not say what size it was trained at; using {0}x{0} (see --size).",
-        kFallbackSize));
+        "The model does not record its training size; using {0}x{0} (see --size).", kFallbackSize));
   }
   const int patch = card.options.patch_size;
   const ImageSize cropped{size.height / patch * patch, size.width / patch * patch};
@@ -59,8 +58,8 @@ PoseNormalisation resolve(PoseNormalisation wanted, const Scene& scene, const Nv
   return card.object_centric ? PoseNormalisation::kObject : PoseNormalisation::kScene;
 }
 
-// The similarity that moves the point looked at to the origin, up to +z, and scales the cameras'
-// mean distance to `radius`; the azimuth stays as near to the scene's as it can.
+// The similarity that moves the focus to the origin and the up axis to +z, and scales the cameras'
+// mean distance to `radius`; the azimuth stays as close to the scene's as possible.
 PoseTransform object_transform(const std::vector<Camera>& inputs, double radius) {
   const cv::Vec3d focus = find_focus(inputs).point;
   const cv::Vec3d up = find_up(inputs);
@@ -98,7 +97,7 @@ PoseTransform choose_pose_transform(const Scene& scene,
     case PoseNormalisation::kObject: {
       const double radius = card.camera_radius > 0 ? card.camera_radius : 2.7;
       notes.push_back(fmt::format(
-          "Poses normalised as an object: the point looked at is the origin, cameras at {:.2g}.",
+          "Poses normalised as an object: the focus is the origin, cameras at distance {:.2g}.",
           radius));
       return object_transform(scene_cameras(scene, inputs), radius);
     }
@@ -195,7 +194,7 @@ PreparedScene prepare_scene(const Scene& scene,
 }
 
 ViewSet load_inputs(const Scene& scene, const PreparedScene& prepared, const ViewOptions& options) {
-  std::vector<std::string> notes;  // said when the scene was prepared
+  std::vector<std::string> notes;  // already given when the scene was prepared
   return load_set(scene, prepared.inputs.indices, options, prepared.transform, notes);
 }
 

@@ -12,16 +12,18 @@
 
 namespace parallax {
 
+// How a scene's poses are moved into the coordinates of a model.
 enum class PoseNormalisation {
-  kAuto,    // opencv_cameras.json as it is; else by what the model was trained on
-  kNone,    // poses as the scene has them
+  kAuto,    // opencv_cameras.json as it is; others as the model's training data were
+  kNone,    // the scene's poses, unchanged
   kScene,   // LaCT's: mean pose at the origin, largest coordinate 1
-  kObject,  // the point looked at moves to the origin, up to z, mean distance to the model's radius
+  kObject,  // focus to the origin, up axis to z, mean camera distance to the model's radius
 };
 
 // "auto", "none", "scene" or "object". Throws UsageError.
 PoseNormalisation parse_pose_normalisation(const std::string& name);
 
+// Which views of a scene are used, and how they are sized and posed.
 struct PrepareOptions {
   int height = 0;  // 0: the model's own size
   int width = 0;
@@ -31,6 +33,7 @@ struct PrepareOptions {
   PoseNormalisation normalisation = PoseNormalisation::kAuto;
 };
 
+// Some views of a scene, with images and cameras as the model sees them.
 struct ViewSet {
   std::vector<int> indices;
   std::vector<std::string> names;
@@ -40,6 +43,7 @@ struct ViewSet {
   Tensor alpha;                 // [1, V, 1, H, W]; undefined unless every image has alpha
 };
 
+// A scene's input and target views, ready for one model.
 struct PreparedScene {
   std::string name;
   std::string format;
@@ -52,8 +56,8 @@ struct PreparedScene {
   std::vector<std::string> notes;  // sentences for the user
 };
 
-// The size a model sees a scene at: `wanted`, or where that is 0 the model's own, cut down to whole
-// patches; `notes` says what the user may want to know. Throws UsageError below one patch.
+// The size at which a model sees a scene: `wanted`, or the model's own where that is 0, cut down to
+// whole patches; adds to `notes` what the user may want to know. Throws UsageError below one patch.
 ImageSize choose_image_size(const NvsModelCard& card,
                             const ImageSize& wanted,
                             std::vector<std::string>& notes);
@@ -65,16 +69,16 @@ PoseTransform choose_pose_transform(const Scene& scene,
                                     const std::vector<int>& inputs,
                                     std::vector<std::string>& notes);
 
-// Only input views decide the pose normalisation. Throws Error naming what does not fit; before any
-// image is read if the work cannot fit into memory.
+// Only input views decide the pose normalisation. Throws Error naming what does not fit, and does
+// so before reading any image if the work cannot fit into memory.
 PreparedScene prepare_scene(const Scene& scene,
                             const NvsModel& model,
                             const PrepareOptions& options);
 
-// The prepared scene's input views once more, at another size.
+// Loads the prepared scene's input views again, at another size.
 ViewSet load_inputs(const Scene& scene, const PreparedScene& prepared, const ViewOptions& options);
 
-// `count` new cameras: a turntable where the inputs surround an object, else a path through them.
+// `count` new cameras: a turntable if the inputs surround an object, else a path through them.
 std::vector<Camera> new_camera_path(const PreparedScene& scene, int count);
 
 }  // namespace parallax

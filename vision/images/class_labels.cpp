@@ -1,4 +1,4 @@
-// Label files, and folder names matched to classes.
+// Reads label files and matches folder names to classes.
 #include "vision/images/class_labels.h"
 
 #include <fmt/format.h>
@@ -27,7 +27,7 @@ std::string trimmed(const std::string& text) {
                                     : text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// What names are compared by: lower case, words separated by single spaces.
+// The key by which names are compared: lower case, words separated by single spaces.
 std::string name_key(const std::string& name) {
   std::string key;
   for (const char c : name) {
@@ -164,7 +164,7 @@ ClassLabels read_label_file(const std::filesystem::path& path) {
     if (label.id.empty() && label.name.empty()) {
       throw Error(ErrorParts{.what = "the label file has an empty line",
                              .where = fmt::format("{}, line {}", path.string(), labels.size() + 1),
-                             .expected = "one class a line"});
+                             .expected = "one class per line"});
     }
     labels.push_back(label);
     begin = end + 1;

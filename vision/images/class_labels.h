@@ -1,4 +1,4 @@
-// Names of classes, and which class a folder's name means.
+// Names of classes, and which class a folder's name denotes.
 #pragma once
 
 #include <filesystem>
@@ -10,11 +10,13 @@
 
 namespace parallax {
 
+// The names of one class.
 struct ClassLabel {
   std::string id;    // WordNet id, "n01443537"; may be empty
   std::string name;  // "goldfish, Carassius auratus"; synonyms are separated by commas
 };
 
+// The labels of a classifier's classes, by index and by name.
 class ClassLabels {
  public:
   ClassLabels() = default;
@@ -26,8 +28,8 @@ class ClassLabels {
   // The first synonym.
   std::string short_name(int index) const;
 
-  // The class with this WordNet id or with a synonym of this name, whatever its case, underscores
-  // for spaces allowed. Nothing where no class or more than one has it.
+  // The class with this WordNet id or with this name among its synonyms, ignoring case and allowing
+  // underscores for spaces. Empty unless exactly one class matches.
   std::optional<int> find(const std::string& id_or_name) const;
 
  private:
@@ -35,8 +37,8 @@ class ClassLabels {
   std::unordered_map<std::string, int> by_key_;  // −1: more than one class has this name
 };
 
-// "n01443537<tab or space>goldfish" a line, or names alone; or JSON: a list of names or of
-// [id, name], or an object from index to either. Throws Error naming the file and the line.
+// Reads lines of "n01443537<tab or space>goldfish" or of names alone; or JSON: a list of names or
+// of [id, name], or an object from index to either. Throws Error naming the file and the line.
 ClassLabels read_label_file(const std::filesystem::path& path);
 
 // The same from JSON.

@@ -30,8 +30,8 @@ int crop_offset(int size, int crop) {
   return static_cast<int>(std::nearbyint((size - crop) / 2.0));
 }
 
-// The centre of the image resized to height × width; the rest of it is never made, so that a thin
-// image, enlarged, needs no memory to speak of.
+// The centre of the image resized to height × width. The rest is never computed, so that enlarging
+// a thin image needs hardly any memory.
 cv::Mat cropped(const cv::Mat& rgb, int height, int width, int crop_height, int crop_width) {
   const cv::Rect window(
       crop_offset(width, crop_width), crop_offset(height, crop_height), crop_width, crop_height);

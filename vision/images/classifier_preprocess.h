@@ -13,17 +13,17 @@ cv::Mat resize_and_centre_crop(const cv::Mat& rgb,  // [rows, cols, 3] uint8
                                int shorter_side,
                                int crop);  // → [crop, crop, 3] uint8
 
-// How a classifier of one input size looks at images of any size.
+// How images of any size become the input of a classifier of one size.
 struct ClassifierView {
   int height = 224;
   int width = 224;
-  // Shorter side before a square crop; 0: 256/224 of it, as published, but no more than the crop
-  // itself up to 32 pixels.
+  // Shorter side before the square crop; 0: 256/224 of the crop, as published, or the crop itself
+  // if that is at most 32 pixels.
   int resize_side = 0;
 };
 
-// Resizes so that the image covers the view with that margin and cuts the centre out; for square
-// views as resize_and_centre_crop does. Transparency is ignored, as PIL's convert("RGB") does.
+// Resizes so that the image covers the view with that margin and cuts out the centre; square views
+// are made as by resize_and_centre_crop. Transparency is ignored, as by PIL's convert("RGB").
 cv::Mat crop_for_classifier(const cv::Mat& image,         // [rows, cols, 3 or 4] uint8
                             const ClassifierView& view);  // → [height, width, 3] uint8
 

@@ -1,4 +1,4 @@
-// A depth-first walk that holds one sorted listing a level.
+// A depth-first walk that holds one sorted listing per level.
 #include "vision/images/image_files.h"
 
 #include <glob.h>
@@ -34,7 +34,7 @@ constexpr std::array<std::string_view, 17> kExtensions = {".jpg",
                                                           ".pnm",
                                                           ".jif"};
 
-// What tells two paths to one folder from two folders.
+// Distinguishes two paths to one folder from two folders.
 struct FolderId {
   dev_t device = 0;
   ino_t inode = 0;
@@ -87,7 +87,7 @@ struct Level {
 
 struct ImageFiles::Walk {
   ImageFilesOptions options;
-  std::deque<std::string> named;  // the user's paths not yet looked at
+  std::deque<std::string> named;  // the user's paths not yet visited
   std::vector<Level> levels;
   std::optional<FolderId> excluded;
   int64_t skipped = 0;
@@ -143,7 +143,7 @@ bool ImageFiles::Walk::numbered(const std::vector<Entry>& entries) const {
   return any;
 }
 
-// A file's or folder's first step; nothing where the walk simply goes on.
+// Starts on a file or folder; empty if the walk simply continues.
 std::optional<ImageFile> ImageFiles::Walk::start(const std::string& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);

@@ -1,4 +1,4 @@
-// Image files, one after the other, from files, folders, globs and lists.
+// Enumerates image files, one at a time, from files, folders, globs and lists.
 #pragma once
 
 #include <filesystem>
@@ -12,26 +12,28 @@
 
 namespace parallax {
 
+// One image file found, with the class that its folder implies.
 struct ImageFile {
   std::filesystem::path path;
-  std::string error;         // why it can already be said not to be readable; else empty
-  std::optional<int> truth;  // the class that an enclosing folder's name means
+  std::string error;         // why it is already known to be unreadable; else empty
+  std::optional<int> truth;  // the class that an enclosing folder's name denotes
 };
 
+// Where ImageFiles looks.
 struct ImageFilesOptions {
   std::vector<std::string> paths;  // files, folders and globs
-  std::istream* list = nullptr;    // more of them, one a line
+  std::istream* list = nullptr;    // more of them, one per line
   const ClassLabels* labels = nullptr;
-  std::filesystem::path excluded;  // a folder that is not entered: where results go
+  std::filesystem::path excluded;  // a folder not to enter: where results go
 };
 
-// Folders are walked recursively, in the order of names, links followed but never in circles. In a
-// folder, files with an image's extension count; a file named by the user always does. Holds one
-// listing a level of the folder tree, however many images there are.
+// Walks folders recursively, in the order of names, following links but never in circles. Within a
+// folder only files with an image extension count; a file named by the user always does. Holds one
+// listing per level of the folder tree, however many images there are.
 //
-// A class is the nearest enclosing folder, inside the named one or that itself, whose name is a
-// WordNet id or a class name; where no sub-folder of a named folder is and all are numbers, these
-// are class indices.
+// An image's class comes from the nearest enclosing folder, up to and including the named one,
+// whose name is a WordNet id or a class name. If no sub-folder of a named folder has such a name
+// and all of them are numbers, these are class indices.
 class ImageFiles {
  public:
   explicit ImageFiles(ImageFilesOptions options);
@@ -39,12 +41,12 @@ class ImageFiles {
   ImageFiles(const ImageFiles&) = delete;
   ImageFiles& operator=(const ImageFiles&) = delete;
 
-  // Nothing: that was all.
+  // Empty after the last file.
   std::optional<ImageFile> next();
 
-  // Files in folders that have no image's extension, so far.
+  // Files in folders skipped so far for lack of an image extension.
   int64_t skipped() const;
-  // Links that lead back into a folder being walked, so far.
+  // Links found so far that lead back into a folder being walked.
   const std::vector<std::string>& loops() const;
 
  private:
@@ -52,10 +54,10 @@ class ImageFiles {
   std::unique_ptr<Walk> walk_;
 };
 
-// Whether the extension is one of an image, whatever its case.
+// Whether the path has an image extension, in upper or lower case.
 bool has_image_extension(const std::filesystem::path& path);
 
-// How many there are, by walking over them once. Not for lists, which can be read only once.
+// Counts the files by walking over them once. Not for lists, which can be read only once.
 int64_t count_image_files(ImageFilesOptions options);
 
 }  // namespace parallax

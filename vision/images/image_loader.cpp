@@ -1,5 +1,5 @@
-// Tickets keep the order: a worker takes the next file and its number together, and the consumer
-// waits for the numbers in turn.
+// Tickets keep the order: a worker takes the next file together with a ticket number, and the
+// consumer waits for the numbers in ascending order.
 #include "vision/images/image_loader.h"
 
 #include <condition_variable>
@@ -29,7 +29,7 @@ std::string make_thumbnail(const cv::Mat& rgb, int side) {
   return {bytes.begin(), bytes.end()};
 }
 
-// An error's sentence without the path at its beginning, which stands beside it.
+// An error message without the path at its beginning, which is shown next to it anyway.
 std::string without_path(const std::string& text, const std::string& path) {
   const std::string prefix = path + ": ";
   return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
@@ -72,8 +72,8 @@ struct ImageLoader::State {
   Source source;
   ImageLoaderOptions options;
 
-  std::mutex source_mutex;  // held while the source is asked, which may take long
-  std::mutex mutex;         // of everything below
+  std::mutex source_mutex;  // held while calling the source, which may take long
+  std::mutex mutex;         // guards everything below
   std::condition_variable_any room;
   std::condition_variable ready;
   std::map<uint64_t, LoadedImage> loaded;  // by ticket
@@ -82,10 +82,10 @@ struct ImageLoader::State {
   bool exhausted = false;
   std::exception_ptr failure;
 
-  std::vector<std::jthread> workers;  // last, so that they end before what they use does
+  std::vector<std::jthread> workers;  // last, so that they end before the members they use
 
   void work(const std::stop_token& stop);
-  // The next file and its ticket; nothing at the end or when stopped.
+  // The next file and its ticket; empty at the end or when stopped.
   std::optional<std::pair<uint64_t, ImageFile>> take(const std::stop_token& stop);
 };
 
@@ -139,7 +139,7 @@ ImageLoader::ImageLoader(Source source, const ImageLoaderOptions& options)
 }
 
 ImageLoader::~ImageLoader() {
-  // All of them first: one that waits for another would wait for ever if it alone were stopped.
+  // Stops all of them before joining any: a worker may be waiting for another one.
   for (std::jthread& worker : state_->workers) {
     worker.request_stop();
   }

@@ -13,26 +13,29 @@
 
 namespace parallax {
 
+// One image ready for the model, or the reason why it is not.
 struct LoadedImage {
   ImageFile file;  // with `error` if the image cannot be used
   Tensor pixels;   // [3, height, width] float32, normalised; undefined on error
-  int rows = 0;    // of the file's image
+  int rows = 0;    // of the image in the file
   int cols = 0;
-  std::string thumbnail;  // a JPEG file; empty on error or where none was asked for
+  std::string thumbnail;  // a JPEG file; empty on error or if none was requested
 };
 
+// How an ImageLoader prepares images, and how far ahead it reads.
 struct ImageLoaderOptions {
   ClassifierView view;
   int workers = 2;
-  size_t ahead = 32;       // images at most between source and model: the bound on memory
+  size_t ahead = 32;       // most images between source and model, which bounds memory
   int thumbnail_side = 0;  // longer side; 0: no thumbnails
   bool normalise = true;   // false: pixels are [height, width, 3] uint8
 };
 
-// Gives images in the order of the source. The source is called from the workers, one at a time; an
-// exception of its own is thrown again by next_batch().
+// Yields images in the order of the source. The workers call the source one at a time; next_batch()
+// rethrows an exception of the source.
 class ImageLoader {
  public:
+  // The next file to load; empty after the last one.
   using Source = std::function<std::optional<ImageFile>()>;
 
   ImageLoader(Source source, const ImageLoaderOptions& options);
@@ -40,7 +43,7 @@ class ImageLoader {
   ImageLoader(const ImageLoader&) = delete;
   ImageLoader& operator=(const ImageLoader&) = delete;
 
-  // The next `count` images, fewer only at the end; empty: that was all.
+  // The next `count` images, fewer only at the end; empty after the last image.
   std::vector<LoadedImage> next_batch(size_t count);
 
  private:
@@ -48,7 +51,7 @@ class ImageLoader {
   std::unique_ptr<State> state_;
 };
 
-// One image, with whatever is wrong with it in its `error`.
+// Loads one image; if that fails, its `error` says why.
 LoadedImage load_image(const ImageFile& file, const ImageLoaderOptions& options);
 
 }  // namespace parallax

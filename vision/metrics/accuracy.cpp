@@ -1,4 +1,4 @@
-// Counting.
+// Counts predictions and classes.
 #include "vision/metrics/accuracy.h"
 
 #include <limits>

@@ -1,4 +1,4 @@
-// How close rendered images are to the truth: the product's one definition of PSNR and SSIM.
+// How close rendered images are to the truth: the program's only definitions of PSNR and SSIM.
 //
 // Images are [B, 3, H, W], nominally in [0, 1], of any floating dtype; everything is computed in
 // float64.
@@ -21,13 +21,13 @@ double psnr(const Tensor& rendered, const Tensor& truth);
 // reports it.
 double pooled_psnr(const Tensor& rendered, const Tensor& truth);
 
-// psnr_per_image with the error taken over the pixels where alpha > 0.5 only; NaN where there is no
-// such pixel.
+// psnr_per_image with the error taken only over the pixels where alpha > 0.5; NaN if there are
+// none.
 Tensor masked_psnr_per_image(const Tensor& rendered,
                              const Tensor& truth,
                              const Tensor& alpha);  // alpha [B, 1, H, W] → [B] float64
 
-// The mean over the images that have such pixels; NaN if none has.
+// The mean over the images that have such pixels; NaN if none do.
 double masked_psnr(const Tensor& rendered, const Tensor& truth, const Tensor& alpha);
 
 // Structural similarity: Gaussian window 11 × 11 with σ 1.5, K = (0.01, 0.03), data range 1, per

@@ -1,4 +1,4 @@
-// The plain layers that the models share, named and parametrised as PyTorch's.
+// The basic layers that the models share, with PyTorch's names and parameters.
 #pragma once
 
 #include "core/base/torch.h"
@@ -31,7 +31,8 @@ class LayerNorm : public torch::nn::Module {
   double eps_;
 };
 
-// BatchNorm over dimension 1, eps 1e-5: running statistics in evaluation, the batch's in training.
+// BatchNorm over dimension 1, eps 1e-5: uses running statistics in evaluation and the batch's in
+// training.
 class BatchNorm : public torch::nn::Module {
  public:
   explicit BatchNorm(int64_t channels);
@@ -45,7 +46,7 @@ class BatchNorm : public torch::nn::Module {
   Tensor num_batches_tracked_;
 };
 
-// The scale of an RMSNorm, which runs as part of splitting or merging heads.
+// The scale of an RMSNorm, which is applied while heads are split or merged.
 class RmsNorm : public torch::nn::Module {
  public:
   explicit RmsNorm(int64_t dim);

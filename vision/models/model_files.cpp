@@ -1,4 +1,4 @@
-// Folders, extensions, cards.
+// Finds model files by folder, extension and name, and reads their cards.
 #include "vision/models/model_files.h"
 
 #include <fmt/ranges.h>

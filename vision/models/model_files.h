@@ -1,4 +1,4 @@
-// Model files of any kind: where they lie, and the card that goes with the weights.
+// Model files of any kind: where they are stored, and the card that goes with the weights.
 #pragma once
 
 #include <filesystem>
@@ -12,19 +12,19 @@
 
 namespace parallax {
 
-// Under this key of a safetensors file's metadata lies the model's card, a JSON object.
+// The key of a safetensors file's metadata that holds the model's card, a JSON object.
 inline constexpr const char* kCardMetadataKey = "parallax";
 
-// Every model file bundled (assets/models) and of the user's, sorted.
+// Every bundled model file (assets/models) and every one of the user's, sorted.
 std::vector<std::filesystem::path> model_files();
 
-// A file by its path, or a bundled or user's model by its name. Throws UsageError listing what
-// `known_names` gives.
+// Finds a file by its path, or a bundled or user's model by its name. Throws UsageError listing
+// what `known_names` returns.
 std::filesystem::path find_model_file(const std::string& name_or_path,
                                       const std::function<std::vector<std::string>()>& known_names);
 
-// The card in the metadata, or in a .json file of the same name beside the weights. Throws Error
-// when there is one that is no JSON object.
+// The card in the metadata, or in a .json file of the same name next to the weights. Throws Error
+// if the card is not a JSON object.
 std::optional<nlohmann::json> find_model_card(const std::filesystem::path& path,
                                               const Checkpoint& checkpoint);
 

@@ -62,7 +62,7 @@ void load_weights(torch::nn::Module& module, const TensorMap& tensors, const std
   std::string problems;
   append_list(problems, "missing", missing);
   append_list(problems, "surplus", surplus_names);
-  append_list(problems, "of another shape", mis_shaped);
+  append_list(problems, "wrong shape", mis_shaped);
   if (!problems.empty()) {
     throw Error(
         ErrorParts{.what = "the tensors do not fit the model: " + problems,

@@ -188,7 +188,7 @@ std::vector<int> farthest_point_sample(const std::vector<Camera>& cameras, int c
   }
   std::vector<double> distance(cameras.size(), std::numeric_limits<double>::infinity());
   std::vector<int> chosen = {first};
-  distance[first] = -1;  // chosen cameras lose every comparison, also against coinciding ones
+  distance[first] = -1;  // chosen cameras lose every comparison, even with coinciding ones
   while (chosen.size() < static_cast<size_t>(count)) {
     const cv::Vec3d last = cameras[chosen.back()].position();
     for (size_t i = 0; i < cameras.size(); ++i) {
@@ -235,7 +235,7 @@ NormalisedPoses normalise_poses(const std::vector<Camera>& cameras,
     const cv::Vec3d position = result.transform.apply(cameras[index]).position();
     scale = std::max(scale, cv::norm(position, cv::NORM_INF));
   }
-  // One camera, or several in one place up to rounding, say nothing about the scene's size.
+  // One camera, or several in one place up to rounding, reveal nothing about the scene's size.
   const double magnitude = cv::norm(cameras[reference_indices.front()].position(), cv::NORM_INF);
   result.transform.scale = scale > 1e-9 * std::max(magnitude, 1e-9) ? scale : 1;
   for (const Camera& camera : cameras) {

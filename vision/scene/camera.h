@@ -1,6 +1,6 @@
 // Pinhole cameras in the OpenCV convention (x right, y down, z forward) and the arithmetic on their
-// poses: soundness, farthest-point selection, mean-pose normalisation. Paths for new cameras are in
-// camera_path.h.
+// poses: validation, farthest-point selection, mean-pose normalisation. Paths for new cameras are
+// in camera_path.h.
 #pragma once
 
 #include <opencv2/core/matx.hpp>
@@ -9,7 +9,7 @@
 
 namespace parallax {
 
-// The longest image side that a camera may declare; beyond it a file is taken to be damaged.
+// The longest image side that a camera may declare; beyond it a file is considered damaged.
 inline constexpr int kMaxImageSide = 65536;
 
 // One pinhole camera. Intrinsics are in pixels of an image of `height` × `width`, with pixel
@@ -57,17 +57,17 @@ struct PoseTransform {
   Camera invert(const Camera& camera) const;
 };
 
+// Normalised cameras and the transform that made them.
 struct NormalisedPoses {
   std::vector<Camera> cameras;
   PoseTransform transform;
 };
 
 // LaCT's scene normalisation: the world is moved to the mean pose of the reference cameras and
-// scaled so that the largest absolute component of their positions is 1. Only the reference
-// cameras (the input views) decide, so a target view changes nothing of what the model sees; the
-// transform maps later cameras in the same way. Where the mean has no direction (cameras all around
-// on a circle) the first reference camera's axes stand in; where all reference cameras coincide the
-// scale is 1.
+// scaled so that the largest absolute component of their positions is 1. Only the reference cameras
+// (the input views) decide, so a target view does not change what the model sees; the transform
+// maps later cameras in the same way. If the mean has no direction (cameras all around a circle),
+// the first reference camera's axes are used; if all reference cameras coincide, the scale is 1.
 NormalisedPoses normalise_poses(const std::vector<Camera>& cameras,
                                 const std::vector<int>& reference_indices);
 

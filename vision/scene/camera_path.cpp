@@ -15,10 +15,10 @@ namespace {
 
 // A direction shorter than this is rounding noise.
 constexpr double kNoDirection = 1e-6;
-// Axes within about 0.2° of parallel: where they meet depends on the poses' noise alone.
+// For axes within about 0.2° of parallel, where they meet depends only on the poses' noise.
 constexpr double kParallelAxes = 1e-5;
 constexpr double kSurroundDegrees = 160;
-// Looking along the up axis, a camera has no defined right; stop short of it.
+// A camera that looks along the up axis has no defined right axis; stop short of it.
 constexpr double kMaxElevation = 85 * CV_PI / 180;
 
 void require_cameras(const std::vector<Camera>& cameras) {
@@ -56,7 +56,7 @@ cv::Vec3d fallback_focus(const std::vector<Camera>& cameras) {
 }
 
 // Axes in which azimuth and elevation are measured: `up` and two directions across it, the first
-// towards `offset` so that azimuth 0 lies there.
+// towards `offset` so that azimuth 0 is there.
 struct Ring {
   cv::Vec3d up;
   cv::Vec3d ahead;
@@ -80,7 +80,7 @@ cv::Matx44d look_at(const cv::Vec3d& position, const cv::Vec3d& target, const cv
 }
 
 cv::Quatd orientation(const Camera& camera) {
-  // OpenCV's matrix conversion expects an exact rotation; poses from files carry rounding.
+  // OpenCV's matrix conversion expects an exact rotation; poses from files contain rounding errors.
   return cv::Quatd::createFromRotMat(camera.c2w.get_minor<3, 3>(0, 0)).normalize();
 }
 
@@ -91,7 +91,7 @@ Camera between(const std::vector<Camera>& cameras, int segment, double t) {
   const Camera& b = cameras[std::min(segment + 1, last)];
   const cv::Vec3d p1 = a.position();
   const cv::Vec3d p2 = b.position();
-  // Beyond the ends the path goes on straight, so that two cameras give a straight line.
+  // Beyond its ends the path is extended straight, so that two cameras give a straight line.
   const cv::Vec3d p0 = segment > 0 ? cameras[segment - 1].position() : p1 * 2.0 - p2;
   const cv::Vec3d p3 = segment + 2 <= last ? cameras[segment + 2].position() : p2 * 2.0 - p1;
   const cv::Vec3d position =

@@ -1,5 +1,5 @@
-// New cameras for a scene: a turntable around what its cameras look at, or a smooth path through
-// them, and the decision which of the two suits it.
+// New cameras for a scene: a turntable around the point its cameras look at, or a smooth path
+// through them, and the decision between the two.
 #pragma once
 
 #include <vector>
@@ -8,12 +8,12 @@
 
 namespace parallax {
 
-// What the cameras look at.
+// The point that the cameras look at.
 struct Focus {
   cv::Vec3d point;
-  // True where the optical axes meet in front of the cameras; false where they are parallel or
-  // diverge, and the point is the mean position plus the mean forward axis times the mean distance
-  // of the cameras from their mean position (1 for a single camera).
+  // True if the optical axes meet in front of the cameras. False if they are parallel or diverge;
+  // then the point is the mean position plus the mean forward axis times the mean distance of the
+  // cameras from their mean position (1 for a single camera).
   bool converged = false;
 };
 
@@ -32,8 +32,8 @@ std::vector<Camera> turntable(const std::vector<Camera>& cameras, int count);
 // input.
 std::vector<Camera> interpolate_path(const std::vector<Camera>& cameras, int steps);
 
-// True where a turntable suits the scene: the optical axes meet, and seen from there the cameras
-// cover more than 160° of azimuth. Else the scene faces forward and a path suits it.
+// True if a turntable suits the scene: the optical axes meet, and seen from that point the cameras
+// cover more than 160° of azimuth. Otherwise the scene faces forward and a path suits it.
 bool cameras_surround_object(const std::vector<Camera>& cameras);
 
 }  // namespace parallax

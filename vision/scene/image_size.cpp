@@ -1,4 +1,4 @@
-// Reading image sizes.
+// Parses image sizes.
 #include "vision/scene/image_size.h"
 
 #include <cstdio>

@@ -5,6 +5,7 @@
 
 namespace parallax {
 
+// Height and width in pixels.
 struct ImageSize {
   int height = 0;
   int width = 0;

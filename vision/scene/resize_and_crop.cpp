@@ -1,4 +1,4 @@
-// Cover, crop, and the same affine map on the intrinsics.
+// Covers, crops, and applies the same affine map to the intrinsics.
 #include "vision/scene/resize_and_crop.h"
 
 #include <c10/util/StringUtil.h>
@@ -22,7 +22,7 @@ PreprocessedView resize_and_crop(const cv::Mat& image,
   }
   const double scale =
       std::max(static_cast<double>(width) / image.cols, static_cast<double>(height) / image.rows);
-  // Python's round() takes halves to even, as nearbyint does.
+  // Python's round() rounds halves to even, as nearbyint does.
   const int resized_width = static_cast<int>(std::nearbyint(image.cols * scale));
   const int resized_height = static_cast<int>(std::nearbyint(image.rows * scale));
   const int left = (resized_width - width) / 2;

@@ -8,15 +8,16 @@
 
 namespace parallax {
 
+// A view's image at its new size, with the camera that belongs to it.
 struct PreprocessedView {
   cv::Mat image;  // [height, width, C] uint8
   Camera camera;
 };
 
 // Resizes with Lanczos by the one factor that makes the image cover height × width, then cuts out
-// the centre; an odd pixel of surplus goes from the right and bottom. The camera's intrinsics
-// belong to `image` ([rows, cols, C] uint8), whatever size the camera names. Throws Error for an
-// empty image or a size that is not positive.
+// the centre; an odd surplus pixel is cut from the right and bottom. The camera's intrinsics belong
+// to `image` ([rows, cols, C] uint8), whatever size the camera names. Throws Error for an empty
+// image or a size that is not positive.
 PreprocessedView resize_and_crop(const cv::Mat& image, const Camera& camera, int height, int width);
 
 }  // namespace parallax

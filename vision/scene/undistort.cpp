@@ -34,7 +34,7 @@ std::vector<cv::Point3d> border_directions(const Camera& camera) {
   return directions;
 }
 
-// True if all that `pinhole` shows is inside the photograph, give or take half a pixel.
+// True if everything that `pinhole` shows is inside the photograph, to within half a pixel.
 bool shows_only_photograph(const Camera& pinhole,
                            const Camera& photograph,
                            const std::vector<double>& distortion) {
@@ -87,7 +87,7 @@ cv::Mat remap_image(const cv::Mat& image, const cv::Mat& map_x, const cv::Mat& m
     cv::remap(image, result, map_x, map_y, cv::INTER_LINEAR, cv::BORDER_REPLICATE);
     return result;
   }
-  // The colour of transparent pixels means nothing and must not bleed into the object's edge.
+  // The colour of transparent pixels is meaningless and must not bleed into the object's edge.
   cv::Mat premultiplied;
   image.convertTo(premultiplied, CV_32FC4);
   premultiplied.forEach<cv::Vec4f>([](cv::Vec4f& pixel, const int*) {

@@ -1,4 +1,4 @@
-// Reading views, one by one and in parallel.
+// Reads views, one by one and in parallel.
 #include "vision/scene/view_loader.h"
 
 #include <fmt/format.h>
@@ -27,8 +27,8 @@ Tensor to_tensor(const cv::Mat& image) {
   return bytes.permute({2, 0, 1}).contiguous().to(torch::kFloat32).div_(255);
 }
 
-// The camera for the image's actual size. Sizes that differ by a uniform factor, up to the rounding
-// of the scaled size to whole pixels, rescale the intrinsics.
+// The camera for the image's actual size. If the sizes differ by a uniform factor, up to rounding
+// to whole pixels, the intrinsics are rescaled.
 Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& where) {
   const double sx = static_cast<double>(actual.width) / declared.width;
   const double sy = static_cast<double>(actual.height) / declared.height;
@@ -63,7 +63,7 @@ void check_options(const ViewOptions& options) {
   }
 }
 
-// Throws what was thrown, as an Error that also names scene and view.
+// Rethrows the exception as an Error that also names scene and view.
 [[noreturn]] void rethrow_named(const std::exception_ptr& error, const Scene& scene, int index) {
   const std::string where =
       fmt::format("scene '{}', view {} ('{}')", scene.name, index, scene.views[index].name);
@@ -85,7 +85,7 @@ LoadedView load_view(const View& view, const ViewOptions& options) {
   loaded.camera = fit_camera(view.camera, image.size(), where);
   if (image.cols != view.camera.width || image.rows != view.camera.height) {
     loaded.note = fmt::format(
-        "{} is {} × {} where the scene declares {} × {}; its intrinsics were "
+        "{} is {} × {}, but the scene declares {} × {}; its intrinsics were "
         "rescaled.",
         view.name,
         image.cols,
@@ -121,8 +121,8 @@ std::vector<LoadedView> load_views(const Scene& scene,
   std::vector<std::exception_ptr> errors(indices.size());
   std::atomic<size_t> next = 0;
   std::atomic<bool> failed = false;
-  // Indices are handed out in order, so all before a failing one are already being loaded: the
-  // first error in order is found whichever thread is faster.
+  // Indices are handed out in order, so all those before a failing one are already being loaded:
+  // the first error in order is found whichever thread is faster.
   const auto work = [&] {
     while (!failed) {
       const size_t i = next++;

@@ -1,4 +1,4 @@
-// Counts and lists of views.
+// Parses counts and lists of views.
 #include "vision/scene/view_selection.h"
 
 #include <fmt/format.h>

@@ -8,6 +8,7 @@
 
 namespace parallax {
 
+// Indices of the views that a model reads and of those that it renders.
 struct ViewSelection {
   std::vector<int> inputs;
   std::vector<int> targets;  // views the model does not read

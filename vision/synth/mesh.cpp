@@ -99,7 +99,7 @@ std::vector<cv::Vec3f> vertex_normals(const TriangleMesh& mesh) {
 }
 
 bool is_closed(const TriangleMesh& mesh) {
-  // A directed edge may occur once only, and its reverse must occur too.
+  // A directed edge may occur only once, and its reverse must occur too.
   std::unordered_map<std::uint64_t, int> directed;
   const auto key = [](int a, int b) {
     return static_cast<std::uint64_t>(a) << 32 | static_cast<std::uint32_t>(b);

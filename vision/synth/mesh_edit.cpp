@@ -32,7 +32,7 @@ bool is_beyond(const Cut& cut, const cv::Vec3f& point) {
   return length > 0 && length > reach(cut, point * (1 / length));
 }
 
-// Splits faces along the border of what is removed.
+// Splits faces along the border of the removed part.
 class Splitter {
  public:
   Splitter(TriangleMesh* mesh, const Cut& cut) : mesh_(mesh), cut_(cut) {
@@ -41,7 +41,7 @@ class Splitter {
     }
   }
 
-  // Splits; returns which vertices are to slide.
+  // Splits the faces and returns which vertices must slide.
   std::vector<bool> run() {
     std::vector<cv::Vec3i> faces;
     faces.reserve(mesh_->faces.size() * 5 / 4);
@@ -71,7 +71,7 @@ class Splitter {
   }
 
  private:
-  // The vertex where an edge crosses the border, made once for both its faces.
+  // The vertex where an edge crosses the border, created once for both of its faces.
   int crossing(int a, int b) {
     if (a > b) {
       std::swap(a, b);

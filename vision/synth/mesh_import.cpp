@@ -1,4 +1,4 @@
-// From assimp's structures to ours.
+// Converts assimp's structures to ours.
 #include "vision/synth/mesh_import.h"
 
 #include <assimp/config.h>
@@ -20,10 +20,10 @@ namespace parallax {
 
 namespace {
 
-// Larger textures are shrunk: pictures of scenes are small, and a coarse texture aliases less.
+// Larger textures are shrunk: images of scenes are small, and a coarse texture aliases less.
 constexpr int kMaxTextureSide = 1024;
 
-// assimp would try forty more formats, with loaders of which some crash on damaged files.
+// assimp would try forty more formats, and some of their loaders crash on damaged files.
 constexpr std::array<const char*, 5> kExtensions = {".gltf", ".glb", ".obj", ".ply", ".stl"};
 
 Error broken(const std::filesystem::path& path, const std::string& got) {
@@ -42,7 +42,7 @@ std::string extension_of(const std::filesystem::path& path) {
   return extension;
 }
 
-// One file on its way in.
+// Imports one file.
 class MeshReader {
  public:
   MeshReader(const std::filesystem::path& path, const MeshImportOptions& options)
@@ -75,7 +75,7 @@ class MeshReader {
     importer_.SetPropertyInteger(AI_CONFIG_PP_SBP_REMOVE,
                                  aiPrimitiveType_POINT | aiPrimitiveType_LINE);
     if (extension_ == ".stl") {
-      // STL's normals are those of single faces and would keep vertices from being shared.
+      // STL's normals belong to single faces and would prevent vertices from being shared.
       flags |= aiProcess_RemoveComponent;
       importer_.SetPropertyInteger(AI_CONFIG_PP_RVC_FLAGS, aiComponent_NORMALS);
     }
@@ -194,13 +194,13 @@ class MeshReader {
         part->mesh.uvs.emplace_back(finite ? uv.x : 0, finite ? uv.y : 0);
       }
     }
-    // Only glTF defines that factors multiply; elsewhere the material beside vertex colours or an
-    // image is mostly an exporter's arbitrary grey.
+    // Only glTF defines that factors multiply; in other formats a material that accompanies vertex
+    // colours or an image is mostly an exporter's arbitrary grey.
     const bool other_color = !part->image.empty() || !part->mesh.vertex_colors.empty();
     part->texture.colors[0] = other_color && !gltf_ ? cv::Vec3f::all(1) : displayed(color);
   }
 
-  // An embedded image or one beside the mesh; empty, and a note, if it cannot be had.
+  // An embedded image or one next to the mesh; if it cannot be read, empty, with a note.
   cv::Mat read_texture(const std::string& name) {
     cv::Mat image;
     std::string reason;
@@ -243,7 +243,7 @@ class MeshReader {
       }
       return image;
     }
-    // aiTexel lies in memory as B, G, R, A.
+    // aiTexel is stored in memory as B, G, R, A.
     const cv::Mat texels(static_cast<int>(texture.mHeight),
                          static_cast<int>(texture.mWidth),
                          CV_8UC4,
@@ -279,7 +279,7 @@ Lighting studio_lighting() {
 ImportedMesh import_mesh(const std::filesystem::path& path, const MeshImportOptions& options) {
   if (!std::filesystem::is_regular_file(path)) {
     throw broken(path,
-                 std::filesystem::exists(path) ? "something that is no file" : "no such file");
+                 std::filesystem::exists(path) ? "something that is not a file" : "no such file");
   }
   if (std::find(kExtensions.begin(), kExtensions.end(), extension_of(path)) == kExtensions.end()) {
     throw broken(path, "a file named '" + path.extension().string() + "'");

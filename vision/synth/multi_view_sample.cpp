@@ -1,4 +1,4 @@
-// From pictures to tensors.
+// Turns rendered images into tensors.
 #include "vision/synth/multi_view_sample.h"
 
 #include "core/base/error.h"
@@ -7,7 +7,7 @@ namespace parallax {
 
 namespace {
 
-// Writes one premultiplied picture as planes.
+// Writes one premultiplied image as planes.
 void composite(const cv::Mat& picture, const cv::Vec3f& background, float* image, float* alpha) {
   const std::int64_t plane = static_cast<std::int64_t>(picture.rows) * picture.cols;
   for (int y = 0; y < picture.rows; ++y) {
@@ -29,7 +29,7 @@ MultiViewSample render_sample(const SceneRenderer& renderer,
                               const cv::Vec3f& background,
                               int samples) {
   if (cameras.empty()) {
-    throw Error("a sample of no views was asked for: at least one is needed");
+    throw Error("a sample needs at least one view");
   }
   const int height = cameras.front().height;
   const int width = cameras.front().width;

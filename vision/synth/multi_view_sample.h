@@ -19,8 +19,8 @@ struct MultiViewSample {
   Tensor c2w;       // [V, 4, 4] float32, OpenCV convention
 };
 
-// The scene of a seed seen by that seed's cameras, `samples`² rays a pixel. May be called from
-// several threads at once; uses the calling thread only.
+// The scene of a seed seen by that seed's cameras, with `samples`² rays per pixel. May be called
+// from several threads at once; uses the calling thread only.
 MultiViewSample sample_scene(const SceneFamily& family,
                              std::uint64_t seed,
                              int num_views,
@@ -28,7 +28,7 @@ MultiViewSample sample_scene(const SceneFamily& family,
                              int width,
                              int samples);
 
-// Given views of a given scene. All cameras have the same image size; throws Error otherwise.
+// Renders the given views of a scene. All cameras have the same image size; throws Error otherwise.
 MultiViewSample render_sample(const SceneRenderer& renderer,
                               const std::vector<Camera>& cameras,
                               const cv::Vec3f& background,

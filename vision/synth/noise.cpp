@@ -1,4 +1,4 @@
-// Lattice noise.
+// Value noise and Perlin noise on a lattice.
 #include "vision/synth/noise.h"
 
 #include <cmath>

@@ -178,7 +178,7 @@ class PlyReader {
     const char* const begin = bytes_.data() + at_;
     const auto [end, error] = std::from_chars(begin, bytes_.data() + bytes_.size(), value);
     if (error != std::errc()) {
-      fail(at_ == bytes_.size() ? "a file that ends early" : "something that is no number");
+      fail(at_ == bytes_.size() ? "a file that ends early" : "something that is not a number");
     }
     at_ += static_cast<std::size_t>(end - begin);
     return value;

@@ -1,4 +1,4 @@
-// PLY meshes. Read here and not through assimp, whose loader hangs or aborts on damaged files.
+// PLY meshes. They are not read through assimp, whose loader hangs or aborts on damaged files.
 #pragma once
 
 #include <filesystem>

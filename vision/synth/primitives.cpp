@@ -1,5 +1,5 @@
-// Two constructions give all kinds: a box with rounded edges (whose extreme is the sphere) and a
-// profile turned about z.
+// Two constructions give all kinds: a box with rounded edges (a sphere in the extreme case) and a
+// profile revolved about z.
 #include "vision/synth/primitives.h"
 
 #include <algorithm>
@@ -41,7 +41,7 @@ std::vector<float> grid_lines(float half, float radius, int round_segments, int 
   return lines;
 }
 
-// The vertices of a grid on a box's six sides, each made once.
+// The vertices of a grid on a box's six sides, each created once.
 class BoxGrid {
  public:
   BoxGrid(const cv::Vec3f& half, float radius, int round_segments, int flat_segments)
@@ -126,8 +126,8 @@ Profile subdivided(const Profile& profile, float max_length) {
   return result;
 }
 
-// The outline that a profile is turned along: a circle, or a regular polygon inscribed in it whose
-// edges may be subdivided.
+// The outline that a profile is revolved along: a circle, or a regular polygon inscribed in it
+// whose edges may be subdivided.
 struct Outline {
   int segments = 40;
   int corners = 0;  // 0: circle
@@ -143,13 +143,13 @@ struct Outline {
   }
 };
 
-// Turns a profile about z. An open one starts and ends on the axis; a loop does not touch it and
+// Revolves a profile about z. An open one starts and ends on the axis; a loop does not touch it and
 // repeats no point. The outside is to the right of the direction of travel.
 TriangleMesh revolve(const Profile& profile, const Outline& outline, bool loop) {
   TriangleMesh mesh;
   const int sides = outline.segments;
   const int n = static_cast<int>(profile.size());
-  std::vector<int> first(n);  // first vertex of each ring; poles have one only
+  std::vector<int> first(n);  // first vertex of each ring; a pole has only one
   const auto is_pole = [&](int j) { return !loop && (j == 0 || j == n - 1); };
   for (int j = 0; j < n; ++j) {
     first[j] = static_cast<int>(mesh.vertices.size());
@@ -201,7 +201,7 @@ Profile capsule_profile(float h, float radius) {
   return profile;
 }
 
-// The kinds that turn about z, with radius 1 in the plane and true heights.
+// Builds the kinds that are revolved about z, with radius 1 in the plane and true heights.
 TriangleMesh build_turned(const Primitive& primitive, bool fine) {
   const float h = primitive.half_size[2];
   const float radius = 0.5F * (primitive.half_size[0] + primitive.half_size[1]);

@@ -44,7 +44,7 @@ double Random::uniform(double low, double high) { return low + (high - low) * un
 
 int Random::integer(int low, int high) {
   const std::uint64_t count = static_cast<std::uint64_t>(high - low) + 1;
-  // Numbers of the last, incomplete run of `count` would favour the small ones.
+  // Values in the last, incomplete run of `count` would favour small results.
   const std::uint64_t limit = ~std::uint64_t{0} - ~std::uint64_t{0} % count;
   std::uint64_t value = next();
   while (value >= limit) {
@@ -86,7 +86,7 @@ cv::Matx33d Random::rotation() {
 }
 
 cv::Matx33d Random::vertical_rotation() {
-  // Doubling the angle of a disc point gives a cosine and a sine without calling either.
+  // Doubling the angle of a disc point gives its cosine and sine without calling either function.
   double s = 0;
   const cv::Vec2d p = disc_point(*this, &s);
   const double cosine = (p[0] * p[0] - p[1] * p[1]) / s;

@@ -1,5 +1,5 @@
-// A small random generator whose numbers are the same on every platform and library: a seed of a
-// procedural scene must give the same scene everywhere, which std::uniform_* do not promise.
+// A small random generator whose numbers are the same on every platform and library: a seed must
+// give the same procedural scene everywhere, which std::uniform_* do not guarantee.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(mix_bits(seed)) {}
 
-  // An independent generator for one purpose: drawing more from one then shifts no other.
+  // An independent generator for one purpose, so that drawing more from one does not shift the
+  // others.
   Random fork(std::uint64_t stream) const;
 
   std::uint64_t next();

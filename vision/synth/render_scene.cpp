@@ -1,4 +1,4 @@
-// From descriptions to geometry.
+// Builds geometry from descriptions.
 #include "vision/synth/render_scene.h"
 
 #include <algorithm>

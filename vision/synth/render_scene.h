@@ -9,15 +9,16 @@
 
 namespace parallax {
 
-// One body. Its colour is the texture's, times the vertex colours, times the image.
+// One body. Its colour is the product of the texture, the vertex colours and the image.
 struct RenderPart {
   TriangleMesh mesh;                                   // world coordinates
   Texture texture;                                     // evaluated in the object's coordinates
   cv::Matx33f object_from_world = cv::Matx33f::eye();  // object = this · world + object_offset
   cv::Vec3f object_offset;
-  cv::Mat image;  // empty, or [rows, cols, 3] uint8 RGB, looked up by mesh.uvs, repeating
+  cv::Mat image;  // empty, or [rows, cols, 3] uint8 RGB, addressed by mesh.uvs, repeating
 };
 
+// A scene as triangle meshes, ready to be rendered.
 struct RenderScene {
   std::vector<RenderPart> parts;
   Lighting lighting;
@@ -27,7 +28,7 @@ struct RenderScene {
 RenderScene build_scene(const SceneDescription& description);
 
 // Centres the bounding box on the origin and scales the scene so that it just fits into a sphere of
-// the given radius. Throws Error when the scene has no extent.
+// the given radius. Throws Error if the scene has no extent.
 void fit_into_sphere(RenderScene* scene, float radius);
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// A procedural scene as numbers: what stands where, of which matter, in which light.
+// A procedural scene as plain values: solids, their poses and textures, and the lighting.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 namespace parallax {
 
+// One solid with its texture and pose.
 struct ScenePart {
   Primitive primitive;
   Texture texture;
@@ -29,16 +30,17 @@ struct Lighting {
   cv::Vec3f sky = cv::Vec3f::all(0.6F);
   cv::Vec3f ground = cv::Vec3f::all(0.45F);
   std::vector<Lamp> lamps;
-  float shadow_strength = 0;  // 0: lamps cast none; 1: their light is wholly blocked
+  float shadow_strength = 0;  // 0: no shadows; 1: shadows block all of a lamp's light
 };
 
+// Everything that determines a procedural scene.
 struct SceneDescription {
   std::vector<ScenePart> parts;
   Lighting lighting;
   float radius = 0.85F;  // the finished scene is centred and scaled into a sphere of this radius
 };
 
-// A hash over every number of the description.
+// A hash over every value in the description.
 std::uint64_t fingerprint(const SceneDescription& description);
 
 }  // namespace parallax

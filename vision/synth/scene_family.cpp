@@ -1,4 +1,4 @@
-// The presets, what lies between them, and their cameras.
+// The presets, interpolation between them, and their cameras.
 #include <cmath>
 #include <cstdlib>
 
@@ -10,7 +10,7 @@ namespace parallax {
 
 namespace {
 
-constexpr std::uint64_t kCameraStream = 100;  // apart from those of describe_scene
+constexpr std::uint64_t kCameraStream = 100;  // different from the streams in describe_scene
 constexpr double kDegrees = 3.14159265358979323846 / 180;
 
 double lerp(double a, double b, double t) { return a + (b - a) * t; }
@@ -137,7 +137,7 @@ Camera orbit_camera(double azimuth,
   const double a = azimuth * kDegrees;
   const double e = elevation * kDegrees;
   const cv::Vec3d outward = {std::cos(e) * std::cos(a), std::cos(e) * std::sin(a), std::sin(e)};
-  // Written in the angles, these axes exist at the poles too.
+  // Written in terms of the angles, these axes are defined at the poles too.
   const cv::Vec3d right = {-std::sin(a), std::cos(a), 0};
   const cv::Vec3d forward = -outward;
   const cv::Vec3d down = forward.cross(right);

@@ -1,4 +1,4 @@
-// Drawing scenes from families.
+// Draws scenes from families.
 #include "vision/synth/scene_generator.h"
 
 #include <algorithm>
@@ -67,7 +67,7 @@ cv::Vec3f draw_half_size(Random& random, PrimitiveKind kind, float size, float t
   return cv::Vec3f::all(size);
 }
 
-// About how far the solid reaches in a direction of its own axes.
+// Approximately how far the solid reaches in a direction given in its own axes.
 float extent(const Primitive& primitive, const cv::Vec3f& direction) {
   const cv::Vec3f scaled = primitive.half_size.mul(direction);
   return std::sqrt(scaled.dot(scaled));
@@ -125,8 +125,8 @@ Primitive draw_primitive(Random& random, const SceneFamily& family, double size)
   return primitive;
 }
 
-// Puts a part against one that stands already, so that the two touch or overlap. The most central
-// of a few tries is taken: scenes are clusters, not chains that would look small in the picture.
+// Places a part against an existing one so that the two touch or overlap. Takes the most central of
+// a few tries: scenes should be clusters, not chains, which would look small in the image.
 cv::Vec3f place(Random& random, const std::vector<ScenePart>& parts, const ScenePart& part) {
   cv::Vec3f best;
   if (parts.empty()) {

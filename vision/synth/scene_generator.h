@@ -1,5 +1,5 @@
-// Families of procedural scenes: ranges from which scenes and cameras are drawn, from the narrow
-// `simple` to the rich `mixed` and everything between.
+// Families of procedural scenes: the ranges that scenes and cameras are drawn from, between the
+// narrow `simple` and the rich `mixed`.
 #pragma once
 
 #include <array>
@@ -12,11 +12,13 @@
 
 namespace parallax {
 
+// A range of values, both ends included.
 struct Interval {
   double low = 0;
   double high = 0;
 };
 
+// The ranges and probabilities that scenes and their cameras are drawn from.
 struct SceneFamily {
   std::string name;
   int min_parts = 1;
@@ -24,10 +26,10 @@ struct SceneFamily {
   std::array<double, kNumPrimitiveKinds>
       kind_weights{};               // relative frequencies, PrimitiveKind's order
   double texture_detail = 0;        // 0: plain colours … 1: fine patterns nearly everywhere
-  double rounding_probability = 0;  // rounded edges; prisms and stumps in place of round solids
+  double rounding_probability = 0;  // rounded edges; prisms and frustums for round solids
   double displacement_probability = 0;
   double cut_probability = 0;
-  double tilt_probability = 0;  // any pose, else upright
+  double tilt_probability = 0;  // of any orientation rather than upright
   double shadow_strength = 0;
   Interval object_radius;  // of the sphere about the origin that holds the scene
   Interval camera_radius;
@@ -42,19 +44,20 @@ SceneFamily simple_family();
 // 3–12 parts of all kinds, patterned, rough and cut; cameras at 2.2–3.2.
 SceneFamily mixed_family();
 
-// `simple` at 0, `mixed` at 1, ranges and probabilities interpolated between. Throws Error outside.
+// `simple` at 0, `mixed` at 1, ranges and probabilities interpolated between. Throws Error outside
+// that range.
 SceneFamily family_at(double difficulty);
 
 // "simple", "mixed", or a difficulty in [0, 1]. Throws UsageError for anything else.
 SceneFamily family_by_name(const std::string& name);
 
-// The same, or a range of difficulties such as 0-0.5. Throws UsageError.
+// Also accepts a range of difficulties such as 0-0.5. Throws UsageError.
 Interval parse_difficulty_range(const std::string& text);
 
-// The scene of a seed: the same numbers for the same family and seed, always.
+// The scene of a seed: the same family and seed always give the same values.
 SceneDescription describe_scene(const SceneFamily& family, std::uint64_t seed);
 
-// The cameras of a seed, independently drawn, all looking at the origin.
+// The cameras of a seed, drawn independently, all looking at the origin.
 std::vector<Camera> sample_cameras(const SceneFamily& family,
                                    std::uint64_t seed,
                                    int num_views,

@@ -1,4 +1,4 @@
-// Pictures as files and screens want them.
+// Converts rendered images to 8 bits.
 #include <opencv2/core.hpp>
 
 #include "vision/synth/scene_renderer.h"

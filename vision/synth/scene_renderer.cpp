@@ -1,4 +1,4 @@
-// Tracing and shading in packets of 4 × 4 neighbouring samples.
+// Traces and shades packets of 4 × 4 neighbouring samples.
 #include "vision/synth/scene_renderer.h"
 
 #include <embree3/rtcore.h>
@@ -18,14 +18,15 @@ constexpr int kLanes = 16;
 constexpr int kBlock = 4;  // samples along each side of a packet
 constexpr float kFar = std::numeric_limits<float>::infinity();
 
-// Rays start this far off the surface, in units of the scene, so that it does not shadow itself.
+// Shadow rays start this far above the surface, in the scene's units, so that it does not shadow
+// itself.
 constexpr float kSurfaceOffset = 2e-3F;
 
 cv::Vec3f unit(const cv::Vec3f& v) { return v * (1 / std::sqrt(std::max(v.dot(v), 1e-30F))); }
 
-// Where the samples of one pixel lie, in pixels: one in each cell of an n × n grid, shifted so that
-// all columns and rows of an n² × n² grid are used once (a rotated grid for n = 2). Edges near the
-// axes then get as many grades of coverage as there are samples.
+// The positions of one pixel's samples, in pixels: one in each cell of an n × n grid, shifted so
+// that every column and row of an n² × n² grid is used once (a rotated grid for n = 2). Edges close
+// to the axes then get as many levels of coverage as there are samples.
 std::vector<cv::Vec2f> pixel_pattern(int n) {
   std::vector<cv::Vec2f> pattern;
   const float cell = 1 / static_cast<float>(n);
@@ -39,8 +40,8 @@ std::vector<cv::Vec2f> pixel_pattern(int n) {
   return pattern;
 }
 
-// One point of the unit disc for each sample. They are the same in every pixel: the samples' hard
-// shadows add up to a soft one without noise that would differ from view to view.
+// One point of the unit disc per sample, the same in every pixel: the samples' hard shadows add up
+// to a soft one without noise that would differ between views.
 std::vector<cv::Vec2f> lamp_pattern(int n) {
   std::vector<cv::Vec2f> pattern;
   const float golden_angle = 2.39996323F;
@@ -52,7 +53,7 @@ std::vector<cv::Vec2f> lamp_pattern(int n) {
   return pattern;
 }
 
-// Bilinear look-up, repeating; v grows upwards.
+// Bilinear look-up with repetition; v grows upwards.
 cv::Vec3f look_up(const cv::Mat& image, const cv::Vec2f& uv) {
   const float x = (uv[0] - std::floor(uv[0])) * static_cast<float>(image.cols) - 0.5F;
   const float y = (1 - (uv[1] - std::floor(uv[1]))) * static_cast<float>(image.rows) - 0.5F;
@@ -91,7 +92,7 @@ std::vector<Lamps> oriented(const Lighting& lighting) {
 
 }  // namespace
 
-// What is the same for all packets of a picture.
+// The data shared by all packets of an image.
 struct SceneRenderer::View {
   int samples;
   int width, height;  // of the raster of samples
@@ -102,7 +103,7 @@ struct SceneRenderer::View {
   std::vector<Lamps> lamps;
 };
 
-// Sixteen samples on their way.
+// Sixteen samples being traced.
 struct SceneRenderer::Packet {
   alignas(64) RTCRayHit16 rays;
   alignas(64) std::array<int, kLanes> valid;
@@ -142,13 +143,13 @@ void SceneRenderer::flatten() {
 }
 
 void SceneRenderer::commit() {
-  // One thread and no affinity: parallelism is the caller's, who renders many scenes at once.
+  // One thread and no affinity: the caller parallelises, rendering many scenes at once.
   device_.reset(rtcNewDevice("threads=1,set_affinity=0"));
   if (device_ == nullptr) {
     throw Error("Embree could not be started on this processor");
   }
   embree_scene_.reset(rtcNewScene(device_.get()));
-  // Robust: no ray slips through between two triangles that share an edge.
+  // Robust: no ray slips between two triangles that share an edge.
   rtcSetSceneFlags(embree_scene_.get(), RTC_SCENE_FLAG_ROBUST);
   RTCGeometry geometry = rtcNewGeometry(device_.get(), RTC_GEOMETRY_TYPE_TRIANGLE);
   void* vertices = rtcSetNewGeometryBuffer(
@@ -188,7 +189,7 @@ cv::Rect SceneRenderer::covered_raster(const Camera& camera, int samples) const 
       p[i] = camera.c2w(0, i) * d[0] + camera.c2w(1, i) * d[1] + camera.c2w(2, i) * d[2];
     }
     if (p[2] < 1e-3) {
-      return whole;  // beside or behind the camera: the projection bounds nothing
+      return whole;  // next to or behind the camera: its projection gives no bounds
     }
     const double x = std::clamp(camera.fx * p[0] / p[2] + camera.cx, -1e6, 1e6);
     const double y = std::clamp(camera.fy * p[1] / p[2] + camera.cy, -1e6, 1e6);
@@ -206,11 +207,11 @@ cv::Rect SceneRenderer::covered_raster(const Camera& camera, int samples) const 
 
 cv::Mat SceneRenderer::render(const Camera& camera, int samples) const {
   if (samples < 1 || samples > 16 || camera.height < 1 || camera.width < 1) {
-    throw Error(ErrorParts{.what = "this picture cannot be rendered",
-                           .expected = "1 to 16 samples along each side of a pixel, and pixels",
-                           .got = std::to_string(samples) + " samples, " +
-                                  std::to_string(camera.height) + "x" +
-                                  std::to_string(camera.width)});
+    throw Error(
+        ErrorParts{.what = "this image cannot be rendered",
+                   .expected = "1 to 16 samples along each side of a pixel, and at least one pixel",
+                   .got = std::to_string(samples) + " samples, " + std::to_string(camera.height) +
+                          "x" + std::to_string(camera.width)});
   }
   View view;
   view.samples = samples;
@@ -287,7 +288,7 @@ void SceneRenderer::trace_block(const View& view, int x, int y, cv::Mat* sum) co
   }
 }
 
-// Position, normal, colour and ambient light where the rays met something.
+// Computes position, normal, colour and ambient light where rays hit a surface.
 void SceneRenderer::find_surfaces(Packet* packet) const {
   const RTCHit16& hits = packet->rays.hit;
   const RTCRay16& ray = packet->rays.ray;
@@ -302,8 +303,7 @@ void SceneRenderer::find_surfaces(Packet* packet) const {
     const cv::Vec3f direction = {ray.dir_x[lane], ray.dir_y[lane], ray.dir_z[lane]};
     cv::Vec3f n = unit(normals[0] * weights[0] + normals[1] * weights[1] + normals[2] * weights[2]);
     cv::Vec3f flat = unit({hits.Ng_x[lane], hits.Ng_y[lane], hits.Ng_z[lane]});
-    // Imported surfaces may be open or wound either way: both sides are lit as they face the
-    // viewer.
+    // Imported surfaces may be open or wound either way: whichever side faces the viewer is lit.
     if (flat.dot(direction) > 0) {
       flat = -flat;
     }
@@ -350,7 +350,7 @@ void SceneRenderer::add_lamps(const View& view, Packet* packet) const {
     }
     for (int lane = 0; lane < kLanes; ++lane) {
       if (valid[lane] != 0) {
-        // Embree marks a blocked ray by a negative length.
+        // Embree marks a blocked ray with a negative length.
         const float arrives = ray.tfar[lane] < 0 ? 1 - strength : 1;
         packet->light[lane] += lamp.intensity * (cosine[lane] * arrives);
       }

@@ -1,4 +1,4 @@
-// Ray-traced pictures of scenes (Embree), supersampled with a fixed pattern, so that a scene and a
+// Ray-traces images of scenes with Embree, supersampled with a fixed pattern, so that a scene and a
 // camera always give the same pixels.
 #pragma once
 
@@ -19,17 +19,19 @@ namespace parallax {
 // different renderers may work on different threads at once.
 class SceneRenderer {
  public:
-  // Throws Error when the scene has no triangles.
+  // Throws Error if the scene has no triangles.
   explicit SceneRenderer(RenderScene scene);
 
-  // `samples` × `samples` rays a pixel, 1 to 16. Returns [height, width, 4] float32, RGB times
-  // coverage and coverage, in [0, 1].
+  // Traces `samples` × `samples` rays per pixel, `samples` from 1 to 16. Returns [height, width, 4]
+  // float32, RGB times coverage and coverage, in [0, 1].
   cv::Mat render(const Camera& camera, int samples) const;
 
  private:
+  // Releases the Embree device.
   struct DeviceDeleter {
     void operator()(RTCDeviceTy* device) const;
   };
+  // Releases the Embree scene.
   struct SceneDeleter {
     void operator()(RTCSceneTy* scene) const;
   };
@@ -49,7 +51,7 @@ class SceneRenderer {
 
   RenderScene scene_;
   Bounds bounds_;
-  std::vector<cv::Vec3f> vertices_;  // all parts' after another
+  std::vector<cv::Vec3f> vertices_;  // of all parts, concatenated
   std::vector<cv::Vec3i> faces_;
   std::vector<cv::Vec3f> normals_;        // [3·F]
   std::vector<std::int32_t> face_part_;   // [F]

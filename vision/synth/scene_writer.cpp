@@ -1,4 +1,4 @@
-// Rendering to files.
+// Renders to files.
 #include "vision/synth/scene_writer.h"
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 namespace parallax {
 namespace {
 
-// Fills what a premultiplied picture leaves open: [H, W, 4] float32, in place.
+// Composites a premultiplied image onto a background: [H, W, 4] float32, in place.
 void put_on_background(cv::Mat& picture, const cv::Vec3f& background) {
   for (int y = 0; y < picture.rows; ++y) {
     auto* row = picture.ptr<cv::Vec4f>(y);
@@ -41,11 +41,11 @@ void write_scene(const RenderScene& scene,
   std::error_code failure;
   std::filesystem::create_directories(folder / "renderings", failure);
   if (failure) {
-    throw Error(ErrorParts{.what = "the scene's folder cannot be made",
+    throw Error(ErrorParts{.what = "the scene's folder cannot be created",
                            .where = folder.string(),
                            .got = failure.message()});
   }
-  // A description left from an earlier scene would speak of pictures that are being replaced.
+  // A camera file left by an earlier scene would describe images that are being replaced.
   std::filesystem::remove(folder / "opencv_cameras.json", failure);
   Scene written;
   written.name = folder.filename().string();

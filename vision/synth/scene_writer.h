@@ -1,4 +1,4 @@
-// Scenes on disk: pictures and cameras in the `opencv_cameras.json` format.
+// Scenes on disk: images and cameras in the `opencv_cameras.json` format.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 namespace parallax {
 
+// The cameras and images that write_scene makes of a scene.
 struct SceneWriteOptions {
   SceneFamily family = simple_family();  // whose cameras look at the scene
   std::uint64_t seed = 0;                // of the cameras
@@ -18,12 +19,12 @@ struct SceneWriteOptions {
   int height = 256;
   int width = 256;
   int samples = 4;                      // rays along each side of a pixel
-  std::optional<cv::Vec3f> background;  // RGB in [0, 1]; without, pictures are transparent
-  std::function<void(int)> on_view;     // called after each picture with the number done
+  std::optional<cv::Vec3f> background;  // RGB in [0, 1]; if unset, images are transparent
+  std::function<void(int)> on_view;     // called after each image with the number done
 };
 
 // Writes `folder`/renderings/%08d_rgba.png (straight alpha) and, last,
-// `folder`/opencv_cameras.json: a folder whose writing was interrupted is no scene. Creates the
+// `folder`/opencv_cameras.json: a folder whose writing was interrupted is not a scene. Creates the
 // folder; throws Error naming the file that could not be written.
 void write_scene(const RenderScene& scene,
                  const SceneWriteOptions& options,

@@ -58,7 +58,7 @@ cv::Vec3f wood(const Texture& texture, const cv::Vec3f& q) {
 }
 
 cv::Vec3f random_color(Random& random) {
-  // Hue, saturation, value. Pale bright colours are left out: they would vanish on white.
+  // Hue, saturation, value. Pale bright colours are excluded: they would vanish on white.
   const double hue = random.uniform(0, 6);
   const bool grey = random.chance(0.12);
   const double saturation = grey ? random.uniform(0, 0.1) : random.uniform(0.25, 0.9);
@@ -73,7 +73,7 @@ cv::Vec3f random_color(Random& random) {
   return rgb;
 }
 
-// Axes of the pattern: mostly those of the object, which is how made things look.
+// Axes of the pattern: mostly those of the object, as on man-made things.
 cv::Matx33d random_axes(Random& random) {
   if (random.chance(0.4)) {
     return random.rotation();
@@ -139,7 +139,7 @@ Texture random_texture(Random& random, double detail) {
   if (patterned) {
     texture.kind = static_cast<TextureKind>(kind);
   }
-  // Half of the patterns vary one colour only, as most printed and natural things do.
+  // Half of the patterns vary a single colour, as on most printed and natural things.
   if (random.chance(0.5)) {
     const float factor = static_cast<float>(random.uniform(0.45, 0.75));
     texture.colors[1] = texture.colors[0] * factor;

@@ -48,7 +48,7 @@ void Muon::step_group(const std::vector<size_t>& group, const MuonOptions& optio
   if (members.empty()) {
     return;
   }
-  // bfloat16 is enough for a direction, and faster; kernels of our own for it are the CPU's.
+  // bfloat16 suffices for a direction and is faster; our own kernels for it run on the CPU only.
   const Tensor gradients = torch::cat(directions);
   const auto precision = gradients.is_cpu() ? NewtonSchulzPrecision::kBfloat16Products
                                             : NewtonSchulzPrecision::kBfloat16;

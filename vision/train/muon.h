@@ -8,6 +8,7 @@
 
 namespace parallax {
 
+// The settings of one Muon step.
 struct MuonOptions {
   double learning_rate = 5e-3;
   double momentum = 0.95;
@@ -15,13 +16,14 @@ struct MuonOptions {
   int newton_schulz_steps = 5;
 };
 
+// Updates matrices along their orthogonalised momentum.
 class Muon {
  public:
-  // Parameters are [rows, cols] or [batch, rows, cols]; those of one shape are worked on together.
+  // Parameters are [rows, cols] or [batch, rows, cols]; those of equal shape are updated together.
   explicit Muon(std::vector<Tensor> parameters);
 
-  // One step from the parameters' gradients; a parameter without one is left alone. The step of a
-  // matrix is scaled by √max(1, rows / cols).
+  // One step from the parameters' gradients; a parameter without one is left unchanged. The step of
+  // a matrix is scaled by √max(1, rows / cols).
   void step(const MuonOptions& options);
 
   // Everything a checkpoint must keep, in the parameters' order.

@@ -1,4 +1,4 @@
-// LibTorch's AdamW beside our Muon, with state that goes into a checkpoint by parameter name.
+// Combines LibTorch's AdamW and our Muon; their state goes into checkpoints by parameter name.
 #include "vision/train/optimiser.h"
 
 #include <fmt/format.h>

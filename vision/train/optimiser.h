@@ -11,10 +11,11 @@
 
 namespace parallax {
 
+// Updates a module's parameters from their gradients.
 class Optimiser {
  public:
-  // All parameters of `module` that require a gradient. `is_hidden` tells by name which matrices
-  // lie between other layers, which is what Muon is for. Throws UsageError for an unknown
+  // Takes all parameters of `module` that require a gradient. `is_hidden` tells by name which
+  // matrices are between other layers and so suited to Muon. Throws UsageError for an unknown
   // optimiser.
   Optimiser(torch::nn::Module& module,
             const TrainOptions& options,
@@ -27,14 +28,14 @@ class Optimiser {
 
   void zero_gradients();
 
-  // Clips the gradients to the options' norm and returns the norm they had. When it is not finite
+  // Clips the gradients to the options' norm and returns the norm they had. If it is not finite,
   // nothing is changed.
   double clip_gradients();
 
   // One step with the learning rates of `step` (from 0).
   void step(int64_t step);
 
-  // Everything that a resumed run needs, by parameter name, sharing memory; load() takes the same.
+  // Everything that a resumed run needs, by parameter name, sharing memory; load() takes it back.
   TensorMap state() const;
   // Throws Error naming what is missing or mis-shaped.
   void load(const TensorMap& state);

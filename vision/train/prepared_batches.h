@@ -1,4 +1,4 @@
-// Batches made on other threads while the model trains on the one before.
+// Batches prepared on other threads while the model trains on the previous one.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,17 @@
 
 namespace parallax {
 
-// Keyed by step and shard. Destruction waits for what is being made.
+// Batches in preparation, keyed by step and shard. The destructor waits for unfinished ones.
 template <class Batch>
 class PreparedBatches {
  public:
-  // Starts making a batch; `make` runs on a thread of its own.
+  // Starts preparing a batch; `make` runs on its own thread.
   template <class Make>
   void prepare(int64_t step, int64_t shard, Make make) {
     batches_[{step, shard}] = std::async(std::launch::async, std::move(make));
   }
 
-  // The prepared batch, or the one that `make` makes now. Throws what making it threw.
+  // The prepared batch, or else the result of calling `make` now. Rethrows what preparing it threw.
   template <class Make>
   Batch take(int64_t step, int64_t shard, Make make) {
     const auto it = batches_.find({step, shard});

@@ -1,4 +1,4 @@
-// Reading curricula.
+// Parses curricula.
 #include "vision/train/staged_value.h"
 
 #include <cstdlib>
@@ -23,10 +23,10 @@ UsageError unreadable(const std::string& text,
 
 StagedValue::StagedValue(const std::string& text, const std::string& option) {
   const auto fail = [&] {
-    return unreadable(
-        text,
-        option,
-        "a value, or values with the shares of the run they begin at, such as 32x32@0,64x64@0.4");
+    return unreadable(text,
+                      option,
+                      "a value, or values with the shares of the run at which they begin, such as "
+                      "32x32@0,64x64@0.4");
   };
   size_t begin = 0;
   while (begin <= text.size()) {

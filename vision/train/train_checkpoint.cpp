@@ -1,4 +1,4 @@
-// Snapshots as safetensors files with the rest in their metadata.
+// Snapshots are safetensors files that hold everything but tensors in their metadata.
 #include "vision/train/train_checkpoint.h"
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ constexpr const char* kMetadataKey = "parallax_training";
 constexpr const char* kPrefix = "step-";
 constexpr const char* kExtension = ".safetensors";
 
-// Oldest first; the names are numbered with leading zeros.
+// Oldest first; the names contain step numbers with leading zeros.
 std::vector<fs::path> list_snapshots(const fs::path& folder) {
   std::vector<fs::path> paths;
   std::error_code ignored;
@@ -31,7 +31,7 @@ std::vector<fs::path> list_snapshots(const fs::path& folder) {
   return paths;
 }
 
-// What a killed process was writing.
+// Removes the file that a killed process was writing.
 void remove_unfinished(const fs::path& folder) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
@@ -51,7 +51,7 @@ TrainSnapshot read_snapshot(const fs::path& path) {
   if (!json.is_object() || !json.contains("steps_done") || !json.contains("facts") ||
       !json.contains("recipe") || !json.at("steps_done").is_number_integer()) {
     throw Error(
-        ErrorParts{.what = "this is no checkpoint of a training run", .where = path.string()});
+        ErrorParts{.what = "this is not a checkpoint of a training run", .where = path.string()});
   }
   return {.steps_done = json.at("steps_done"),
           .tensors = std::move(checkpoint.tensors),
@@ -85,7 +85,7 @@ std::optional<TrainSnapshot> load_latest_snapshot(const fs::path& folder,
     try {
       return read_snapshot(*it);
     } catch (const Error& error) {
-      notes.push_back(std::string(error.what()) + " The checkpoint before it is used.");
+      notes.push_back(std::string(error.what()) + " The previous checkpoint is used.");
     }
   }
   return std::nullopt;

@@ -1,4 +1,4 @@
-// What a trainer needs to know of a model and its data.
+// What a trainer needs to know about a model and its data.
 #pragma once
 
 #include <filesystem>
@@ -16,19 +16,21 @@ struct Metric {
   double value = 0;
 };
 
+// The loss of one shard of a batch.
 struct ShardLoss {
-  Tensor loss;  // scalar, with its graph
+  Tensor loss;  // scalar, with its autograd graph
   std::vector<Metric> metrics;
 };
 
-// The items (scenes, images) of shard `shard` of `num_shards`: [first, first + count). Throws
-// UsageError.
+// The items (scenes, images) of one shard of a batch: [first, first + count).
 struct ShardRange {
   int64_t first = 0;
   int64_t count = 0;
 };
+// Throws UsageError if the batch cannot be divided into so many equal shards.
 ShardRange shard_of_batch(int64_t batch_size, int64_t shard, int64_t num_shards);
 
+// A module and the data that it is trained on.
 class TrainTask {
  public:
   TrainTask() = default;
@@ -38,25 +40,25 @@ class TrainTask {
 
   virtual torch::nn::Module& module() = 0;
 
-  // Whether the matrix of this name lies between other layers (Muon's kind).
+  // Whether the matrix of this name is between other layers, so that Muon may train it.
   virtual bool is_hidden(const std::string& parameter) const = 0;
 
   // The mean loss over shard `shard` of `num_shards` equal shards of step `step`'s batch. The batch
-  // depends on the step alone, so however many ranks share it, the data are the same. Throws
+  // depends only on the step, so the data are the same however many ranks share it. Throws
   // UsageError if the batch cannot be divided into so many shards.
   virtual ShardLoss shard_loss(int64_t step, int64_t shard, int64_t num_shards) = 0;
 
-  // Says that this shard will be asked for soon, so that its data can be made meanwhile.
+  // Announces that this shard will be needed soon, so that its data can be prepared meanwhile.
   virtual void prepare(int64_t step, int64_t shard, int64_t num_shards) = 0;
 
-  // The score (higher is better) and whatever else describes the module as it is now.
+  // The score (higher is better) and further metrics of the module in its present state.
   struct Evaluation {
     double score = 0;
     std::vector<Metric> metrics;
   };
   virtual Evaluation evaluate() = 0;
 
-  // Writes the module as it is now as a model for users.
+  // Writes the module in its present state as a model for users.
   virtual void export_model(const std::filesystem::path& path, const nlohmann::json& training) = 0;
 };
 

@@ -1,4 +1,4 @@
-// The loop.
+// The training loop and its checkpoints.
 #include "vision/train/trainer.h"
 
 #include <fmt/ranges.h>
@@ -25,7 +25,7 @@ std::vector<std::pair<std::string, Tensor>> named_weights(torch::nn::Module& mod
   return weights;
 }
 
-// The tensors themselves, sharing memory.
+// The tensors without their names, sharing memory.
 std::vector<Tensor> tensors_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
   std::vector<Tensor> tensors;
   for (const auto& [name, tensor] : weights) {
@@ -74,7 +74,7 @@ void take_all(const std::string& prefix,
   }
 }
 
-// Only what decides the result must be the same; says all differences at once.
+// Only options that determine the result must be the same; reports all differences at once.
 void require_same_recipe(const nlohmann::json& stored, const nlohmann::json& wanted) {
   std::vector<std::string> differences;
   for (const auto& item : wanted.items()) {
@@ -88,7 +88,7 @@ void require_same_recipe(const nlohmann::json& stored, const nlohmann::json& wan
     throw UsageError(
         ErrorParts{.what = "the run in this folder was made with other options: " +
                            fmt::format("{}", fmt::join(differences, "; ")),
-                   .remedy = "Go on with the same options, or choose another --output."});
+                   .remedy = "Resume with the same options, or choose another --output."});
   }
 }
 
@@ -192,7 +192,7 @@ void Trainer::save(const TrainHooks& hooks) {
 
 void Trainer::update_average() {
   const torch::NoGradGuard no_grad;
-  // While there are few steps, old weights count for less, or the first ones would stay in.
+  // In the first steps old weights count for less; otherwise the initial ones would linger.
   const auto steps = static_cast<double>(steps_done_);
   const double decay = std::min(options_.ema, (1 + steps) / (10 + steps));
   for (size_t i = 0; i < weights_.size(); ++i) {
@@ -206,7 +206,7 @@ void Trainer::update_average() {
 }
 
 void Trainer::train_step(const TrainHooks& hooks) {
-  // Whatever is random in a step depends on seed and step alone, so nothing of it has to be kept.
+  // Everything random in a step depends only on seed and step, so none of it has to be saved.
   torch::manual_seed(mix_bits(mix_bits(static_cast<uint64_t>(options_.seed)) +
                               static_cast<uint64_t>(steps_done_) * ranks_.world_size() +
                               ranks_.rank()));
@@ -235,10 +235,10 @@ void Trainer::train_step(const TrainHooks& hooks) {
     ++skipped_;
     if (++skipped_in_row_ > kMaxSkippedInRow) {
       throw Error(ErrorParts{
-          .what = fmt::format("the gradients were not finite in {} steps one after another",
-                              skipped_in_row_),
+          .what =
+              fmt::format("the gradients were not finite in {} consecutive steps", skipped_in_row_),
           .where = fmt::format("step {}", steps_done_),
-          .remedy = "Go on from an earlier checkpoint with a smaller learning rate."});
+          .remedy = "Resume from an earlier checkpoint with a smaller learning rate."});
     }
   }
   ++steps_done_;
@@ -329,7 +329,7 @@ bool Trainer::must_stop(const TrainHooks& hooks, bool& pause) {
                     (options_.stop_after > 0 && steps_done_ >= options_.stop_after);
   Tensor wishes =
       torch::tensor({hooks.should_stop && hooks.should_stop() ? 1.0 : 0.0, late ? 1.0 : 0.0});
-  ranks_.all_reduce_max(wishes);  // a signal may have reached one rank alone
+  ranks_.all_reduce_max(wishes);  // a signal may have reached only one rank
   pause = wishes[1].item<double>() > 0;
   return pause || wishes[0].item<double>() > 0;
 }
@@ -362,20 +362,20 @@ TrainEnd Trainer::run(const TrainHooks& hooks) {
   try {
     end = loop(hooks);
     if (end == TrainEnd::kStopped) {
-      return end;  // saved; whoever sent the signal wants it to end
+      return end;  // already saved; the sender of the signal wants the run to end
     }
     if (evaluated_at_ != steps_done_) {
       evaluate(hooks);
     }
     save(hooks);
   } catch (const PeerLostError& error) {
-    // Weights change only after all ranks' gradients have arrived: the last whole step is intact.
+    // Weights change only after all ranks' gradients have arrived, so the last complete step is
+    // intact.
     save(hooks);
     throw PeerLostError(
         std::string(error.what()) +
-        fmt::format(
-            " What was trained up to step {} is saved; start all ranks again with --resume.",
-            steps_done_));
+        fmt::format(" Training up to step {} is saved; restart all ranks with --resume.",
+                    steps_done_));
   }
   load_result_weights();
   return end;

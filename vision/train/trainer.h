@@ -1,4 +1,4 @@
-// The training loop of every model: steps, averages, evaluations, checkpoints, going on exactly.
+// The training loop of every model: steps, averages, evaluations, checkpoints and exact resume.
 #pragma once
 
 #include <functional>
@@ -11,23 +11,26 @@
 
 namespace parallax {
 
+// What the caller of a training run does along the way.
 struct TrainHooks {
-  std::function<void(const nlohmann::json&)> on_record;  // a line for the log; on the first rank
+  std::function<void(const nlohmann::json&)> on_record;  // a log line; first rank only
   std::function<void(int64_t)> on_step;                  // steps done so far
   std::function<bool()> should_stop;                     // asked between steps
 };
 
+// Why a run ended.
 enum class TrainEnd {
   kFinished,  // all steps done
-  kEarly,     // the score no longer rose
-  kStopped,   // asked to stop; saved, can go on
-  kPaused,    // stop_after or max_minutes; saved, can go on
+  kEarly,     // the score stopped improving
+  kStopped,   // asked to stop; saved, can be resumed
+  kPaused,    // stop_after or max_minutes; saved, can be resumed
 };
 
+// Trains a task's module, alone or as one rank of several.
 class Trainer {
  public:
-  // `recipe` is everything besides `options` that decides the result; a run only goes on with the
-  // same. `folder` holds `checkpoints/` and, after each evaluation and at the end,
+  // `recipe` is everything besides `options` that determines the result; a run can only be resumed
+  // with the same. `folder` holds `checkpoints/` and, after each evaluation and at the end,
   // `model.safetensors`.
   Trainer(TrainTask& task,
           const TrainOptions& options,
@@ -36,21 +39,21 @@ class Trainer {
           ProcessGroup& ranks);
   ~Trainer();
 
-  // Goes on from the latest usable checkpoint in the folder; returns the steps done, 0 if there is
+  // Resumes from the latest usable checkpoint in the folder; returns the steps done, 0 if there is
   // none. Throws UsageError listing the options that differ from the run's.
   int64_t resume(std::vector<std::string>& notes);
 
-  // Trains to the end and leaves the module with the weights that were exported: the best ones if
-  // there is patience, else the averaged ones. Throws PeerLostError after saving what there is.
+  // Trains to the end and leaves the exported weights in the module: the best ones if patience is
+  // set, else the averaged ones. Throws PeerLostError after saving the current state.
   TrainEnd run(const TrainHooks& hooks);
 
-  // The last evaluation, made at the end if there was none since.
+  // The last evaluation; run() adds one at the end unless the last step was evaluated.
   const nlohmann::json& results() const { return results_; }
 
  private:
   void train_step(const TrainHooks& hooks);
   void update_average();
-  bool evaluate(const TrainHooks& hooks);  // false: patience is at its end
+  bool evaluate(const TrainHooks& hooks);  // false: patience has run out
   void load_result_weights();
   void log_interval(const TrainHooks& hooks, double norm);
   void save(const TrainHooks& hooks);
@@ -67,7 +70,7 @@ class Trainer {
   Optimiser optimiser_;
   std::unique_ptr<GradientAverage> gradients_;
   std::vector<std::pair<std::string, Tensor>> weights_;  // parameters and buffers by name
-  std::vector<Tensor> average_;                          // of weights_, float32
+  std::vector<Tensor> average_;                          // of weights_, in float32
   std::vector<Tensor> best_;                             // empty without patience
 
   int64_t steps_done_ = 0;
@@ -78,7 +81,7 @@ class Trainer {
   double best_score_ = 0;
   int64_t best_step_ = -1;
   int evaluations_since_best_ = 0;
-  double earlier_seconds_ = 0;  // of this run's earlier processes
+  double earlier_seconds_ = 0;  // spent in this run's earlier processes
   std::chrono::steady_clock::time_point started_;
   nlohmann::json results_;
 

@@ -11,13 +11,13 @@ namespace {
 constexpr double kMaxElevation = 89 * CV_PI / 180;
 constexpr double kMinDistance = 1e-6;
 
-// v turned by `angle` about a unit axis (Rodrigues).
+// Rotates v by `angle` about a unit axis (Rodrigues).
 cv::Vec3d turned(const cv::Vec3d& v, const cv::Vec3d& axis, double angle) {
   return v * std::cos(angle) + axis.cross(v) * std::sin(angle) +
          axis * (axis.dot(v) * (1 - std::cos(angle)));
 }
 
-// Turns the camera's axes; orthonormal again afterwards, however often this is done.
+// Turns the camera's axes and re-orthonormalises them, so that errors do not accumulate.
 void turn_axes(Camera& camera, const cv::Vec3d& axis, double angle) {
   const cv::Vec3d forward = cv::normalize(turned(camera.forward(), axis, angle));
   const cv::Vec3d right = turned(camera.right(), axis, angle);
@@ -31,7 +31,7 @@ void set_position(Camera& camera, const cv::Vec3d& position) {
   }
 }
 
-// The pitch that keeps the view direction within kMaxElevation of the plane across up.
+// The pitch that keeps the view direction within kMaxElevation of the plane perpendicular to up.
 double allowed_pitch(const ViewCamera& view, double pitch) {
   const double elevation = std::asin(std::clamp(view.camera.forward().dot(view.up), -1.0, 1.0));
   const double wanted = std::clamp(elevation + pitch, -kMaxElevation, kMaxElevation);

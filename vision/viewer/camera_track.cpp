@@ -1,4 +1,4 @@
-// Interpolation is camera_path's; this adds the file.
+// Interpolation is in camera_path; this adds the file format.
 #include "vision/viewer/camera_track.h"
 
 #include <fmt/format.h>

@@ -10,23 +10,24 @@
 
 namespace parallax::view {
 
+// Keyframes and the length and speed of the path through them.
 struct CameraTrack {
   std::vector<Camera> keyframes;  // the scene's coordinates
-  int frames = 60;                // of the whole path
+  int frames = 60;                // in the whole path
   double frames_per_second = 20;
 };
 
-// Every frame's camera: smooth through the keyframes, the first and the last included. Empty
-// without keyframes; the one camera, repeated, with one.
+// The camera of every frame: smooth through the keyframes, including the first and the last. Empty
+// without keyframes; with a single keyframe, its camera repeated.
 std::vector<Camera> track_cameras(const CameraTrack& track);
 
 // JSON: {"frames", "frames_per_second", "keyframes": [{"h", "w", "fx", "fy", "cx", "cy", "c2w"}]}.
 void write_track(const std::filesystem::path& path, const CameraTrack& track);
 
-// Throws Error naming file, keyframe and field where something is wrong.
+// Throws Error naming the file, keyframe and field at fault.
 CameraTrack read_track(const std::filesystem::path& path);
 
-// One camera: {"h", "w", "fx", "fy", "cx", "cy", "c2w"}. Reading throws Error beginning with
+// One camera: {"h", "w", "fx", "fy", "cx", "cy", "c2w"}. Reading throws Error, beginning with
 // `where`.
 nlohmann::json camera_json(const Camera& camera);
 Camera read_camera_json(const nlohmann::json& json, const std::string& where);

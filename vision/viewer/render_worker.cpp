@@ -1,4 +1,4 @@
-// Two queues, two threads, one lock that is never held while anything is computed.
+// Two queues, two threads, and one lock that is never held during computations.
 #include "vision/viewer/render_worker.h"
 
 #include <algorithm>
@@ -206,8 +206,8 @@ void RenderWorker::render_one(uint64_t id,
                               const FrameRequest& request,
                               const std::stop_token& stop) {
   const auto wanted = [&] { return id > frames_cancelled_; };
-  // A full frame that follows a low one gives way to a newer camera; any other is finished, or
-  // nothing would be shown while the camera moves.
+  // A full frame that follows a low-resolution one gives way to a newer camera; any other frame is
+  // finished, or nothing would be shown while the camera moves.
   bool gives_way = false;
   const auto stopped = [&] {
     const std::lock_guard lock(mutex_);
@@ -263,7 +263,7 @@ bool RenderWorker::step_task(Task& task, const std::stop_token& stop) {
   } catch (const std::exception& error) {
     ended.error = error.what();
   }
-  task.step = nullptr;  // frees what it holds, on the thread that made it
+  task.step = nullptr;  // frees its resources on the thread that made them
   emit(std::move(ended), [] { return true; });
   const std::lock_guard lock(mutex_);
   cancelled_tasks_.erase(task.id);

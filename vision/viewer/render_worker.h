@@ -1,9 +1,9 @@
 // The viewer's other threads: one that loads scenes and models, one that renders. The caller never
-// waits: requests are handed over by value and results are fetched as events.
+// waits: requests are passed by value and results are fetched as events.
 //
-// Rendering: the newest camera wins, low resolution first and then full; work in the background is
-// done in small steps while no frame is wanted. What is being done for a request that has become
-// void is asked to stop and its results are dropped.
+// Rendering: the newest camera wins, first at low resolution and then at full; background work runs
+// in small steps while no frame is wanted. Work for a request that has become void is asked to
+// stop, and its results are dropped.
 #pragma once
 
 #include <atomic>
@@ -20,10 +20,10 @@
 
 namespace parallax::view {
 
-// Thrown out of work that was asked to stop.
+// Thrown by work that was asked to stop.
 struct Stopped {};
 
-// What a function of the worker may ask and tell while it works.
+// Lets a worker function check whether to stop and emit events while it works.
 class WorkControl {
  public:
   WorkControl(std::function<bool()> stopped,
@@ -33,7 +33,7 @@ class WorkControl {
       : stopped_(std::move(stopped)), emit_(std::move(emit)), lane_(lane), id_(id) {}
 
   bool stopped() const { return stopped_(); }
-  // Throws Stopped if so.
+  // Throws Stopped if the work was asked to stop.
   void check() const {
     if (stopped()) {
       throw Stopped{};
@@ -51,65 +51,70 @@ class WorkControl {
   uint64_t id_;
 };
 
-// One small step of a task; false: that was the last.
+// One small step of a task; returns false after the last.
 using TaskStep = std::function<bool(const WorkControl&)>;
 
-// A path to look at.
+// Asks for the kind of a path to be detected.
 struct DetectRequest {
   std::string path;
 };
 
-// What the worker runs. `recognise`, `open` and `load_model` are called on the loading thread, the
-// others on the rendering thread. Errors are thrown.
+// The functions that the worker runs. `recognise`, `open` and `load_model` are called on the
+// loading thread, the others on the rendering thread. Failures are thrown.
 struct WorkFunctions {
   std::function<DetectedFile(const std::string& path)> recognise;
   std::function<OpenedScene(const OpenRequest&, uint64_t id, const WorkControl&)> open;
   std::function<ModelLoaded(const std::string&, const WorkControl&)> load_model;
-  // `full`: the request's own size and counterparts too; else a smaller size.
+  // `full`: at the request's own size, with counterparts; otherwise at a smaller size.
   std::function<Frame(const FrameRequest&, bool full, const WorkControl&)> render;
   std::function<TaskStep(const TaskRequest&)> begin_task;
-  // What to do first on each thread.
+  // Called first on each thread.
   std::function<void()> set_up_thread = [] {};
 };
 
+// Settings of a RenderWorker.
 struct WorkerOptions {
-  // The low resolution is left out where the last full frame took no longer: it would only flicker.
+  // If the last full frame took no longer than this, the low resolution is skipped: it would only
+  // flicker.
   double quick_frame_seconds = 0.03;
-  // Called from the worker's threads whenever there is something to fetch.
+  // Called from the worker's threads whenever there are events to fetch.
   std::function<void()> on_event = [] {};
 };
 
+// Runs requests on its two threads and collects the events that they cause.
 class RenderWorker {
  public:
   RenderWorker(WorkFunctions functions, WorkerOptions options);
-  // Asks everything to stop and waits for the step at hand.
+  // Asks everything to stop and waits for the current step.
   ~RenderWorker();
   RenderWorker(const RenderWorker&) = delete;
   RenderWorker& operator=(const RenderWorker&) = delete;
 
-  // Each returns the request's number; a later one of the same lane has a larger one.
-  uint64_t recognise(std::string path);          // after those before it
-  uint64_t open(OpenRequest request);            // takes the place of an earlier one
-  uint64_t load_model(std::string name);         // after those before it
-  uint64_t request_frame(FrameRequest request);  // takes the place of an earlier one
-  uint64_t start_task(TaskRequest request);      // after those before it
+  // Each returns the request's id; later requests of the same queue have larger ids.
+  uint64_t recognise(std::string path);          // after earlier ones
+  uint64_t open(OpenRequest request);            // replaces an earlier one
+  uint64_t load_model(std::string name);         // after earlier ones
+  uint64_t request_frame(FrameRequest request);  // replaces an earlier one
+  uint64_t start_task(TaskRequest request);      // after earlier ones
 
-  void cancel_loading();  // scenes and models alike
+  void cancel_loading();  // both scenes and models
   void cancel_frame();
   void cancel_task(uint64_t id);
   void cancel_tasks();
 
-  // What has happened since the last call, in order.
+  // The events since the last call, in order.
   std::vector<Event> take_events();
 
-  // True while anything is under way or waiting to be fetched.
+  // True while any request is in progress or any event waits to be fetched.
   bool is_busy() const;
 
  private:
+  // A request for the loading thread.
   struct Load {
     uint64_t id = 0;
     std::variant<OpenRequest, std::string, DetectRequest> what;  // text: a model's name
   };
+  // A task in progress or waiting.
   struct Task {
     uint64_t id = 0;
     TaskRequest request;
@@ -121,8 +126,8 @@ class RenderWorker {
   Event load_now(const Load& load, const WorkControl& control);
   void load_one(const Load& load, const std::stop_token& stop);
   void render_one(uint64_t id, const FrameRequest& request, const std::stop_token& stop);
-  bool step_task(Task& task, const std::stop_token& stop);  // true: there is more to do
-  // `wanted` is asked under the lock; if not, the event is dropped.
+  bool step_task(Task& task, const std::stop_token& stop);  // true: more steps remain
+  // Calls `wanted` under the lock and drops the event if it returns false.
   void emit(Event event, const std::function<bool()>& wanted);
   bool is_load_wanted(const Load& load) const;  // under the lock
   bool is_task_wanted(uint64_t id) const;       // under the lock
@@ -137,16 +142,16 @@ class RenderWorker {
   std::deque<Task> tasks_;
   std::vector<Event> events_;
   uint64_t last_id_ = 0;
-  uint64_t loads_cancelled_ = 0;  // requests up to this number are void
-  uint64_t opens_replaced_ = 0;   // scenes likewise
+  uint64_t loads_cancelled_ = 0;  // requests up to this id are void
+  uint64_t opens_replaced_ = 0;   // requests for scenes up to this id are void
   uint64_t frames_cancelled_ = 0;
   uint64_t newest_frame_ = 0;
   uint64_t tasks_cancelled_ = 0;
   std::set<uint64_t> cancelled_tasks_;
   bool loading_ = false;
   bool rendering_ = false;
-  double last_full_seconds_ = 1e9;  // the rendering thread's own
-  std::jthread loader_;             // last: started when all else is there
+  double last_full_seconds_ = 1e9;  // used only by the rendering thread
+  std::jthread loader_;             // last: started when all other members exist
   std::jthread renderer_;
 };
 

@@ -1,4 +1,4 @@
-// A folder of images through a classifier, in both forms, an image a step.
+// Classifies a folder of images in both forms, one image per step.
 #include <algorithm>
 
 #include "core/image/image.h"
@@ -10,10 +10,10 @@ namespace parallax::view {
 namespace {
 
 constexpr int kThumbnailSide = 48;
-constexpr int kLargeSide = 512;  // pixels of the selected image's longer side at most
+constexpr int kLargeSide = 512;  // largest longer side of the selected image, in pixels
 constexpr int kTopClasses = 5;
 constexpr int kMaxImages = 100000;
-constexpr int kMaxThumbnails = 4000;  // beyond, rows show none: memory stays bounded
+constexpr int kMaxThumbnails = 4000;  // further rows show none, which bounds memory
 
 struct Folder {
   Classifier model;

@@ -1,4 +1,5 @@
-// What the viewer asks its worker for and what it gets back: plain values, no tensors, no window.
+// The viewer's requests to its worker and the worker's answers: plain values, no tensors, no
+// window.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace parallax::view {
 
 inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-// An image as rendered, not rounded to 8 bits, so that small differences can be shown.
+// A rendered image, not rounded to 8 bits, so that small differences can be shown.
 struct Image {
   int height = 0;
   int width = 0;
@@ -28,17 +29,18 @@ struct Image {
     return &rgb[(static_cast<size_t>(row) * static_cast<size_t>(width) + col) * 3];
   }
 };
+// A shared image that no longer changes.
 using ImagePtr = std::shared_ptr<const Image>;
 
 // How a model reads the input views: all in one range, as it was trained, or one after the other,
-// each changing the fast weights that the next one meets. Two computations with two results.
+// each updating the fast weights that the next one starts from. The results differ.
 enum class ReadMode { kBatch, kStreamed };
 
 inline const char* read_mode_name(ReadMode reading) {
   return reading == ReadMode::kBatch ? "batch" : "streamed";
 }
 
-// What the probe changes of a model's own rule; weights stay as they are.
+// The probe's changes to a model's own rule; the weights stay the same.
 struct RuleOverride {
   int inner_steps = 1;
   bool ascent = false;
@@ -48,7 +50,7 @@ struct RuleOverride {
   auto operator<=>(const RuleOverride&) const = default;
 };
 
-// One way to make a picture with a model.
+// One way to render an image with a model.
 struct ModelSource {
   std::string model;
   Form form = Form::kRecurrent;
@@ -67,7 +69,7 @@ inline ModelSource other_form(ModelSource source) {
 // "nvs-v2 parallel", "nvs-v2 parallel, streamed".
 std::string source_label(const ModelSource& source);
 
-// A model as menus show it.
+// A model as shown in menus.
 struct ModelChoice {
   std::string name;
   std::string variant;
@@ -75,9 +77,10 @@ struct ModelChoice {
   std::string hash;     // of the weights, once loaded
 };
 
-// What a path that was opened or dropped is.
+// What a path that was opened or dropped contains.
 enum class FileKind { kScene, kImageFolder, kModel, kClassifier };
 
+// A path and its detected kind.
 struct DetectedFile {
   std::string path;
   FileKind kind = FileKind::kScene;
@@ -85,109 +88,121 @@ struct DetectedFile {
 
 // Reading a scene.
 
+// Asks for a scene to be read.
 struct OpenRequest {
   std::string path;
-  std::string model;  // decides the size where none is given
+  std::string model;  // determines the size if none is given
   int height = 0;     // 0: the model's own
   int width = 0;
   std::string input_views = "8";
   std::string normalise_poses = "auto";
   std::string image_folder = "images";
   cv::Vec3b background = {255, 255, 255};
-  std::vector<std::string> added;  // further scenes in the same coordinates: all views are inputs
+  std::vector<std::string> added;  // more scenes in the same coordinates; all views are inputs
 };
 
+// One view of an opened scene.
 struct SceneView {
   std::string name;
-  Camera camera;  // the scene's coordinates, intrinsics for the viewer's size
+  Camera camera;  // in the scene's coordinates, intrinsics for the viewer's size
 };
 
+// A scene as the viewer knows it, without its images.
 struct OpenedScene {
-  uint64_t id = 0;  // a later scene has a larger one
+  uint64_t id = 0;  // larger for later scenes
   std::string path;
   std::string name;
   std::string format;
   int height = 0;
   int width = 0;
   std::vector<SceneView> views;
-  std::vector<int> inputs;  // as chosen when opening
-  cv::Vec3d focus;          // what the cameras look at
+  std::vector<int> inputs;  // as selected when opening
+  cv::Vec3d focus;          // the point that the cameras look at
   cv::Vec3d up = {0, -1, 0};
   double radius = 1;  // mean distance of the cameras from the focus
   bool surrounds_object = false;
   std::vector<std::string> notes;
   std::vector<std::string> added;  // scenes whose views were added
 };
+// A shared scene that no longer changes.
 using ScenePtr = std::shared_ptr<const OpenedScene>;
 
 // Rendering one camera.
 
+// Asks for one camera to be rendered by several sources.
 struct FrameRequest {
   uint64_t scene = 0;
   std::vector<ModelSource> sources;       // shown
-  std::vector<ModelSource> counterparts;  // other forms of these, for comparison at full size
-  std::vector<int> inputs;                // views that are read, in this order
-  Camera camera;                          // the scene's coordinates
-  int view = -1;                          // the scene's view that the camera is; −1: none
+  std::vector<ModelSource> counterparts;  // the sources' other forms, for comparison at full size
+  std::vector<int> inputs;                // views to read, in this order
+  Camera camera;                          // in the scene's coordinates
+  int view = -1;                          // the scene's view at this camera; −1: none
 };
 
+// Metrics of an image against the truth.
 struct Quality {
   double psnr = kUnknown;  // dB
   double ssim = kUnknown;
   double masked_psnr = kUnknown;  // dB, inside the object
 };
 
+// One source's image of a frame, with its times and metrics.
 struct SourceFrame {
   ModelSource source;
-  ImagePtr picture;  // null where `error` says why
+  ImagePtr picture;  // null if `error` says why
   std::string error;
-  double reconstruct_ms = kUnknown;  // when the input views were read last
+  double reconstruct_ms = kUnknown;  // when the input views were last read
   double render_ms = kUnknown;
   double tokens_per_second = kUnknown;  // rendering
-  Quality quality;                      // against the truth, where the camera is a view
+  Quality quality;                      // against the truth, if the camera is a view's
 };
 
-// Recurrent against parallel of one model and reading.
+// Compares the recurrent with the parallel form of one model and read mode.
 struct FormPair {
   ModelSource source;  // as recurrent
   double psnr = kUnknown;
   double max_absolute = kUnknown;
-  std::string missing;  // why there is no pair; else empty
+  std::string missing;  // why there is no pair; otherwise empty
 };
 
+// One rendered frame: the images of all sources for one camera.
 struct Frame {
-  uint64_t serial = 0;  // the request's
-  bool full = false;    // else the low resolution that comes first
+  uint64_t serial = 0;  // the request's id
+  bool full = false;    // false: the low resolution that comes first
   uint64_t scene = 0;
   Camera camera;
   int view = -1;
-  ImagePtr truth;    // where the camera is a view
+  ImagePtr truth;    // if the camera is a view's
   ImagePtr nearest;  // the input view nearest to the camera
   int nearest_view = -1;
-  std::vector<SourceFrame> sources;  // shown ones and, if full, counterparts
+  std::vector<SourceFrame> sources;  // the shown ones and, if full, the counterparts
   std::vector<FormPair> pairs;
   double seconds = 0;
 };
 
 // Work in the background.
 
+// Asks for the held-out views' metrics of several sources.
 struct TableTask {
   uint64_t scene = 0;
   std::vector<ModelSource> sources;
   std::vector<int> inputs;
 };
 
+// Asks for the quality over the number of input views, in both read modes.
 struct CurveTask {
   uint64_t scene = 0;
   std::string model;
   std::vector<int> inputs;
 };
 
+// Asks for a small image of every view.
 struct ThumbnailTask {
   uint64_t scene = 0;
   int side = 64;
 };
 
+// Asks for one video per source along a camera path.
 struct VideoTask {
   uint64_t scene = 0;
   std::vector<ModelSource> sources;
@@ -196,16 +211,19 @@ struct VideoTask {
   std::string folder;
 };
 
+// Asks for the images of a folder to be classified in both forms.
 struct ClassifyFolderTask {
   std::string folder;
   std::string model;
   std::string variant;
 };
 
+// Asks for one image at full size.
 struct LargeImageTask {
   std::string path;
 };
 
+// Asks for the tokens of one block, projected into a plane.
 struct ProjectionTask {
   uint64_t scene = 0;
   ModelSource source;
@@ -213,6 +231,7 @@ struct ProjectionTask {
   int block = 0;
 };
 
+// Any task for the background.
 using TaskRequest = std::variant<TableTask,
                                  CurveTask,
                                  ThumbnailTask,
@@ -221,21 +240,23 @@ using TaskRequest = std::variant<TableTask,
                                  LargeImageTask,
                                  ProjectionTask>;
 
+// One source's metrics, sent again as more views are measured.
 struct TableRow {
   uint64_t scene = 0;
   ModelSource source;
   std::string variant;
   Quality mean;
   std::vector<int> views;     // held-out views measured so far
-  std::vector<double> psnrs;  // of these
+  std::vector<double> psnrs;  // of these views
   int all_views = 0;
   double reconstruct_ms = kUnknown;
   double view_ms = kUnknown;
-  double tokens_per_second = kUnknown;  // reading
+  double tokens_per_second = kUnknown;  // while reading
   FormPair pair;
   std::string error;
 };
 
+// The quality with a given number of input views.
 struct CurvePoint {
   uint64_t scene = 0;
   std::string model;
@@ -244,53 +265,60 @@ struct CurvePoint {
   double streamed_psnr = kUnknown;  // the same
 };
 
+// The small image of one view.
 struct Thumbnail {
   uint64_t scene = 0;
   int view = 0;
   ImagePtr picture;
 };
 
+// A finished video.
 struct VideoWritten {
   std::string source;
   std::string path;
 };
 
+// One of an image's most probable classes.
 struct TopClass {
   std::string name;
   double recurrent = 0;  // probabilities
   double parallel = 0;
 };
 
+// The classification of one image in both forms.
 struct ClassifiedRow {
   int index = 0;
   std::string path;
   std::string error;
   ImagePtr thumbnail;
-  std::string truth;  // the class that the folder's name means; empty: not labelled
+  std::string truth;  // the class denoted by the folder's name; empty: not labelled
   std::vector<TopClass> top;
   std::string recurrent_top1;
   std::string parallel_top1;
   double largest_difference = 0;
 };
 
+// A folder's classification has begun.
 struct ClassifyStarted {
   std::string folder;
   std::string model;
   int images = 0;
 };
 
+// An image at full size.
 struct LargeImage {
   std::string path;
   ImagePtr picture;
 };
 
+// A point in the plane.
 struct Point {
   float x = 0;
   float y = 0;
 };
 
-// Tokens of one TTT layer in the plane of their first two principal directions, and what the inner
-// loop did there.
+// Tokens of one TTT layer's first head in the plane of their first two principal directions, with
+// the losses of the layer's inner loop.
 struct TokenProjection {
   ModelSource source;
   int block = 0;
@@ -299,19 +327,22 @@ struct TokenProjection {
   std::vector<Point> keys;  // in the plane of queries and keys together
   std::vector<Point> values;
   std::vector<Point> outputs;   // in the plane of values and outputs together
-  std::vector<double> losses;   // mean inner loss a token, before each step and after the last
+  std::vector<double> losses;   // mean inner loss per token, before each step and after the last
   double query_key_cosine = 0;  // mean over tokens
 };
 
-// What the worker tells.
+// The worker's other events.
 
+// The worker's queues: scenes and models, frames, background tasks.
 enum class WorkQueue { kLoad, kFrame, kTask };
 
+// A model is ready.
 struct ModelLoaded {
   ModelChoice model;
   int blocks = 0;
 };
 
+// How far a request has come.
 struct TaskProgress {
   WorkQueue lane = WorkQueue::kTask;
   uint64_t id = 0;  // the request's
@@ -319,7 +350,7 @@ struct TaskProgress {
   std::string text;
 };
 
-// The request `id` is done with: whole, cancelled or failed.
+// The request `id` has ended: completed, cancelled or failed.
 struct Ended {
   WorkQueue lane = WorkQueue::kTask;
   uint64_t id = 0;
@@ -328,6 +359,7 @@ struct Ended {
   std::string error;  // empty unless it failed
 };
 
+// Anything that the worker reports.
 using Event = std::variant<Frame,
                            DetectedFile,
                            OpenedScene,

@@ -1,4 +1,4 @@
-// Scenes, models and frames.
+// Opens scenes, loads models and renders frames.
 #include "vision/viewer/view_engine.h"
 
 #include <fmt/format.h>
@@ -15,9 +15,9 @@
 namespace parallax::view {
 namespace {
 
-constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of fast weights
+constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of cached fast weights
 constexpr size_t kKeptAtLeast = 4;
-constexpr size_t kViewsPerLoad = 4;  // between two looks at whether to stop
+constexpr size_t kViewsPerLoad = 4;  // between two checks whether to stop
 
 double milliseconds_since(Clock::time_point start) { return 1000 * seconds_since(start); }
 
@@ -27,7 +27,7 @@ void wait_for(torch::Device device) {
   }
 }
 
-// FNV-1a over the file: tells two files of one name apart in a picture's metadata.
+// FNV-1a over the file: distinguishes files of the same name in an image's metadata.
 std::string weights_hash(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::vector<char> block(1 << 20);
@@ -51,7 +51,7 @@ int64_t state_bytes(const SceneState& state) {
   return bytes;
 }
 
-// Half the size in whole patches, at least one.
+// The camera at half the size, in whole patches, at least one.
 Camera low_resolution(const Camera& camera, int patch) {
   const auto half = [&](int side) { return std::max(side / 2 / patch, 1) * patch; };
   return resize_camera(camera, half(camera.height), half(camera.width));

@@ -1,4 +1,4 @@
-// What the viewer's worker computes with: scenes, models, and fast weights kept for the next frame.
+// The scenes, models and cached fast weights that the viewer's worker computes with.
 #pragma once
 
 #include <list>
@@ -10,26 +10,30 @@
 
 namespace parallax::view {
 
-// A scene as opened: every view's image at one size.
+// An opened scene with every view's image at one size.
 struct SceneData {
   uint64_t id = 0;
   Scene scene;
   OpenRequest request;
   std::vector<LoadedView> views;  // in the scene's coordinates
 };
+// A shared scene that no longer changes.
 using SceneDataPtr = std::shared_ptr<const SceneData>;
+// A shared model; tasks change its rule while they run.
 using ModelPtr = std::shared_ptr<NvsModel>;
 
-// What reading the input views gave.
+// The result of reading the input views.
 struct Reconstruction {
   SceneState state;
   PoseTransform transform;  // from the scene's coordinates to the model's
   double milliseconds = 0;
   double tokens_per_second = 0;
 };
+// A shared reconstruction that no longer changes.
 using ReconstructionPtr = std::shared_ptr<const Reconstruction>;
 
-// `open` and `load_model` may run beside the others, which belong to one thread.
+// Carries out the worker's requests. `open` and `load_model` may run concurrently with the other
+// functions, which belong to one thread.
 class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
  public:
   explicit ViewEngine(const EngineOptions& options);
@@ -39,14 +43,14 @@ class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
   Frame render(const FrameRequest& request, bool full, const WorkControl& control);
   TaskStep begin_task(const TaskRequest& request);
 
-  // For the tasks.
+  // The following are used by the tasks.
   SceneDataPtr scene(uint64_t id) const;  // throws Error if it is no longer open
   ModelPtr model(const std::string& name);
-  // Loads or re-uses; throws Error where there is no such form.
+  // Reads the input views or reuses a cached result; throws Error if there is no such form.
   ReconstructionPtr reconstruct(const SceneData& scene,
                                 const ModelSource& source,
                                 const std::vector<int>& inputs);
-  // The cameras in the scene's coordinates: [V, 3, H, W] on the CPU.
+  // Renders cameras given in the scene's coordinates: [V, 3, H, W] on the CPU.
   Tensor render_cameras(const ModelSource& source,
                         const Reconstruction& reconstruction,
                         const std::vector<Camera>& cameras);
@@ -54,6 +58,7 @@ class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
   torch::Device device() const { return device_; }
 
  private:
+  // A reconstruction and what it was made from.
   struct CacheEntry {
     uint64_t scene = 0;
     ModelSource source;
@@ -74,10 +79,10 @@ class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
   mutable std::mutex mutex_;  // for scene_ and models_
   SceneDataPtr scene_;
   std::map<std::string, ModelPtr> models_;
-  std::list<CacheEntry> kept_;  // the latest used first
+  std::list<CacheEntry> kept_;  // most recently used first
 };
 
-// What a model reads: images and cameras of these views, in the model's coordinates.
+// A model's input: images and cameras of some views, in the model's coordinates.
 struct InputBatch {
   Tensor images;  // [1, V, 3, H, W]
   CameraBatch cameras;
@@ -87,7 +92,7 @@ InputBatch gather_inputs(const SceneData& scene,
                          const PoseTransform& transform,
                          torch::Device device);
 
-// The model's rule with the probe's changes, for as long as this lives.
+// Applies the probe's changes to a model's rule during its lifetime.
 class ChangedRule {
  public:
   ChangedRule(LactNvs& module, const RuleOverride& change);
@@ -100,7 +105,7 @@ class ChangedRule {
   UpdateRule own_;
 };
 
-// The rule itself. The query can only be replaced where the model has one.
+// Returns the changed rule. The query can only be replaced if the model has one.
 UpdateRule changed_rule(const UpdateRule& own, const RuleOverride& change);
 
 Quality measure(const Tensor& image, const LoadedView& truth);                  // [3, H, W]
@@ -109,7 +114,7 @@ ImagePtr to_view_picture(const Tensor& image);                                  
 // At most `most` of the scene's views that are not among `inputs`, evenly spread.
 std::vector<int> other_views(const SceneData& scene, const std::vector<int>& inputs, size_t most);
 
-// The error's sentence without what LibTorch adds for its own developers.
+// The error's message without what LibTorch adds for its own developers.
 std::string plain_message(const std::exception& error);
 
 TaskStep begin_table(const std::shared_ptr<ViewEngine>& engine, const TableTask& task);

@@ -1,4 +1,4 @@
-// From the worker's events to state.
+// Merges the worker's events into the state.
 #include <algorithm>
 
 #include "vision/viewer/view_state.h"
@@ -118,7 +118,7 @@ void apply(ViewState& state, const TaskProgress& progress) {
   (progress.lane == WorkQueue::kLoad ? state.load_progress : state.task_progress) = progress;
 }
 
-// A model switch that did not come about: back to what was shown.
+// Undoes a model switch that failed: restores the model shown before.
 void restore_model(ViewState& state, const std::string& name) {
   state.loading.erase(name);
   for (Pane& pane : state.panes) {

@@ -1,4 +1,4 @@
-// Looks at names first, at content where names do not tell.
+// Looks at names first, and at content if names do not decide.
 #include "vision/viewer/view_files.h"
 
 #include <algorithm>
@@ -48,12 +48,12 @@ FileKind recognise_file(const fs::path& path) {
   }
   if (has_image_extension(path)) {
     throw Error(ErrorParts{
-        .what = "an image alone has no camera, so it is no view of a scene",
+        .what = "an image alone has no camera, so it is not a view of a scene",
         .where = path.string(),
         .remedy = "Drop its scene's camera file or folder, or a folder of images to classify."});
   }
   throw Error(ErrorParts{
-      .what = "this is nothing the viewer can show",
+      .what = "the viewer cannot show this",
       .where = path.string(),
       .expected = "a scene's folder or camera file, a checkpoint (.safetensors, .pt, .pth), or a "
                   "folder of images"});

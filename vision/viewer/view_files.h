@@ -1,4 +1,4 @@
-// What a path that was opened or dropped is.
+// Detects what a path that was opened or dropped contains.
 #pragma once
 
 #include <filesystem>
@@ -7,7 +7,7 @@
 
 namespace parallax::view {
 
-// By content. Throws Error saying what it is not, for a file that is nothing the viewer can show.
+// Looks at the content. Throws Error saying what the file is not if the viewer cannot show it.
 FileKind recognise_file(const std::filesystem::path& path);
 
 }  // namespace parallax::view

@@ -1,4 +1,4 @@
-// What the inner loop of one layer does to its tokens, for the probe.
+// Projects one layer's tokens and measures its inner loop, for the probe.
 #include <algorithm>
 
 #include "core/base/error.h"
@@ -7,17 +7,17 @@
 namespace parallax::view {
 namespace {
 
-constexpr int64_t kMaxPoints = 400;  // a set
+constexpr int64_t kMaxPoints = 400;  // per set
 
-// Two sets of tokens in the plane of their common first two principal directions.
+// Projects two sets of tokens into the plane of their joint first two principal directions.
 std::pair<std::vector<Point>, std::vector<Point>> project(const Tensor& a,  // [N, D]
                                                           const Tensor& b) {
   const Tensor all = torch::cat({a, b}).to(torch::kCPU, torch::kFloat64);
   const Tensor centred = all - all.mean(0, true);
   const auto [values, directions] = at::linalg_eigh(centred.t().matmul(centred));
-  // Eigenvalues ascend: the last two columns span the plane.
+  // Eigenvalues are in ascending order: the last two columns span the plane.
   Tensor plane = directions.slice(1, directions.size(1) - 2).flip(1);
-  // An eigenvector's sign is arbitrary; the same one each time keeps the picture still.
+  // An eigenvector's sign is arbitrary; a fixed choice keeps the plot from flipping.
   plane = plane * plane.sum(0, true).sign().where(plane.sum(0, true) != 0,
                                                   torch::ones({1, 2}, plane.options()));
   const Tensor flat = centred.matmul(plane).contiguous();  // [2N, 2]
@@ -39,7 +39,7 @@ double inner_loss(const VariantSwitches& rule,
   return loss.mean().item<double>();
 }
 
-// One head's tokens, evenly thinned out.
+// The first head's tokens, evenly thinned out.
 Tensor thinned(const Tensor& tokens) {  // [heads, L, D] → [N, D]
   const int64_t step = std::max<int64_t>(1, (tokens.size(1) + kMaxPoints - 1) / kMaxPoints);
   return tokens[0].slice(0, 0, tokens.size(1), step);
@@ -54,7 +54,7 @@ TokenProjection inspect(ViewEngine& engine, const SceneData& scene, const Projec
       gather_inputs(scene, task.inputs, reconstruction->transform, engine.device());
   const int blocks = model->card.options.layers;
   const int block = std::clamp(task.block, 0, blocks - 1);
-  // The tokens of earlier blocks depend on the rule as well.
+  // The tokens of earlier blocks depend on the rule too.
   const ChangedRule change(*model->module, task.source.change);
   const TttInputs inputs = module.layer_inputs(batch.images, batch.cameras, block);
   const LactLayer& layer = module.layer(block);

@@ -1,4 +1,4 @@
-// From state to requests and to what panes show.
+// Derives requests and the panes' content from the state.
 #include "vision/viewer/view_state.h"
 
 #include <algorithm>
@@ -204,7 +204,7 @@ std::string pane_note(const ViewState& state, const Pane& pane) {
     return state.opening.empty() ? "No scene is open." : "Reading " + state.opening + " ...";
   }
   if (input_views(state).empty()) {
-    return "No view is read: switch at least one input view on.";
+    return "No view is read: switch on at least one input view.";
   }
   if (pane.kind == PaneKind::kModel) {
     if (state.loading.count(pane.source.model) != 0) {
@@ -218,10 +218,10 @@ std::string pane_note(const ViewState& state, const Pane& pane) {
     return source != nullptr && !source->error.empty() ? source->error : "Rendering ...";
   }
   if (pane.kind == PaneKind::kTruth && state.snapped < 0) {
-    return "The camera is on no view of the scene: there is no truth here.";
+    return "The camera is not at a view of the scene: there is no truth here.";
   }
   if (pane.kind == PaneKind::kDifference) {
-    return "Nothing to compare: one of the two panes has no picture.";
+    return "Nothing to compare: one of the two panes has no image.";
   }
   return "Rendering ...";
 }
@@ -248,7 +248,7 @@ std::optional<ImageDifference> compare_pictures(const ImagePtr& a, const ImagePt
       a->rgb.empty()) {
     return std::nullopt;
   }
-  // Asked for in every frame of the interface, for the same few pictures.
+  // A cache: every frame of the interface asks for the same few images.
   struct Known {
     std::weak_ptr<const Image> a;
     std::weak_ptr<const Image> b;

@@ -1,5 +1,5 @@
-// Everything the viewer shows and lets one change, as plain values: panels draw and edit it, the
-// session turns it into requests and folds the worker's events back in.
+// Everything the viewer shows and edits, as plain values: panels draw and change it, the session
+// turns it into requests and merges the worker's events.
 #pragma once
 
 #include <deque>
@@ -16,47 +16,55 @@
 
 namespace parallax::view {
 
+// The viewer's screens.
 enum class Screen { kCompare, kClassify, kProbe };
 inline constexpr const char* kScreenNames[] = {"Compare", "Classify", "Probe"};
 
 inline constexpr int kMaxPanes = 4;
 
+// What a pane shows.
 enum class PaneKind { kModel, kTruth, kNearestInput, kDifference };
+// How a difference is shown.
 enum class DifferenceKind { kAbsolute, kSquared, kSigned };
 inline constexpr const char* kPaneKindNames[] = {"model", "truth", "nearest input", "difference"};
 inline constexpr const char* kDifferenceNames[] = {"absolute", "squared", "signed"};
 
+// One pane of the Compare screen.
 struct Pane {
   PaneKind kind = PaneKind::kModel;
   ModelSource source;
-  int first = 0;  // panes whose difference is shown
+  int first = 0;  // the panes whose difference is shown
   int second = 1;
   DifferenceKind difference = DifferenceKind::kAbsolute;
   float gain = 1;
   bool automatic_gain = true;  // the power of ten that makes the largest difference visible
   bool false_colour = true;
-  std::string previous_model;  // what a cancelled model switch goes back to
+  std::string previous_model;  // restored when a model switch is cancelled
 };
 
+// The magnification shared by all panes.
 struct Zoom {
-  float factor = 1;       // of the size that fits the pane
-  float centre_x = 0.5F;  // of the picture, in shares of it
+  float factor = 1;       // relative to the size that fits the pane
+  float centre_x = 0.5F;  // as a fraction of the image
   float centre_y = 0.5F;
 };
 
+// The state of the Classify screen.
 struct ClassifyState {
+  // Which rows are listed.
   enum class Filter { kAll, kDisagreements, kMistakes };
   std::string folder;  // as typed
   std::string model;
   std::string variant;
-  int images = 0;  // of the folder being classified
+  int images = 0;  // in the folder being classified
   std::vector<ClassifiedRow> rows;
   int selected = -1;
   LargeImage large;
   Filter filter = Filter::kAll;
-  uint64_t task = 0;  // under way; 0: none
+  uint64_t task = 0;  // in progress; 0: none
 };
 
+// The state of the Probe screen.
 struct ProbeState {
   std::string model;
   Form form = Form::kRecurrent;
@@ -66,39 +74,51 @@ struct ProbeState {
   uint64_t task = 0;
 };
 
+// A note or an error shown to the user.
 struct Message {
   std::string text;
   bool is_error = false;
 };
 
-// What only the session can do; each once.
+// Commands that only the session can carry out, each once.
+
+// Opens a path.
 struct OpenCommand {
-  std::string path;  // a scene, a checkpoint or a folder of images: told by content
+  std::string path;  // a scene, a checkpoint or a folder of images, detected by content
   bool dropped = false;
 };
-// Opens the open scene again with the views of another one added, all of them read.
+// Reopens the open scene with the views of another one added, all of them as inputs.
 struct AddViewsCommand {
   std::string path;
 };
+// Opens a path whose kind is known.
 struct OpenDetectedCommand {
   DetectedFile file;
 };
+// Stops loading scenes and models.
 struct CancelLoadingCommand {};
+// Stops all background tasks.
 struct CancelTasksCommand {};
+// Starts a background task.
 struct TaskCommand {
   TaskRequest task;
 };
+// Writes the shown values or panes to a file.
 struct ExportCommand {
-  std::string path;  // .csv or .json: numbers; .png: the panes
+  std::string path;  // .csv or .json: values; .png: the panes
 };
+// Reads or writes a camera path.
 struct TrackCommand {
   std::string path;
   bool write = false;
 };
+// Saves an image of the window.
 struct ScreenshotCommand {
   std::string path;
 };
+// Closes the viewer.
 struct QuitCommand {};
+// Any command.
 using Command = std::variant<OpenCommand,
                              AddViewsCommand,
                              OpenDetectedCommand,
@@ -110,18 +130,19 @@ using Command = std::variant<OpenCommand,
                              ScreenshotCommand,
                              QuitCommand>;
 
+// The viewer's whole state.
 struct ViewState {
   Screen screen = Screen::kCompare;
 
-  std::vector<ModelChoice> models;            // to choose from
-  std::map<std::string, ModelLoaded> loaded;  // ready
+  std::vector<ModelChoice> models;            // available
+  std::map<std::string, ModelLoaded> loaded;  // ready to use
   std::set<std::string> loading;
   std::map<std::string, std::string> model_errors;
   std::vector<std::string> classifiers;
 
   OpenRequest open;     // how scenes are opened
   std::string opening;  // the scene being read; empty: none
-  // A scene that was dropped while another is open: to be opened, or its views added.
+  // A scene dropped while another is open: the user chooses whether to open it or add its views.
   std::string dropped_scene;
   std::optional<TaskProgress> load_progress;
   std::optional<TaskProgress> task_progress;
@@ -130,19 +151,19 @@ struct ViewState {
   std::vector<ImagePtr> thumbnails;
 
   ViewCamera view;
-  int snapped = -1;  // the view that the camera is on
+  int snapped = -1;  // the view whose camera is shown; −1: none
 
   std::vector<Pane> panes;
   Zoom zoom;
-  bool split = false;  // the first two panes in one picture
+  bool split = false;  // the first two panes in one image
   float split_at = 0.5F;
-  bool flip = false;     // while held: the first two panes change places
+  bool flip = false;     // while held, the first two panes are swapped
   int hovered_row = -1;  // pixel under the cursor
   int hovered_col = -1;
 
-  std::optional<Frame> frame;  // the newest
-  std::optional<Frame> full;   // the newest of full size
-  uint64_t frame_request = 0;  // under way; 0: none
+  std::optional<Frame> frame;  // the newest one
+  std::optional<Frame> full;   // the newest one of full size
+  uint64_t frame_request = 0;  // in progress; 0: none
 
   std::vector<TableRow> table;
   std::vector<CurvePoint> curve;
@@ -168,50 +189,50 @@ void reset_panes(ViewState& state, const std::string& model);
 void say(ViewState& state, const std::string& text);
 void complain(ViewState& state, const std::string& text);
 
-// The input views in the order they are read: as chosen when the scene was opened, then those
+// The input views in reading order: first those selected when the scene was opened, then those
 // switched on since.
 std::vector<int> input_views(const ViewState& state);
 std::vector<int> held_out_views(const ViewState& state);
 
 void snap_to_view(ViewState& state, int view);
 
-// To be called after the camera was moved by hand.
+// To be called after the user moved the camera.
 void camera_moved(ViewState& state);
 
-// The models that what is shown needs.
+// The models needed for what is shown.
 std::set<std::string> needed_models(const ViewState& state);
 
-// What the worker shall render for what is shown; nothing without a scene, input views or a loaded
-// model.
+// The frame to request for what is shown; empty without a scene, input views or a loaded model.
 std::optional<FrameRequest> wanted_frame(const ViewState& state);
 bool is_same_request(const FrameRequest& a, const FrameRequest& b);
 
-// The rows of the table of all models and forms.
+// The task that fills the table of all models and forms.
 TableTask table_task(const ViewState& state);
 
-// Folds an event in.
+// Merges an event into the state.
 void apply_event(ViewState& state, const Event& event);
 
-// What a model source shows now; null if nothing.
+// A model source's current image and metrics; null if there are none.
 const SourceFrame* find_source(const ViewState& state, const ModelSource& source);
 
-// A pane's picture; null for differences and where `pane_note` says why there is none.
+// A pane's image; null for differences and if there is none, in which case `pane_note` says why.
 ImagePtr pane_picture(const ViewState& state, const Pane& pane);
 std::string pane_note(const ViewState& state, const Pane& pane);
 std::string pane_title(const ViewState& state, const Pane& pane);
 
+// How much two images differ.
 struct ImageDifference {
   double psnr = kUnknown;  // on values clamped to [0, 1]
   double max_absolute = kUnknown;
 };
 
-// Nothing unless both are there and of one size.
+// Empty unless both images exist and have the same size.
 std::optional<ImageDifference> compare_pictures(const ImagePtr& a, const ImagePtr& b);
 
-// The power of ten that makes a difference of this size visible.
+// The power of ten that makes a difference of this magnitude visible.
 float automatic_gain(double max_absolute);
 
-// Whether the row passes the filter.
+// Whether the filter lets the row through.
 bool is_listed(const ClassifyState& classify, const ClassifiedRow& row);
 
 }  // namespace parallax::view

@@ -1,4 +1,4 @@
-// The background's work on scenes, a small step at a time.
+// The background tasks on scenes, in small steps.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace parallax::view {
 namespace {
 
-constexpr size_t kCurveViews = 16;  // held-out views that a point of the curve is a mean over
+constexpr size_t kCurveViews = 16;  // held-out views averaged for a point of the curve
 constexpr int64_t kVideoFramesPerStep = 4;
 constexpr int kVideoSide = 256;
 
@@ -27,8 +27,8 @@ double mean_of(const std::vector<double>& values) {
   return count > 0 ? sum / count : kUnknown;
 }
 
-// The rows of one model, view after view. Both forms of a view are measured in one step, so that a
-// busy moment of the machine does not slow down one of them alone.
+// The table rows of one model, measured view by view. Both forms of a view are measured in the same
+// step, so that a busy moment of the machine does not slow down only one of them.
 class TableOfModel {
  public:
   TableOfModel(ViewEngine& engine, const SceneData& scene, const TableTask& task, std::string name)
@@ -49,7 +49,7 @@ class TableOfModel {
     }
   }
 
-  // Measures one more view; false: that was the last.
+  // Measures one more view; returns false after the last.
   bool step(ViewEngine& engine, const WorkControl& control) {
     if (next_ >= views_.size()) {
       return false;
@@ -57,8 +57,8 @@ class TableOfModel {
     const int view = views_[next_++];
     const LoadedView& truth = scene_->views.at(view);
     std::vector<Tensor> images;
-    // The forms take turns in being first: right after a row is told, the window draws it and slows
-    // down what is measured next.
+    // The forms alternate in going first: right after a row is emitted, the window draws it, which
+    // slows down the next measurement.
     for (size_t i = 0; i < rows_.size(); ++i) {
       Row& row = rows_[(i + next_) % rows_.size()];
       const auto start = Clock::now();
@@ -94,7 +94,7 @@ class TableOfModel {
     std::vector<double> milliseconds;
   };
 
-  // Over all views so far: the largest difference, and PSNR of the mean squared error.
+  // Updates the largest difference and the PSNR of the mean squared error over all views so far.
   void compare_forms(const std::vector<Tensor>& images) {
     if (images.size() != 2) {
       return;
@@ -159,7 +159,7 @@ TaskStep begin_table(const std::shared_ptr<ViewEngine>& engine, const TableTask&
     } catch (const Stopped&) {
       throw;
     } catch (const std::exception& error) {
-      // One model that does not fit the scene leaves the others their rows.
+      // A model that does not fit the scene must not cost the others their rows.
       control.emit(
           TableRow{.scene = task.scene, .source = {.model = name}, .error = plain_message(error)});
     }

@@ -1,4 +1,5 @@
-// Between the model's tensors and what the window sees: inputs, rules, pictures, measures.
+// Converts between the model's tensors and the viewer's plain values: inputs, rules, images,
+// metrics.
 #include <algorithm>
 
 #include "vision/viewer/view_engine.h"

@@ -1,4 +1,4 @@
-// The engine's functions for the worker.
+// The worker's functions, carried out by the engine.
 #include "vision/viewer/work_functions.h"
 
 #include <sys/resource.h>
@@ -14,7 +14,8 @@
 namespace parallax::view {
 namespace {
 
-// What LibTorch throws is long and for its own developers; the worker passes `what()` on.
+// LibTorch's messages are long and meant for its own developers; the worker passes on `what()`, so
+// this replaces it.
 template <class Function>
 auto in_plain_words(Function&& function) {
   try {
@@ -51,8 +52,8 @@ WorkFunctions make_work_functions(const EngineOptions& options) {
     });
   };
   functions.set_up_thread = [threads = options.threads] {
-    // The window's thread shall get its share of a busy machine first. On Linux a thread has a
-    // niceness of its own.
+    // The window's thread should have priority on a busy machine. On Linux each thread has its own
+    // niceness.
     setpriority(PRIO_PROCESS, 0, 10);
     if (threads > 0) {
       at::set_num_threads(threads);

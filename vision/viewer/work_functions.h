@@ -1,5 +1,5 @@
-// The worker's functions on real models and scenes. Behind this header lies LibTorch; in front of
-// it nothing knows of tensors.
+// The worker's functions on real models and scenes. LibTorch stays behind this header; its users
+// know nothing of tensors.
 #pragma once
 
 #include <filesystem>
@@ -10,10 +10,12 @@
 
 namespace parallax::view {
 
+// Where the worker computes and how it writes videos.
 struct EngineOptions {
   std::string device = "cpu";
-  int threads = 0;  // of the rendering thread's tensor operations; 0: LibTorch's choice
-  // Writes frames ([H, W, 3] uint8 RGB) as a video beside `stem` and returns the file.
+  int threads = 0;  // for the rendering thread's tensor operations; 0: LibTorch's choice
+  // Writes frames ([H, W, 3] uint8 RGB) as a video named `stem` plus an extension and returns the
+  // file.
   std::function<std::filesystem::path(const std::filesystem::path& stem,
                                       const std::vector<cv::Mat>& frames)>
       write_video;
@@ -22,13 +24,13 @@ struct EngineOptions {
 // Throws UsageError if there is no such device.
 WorkFunctions make_work_functions(const EngineOptions& options);
 
-// The models there are to choose from: bundled ones and the user's.
+// The available models: bundled ones and the user's.
 std::vector<ModelChoice> list_model_choices();
 std::vector<std::string> list_classifier_choices();
 
-// Between pictures and 8-bit images.
+// Conversions between images in memory and 8-bit ones.
 cv::Mat to_bytes(const Image& picture);         // [H, W, 3] uint8 RGB, rounded to nearest
 Image from_bytes(const cv::Mat& rgb);           // [H, W, 3] uint8
-ImagePtr shrunk(const cv::Mat& rgb, int side);  // longer side at most `side`, by area
+ImagePtr shrunk(const cv::Mat& rgb, int side);  // longer side at most `side`, area-averaged
 
 }  // namespace parallax::view

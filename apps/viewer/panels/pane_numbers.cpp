@@ -1,4 +1,4 @@
-// What is written under a pane.
+// The lines of values under a pane.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +24,7 @@ const view::FormPair* find_pair(const ViewState& state, view::ModelSource source
 
 std::string quality_text(const view::SourceFrame& source, bool has_truth) {
   if (!has_truth) {
-    return "on no view of the scene: nothing to measure against";
+    return "not at a view of the scene: nothing to measure against";
   }
   std::string text = fmt::format("PSNR {} dB   SSIM {}",
                                  format_metric(source.quality.psnr, 2),

@@ -1,4 +1,4 @@
-// Camera and input views: numbers, switches, thumbnails.
+// Camera and input views: values, switches, thumbnails.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -64,7 +64,7 @@ bool draw_strip_panel(ViewState& state, Ui& ui) {
   bool changed = false;
   const auto count = static_cast<int>(state.thumbnails.size());
   const float step = kThumbnailSide * ui.scale + ImGui::GetStyle().ItemSpacing.x;
-  // Only what is in sight is drawn: scenes have hundreds of views.
+  // Only visible thumbnails are drawn: scenes have hundreds of views.
   const float left = ImGui::GetScrollX();
   const int first = std::clamp(static_cast<int>(left / step), 0, count);
   const int last =

@@ -1,4 +1,4 @@
-// A folder of images: thumbnails, the selected one large, top-5 of both forms next to each other.
+// A folder of images: thumbnails, the selected image enlarged, and both forms' top 5 side by side.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 
 #include "apps/viewer/panels/plots.h"
 #include "apps/viewer/ui.h"
-// Needs imgui.h before it.
+// Requires imgui.h before it.
 #include <imgui_stdlib.h>
 
 namespace parallax {
@@ -171,7 +171,7 @@ bool draw_grid(ViewState& state, Ui& ui) {
 void draw_selected(const ViewState& state, Ui& ui) {
   const ClassifyState& classify = state.classify;
   if (classify.selected < 0 || classify.selected >= static_cast<int>(classify.rows.size())) {
-    ImGui::TextDisabled("Click an image to see it large, with the five most probable classes.");
+    ImGui::TextDisabled("Click an image to enlarge it and see the five most probable classes.");
     return;
   }
   const view::ClassifiedRow& row = classify.rows[classify.selected];

@@ -1,10 +1,10 @@
-// Dialogs over everything: open, shortcuts, messages, what to do with a dropped scene.
+// Dialogs above everything else: open, shortcuts, messages, what to do with a dropped scene.
 #include <fmt/format.h>
 
 #include "apps/viewer/completion.h"
 #include "apps/viewer/shortcuts.h"
 #include "apps/viewer/ui.h"
-// Needs imgui.h before it.
+// Requires imgui.h before it.
 #include <imgui_stdlib.h>
 
 namespace parallax {
@@ -69,7 +69,7 @@ bool draw_open_dialog(ViewState& state, Ui& ui) {
   return changed;
 }
 
-// A scene was dropped while another is open.
+// Asks what to do with a scene that was dropped while another is open.
 bool draw_dropped(ViewState& state, Ui& ui) {
   if (state.dropped_scene.empty()) {
     return false;

@@ -1,11 +1,11 @@
-// Menu bar, screens, what is going on; and how the parts share the window.
+// The menu bar with screens and progress, and the layout of panels in the window.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "apps/viewer/shortcuts.h"
 #include "apps/viewer/ui.h"
-// Needs imgui.h before it.
+// Requires imgui.h before it.
 #include <imgui_stdlib.h>
 
 namespace parallax {
@@ -33,8 +33,8 @@ void draw_file_menu(ViewState& state, Ui& ui) {
     }
     mark_item(ui, std::string("export/") + file);
   };
-  export_to("Export numbers as CSV", "compare.csv");
-  export_to("Export numbers as JSON", "compare.json");
+  export_to("Export values as CSV", "compare.csv");
+  export_to("Export values as JSON", "compare.json");
   export_to("Export panes as PNG", "panes.png");
   if (ImGui::MenuItem("Screenshot", "F12")) {
     state.commands.emplace_back(view::ScreenshotCommand{state.output + "/screenshot.png"});

@@ -1,4 +1,4 @@
-// The grid of pictures side by side: what each shows, the picture, its numbers.
+// The grid of panes: for each a choice of what it shows, the image and its values.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,7 +17,7 @@ constexpr int kMaxTextureSide = 4096;
 
 int grid_columns(size_t panes) { return panes <= 1 ? 1 : 2; }
 
-// A menu of the names; returns whether another one was chosen.
+// A menu of the names; returns whether a different one was chosen.
 template <class Names>
 bool choose(const char* id, const std::string& shown, const Names& names, int& chosen) {
   bool changed = false;
@@ -154,7 +154,7 @@ void draw_numbers(const ViewState& state,
   }
 }
 
-// The picture's pixel under the cursor, in all panes at once.
+// Finds the image's pixel under the cursor, for all panes at once.
 void update_hovered(const ViewState& state,
                     Ui& ui,
                     const PaneDrawing& drawing,
@@ -276,7 +276,7 @@ PaneDrawing place_picture(const ViewState& state, int width, int height) {
   const auto w = static_cast<float>(drawing.width);
   const auto h = static_cast<float>(drawing.height);
   float scale = std::min(w / cols, h / rows);
-  // Whole pixels where there is room: every pixel of the picture is equally large.
+  // An integer scale if there is room, so that every pixel of the image has the same size.
   scale = (scale >= 1 ? std::floor(scale) : scale) * state.zoom.factor;
   drawing.shown_width = cols * scale;
   drawing.shown_height = rows * scale;
@@ -286,7 +286,8 @@ PaneDrawing place_picture(const ViewState& state, int width, int height) {
 }
 
 void show_drawing(Ui& ui, int pane, const PaneDrawing& drawing, const ItemRect& rect) {
-  // The part that the picture covers: what lies around it costs a software renderer as much.
+  // Draws only the part that the image covers: the area around it would cost a software renderer as
+  // much.
   PaneDrawing part = drawing;
   const float left = std::max(drawing.x, 0.0F);
   const float top = std::max(drawing.y, 0.0F);
@@ -303,7 +304,7 @@ void show_drawing(Ui& ui, int pane, const PaneDrawing& drawing, const ItemRect& 
   part.y -= top;
   part.split_at = (drawing.split_at * width - left) / (right - left);
   if (const ImTextureID texture = ui.draw_pane(pane, part); texture != nullptr) {
-    // Targets have their first row at the bottom, as OpenGL has.
+    // Render targets have their first row at the bottom, as usual in OpenGL.
     ImGui::GetWindowDrawList()->AddImage(texture,
                                          {rect.min.x + left, rect.min.y + top},
                                          {rect.min.x + right, rect.min.y + bottom},

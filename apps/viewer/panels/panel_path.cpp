@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "apps/viewer/ui.h"
-// Needs imgui.h before it.
+// Requires imgui.h before it.
 #include <imgui_stdlib.h>
 
 namespace parallax {
@@ -15,7 +15,7 @@ using view::ViewState;
 
 constexpr size_t kMostFrusta = 500;
 
-// A fixed perspective onto the scene from outside.
+// A perspective projection of the scene seen from outside.
 class OverviewProjection {
  public:
   OverviewProjection(const view::OpenedScene& scene, const Ui& ui, const ItemRect& rect)
@@ -145,7 +145,7 @@ bool draw_timeline(ViewState& state, Ui& ui) {
   }
   mark_item(ui, "path/video");
   if (ImGui::IsItemHovered()) {
-    ImGui::SetTooltip("the path as MP4, by every shown model and form");
+    ImGui::SetTooltip("the path as MP4, for every shown model and form");
   }
   ImGui::EndDisabled();
   return changed;
@@ -211,7 +211,7 @@ bool draw_overview_panel(ViewState& state, Ui& ui) {
   ImDrawList* list = ImGui::GetWindowDrawList();
   list->PushClipRect(rect.min, rect.max, true);
   const double size = state.scene->radius * 0.15;
-  // Of very many views some: no more could be told apart.
+  // Of very many views only some are drawn: more could not be told apart.
   const size_t step = state.scene->views.size() / kMostFrusta + 1;
   for (size_t i = 0; i < state.scene->views.size(); i += step) {
     const ImU32 colour =

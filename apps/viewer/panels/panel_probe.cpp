@@ -1,5 +1,5 @@
-// What the paper varies of the inner loop, live beside the unchanged output, and what it does to
-// the tokens of a layer.
+// The inner-loop changes studied in the paper, live next to the unchanged output, with their effect
+// on the tokens of a layer.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,7 +37,7 @@ bool draw_controls(ViewState& state, Ui& ui) {
   changed |= ImGui::SliderInt(
       "inner steps", &probe.change.inner_steps, 1, 64, "%d", ImGuiSliderFlags_Logarithmic);
   mark_item(ui, "probe/steps");
-  changed |= ImGui::Checkbox("gradient ascent in place of descent", &probe.change.ascent);
+  changed |= ImGui::Checkbox("gradient ascent instead of descent", &probe.change.ascent);
   mark_item(ui, "probe/ascent");
   changed |= ImGui::Checkbox("query := key", &probe.change.key_as_query);
   mark_item(ui, "probe/key");
@@ -138,13 +138,13 @@ PlotSeries points_of(const char* label, const std::vector<view::Point>& points) 
 void draw_projection(const ViewState& state) {
   const view::TokenProjection& projection = state.probe.projection;
   if (projection.queries.empty()) {
-    ImGui::TextDisabled("The layer's tokens are being looked at.");
+    ImGui::TextDisabled("The layer's tokens are being computed.");
     return;
   }
   const ImVec2 room = ImGui::GetContentRegionAvail();
   const float width = (room.x - 2 * ImGui::GetStyle().ItemSpacing.x) / 3;
   const ImVec2 size{width, std::max(room.y - 3 * ImGui::GetTextLineHeightWithSpacing(), 60.0F)};
-  PlotSeries losses{"inner loss a token", {}};
+  PlotSeries losses{"inner loss per token", {}};
   for (size_t i = 0; i < projection.losses.size(); ++i) {
     losses.points.emplace_back(static_cast<double>(i), projection.losses[i]);
   }

@@ -1,4 +1,4 @@
-// The table of all variants and forms, PSNR per view, and PSNR against the number of views read.
+// The table of all variants and forms, PSNR per view, and PSNR over the number of views read.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct Range {
   }
 };
 
-// Bars begin a little below the smallest, so that small differences show.
+// Bars start a little below the smallest value, so that small differences show.
 Range psnr_range(const std::vector<TableRow>& rows) {
   Range range{1e300, -1e300};
   for (const TableRow& row : rows) {
@@ -130,12 +130,12 @@ bool draw_table_panel(ViewState& state, Ui& ui) {
 
 bool draw_view_plot_panel(ViewState& state, Ui& /*ui*/) {
   if (state.table.empty()) {
-    draw_note("The table in the background has no row yet.");
+    draw_note("The background work has produced no row yet.");
     return false;
   }
   std::vector<PlotSeries> series;
   for (const TableRow& row : state.table) {
-    // The forms agree to a hundredth of a millibel: one line a model.
+    // The forms agree to a hundredth of a millibel, so there is one line per model.
     if (row.source.form != Form::kRecurrent) {
       continue;
     }
@@ -157,7 +157,7 @@ bool draw_view_plot_panel(ViewState& state, Ui& /*ui*/) {
 bool draw_curve_panel(ViewState& state, Ui& /*ui*/) {
   if (state.curve.empty()) {
     draw_note(state.scene == nullptr ? "No scene is open."
-                                     : "The background has not come to this yet.");
+                                     : "The background work has not reached this yet.");
     return false;
   }
   PlotSeries batch{state.curve_model + ", batch: all views in one range, as trained", {}};

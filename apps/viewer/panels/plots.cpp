@@ -12,7 +12,7 @@
 namespace parallax {
 namespace {
 
-// Of the plot within its rectangle.
+// The axes' area within the plot's rectangle, and their extents.
 struct Frame {
   ImVec2 min;
   ImVec2 max;
@@ -55,7 +55,7 @@ void draw_legend(const std::vector<PlotSeries>& series) {
   }
 }
 
-// Reserves the rectangle and draws axes with numbers.
+// Reserves the rectangle and draws axes with tick values.
 Frame begin_plot(const char* id,
                  const std::vector<PlotSeries>& series,
                  const char* x_label,
@@ -95,7 +95,7 @@ Frame begin_plot(const char* id,
 ImU32 plot_colour(int index, float alpha) {
   const char* hex = axes::kColours[static_cast<size_t>(index) % std::size(axes::kColours)];
   const auto value = static_cast<unsigned>(std::strtoul(hex + 1, nullptr, 16));
-  // The reports' colours are made for white paper; on dark they need some light.
+  // The reports' colours are meant for white paper; on a dark background they must be lighter.
   const auto lighter = [](unsigned channel) { return channel + (255 - channel) / 4; };
   return IM_COL32(lighter(value >> 16 & 255),
                   lighter(value >> 8 & 255),
@@ -133,7 +133,7 @@ void draw_scatter_plot(const char* id, const std::vector<PlotSeries>& series, co
   for (size_t i = 0; i < series.size(); ++i) {
     for (const auto& [x, y] : series[i].points) {
       const ImVec2 at = frame.place(x, y);
-      // Squares are half the triangles of circles; there are hundreds.
+      // Squares take half the triangles of circles, and there are hundreds of points.
       list->AddRectFilled({at.x - 1.5F, at.y - 1.5F},
                           {at.x + 1.5F, at.y + 1.5F},
                           plot_colour(static_cast<int>(i), 0.7F));

@@ -1,4 +1,4 @@
-// The layer's products on panels against LibTorch's own.
+// The layer's batched matrix products against LibTorch's own.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/autograd.h>
@@ -13,7 +13,7 @@ struct Size {
   int64_t batch, rows, inner, cols;
 };
 
-// Ragged rows and inner sizes, one to several panels, sizes that LibTorch keeps.
+// Ragged rows and inner sizes, one to several panels, and sizes that are left to LibTorch.
 constexpr Size kSizes[] = {{2, 33, 45, 64},
                            {3, 64, 128, 32},
                            {1, 131, 77, 96},
@@ -25,7 +25,7 @@ std::vector<Tensor> run_product(const std::vector<Tensor>& in) {
   return {batched_product(in[0], in[1])};
 }
 
-// Each factor as it is, read transposed, and out of a larger tensor.
+// Each factor as it is, transposed, and as part of a larger tensor.
 std::vector<OperatorCase> product_cases() {
   torch::manual_seed(9);
   std::vector<OperatorCase> cases;
@@ -65,7 +65,7 @@ std::vector<OperatorCase> product_cases() {
   }
   cases.push_back(
       {"four dimensions", run_product, {normal({2, 3, 40, 50}), normal({2, 3, 50, 64})}});
-  // Ranges of some of each head's tokens: no one stride leads through all of them.
+  // Ranges of each head's tokens: no single stride runs through all of them.
   const auto ranges = [](const Tensor& x) {
     return x.slice(1, 20, 80).reshape({2, 3, 20, x.size(2)});
   };
@@ -98,7 +98,7 @@ TEST(BatchedProduct, ZerosBelowTheDiagonalAreLeftOut) {
   expect_low_precisions_close(cases, {.float32 = 2e-6, .bfloat16 = 1e-2});
 }
 
-// A factor in bfloat16 and one in float32, which is rounded; and results of either dtype.
+// One factor in bfloat16 and one in float32, which is rounded; with results of either dtype.
 TEST(BatchedProduct, FactorsMayDifferInPrecision) {
   torch::manual_seed(14);
   for (const auto& [batch, rows, inner, cols] : kSizes) {
@@ -108,7 +108,7 @@ TEST(BatchedProduct, FactorsMayDifferInPrecision) {
     const Tensor expected =
         a.to(torch::kFloat64).matmul(b.to(torch::kBFloat16).to(torch::kFloat64));
     for (const auto result : {torch::kBFloat16, torch::kFloat32}) {
-      // LibTorch's own products are rounded before they are float32.
+      // LibTorch's own products are rounded before they become float32.
       const bool is_exact = result == torch::kFloat32 && rows >= 8 && cols % 32 == 0 &&
                             has_bfloat16_instructions() && kernel_path() == KernelPath::kAvx512;
       const double tolerance = is_exact ? 1e-6 : 4e-3;

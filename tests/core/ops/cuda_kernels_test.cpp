@@ -1,6 +1,5 @@
-// Bodies of the CUDA kernels, run on the CPU: against plain loops in float64 and finite
-// differences, over ragged shapes, with the block's threads one after the other and at the same
-// time.
+// The bodies of the CUDA kernels, run on the CPU: against plain loops in float64 and finite
+// differences, over ragged shapes, with the block's threads run sequentially and concurrently.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -52,7 +51,7 @@ void expect_near(const Numbers& got, const Numbers& expected, double tolerance) 
   }
 }
 
-// Both ways to run a block; kernels that assume 256 threads would fail the second.
+// Both ways of running a block; kernels that assume 256 threads would fail the second.
 template <class Body, class Check>
 void run_both(const cuda::Grid& grid, const Body& body, const Check& check) {
   run_sequentially(grid, body);
@@ -138,7 +137,7 @@ TYPED_TEST(CudaKernels, InnerFactorsOfRaggedRows) {
   }
 }
 
-// d/dx of a functional by central differences, for every number of x.
+// d/dx of a functional by central differences, for every element of x.
 template <class F>
 Numbers finite_differences(Numbers& x, const F& functional) {
   constexpr double kStep = 1e-5;

@@ -47,7 +47,8 @@ void add_head_cases(std::vector<OperatorCase>& cases,
            {normal({batch, tokens, 3 * heads * width + 5})}});
     }
   }
-  // All but a small one would leave the sign of one number, with rounding alone for a gradient.
+  // With a width of 1 any smaller ε would leave just the element's sign, whose gradient is only
+  // rounding.
   const double eps = width == 1 ? 1 : 1e-5;
   cases.push_back(
       {"merge " + shape,
@@ -79,7 +80,7 @@ void add_inner_cases(std::vector<OperatorCase>& cases,
                    {hidden(), hidden(), hidden(), rate(), rate(), rate()}});
 }
 
-// Rows of a picture against rows of another that may begin earlier, end later, or lie inside.
+// Rows of one image against rows of another that may begin earlier, end later, or be inside.
 void add_depthwise_cases(std::vector<OperatorCase>& cases,
                          int64_t batch,
                          int64_t rows,
@@ -182,7 +183,7 @@ TEST(Kernels, WorkOnStridedInputs) {
   }
 }
 
-// Gradients of sums are expanded tensors, and a transposition leaves odd strides where a size is 1.
+// Gradients of sums are expanded tensors, and a transposition leaves odd strides if a size is 1.
 TEST(Kernels, DepthwiseAndHeadsWorkOnAnyStrides) {
   torch::manual_seed(8);
   const Tensor weight = normal({1, kDepthwiseTaps, 20});

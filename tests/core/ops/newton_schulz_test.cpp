@@ -1,4 +1,4 @@
-// Newton–Schulz: what it is to do, and its fast forms against the plain iteration in float64.
+// Newton–Schulz: its properties, and its fast forms against the plain iteration in float64.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/autograd.h>
@@ -19,7 +19,7 @@ TEST(NewtonSchulz, BringsSingularValuesNearOne) {
     const Tensor singular = torch::linalg_svdvals(orthogonalise(g, {}));
     EXPECT_GT(singular.min().item<double>(), 0.5);
     EXPECT_LT(singular.max().item<double>(), 1.5);
-    // Singular vectors stay: the result is G times a symmetric right factor.
+    // Singular vectors are preserved: the result is G times a symmetric right factor.
     EXPECT_LT(relative_difference(g.matmul(orthogonalising_factor(g, {})), orthogonalise(g, {})),
               1e-10);
   }
@@ -58,7 +58,7 @@ TEST(NewtonSchulz, OnTheGramMatrixIsTheSameIteration) {
         const Tensor expected = run(KernelPath::kReference, torch::kFloat64);
         const Tensor got = run(KernelPath::kPortable, torch::kFloat64);
         EXPECT_LT(relative_difference(got, expected), 1e-12) << g.sizes() << " " << steps;
-        // As close as the iteration itself is in float32.
+        // As close as the iteration itself in float32.
         const Tensor single = run(KernelPath::kPortable, torch::kFloat32);
         EXPECT_LT(relative_difference(single, expected), 2e-5) << g.sizes() << " " << steps;
       }
@@ -111,7 +111,7 @@ TEST(NewtonSchulz, RecordedStepsInFloat32AreAsCloseAsTheIteration) {
   }
 }
 
-// Tokens [2, count, width]; `alike`: many the same, as patches of a plain background are.
+// Tokens [2, count, width]; `alike`: many are equal, like patches of a plain background.
 Tensor tokens_of(int64_t count, int64_t width, bool alike) {
   Tensor tokens = normal({2, count, width});
   if (alike) {
@@ -124,7 +124,7 @@ struct FewTokens {
   int64_t count, rows, cols;
 };
 
-// Too few to fill panels, ragged, and such as fill them; the left side wider, too.
+// Too few to fill panels, ragged, and filling them; also with a wider left side.
 constexpr FewTokens kFewTokens[] = {{1, 80, 130},
                                     {5, 80, 130},
                                     {5, 130, 80},
@@ -157,7 +157,7 @@ TEST(NewtonSchulz, OfAProductOverFewTokensIsThatOfTheProduct) {
         };
         const Tensor expected = plain(torch::kFloat64);
         EXPECT_LT(relative_difference(got[i], expected), 1e-11) << count << " " << alike;
-        // The iteration multiplies by 485 what rounding leaves where the product has no rank.
+        // The iteration multiplies by 485 whatever rounding leaves in the product's null space.
         const double plain_error = relative_difference(plain(torch::kFloat32), expected);
         EXPECT_LT(relative_difference(single[i], expected), std::max(2e-5, 2 * plain_error))
             << count << " " << alike << " " << plain_error;
@@ -205,7 +205,7 @@ TEST(NewtonSchulz, TokensAreFewOrTheProductIsMade) {
   EXPECT_FALSE(has_low_rank_newton_schulz(few, 64, {}));
 }
 
-// Whole matrices a thread, and threads that share one.
+// Whole matrices per thread, and threads that share a matrix.
 TEST(NewtonSchulz, ThreadsShareTheWork) {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(5);
@@ -231,7 +231,7 @@ TEST(NewtonSchulz, ThreadsShareTheWork) {
   }
 }
 
-// LAPACK, called from several threads, must not wait for more of them: it did for ever.
+// LAPACK called from several threads must not wait for further threads: it once did so for ever.
 TEST(NewtonSchulz, ThreadsFactoriseBesideEachOther) {
   const torch::NoGradGuard no_grad;
   const ThreadCountGuard guard(2);
@@ -252,7 +252,7 @@ TEST(NewtonSchulz, DoesNotDependOnTheGradientsScale) {
   for (const int64_t side : {16, 64}) {
     const Tensor g = normal({side, 96});
     for (const double scale : {0.0, 1e-8, 1e-3, 1e4, 1e9, 1e15}) {
-      const Tensor expected = orthogonalise(scale * g, {});  // of small ones ε shows
+      const Tensor expected = orthogonalise(scale * g, {});  // ε matters for small ones
       for (const auto precision :
            {NewtonSchulzPrecision::kWorking, NewtonSchulzPrecision::kBfloat16Products}) {
         const Tensor got = orthogonalise((scale * g).to(torch::kFloat32), {.precision = precision});
@@ -277,14 +277,15 @@ TEST(NewtonSchulz, KeepsSmallSingularValues) {
   }
 }
 
-// Flat, and over three decades.
+// A flat spectrum and one over three decades.
 Tensor gradient_with_spectrum(const std::vector<int64_t>& shape, double decades) {
   const auto [u, singular, vh] = torch::linalg_svd(normal(shape), false);
   const Tensor spread = torch::pow(10.0, torch::linspace(0, -decades, singular.size(-1)));
   return (u * spread.to(torch::kFloat64)).matmul(vh);
 }
 
-// What rounds every operation to bfloat16, as the published code does, errs by 0.03 to 0.15 here.
+// Rounding every operation to bfloat16, as the published code does, gives errors of 0.03 to 0.15
+// here.
 TEST(NewtonSchulz, Bfloat16ProductsAreNearerThanThePublishedRounding) {
   if (!has_bfloat16_instructions()) {
     GTEST_SKIP() << "this processor has no bfloat16 instructions";
@@ -306,7 +307,7 @@ TEST(NewtonSchulz, Bfloat16ProductsAreNearerThanThePublishedRounding) {
         const double ours = error(NewtonSchulzPrecision::kBfloat16Products);
         const double published = error(NewtonSchulzPrecision::kBfloat16);
         EXPECT_LT(ours, published) << g.sizes() << " " << decades << " " << steps;
-        EXPECT_GT(ours, 5e-6);  // that it is this path
+        EXPECT_GT(ours, 5e-6);  // shows that this path was taken
       }
     }
   }

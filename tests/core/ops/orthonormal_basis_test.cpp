@@ -1,4 +1,4 @@
-// Bases of few tokens: what they are to be, whatever the tokens.
+// Orthonormal bases of few tokens: their properties, whatever the tokens.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -27,7 +27,7 @@ void expect_upper(const OrthonormalBasis& basis) {
   EXPECT_TRUE(basis.r.equal(basis.r.triu())) << basis.r.sizes();
 }
 
-// One, too few to fill panels, several blocks, a ragged last one.
+// One token, too few to fill panels, several blocks, a ragged last block.
 std::vector<Tensor> token_cases() {
   torch::manual_seed(21);
   return {normal({1, 1, 8}), normal({2, 5, 80}), normal({3, 64, 96}), normal({2, 2, 150, 210})};
@@ -51,7 +51,7 @@ class CholeskyBasis : public ::testing::Test {
   }
 };
 
-// Householder's has other signs.
+// Whether the basis came from Cholesky: Householder's has different signs.
 bool is_of_cholesky(const OrthonormalBasis& basis) {
   return basis.r.diagonal(0, -2, -1).gt(0).all().item<bool>();
 }
@@ -72,7 +72,7 @@ TEST_F(CholeskyBasis, IsOrthonormal) {
   }
 }
 
-// Of tokens that are hardly apart, a Gram matrix has lost digits.
+// The Gram matrix of tokens that hardly differ has lost digits.
 TEST_F(CholeskyBasis, IsHouseholdersWhereTokensAreAlike) {
   torch::manual_seed(22);
   const Tensor base = normal({1, 1, 768});
@@ -86,7 +86,7 @@ TEST_F(CholeskyBasis, IsHouseholdersWhereTokensAreAlike) {
   }
 }
 
-// Pairs of tokens whose common part cancels: what tells them apart is all that remains.
+// Pairs of tokens whose common part cancels, so that only their difference remains.
 TEST_F(CholeskyBasis, ServesNewtonSchulzAsHouseholdersDoes) {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(24);
@@ -124,7 +124,7 @@ TEST(OrthonormalBasis, CholeskysIsForWhatBfloat16Holds) {
   }
 }
 
-// Which have no Cholesky factor.
+// Zeros have no Cholesky factor.
 TEST_F(CholeskyBasis, TakesZerosAndTellsOfWhatIsNoNumber) {
   for (const int threads : {1, 2}) {
     const ThreadCountGuard guard(threads);
@@ -143,7 +143,7 @@ TEST_F(CholeskyBasis, TakesZerosAndTellsOfWhatIsNoNumber) {
       EXPECT_TRUE(q[0].isfinite().all().item<bool>()) << bad;
       EXPECT_TRUE(q[1].isnan().any().item<bool>()) << bad;
     }
-    // Whose square overflows.
+    // Values whose square overflows.
     Tensor large = torch::randn({1, 33, 64}).to(torch::kBFloat16);
     large[0][4] *= 1e25;
     EXPECT_LT(distance_from_orthonormal(cholesky_basis(large)), 1e-3);

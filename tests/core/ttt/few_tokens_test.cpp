@@ -1,5 +1,5 @@
-// Layers whose updates read fewer tokens than the fast weights are wide: orthogonalised out of
-// their factors, and in the parallel form as linear attention over those.
+// Layers whose updates read fewer tokens than the fast weights are wide: the gradient is
+// orthogonalised from its low-rank factors, and the parallel form is linear attention over these.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -77,7 +77,7 @@ double error_in_bfloat16(const RandomLayer& layer, const Schedule& schedule, Run
                              run_layer(layer, schedule, Run::kReference).output);
 }
 
-// Weights in float32, tokens in bfloat16: tiles of the parallel form have kernels of their own.
+// Weights in float32, tokens in bfloat16: the parallel form's tiles have their own kernels.
 TEST(FewTokens, TilesInBfloat16AreAsCloseAsTheRecurrentForm) {
   const torch::NoGradGuard no_grad;
   for (const Variant& variant : kVariants) {

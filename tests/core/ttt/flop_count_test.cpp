@@ -1,4 +1,4 @@
-// Operation counts against sums made by hand.
+// Operation counts against sums computed by hand.
 #include "core/ttt/flop_count.h"
 
 #include <gtest/gtest.h>
@@ -11,12 +11,13 @@ double operations_of(const char* variant, const LayerShape& shape, const Schedul
 }
 
 TEST(Operations, LinearAttentionUpdatesAndApplies) {
-  const double product = 2.0 * 64 * 64;  // a token
+  const double product = 2.0 * 64 * 64;  // per token
   EXPECT_EQ(operations_of("6", {2, 64, 64}, update_then_apply_chunks(100, 10)),
             2 * 100 * 2 * product);
 }
 
-// Square: as the iteration is written, AAᵀ and A² by halves and one whole product a step.
+// Square: as the iteration is written, AAᵀ and A² as symmetric products (half the work) and one
+// full product per step.
 TEST(Operations, SquareNewtonSchulz) {
   const double cube = 64.0 * 64 * 64;
   EXPECT_EQ(operations_of("5", {1, 64, 64}, {{0, 512, true, true}}),

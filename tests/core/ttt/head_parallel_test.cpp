@@ -1,4 +1,4 @@
-// Layers whose heads are shared out to threads for the whole schedule, against one thread's.
+// Layers whose heads are distributed over threads for the whole schedule, against a single thread.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -81,8 +81,9 @@ TEST(HeadGroups, MayBeUnequal) {
                        "13 heads");
 }
 
-// Weights in float32, tokens in bfloat16. Rounded as published, a last bit is amplified so that how
-// the parallel form is cut would show: there the rule has none.
+// Weights in float32, tokens in bfloat16. With the published rounding, a last bit is amplified so
+// much that the way the parallel form is divided would show: that precision is tested with a rule
+// that has no parallel form here.
 TEST(HeadGroups, LowPrecisionsAgreeToo) {
   const torch::NoGradGuard no_grad;
   for (const auto& [variant, precision] :
@@ -146,7 +147,8 @@ TEST(HeadGroups, UpdatesAloneHaveNoOutput) {
   expect_threads_agree(layer_of(find_variant("2").switches), schedule, "updates");
 }
 
-// Weights of a model that is only read here: the threads must not record what this one does not.
+// Weights of a model that is only read here: the threads must not record for autograd if the caller
+// does not.
 TEST(HeadGroups, RecordNothingWhereTheCallerDoesNot) {
   RandomLayer layer = layer_of(find_variant("0").switches);
   layer.weights.w0.requires_grad_();
@@ -181,7 +183,7 @@ TEST(HeadGroups, WhatAThreadThrowsArrives) {
   const torch::NoGradGuard no_grad;
   RandomLayer layer = layer_of(find_variant("2").switches);
   for (Tensor* tokens : {&layer.inputs.q, &layer.inputs.k, &layer.inputs.v}) {
-    *tokens = tokens->to(torch::kInt64);  // all: with one alone the heads would stay together
+    *tokens = tokens->to(torch::kInt64);  // if only one were, heads would stay together
   }
   EXPECT_THROW(run_layer(layer, update_then_apply_chunks(kTokens, 20), Form::kRecurrent, 2),
                std::exception);

@@ -1,4 +1,4 @@
-// The shared library for PyTorch, where a Python with the same version of it is at hand.
+// The shared library for PyTorch, tested if there is a Python with the same version of PyTorch.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -11,7 +11,7 @@
 namespace parallax::testing {
 namespace {
 
-constexpr int kNoPyTorch = 77;  // the script's exit code for that
+constexpr int kNoPyTorch = 77;  // the script's exit code if PyTorch is missing
 
 struct Outcome {
   int exit_code = -1;

@@ -237,7 +237,7 @@ TEST_P(EveryVariant, RunsInFloat32AndBfloat16CloseToFloat64) {
     return relative_difference(output.to(torch::kFloat64), expected);
   };
   EXPECT_LT(as(torch::kFloat32, torch::kFloat32), 1e-5);
-  // bfloat16 keeps 8 bits; a few roundings in a row.
+  // bfloat16 keeps 8 bits, and there are a few roundings in a row.
   EXPECT_LT(as(torch::kBFloat16, torch::kFloat32), 0.06);
   EXPECT_LT(as(torch::kBFloat16, torch::kBFloat16), 0.12);
 }
@@ -266,7 +266,7 @@ TEST(TttLayer, MaskedQuadraticFormAgreesWhereItExists) {
                UsageError);
 }
 
-// The operator's own gradient, derived by hand in the code, against autograd of the inner loss.
+// The operator's gradient, derived by hand in the code, against autograd of the inner loss.
 TEST(TttLayer, InnerGradientIsTheLossGradient) {
   for (const InnerLoss loss : {InnerLoss::kDotProduct, InnerLoss::kMse}) {
     VariantSwitches switches;
@@ -298,8 +298,8 @@ TEST(TttLayer, PreNormParallelMatchesRecurrent) {
             1e-10);
 }
 
-// Over small chunks the parallel form takes tiles of its own: several of them, ragged, in every
-// order of update and apply.
+// For small chunks the parallel form uses its own tiles: several of them, ragged, in every order of
+// update and apply.
 TEST(TttLayer, TilesOfSmallChunksMatchRecurrent) {
   VariantSwitches raw_swiglu = find_variant("2").switches;
   raw_swiglu.normalise_gradient = false;
@@ -321,7 +321,7 @@ TEST(TttLayer, TilesOfSmallChunksMatchRecurrent) {
           EXPECT_LT(relative_difference(parallel.state.weights.w1, recurrent.state.weights.w1),
                     1e-10);
           EXPECT_LT(relative_difference(parallel.state.main.w1, recurrent.state.main.w1), 1e-10);
-          EXPECT_TRUE(before.equal(p.weights.w1));  // the caller's weights stay
+          EXPECT_TRUE(before.equal(p.weights.w1));  // the caller's weights are unchanged
         }
       }
     }

@@ -1,4 +1,4 @@
-// Weight normalisation by its kernel against the same in LibTorch operations.
+// The weight-normalisation kernel against the same computation in LibTorch operations.
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -105,7 +105,7 @@ TEST(ImageFiles, DoesNotEnterTheExcludedFolder) {
   touch(scratch.path() / "out/confusion.png");
   const auto found =
       all_files({.paths = {scratch.path().string()}, .excluded = scratch.path() / "a/../out"});
-  EXPECT_EQ(found.size(), 2U);  // a/ does not exist, so that is no folder at all
+  EXPECT_EQ(found.size(), 2U);  // a/ does not exist, so this is not a folder
   EXPECT_EQ(
       all_files({.paths = {scratch.path().string()}, .excluded = scratch.path() / "out"}).size(),
       1U);
@@ -172,7 +172,7 @@ TEST(ClassLabels, ReadsEveryKindOfFile) {
 TEST(ClassLabels, ImageNetHasAThousandClasses) {
   const ClassLabels labels = imagenet_labels();
   ASSERT_EQ(labels.size(), 1000);
-  // Places that everyone agrees on.
+  // Indices that every source agrees on.
   EXPECT_EQ(labels.find("n01443537"), 1);
   EXPECT_EQ(labels.find("golden retriever"), 207);
   EXPECT_EQ(labels.find("n03126707"), 517);
@@ -205,7 +205,7 @@ TEST(ImageLoader, KeepsTheOrderAndTheBound) {
       },
       {.view = {.height = 8, .width = 8}, .workers = 4, .ahead = 10, .thumbnail_side = 16});
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  EXPECT_LE(taken, 10);  // nobody took any yet
+  EXPECT_LE(taken, 10);  // none were requested yet
   int next = 0;
   for (auto batch = loader.next_batch(7); !batch.empty(); batch = loader.next_batch(7)) {
     for (const LoadedImage& image : batch) {

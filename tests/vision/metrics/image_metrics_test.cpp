@@ -19,7 +19,7 @@ struct ImagePair {
   Tensor truth;
 };
 
-// Waves that any language can recompute.
+// Waves that are easy to recompute in any language.
 ImagePair wave_pair(int64_t height, int64_t width) {
   const auto options = torch::dtype(torch::kFloat64);
   const Tensor c = torch::arange(3, options).view({3, 1, 1});
@@ -30,7 +30,7 @@ ImagePair wave_pair(int64_t height, int64_t width) {
   return {rendered.unsqueeze(0), truth.unsqueeze(0)};
 }
 
-// The definition, pixel by pixel and window by window, of one channel.
+// SSIM of one channel by its definition, pixel by pixel and window by window.
 double brute_force_ssim(const Tensor& rendered, const Tensor& truth) {
   const auto x = rendered.accessor<double, 2>();
   const auto y = truth.accessor<double, 2>();

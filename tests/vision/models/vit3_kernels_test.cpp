@@ -43,7 +43,7 @@ std::vector<OperatorCase> glu_cases() {
   std::vector<OperatorCase> cases;
   add_glu_cases(cases, 1, 1, 1, 2);
   add_glu_cases(cases, 2, 3, 9, 7);
-  add_glu_cases(cases, 1, 2, 300, 37);  // several blocks of tokens, columns left over
+  add_glu_cases(cases, 1, 2, 300, 37);  // several blocks of tokens, with a remainder of columns
   add_glu_cases(cases, 2, 1, 64, 32);
   return cases;
 }
@@ -57,7 +57,8 @@ TEST(Vit3Kernels, ThreadsShareTheWork) {
   expect_equal_to_reference(glu_cases());
 }
 
-// Float32's error grows with the sums over tokens and columns; bfloat16's is that of its outputs.
+// Float32's error grows with the sums over tokens and columns; bfloat16's is that of rounding its
+// outputs.
 TEST(Vit3Kernels, LowPrecisionsStayCloseToFloat64) {
   expect_low_precisions_close(glu_cases(),
                               {.float32 = 1e-5, .bfloat16 = 2e-2, .bfloat16_gradients = 3e-2});

@@ -1,4 +1,4 @@
-// ViT³ models: forms, sizes, precisions, files. The numbers themselves are checked by golden cases.
+// ViT³ models: forms, sizes, precisions, files. The values themselves are checked by golden cases.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -37,7 +37,7 @@ TEST(Vit3, FormsAgreeForEveryVariantModelAndSize) {
         for (const int64_t step : {1, 3}) {
           const Tensor recurrent =
               model->forward(x, {.form = Form::kRecurrent, .rows_per_step = step});
-          // The same sums in another order, in float64.
+          // The same sums in a different order, in float64.
           EXPECT_LE(largest_difference(parallel, recurrent), 1e-9) << name << " " << rows;
         }
       }
@@ -104,7 +104,7 @@ TEST(Vit3, Bfloat16StaysCloseToFloat32) {
     for (const Form form : {Form::kRecurrent, Form::kParallel}) {
       const Tensor rounded = model->forward(x.to(torch::kBFloat16), {.form = form});
       const Tensor error = (rounded.to(torch::kFloat32) - exact).norm() / exact.norm();
-      // Eight bits of mantissa, 0.4 %, through some twenty layers of unit scale.
+      // Eight bits of mantissa, 0.4 %, through about twenty layers of unit scale.
       EXPECT_LE(error.item<double>(), 0.05);
     }
   }
@@ -127,7 +127,7 @@ TEST(Vit3, GradientsReachEveryParameterInBothForms) {
 }
 
 TEST(Vit3, PublishedSizesHaveThePublishedNumberOfParameters) {
-  // Millions, as the authors' table rounds them.
+  // In millions, rounded as in the authors' table.
   const std::pair<const char*, double> published[] = {{"vit3-t", 6},
                                                       {"vit3-s", 24},
                                                       {"vit3-b", 90},

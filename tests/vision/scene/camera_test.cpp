@@ -1,4 +1,4 @@
-// Cameras: soundness, choice of views, normalisation, turntables and paths.
+// Cameras: validation, choice of views, normalisation, turntables and paths.
 #include "vision/scene/camera.h"
 
 #include <gmock/gmock.h>
@@ -68,7 +68,7 @@ double distance(const cv::Matx44d& a, const cv::Matx44d& b) {
 TEST(Camera, SoundCamerasPass) {
   validate_camera(looking_at({1, 2, 3}, {0, 0, 0}), "x");
   Camera rounded = looking_at({1, 2, 3}, {0, 0, 0});
-  rounded.c2w(0, 0) += 4e-4;  // within what files' rounding does
+  rounded.c2w(0, 0) += 4e-4;  // within the rounding of files
   validate_camera(rounded, "x");
 }
 

@@ -1,4 +1,4 @@
-// Broken scenes of every format: each is refused with a sentence that names file, view and field.
+// Broken scenes of every format: each is refused with a message that names file, view and field.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 constexpr double kHuge = 1e6;
 
 struct Damage {
-  std::vector<const char*> expected;  // what the sentence must say
+  std::vector<const char*> expected;  // what the message must contain
   std::function<void(json&)> apply;
 };
 
@@ -38,7 +38,7 @@ class BrokenScenes : public ::testing::Test {
     }
   }
 
-  // Each damage, alone, to a fresh copy of the document.
+  // Applies each damage on its own to a fresh copy of the document.
   void expect_failures(const char* name,
                        const json& document,
                        const std::vector<Damage>& damages) const {
@@ -120,7 +120,7 @@ TEST_F(BrokenScenes, JsonText) {
                         {nan, "NaN"},
                         {infinity, "view 0, field 'cx'"},
                         {infinity, "-Infinity"}});
-  // Depth costs no stack.
+  // Deep nesting must not use up the stack.
   testing::write_text(folder_.path() / "opencv_cameras.json", std::string(1000000, '['));
   expect_failure({"not valid JSON"});
 }
@@ -213,7 +213,7 @@ TEST_F(BrokenScenes, ColmapImagesText) {
   expect_failure({"incomplete", "images.bin or images.txt"});
 }
 
-// `value` written over the bytes at `offset`.
+// Overwrites the bytes at `offset` with `value`.
 template <typename T>
 std::string patched(std::string bytes, size_t offset, T value) {
   std::memcpy(bytes.data() + offset, &value, sizeof(T));
@@ -253,7 +253,7 @@ TEST_F(BrokenScenes, ColmapBinary) {
   expect_failure({"no views"});
 }
 
-// Whatever the bytes, loading ends in a scene or in an Error.
+// Whatever the bytes, loading gives a scene or an Error.
 TEST_F(BrokenScenes, RandomDamageNeverCrashes) {
   testing::write_colmap_binary(scene_);
   const std::string images = testing::colmap_images_binary(scene_);

@@ -1,4 +1,5 @@
-// The scene loaders on sound scenes: every format gives the same cameras, and what each may hold.
+// The scene loaders on valid scenes: every format gives the same cameras, and the peculiarities of
+// each are read.
 #include "vision/scene/formats/load_scene.h"
 
 #include <gmock/gmock.h>

@@ -124,7 +124,7 @@ TEST_F(ViewLoading, RefusesImpossibleRequests) {
   EXPECT_THROW(load_view(scene_.views[0], {.height = -1, .width = 5}), Error);
 }
 
-// A smooth picture of the plane z = 1, as a camera with the given distortion photographs it.
+// A smooth image of the plane z = 1 as photographed by a camera with the given distortion.
 cv::Mat photograph(const Camera& camera, const std::vector<double>& distortion) {
   std::vector<cv::Point2d> pixels;
   for (int v = 0; v < camera.height; ++v) {

@@ -62,7 +62,7 @@ std::string base64(const std::string& bytes) {
   return text;
 }
 
-// A unit square in the plane z = 0 (facing +z, in glTF's y-up world) with an embedded picture whose
+// A unit square in the plane z = 0 (facing +z, in glTF's y-up world) with an embedded image whose
 // left half is red and whose right half is green.
 std::string square_gltf() {
   const std::vector<float> numbers = {0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0,  // positions
@@ -179,7 +179,7 @@ TEST_F(SynthMeshImport, GltfStandsUprightWithItsTexture) {
   ASSERT_THAT(imported.notes, ::testing::IsEmpty());
   const RenderPart& part = imported.scene.parts.at(0);
   ASSERT_EQ(part.image.type(), CV_8UC3);
-  // y up becomes z up: the square stands in the plane y = 0 and faces −y.
+  // y up becomes z up: the square is in the plane y = 0 and faces −y.
   for (const cv::Vec3f& p : part.mesh.vertices) {
     EXPECT_NEAR(p[1], 0, 1e-6);
   }

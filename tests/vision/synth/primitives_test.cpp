@@ -1,4 +1,4 @@
-// Solids, textures and numbers of procedural scenes.
+// Solids, textures and random values of procedural scenes.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -65,7 +65,7 @@ TEST(SynthPrimitives, EveryKindIsClosedAndOutward) {
 }
 
 TEST(SynthPrimitives, VolumesMatchTheirFormulas) {
-  // Inscribed polygons lose some of a round solid's volume: 1 % for 40 sides.
+  // Inscribed polygons lose part of a round solid's volume: 1 % for 40 sides.
   const double ellipsoid = signed_volume(build_primitive(primitive_of(PrimitiveKind::kEllipsoid)));
   EXPECT_NEAR(ellipsoid / (4.0 / 3 * kPi * 0.5 * 0.4 * 0.7), 1, 0.01);
   const double box = signed_volume(build_primitive(primitive_of(PrimitiveKind::kBox)));
@@ -143,8 +143,8 @@ TEST(SynthPrimitives, RefuseEmptySizes) {
 }
 
 TEST(SynthRandom, GivesTheSameNumbersEverywhere) {
-  // SplitMix64 of a mixed seed, computed apart from this code; the numbers are part of the promise
-  // that a seed names a scene.
+  // SplitMix64 of a mixed seed, computed independently of this code; the values are part of the
+  // promise that a seed identifies a scene.
   Random random(42);
   const std::uint64_t first = random.next();
   Random again(42);

@@ -1,4 +1,4 @@
-// Families of procedural scenes, their pictures, and what training and the disk get of them.
+// Families of procedural scenes, their images, and their form in training and on disk.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,7 +19,7 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr int kThreads = 4;
 constexpr int kScenes = 6;
 
-// Full ambient light and no lamps: colours arrive unchanged.
+// Full ambient light and no lamps: colours are unchanged.
 Lighting flat_light() {
   Lighting lighting;
   lighting.sky = cv::Vec3f::all(1);
@@ -118,7 +118,7 @@ TEST(SynthRenderer, AlphaIsStraight) {
       if (p[3] == 0) {
         EXPECT_EQ(p, cv::Vec4b(0, 0, 0, 0));
       } else {
-        // The edge is of the thing's own colour, however little of it covers the pixel.
+        // The edge has the object's own colour, however little of it covers the pixel.
         EXPECT_EQ(p, cv::Vec4b(51, 153, 255, p[3]));
         partial += p[3] < 255 ? 1 : 0;
       }
@@ -136,7 +136,7 @@ TEST(SynthRenderer, LampsCastShadows) {
       part_of(PrimitiveKind::kPlate, {0.8F, 0.8F, 0.05F}, {0, 0, -0.3F}, {1, 1, 1}));
   scene.parts.push_back(
       part_of(PrimitiveKind::kPlate, {0.2F, 0.2F, 0.05F}, {-0.3F, 0, 0.5F}, {0, 0, 1}));
-  // From the +x side the shadow on the large plate lies in the open.
+  // From the +x side the shadow on the large plate is visible.
   const std::vector<Camera> cameras = {orbit_camera(0, 30, 2.7, 50, 64, 64)};
   const cv::Mat bright = render_scene(scene, cameras, 2)[0];
   scene.lighting.shadow_strength = 1;
@@ -162,7 +162,7 @@ TEST(SynthRenderer, MoreSamplesConverge) {
 }
 
 TEST(SynthRenderer, CamerasInsideTheSceneWork) {
-  // Nothing to check but that all pixels see the box from within.
+  // The only check is that all pixels see the box from within.
   RenderScene scene;
   scene.lighting = flat_light();
   scene.parts.push_back(part_of(PrimitiveKind::kBox, cv::Vec3f::all(1), {}, {1, 1, 1}));
@@ -194,8 +194,8 @@ TEST(SynthFamily, SameSeedSamePixels) {
 }
 
 TEST(SynthFamily, SeedsKeepTheirMeaning) {
-  // Held-out scenes are named by their seeds in model cards: who changes the generator on purpose
-  // changes these numbers and the cards.
+  // Model cards identify held-out scenes by their seeds: a deliberate change of the generator must
+  // change these values and the cards.
   EXPECT_EQ(fingerprint(describe_scene(simple_family(), 0)), 4716224390200687258ULL);
   EXPECT_EQ(fingerprint(describe_scene(mixed_family(), 0)), 9215404366253884730ULL);
   EXPECT_NE(fingerprint(describe_scene(simple_family(), 1)),
@@ -287,7 +287,7 @@ TEST(SynthSample, HasTheStatedShapesAndValues) {
   EXPECT_GT(sample.alpha.mean().item<float>(), 0.03);
   const Tensor corner = sample.images[0].slice(1, 0, 1).slice(2, 0, 1).flatten();
   EXPECT_TRUE(torch::equal(corner, torch::tensor({0.0F, 0.5F, 1.0F})));
-  // What the disk gets is the same picture, in 8 bits.
+  // The image on disk is the same, in 8 bits.
   const auto cameras = sample_cameras(family, 5, 3, 24, 32);
   const cv::Mat view = render_scene(describe_scene(family, 5), cameras, 2)[1];
   for (int y = 0; y < 24; ++y) {

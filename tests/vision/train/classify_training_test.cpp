@@ -1,4 +1,4 @@
-// Training classifiers: the cache of images, their variations, batches, and a run that learns.
+// Training classifiers: the image cache, augmentation, batches, and a run that learns.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -55,10 +55,11 @@ TEST(ImageSet, DecodesOnceAndEqualsTheClassifiersView) {
   const Tensor got = set.pixels[5].contiguous();
   EXPECT_EQ(std::memcmp(got.data_ptr(), expected.data, 16 * 16 * 3), 0);
   const ImageSet again = load_image_set(folder, labels, options);
-  EXPECT_EQ(decoded, 7);  // not a second time
+  EXPECT_EQ(decoded, 7);  // not decoded again
   EXPECT_TRUE(torch::equal(again.pixels, set.pixels));
   write_random_image(folder / "red" / "9.png", 20, 20, 1);
-  EXPECT_EQ(load_image_set(folder, labels, options).size(), 7);  // the cache knew nothing of it
+  EXPECT_EQ(load_image_set(folder, labels, options).size(),
+            7);  // a new cache
   EXPECT_EQ(decoded, 15);
 }
 
@@ -102,7 +103,7 @@ TEST(ClassifyTask, ATeachersProbabilitiesAreMixedIntoTheTargets) {
   const ClassLabels labels = labels_of_folder(scratch.path() / "data");
   const ImageSet set = load_image_set(
       scratch.path() / "data", labels, {.side = 32, .cache = scratch.path() / "cache"});
-  // Every image has probabilities of its own, by which it is known.
+  // Every image has its own probabilities, which identify it.
   const Tensor first = torch::arange(1, 7) / 10.0;
   const Tensor teacher = torch::stack({first, 1 - first}, 1);
   const AugmentOptions augment{.mix_probability = 0, .label_smoothing = 0};
@@ -238,7 +239,7 @@ TEST(TrainClassify, LearnsTwoColoursInEveryModelAndCanBeUsed) {
     const ProgramResult trained = run_program(words);
     ASSERT_EQ(trained.exit_code, 0) << trained.err;
     EXPECT_GE(nlohmann::json::parse(trained.out).at("score").get<double>(), 95) << trained.out;
-    // What was exported gives the same accuracy through the user's command.
+    // The exported model gives the same accuracy through the user's command.
     const ProgramResult used = run_program({"classify",
                                             path("val"),
                                             "--model",

@@ -1,4 +1,4 @@
-// Training LaCT-NVS: going on to the bit, data that do not depend on how they are shared out, every
+// Training LaCT-NVS: bit-exact resume, data that do not depend on the number of shards, every
 // variant, gradients of both forms.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -81,7 +81,7 @@ struct TinyRun {
   Trainer trainer;
 };
 
-// ---- going on exactly
+// ---- exact resume
 
 TEST(Trainer, GoesOnToTheBit) {
   at::set_num_threads(1);
@@ -147,7 +147,7 @@ TEST(ProceduralSource, DrawsDifficultiesFromARangeAndJudgesByItsEasyEnd) {
   options.batch_size = "8";
   options.difficulty = "0-1";
   const ProceduralSource source(options, 5, 10, 8);
-  // The distance of the cameras tells the difficulty: 2.7 at 0, else spread about it.
+  // The cameras' distance reveals the difficulty: 2.7 at 0, otherwise spread around it.
   const Tensor spread =
       source.batch(0, 0, 1).inputs.c2w.slice(2, 0, 3).select(3, 3).norm(2, {2}).std({1}, true);
   EXPECT_GT(spread.max().item<float>(), 0.05);
@@ -204,8 +204,8 @@ TEST(NvsTraining, EveryVariantTrainsTenSteps) {
   }
 }
 
-// The two forms' gradients of every weight, for every variant. Both sum the same terms in another
-// order; float64 leaves about 1e-13 of the largest.
+// The two forms' gradients of every weight, for every variant. Both sum the same terms in a
+// different order; in float64 they differ by about 1e-13 of the largest.
 TEST(NvsTraining, GradientsOfTheFormsAgree) {
   NvsDataOptions data = tiny_data();
   const ProceduralSource source(data, 5, 100, 8);
@@ -287,7 +287,7 @@ TEST(NvsTraining, StartsFromAnotherVariantsWeights) {
   torch::manual_seed(9);
   module->initialise();
   const auto left = load_fitting_weights(*module, collect_weights(*trained, torch::kFloat32));
-  // The identity feature map's fast weight is square, the other's is not.
+  // With the identity feature map the fast weight is square, with the other it is not.
   EXPECT_THAT(left,
               ::testing::UnorderedElementsAre("blocks.0.module_list.1.f.w0",
                                               "blocks.0.module_list.1.f.w1",

@@ -1,4 +1,5 @@
-// Adapting to one scene: which views are learned from, and what the augmentations do to rays.
+// Adapting to one scene: which views are used for training, and the effect of augmentations on
+// rays.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -24,7 +25,7 @@ PreparedScene make_prepared(int count) {
 
 MultiViewSample skewed_sample() {
   MultiViewSample sample = sample_scene(simple_family(), 4, 3, 16, 24, 1);
-  sample.fxfycxcy.select(1, 2).add_(1.75);  // a principal point off the middle
+  sample.fxfycxcy.select(1, 2).add_(1.75);  // a principal point off the centre
   return sample;
 }
 
@@ -68,7 +69,7 @@ TEST(SceneSource, NeedsEnoughViews) {
   EXPECT_NO_THROW(SceneSource(make_prepared(9), {}, 1));
 }
 
-// A ray of the mirrored scene goes where the original one goes in the mirror, and shows its colour.
+// A ray of the mirrored scene is the mirror image of the original one and has its colour.
 TEST(SceneSource, MirroredRaysAreTheMirrorsOfTheOriginals) {
   const MultiViewSample original = skewed_sample();
   MultiViewSample mirrored = original;
@@ -98,7 +99,7 @@ TEST(SceneSource, TurnedRaysAreTheOriginalsTurned) {
   EXPECT_TRUE(turned.images.equal(original.images));
 }
 
-// Ray tracing the scene from the turned cameras gives the warped pictures.
+// Ray tracing the scene from the turned cameras gives the warped images.
 TEST(WarpViews, ShowWhatTheTurnedCamerasSee) {
   const SceneFamily family = simple_family();
   const SceneRenderer renderer(build_scene(describe_scene(family, 4)));
@@ -122,8 +123,8 @@ TEST(WarpViews, ShowWhatTheTurnedCamerasSee) {
     cameras.push_back(camera);
   }
   const MultiViewSample traced = render_sample(renderer, cameras, family.background, 4);
-  // Between the two lie the sampling of edges only: 41.5 dB and 1.1e-4 were
-  // measured; the unwarped pictures are at 14.8 dB.
+  // The two differ only in the sampling of edges: 41.5 dB and 1.1e-4 were measured; the unwarped
+  // images are at 14.8 dB.
   EXPECT_GT(psnr(warped.images, traced.images), 38);
   EXPECT_LT((warped.alpha - traced.alpha).square().mean().item<float>(), 4e-4);
   EXPECT_LT(psnr(torch::avg_pool2d(detailed.images, 2), traced.images), 25);

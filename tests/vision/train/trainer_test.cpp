@@ -1,4 +1,4 @@
-// The training loop on a task whose every number is known: averages, skipped steps, early stopping,
+// The training loop on a task whose every value is known: averages, skipped steps, early stopping,
 // checkpoints.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -39,7 +39,7 @@ class Parabola : public TrainTask {
 
   Net net;
   std::vector<int64_t> bad;
-  std::vector<double> scores;    // of the evaluations in turn
+  std::vector<double> scores;    // of successive evaluations
   std::vector<double> seen;      // w at each evaluation
   std::vector<double> exported;  // w at each export
 };
@@ -150,7 +150,7 @@ TEST(Trainer, RefusesToGoOnWithOtherOptions) {
   Parabola task;
   Trainer(task, options, {{"data", "a"}}, scratch.path(), ranks).run({});
   std::vector<std::string> notes;
-  options.log_every = 7;  // decides nothing
+  options.log_every = 7;  // does not affect the result
   EXPECT_EQ(Trainer(task, options, {{"data", "a"}}, scratch.path(), ranks).resume(notes), 4);
   options.learning_rate = 0.5;
   try {

@@ -1,5 +1,5 @@
-// The worker on real models and a real scene: the same numbers as `render` and `compare`, both
-// readings, errors as sentences.
+// The worker on real models and a real scene: the same values as `render` and `compare`, both read
+// modes, errors as messages.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -150,7 +150,7 @@ TEST(StreamedReading, IsWhatExtendGivesViewAfterView) {
     EXPECT_EQ(streamed.views, 4);
     for (size_t block = 0; block < grown.blocks.size(); ++block) {
       const Tensor difference = grown.blocks[block].weights.w1 - streamed.blocks[block].weights.w1;
-      // Products over one view and over four are summed in another order.
+      // Products over one view and over four are summed in different orders.
       EXPECT_LT(difference.abs().max().item<float>(), 1e-4F) << name << ", block " << block;
     }
   }

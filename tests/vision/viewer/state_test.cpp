@@ -1,5 +1,5 @@
 // The viewer's state: cameras moved by hand, paths and their file, requests made from what is
-// shown, events folded in.
+// shown, events merged.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -58,7 +58,7 @@ TEST(CameraControl, OrbitKeepsTheDistanceAndLooksAtTheTarget) {
 TEST(CameraControl, AQuarterTurnIsAQuarterTurn) {
   ViewCamera view = test_view();
   orbit(view, CV_PI / 2, 0);
-  // From −z, turned about −y: to +x or −x, on the circle, level.
+  // From −z, turned about −y: at +x or −x, on the circle, level.
   EXPECT_NEAR(std::abs(view.camera.position()[0]), 4, 1e-12);
   EXPECT_NEAR(view.camera.position()[1], 0, 1e-12);
   EXPECT_NEAR(view.camera.position()[2], 0, 1e-12);
@@ -78,7 +78,7 @@ TEST(CameraControl, OrbitStopsShortOfThePoles) {
 TEST(CameraControl, PanMovesThePictureByThatShare) {
   ViewCamera view = test_view();
   pan(view, 0.25, -0.5);
-  // The old target is seen a quarter of the picture's height further right, half further up.
+  // The old target appears a quarter of the image's height further right and half further up.
   const cv::Vec3d seen =
       view.camera.c2w.get_minor<3, 3>(0, 0).t() * (cv::Vec3d(0, 0, 0) - view.camera.position());
   EXPECT_NEAR(view.camera.fx * seen[0] / seen[2], 0.25 * 40, 1e-9);

@@ -1,4 +1,4 @@
-// The worker alone, on functions that cost nothing: random requests, cancels, switches and quits
+// The worker alone, with functions that do no work: random requests, cancels, switches and quits
 // (run under ThreadSanitizer as parallax_thread_tests), the order of frames, errors as events.
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 void work_for(std::chrono::microseconds time) { std::this_thread::sleep_for(time); }
 
-// A request that can be told from others by its camera.
+// A request that its camera distinguishes from others.
 FrameRequest request_of(int number) {
   FrameRequest request{.scene = 1, .inputs = {0}};
   request.camera.fx = number;
@@ -69,7 +69,7 @@ WorkFunctions cheap_functions() {
   return functions;
 }
 
-// Fetches events until `done` says so.
+// Fetches events until `done` returns true.
 template <class Done>
 std::vector<Event> fetch_until(RenderWorker& worker, const Done& done) {
   std::vector<Event> all;
@@ -120,7 +120,7 @@ TEST(RenderWorker, LeavesTheLowResolutionOutWhereFullIsQuick) {
     const uint64_t id = worker.request_frame(request_of(i));
     const auto frames = frames_in(
         fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kFrame, id); }));
-    // Nothing is known of the speed before the first.
+    // The speed is unknown before the first frame.
     EXPECT_EQ(frames.size(), i == 0 ? 2U : 1U);
     EXPECT_TRUE(frames.back().full);
   }
@@ -149,7 +149,7 @@ TEST(RenderWorker, TheNewestCameraWins) {
   go_on.set_value();
   const auto frames = frames_in(
       fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kFrame, last); }));
-  // The first at low resolution, which was under way; of the others the newest alone.
+  // The first at low resolution, which was in progress; of the others only the newest.
   ASSERT_EQ(frames.size(), 3U);
   EXPECT_EQ(frames[0].camera.fx, 1);
   EXPECT_EQ(frames[1].camera.fx, 50);
@@ -231,8 +231,8 @@ TEST(RenderWorker, ACancelledRequestShowsNothingMore) {
   EXPECT_TRUE(std::get<Ended>(events.back()).cancelled);
 }
 
-// One worker's life: requests, switches and cancels at random, then it is ended in the midst of
-// them. Checks the order of what comes back.
+// One worker's life: random requests, switches and cancels, then destruction in the midst of them.
+// Checks the order of events.
 class RandomLife {
  public:
   RandomLife(int requests, unsigned seed) : random_(seed), requests_(requests) {}

@@ -1,4 +1,4 @@
-// Sub-layers in LibTorch operations; the fast-weight operator is core/ttt's.
+// The sub-layers in LibTorch operations; the fast-weight operator is in core/ttt.
 #include "vision/models/lact_nvs/lact_layer.h"
 
 #include <cmath>
@@ -45,7 +45,7 @@ Tensor ViewAttention::forward(const Tensor& x, int64_t tokens_per_view) const {
   for (Tensor& part : qkv) {
     part = part.view({views, heads, tokens_per_view, head_dim_});
   }
-  // Under mixed precision LibTorch's norms are in float32 and projections in bfloat16.
+  // Under mixed precision LibTorch computes norms in float32 and projections in bfloat16.
   const auto dtype = qkv[2].scalar_type();
   const Tensor attended =
       at::scaled_dot_product_attention(qkv[0].to(dtype), qkv[1].to(dtype), qkv[2]);
@@ -74,7 +74,7 @@ LactLayer::LactLayer(const LactNvsOptions& options)
   w0_ = register_parameter("w0", torch::zeros({num_heads_, head_dim_, hidden}));
   w1_ = register_parameter("w1", torch::zeros({num_heads_, hidden, head_dim_}));
   w2_ = register_parameter("w2", torch::zeros({num_heads_, head_dim_, hidden}));
-  // Where the key is the query, the published layer has no query projection.
+  // If the key serves as the query, the published layer has no query projection.
   const int64_t parts = rule_.switches.query == QuerySource::kKey ? 2 : 3;
   to_qkv_ =
       register_module("to_qkv", std::make_shared<Linear>(options.dim, parts * options.dim, false));

@@ -26,6 +26,7 @@ class ViewAttention : public torch::nn::Module {
   std::shared_ptr<RmsNorm> k_norm_;
 };
 
+// Two linear layers with a GELU between them.
 class GeluMlp : public torch::nn::Module {
  public:
   explicit GeluMlp(const LactNvsOptions& options);
@@ -43,6 +44,7 @@ struct LactPass {
   int64_t tokens_per_view = 0;  // the recurrent form reads one view at a time
 };
 
+// A layer's output and the fast weights that it leaves.
 struct LactLayerResult {
   Tensor output;     // [B, applied tokens, dim]
   InnerState state;  // [B·heads, …]
@@ -59,7 +61,7 @@ class LactLayer : public torch::nn::Module {
                           const LactPass& pass,
                           const InnerState* start = nullptr) const;
 
-  // The state that forward() leaves, from the layer's own weights, without its output.
+  // The state that forward() leaves when it starts from the layer's own weights; skips the output.
   InnerState read(const Tensor& x, const LactPass& pass) const;  // x: [B, L, dim]
 
   // q, k, v and rates of the tokens, split into heads.

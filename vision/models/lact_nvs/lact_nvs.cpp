@@ -156,7 +156,7 @@ Tensor LactNvs::embed(const Tensor& images, const CameraBatch& cameras) const {
   Tensor tokens;
   {
     const torch::NoGradGuard no_grad;  // rays and pixels are data
-    // Mixed precision is for the network: rays need all their digits.
+    // Mixed precision is for the network only: rays need full precision.
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     const Rays rays = compute_rays(cameras);
     const Tensor colours = images.defined() ? images.to(rays.origin.scalar_type()) * 2.0 - 1.0
@@ -232,7 +232,7 @@ SceneState LactNvs::read(const Tensor& images,
       .tokens_per_view = per_view};
   SceneState state{.views = inputs.views()};
   for (const auto& block : blocks_) {
-    if (block == blocks_.back()) {  // nothing reads its output
+    if (block == blocks_.back()) {  // its output is not used
       state.blocks.push_back(block->layer().read(block->layer_input(x, per_view), pass));
       break;
     }
@@ -309,8 +309,8 @@ Tensor LactNvs::render(const SceneState& state,
 int64_t estimate_pass_bytes(const LactNvsOptions& options,
                             int64_t tokens,
                             int64_t tokens_per_view) {
-  // Alive at once at the widest point: residual, normed input, qkv in two layouts, the inner net's
-  // hidden layers, or the MLP's; attention scores are never whole in memory.
+  // Tensors alive at the peak: residual, normed input, qkv in two layouts, and the hidden layers of
+  // the inner net or the MLP; attention scores are never all in memory.
   const int64_t per_token = 8LL * options.dim + 2LL * options.mlp_hidden_dim() +
                             6LL * options.num_ttt_heads() * options.ttt_hidden_dim() +
                             kInputChannels * options.patch_size * options.patch_size * 2LL;

@@ -1,4 +1,5 @@
-// The LaCT novel-view-synthesis model: posed photos in, fast weights, any camera out (SPEC §2).
+// The LaCT novel-view-synthesis model: reads posed photos into fast weights and renders any camera
+// (SPEC §2).
 #pragma once
 
 #include "vision/models/lact_nvs/lact_layer.h"
@@ -11,15 +12,16 @@ class LactBlock : public torch::nn::Module {
  public:
   explicit LactBlock(const LactNvsOptions& options);
 
+  // The block's output, with what tests and later updates need.
   struct Result {
     Tensor output;      // [B, L, dim]
-    Tensor ttt_output;  // [B, L, dim]: what the LaCT layer added
+    Tensor ttt_output;  // [B, L, dim]: what the LaCT layer adds
     InnerState state;
   };
 
   Result forward(const Tensor& x, const LactPass& pass, const InnerState* start) const;
 
-  // What the LaCT layer sees of x: [B, L, dim].
+  // The LaCT layer's input, computed from x: [B, L, dim].
   Tensor layer_input(const Tensor& x, int64_t tokens_per_view) const;
 
   LactLayer& layer() { return *layer_; }
@@ -34,7 +36,7 @@ class LactBlock : public torch::nn::Module {
   std::shared_ptr<GeluMlp> mlp_;
 };
 
-// What a scene has become: one inner state a block.
+// A scene as the model has read it: one inner state per block.
 struct SceneState {
   std::vector<InnerState> blocks;
   int64_t views = 0;  // input views read
@@ -47,6 +49,7 @@ struct ForwardTrace {
   std::vector<Tensor> outputs;      // per block
 };
 
+// The model: embedding, blocks and decoder.
 class LactNvs : public torch::nn::Module {
  public:
   explicit LactNvs(const LactNvsOptions& options);
@@ -70,21 +73,21 @@ class LactNvs : public torch::nn::Module {
                          const CameraBatch& inputs,
                          Form form) const;
 
-  // The same, one view after the other, each a range of its own: what `extend` gives from view to
-  // view. The parallel form exists where the variant has one over several ranges; throws UsageError
-  // naming the switch in the way where not.
+  // Reads one view after the other, each as a range of its own, with the same result as calling
+  // `extend` for each view. The parallel form exists only if the variant has one over several
+  // ranges; otherwise throws UsageError naming the switch that prevents it.
   SceneState reconstruct_streamed(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
                                   const CameraBatch& inputs,
                                   Form form) const;
 
-  // What the TTT layer of one block reads when all input views are read at once.
+  // The inputs of one block's TTT layer when all input views are read at once.
   TttInputs layer_inputs(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
                          const CameraBatch& inputs,
                          int64_t block) const;
   const LactLayer& layer(int64_t block) const { return blocks_.at(block)->layer(); }
 
-  // Streamed reading: continues from `state` with further views. Another computation than reading
-  // them all at once, as later blocks see what earlier views wrote.
+  // Streamed reading: continues from `state` with further views. This differs from reading them all
+  // at once, as later blocks see what earlier views wrote.
   SceneState extend(const SceneState& state, const Tensor& images, const CameraBatch& inputs) const;
 
   // Renders cameras from fast weights, `views_per_pass` at a time (0: all at once). Attention is
@@ -117,7 +120,7 @@ class LactNvs : public torch::nn::Module {
   std::shared_ptr<Linear> decoder_linear_;
 };
 
-// Bytes of working memory that a pass over `tokens` tokens of one scene takes, roughly.
+// Approximate bytes of working memory for a pass over `tokens` tokens of one scene.
 int64_t estimate_pass_bytes(const LactNvsOptions& options, int64_t tokens, int64_t tokens_per_view);
 
 // Bytes of the weights in float32.

@@ -7,6 +7,7 @@
 
 namespace parallax {
 
+// The configuration of a model.
 struct LactNvsOptions {
   int patch_size = 8;
   int dim = 768;
@@ -51,7 +52,7 @@ struct LactNvsOptions {
   }
 };
 
-// Throws Error naming `where` and the field unless the sizes fit each other.
+// Throws Error naming `where` and the field unless the sizes fit together.
 void check_lact_options(const LactNvsOptions& options, const std::string& where);
 
 }  // namespace parallax

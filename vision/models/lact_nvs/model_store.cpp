@@ -23,7 +23,7 @@ const Tensor& require_tensor(const TensorMap& tensors,
   const auto it = tensors.find(name);
   if (it == tensors.end() || it->second.dim() != dimensions) {
     throw Error(
-        ErrorParts{.what = "this is not a LaCT-NVS checkpoint: no fitting tensor '" + name + "'",
+        ErrorParts{.what = "this is not a LaCT-NVS checkpoint: no suitable tensor '" + name + "'",
                    .where = where});
   }
   return it->second;
@@ -37,7 +37,7 @@ int count_blocks(const TensorMap& tensors) {
   return layers;
 }
 
-// Image size, cameras and the like: each field checked, none required.
+// Reads image size, cameras and the like; each field is checked, none is required.
 void read_training_facts(NvsModelCard& card, const std::string& where) {
   try {
     card.total_steps = card.json.value("total_steps", int64_t{0});
@@ -124,7 +124,7 @@ std::vector<ModelListing> list_nvs_models() {
       listings.push_back(
           {path.stem().string(), path, read_model_card(path, load_checkpoint(path))});
     } catch (const Error&) {
-      continue;  // another kind of model, or broken: `info` says which
+      continue;  // a different kind of model, or broken: `info` says which
     }
   }
   std::sort(listings.begin(), listings.end(), [](const ModelListing& a, const ModelListing& b) {

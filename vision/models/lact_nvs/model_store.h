@@ -12,26 +12,28 @@
 
 namespace parallax {
 
-// What is known of a model beside its weights. Stored in the safetensors file's metadata under
-// "parallax", or in a .json file of the same name beside the weights.
+// What is known about a model apart from its weights. Stored in the safetensors file's metadata
+// under "parallax", or in a .json file of the same name next to the weights.
 struct NvsModelCard {
   LactNvsOptions options;
-  int height = 0;  // of the images it was trained on; 0: unknown
+  int height = 0;  // of the training images; 0: unknown
   int width = 0;
-  bool has_card = false;        // false: the configuration was read off the tensors' shapes
+  bool has_card = false;        // false: the configuration was inferred from the tensors' shapes
   bool object_centric = false;  // trained with cameras around an object at the origin, z up
   double camera_radius = 0;     // of those cameras
-  int64_t total_steps = 0;  // of training, those of the models it began with included; 0: unknown
-  nlohmann::json json;      // everything, as stored
+  int64_t total_steps = 0;      // of training, including the initial models'; 0: unknown
+  nlohmann::json json;          // the whole card, as stored
 };
 
+// A loaded model.
 struct NvsModel {
   std::string name;
   std::filesystem::path path;
   NvsModelCard card;
-  std::shared_ptr<LactNvs> module;  // in evaluation, float32, on the CPU
+  std::shared_ptr<LactNvs> module;  // in evaluation mode, float32, on the CPU
 };
 
+// A model that can be loaded.
 struct ModelListing {
   std::string name;
   std::filesystem::path path;
@@ -39,23 +41,23 @@ struct ModelListing {
 };
 
 // Bundled models (assets/models) and the user's, sorted by name; files that cannot be read are left
-// out, `info` reports them.
+// out, and `info` reports them.
 std::vector<ModelListing> list_nvs_models();
 
-// Loads a bundled name or a file. `variant` empty: the model's own; else it must be the one the
-// weights were trained as, since no variant is shown with another's weights (a file that does not
-// say, as the official ones, is taken at the user's word).
+// Loads a bundled name or a file. An empty `variant` means the model's own; any other must be the
+// one the weights were trained as, since no variant is shown with another's weights (if the file,
+// like the official ones, does not record it, the user's word is taken).
 NvsModel load_nvs_model(const std::string& name_or_path, const std::string& variant = "");
 
-// The bundled model with weights of its own for this variant, preferring `default` for its own.
-// Throws Error saying which variants have weights.
+// The bundled model trained as this variant, preferring the default model if it was. Throws Error
+// saying which variants have weights.
 std::string bundled_model_for_variant(const std::string& variant);
 
 // The configuration, read from metadata, the sidecar or the shapes.
 NvsModelCard read_model_card(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
-// Reads the sizes off an official state dict. What shapes cannot tell (base_lr, Newton–Schulz
-// steps) is as in all three official configurations.
+// Infers the sizes from the shapes of an official state dict. What shapes cannot tell (base_lr,
+// Newton–Schulz steps) is assumed to be as in all three official configurations.
 LactNvsOptions options_from_shapes(const TensorMap& tensors, const std::string& where);
 
 // Writes weights and card as one safetensors file.

@@ -8,7 +8,7 @@
 
 namespace parallax {
 
-// Cameras of one size as tensors, float32 unless asked otherwise.
+// Cameras of one size as tensors, float32 unless converted.
 struct CameraBatch {
   Tensor fxfycxcy;  // [B, V, 4], pixels
   Tensor c2w;       // [B, V, 4, 4], OpenCV camera to world
@@ -23,6 +23,7 @@ struct CameraBatch {
 // One scene's cameras, [1, V, …]. Throws Error if the sizes differ or there are none.
 CameraBatch to_camera_batch(const std::vector<Camera>& cameras);
 
+// One ray per pixel, in Plücker coordinates.
 struct Rays {
   Tensor origin;     // [B, V, 3, H, W]
   Tensor direction;  // [B, V, 3, H, W], unit length

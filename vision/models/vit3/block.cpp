@@ -1,4 +1,4 @@
-// Projections, the two inner nets, and the residual block.
+// The layer's projections and inner nets, and the residual block.
 #include "vision/models/vit3/block.h"
 
 #include "core/base/error.h"
@@ -16,7 +16,7 @@ constexpr double kFastWeightStd = 0.02;
 
 Tensor rotary_table(int64_t rows, int64_t cols, int64_t dim) {
   const int64_t quarter = dim / 4;
-  // In float32 throughout, as the published tables were made.
+  // Computed in float32 throughout, like the published tables.
   const Tensor exponents = torch::arange(quarter, torch::kFloat32) / static_cast<double>(quarter);
   const Tensor speeds = 1 / torch::pow(kRotaryBase, exponents);
   const auto angles = [&](int64_t count) {
@@ -51,7 +51,7 @@ Vit3Projections Vit3Layer::project(const Tensor& x,
   const int64_t batch = x.size(0);
   const int64_t tokens = x.size(1);
   const int64_t dim = x.size(2);
-  // One cut has one backward; each narrowing would fill and add a whole tensor.
+  // A single split has a single backward; each narrow() would fill and add a whole tensor.
   const std::vector<Tensor> cut =
       qkv_->forward(x).split_with_sizes({3 * dim, head_dim_, head_dim_, head_dim_}, -1);
   const auto grid_part = [&](size_t index) {
@@ -85,7 +85,7 @@ Tensor Vit3Layer::forward(const Tensor& x,
   }
   const Vit3Projections p = project(x, grid, rotations);
   const int64_t rows_per_step = pass.form == Form::kRecurrent ? pass.rows_per_step : 0;
-  // All heads first: the products are batched over them.
+  // The head dimension comes first: the products are batched over it.
   const GluWeights start = {w1_.transpose(0, 1), w2_.transpose(0, 1)};
   const Tensor w3 = train_convolution(rule_, p.q2, p.k2, p.v2, w3_, rows_per_step);
   GluWeights glu;

@@ -7,16 +7,18 @@
 
 namespace parallax {
 
-// Cosines and sines of 2-D rotary embeddings: the first quarter of the channels' pairs turns with
+// Cosines and sines of 2-D rotary embeddings: the first quarter of the channels' pairs rotates with
 // the row, the next with the column.
 Tensor rotary_table(int64_t rows, int64_t cols, int64_t dim);  // → [rows, cols, dim / 2, 2] float32
 
-// What the layer's projections give; the parts in brackets are what the two inner nets read.
+// The outputs of the layer's projections: q1, k1, v1 for the GLU and q2, k2, v2 for the
+// convolution.
 struct Vit3Projections {
   Tensor q1, k1, v1;  // [H, B, N, d]
   Tensor q2, k2, v2;  // [B, rows, cols, d]
 };
 
+// Intermediate results of a ViT³ layer, for tests.
 struct Vit3LayerTrace {
   Vit3Projections projections;
   GluWeights glu;        // after training, [H, B, d, d]
@@ -25,6 +27,7 @@ struct Vit3LayerTrace {
   Tensor kernel_output;  // [B, N, d]
 };
 
+// How an image's tokens are arranged.
 struct TokenGrid {
   int64_t rows = 0;
   int64_t cols = 0;
@@ -42,7 +45,7 @@ class Vit3Layer : public torch::nn::Module {
                  const Vit3Pass& pass,
                  Vit3LayerTrace* trace = nullptr) const;
 
-  // Draws the fast weights' start as the published code does.
+  // Draws the fast weights' initial values as the published code does.
   void initialise();
 
  private:
@@ -58,17 +61,18 @@ class Vit3Layer : public torch::nn::Module {
   std::shared_ptr<Linear> proj_;
 };
 
+// The sizes and options of one block.
 struct Vit3BlockShape {
   int64_t dim = 0;
   int64_t heads = 0;
   int64_t mlp_hidden = 0;
   bool qkv_bias = true;
-  bool hierarchical = false;  // rotary embeddings, a convolution in the MLP, another eps
+  bool hierarchical = false;  // rotary embeddings, a convolution in the MLP, a different eps
   TokenGrid grid;             // of the training images: the stored rotations' shape
   double drop_path = 0;
 };
 
-// GELU MLP, in the hierarchical model with a depth-wise convolution inside.
+// GELU MLP, with a depthwise convolution inside in the hierarchical model.
 class Vit3Mlp : public torch::nn::Module {
  public:
   explicit Vit3Mlp(const Vit3BlockShape& shape);
@@ -87,7 +91,7 @@ class Vit3Block : public torch::nn::Module {
   Tensor forward(const Tensor& x, const TokenGrid& grid, const Vit3Pass& pass);  // [B, N, C]
 
  private:
-  // The stored table, recomputed where the grid is another.
+  // The stored table, recomputed if the grid differs.
   const Tensor& rotations(const TokenGrid& grid);
 
   int64_t dim_;
@@ -98,7 +102,7 @@ class Vit3Block : public torch::nn::Module {
   std::shared_ptr<LayerNorm> norm2_;
   std::shared_ptr<Vit3Mlp> mlp_;
   Tensor rotations_;        // [rows, cols, C / 2, 2] as stored; undefined in the plain model
-  Tensor other_rotations_;  // for the last grid of another shape
+  Tensor other_rotations_;  // for the last grid of a different shape
 };
 
 }  // namespace parallax

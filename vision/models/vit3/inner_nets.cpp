@@ -1,5 +1,5 @@
-// Closed-form gradients of the inner losses. Gradients are written as steps, that is negated; they
-// are linear in the error, so that its scale s/N meets their sums only: W ← W + (s/N) G.
+// Closed-form gradients of the inner losses. Gradients are written as steps, that is, negated. They
+// are linear in the error, so its scale s/N is applied only to their sums: W ← W + (s/N) G.
 #include "vision/models/vit3/inner_nets.h"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ bool has_gate(const Vit3Rule& rule) { return rule.switches.feature_map == Featur
 
 bool updates_gate(const Vit3Rule& rule) { return updates_feature_map(rule.switches); }
 
-// What the trained nets are applied to.
+// The input that the trained nets are applied to.
 Tensor applied_input(const Vit3Rule& rule, const Tensor& q, const Tensor& k) {
   if (rule.mixing != QueryKeyMixing::kNone) {
     return 0.5 * (q + k);
@@ -30,8 +30,8 @@ Tensor applied_input(const Vit3Rule& rule, const Tensor& q, const Tensor& k) {
 
 Tensor plus(const Tensor& sum, const Tensor& term) { return sum.defined() ? sum + term : term; }
 
-// [H, B, N, d] × [H, 1 or B, d, e] → [H, B, N, e]; the weights that all images share meet their
-// tokens in one product a head.
+// [H, B, N, d] × [H, 1 or B, d, e] → [H, B, N, e]; weights shared by all images take one product
+// per head.
 Tensor times(const Tensor& x, const Tensor& w) {
   if (w.size(1) == 1) {
     return torch::bmm(x.flatten(1, 2), w.squeeze(1)).view({x.size(0), x.size(1), x.size(2), -1});
@@ -39,8 +39,7 @@ Tensor times(const Tensor& x, const Tensor& w) {
   return torch::bmm(x.flatten(0, 1), w.flatten(0, 1)).view({x.size(0), x.size(1), x.size(2), -1});
 }
 
-// The step that inputs x and values v ask for, at the given weights: [H, B, d, d] each, in float32
-// or better.
+// The step for inputs x and values v at the given weights: [H, B, d, d] each, in float32 or better.
 GluWeights glu_step(const Vit3Rule& rule,
                     const Tensor& x,  // [H, B, n, d]
                     const Tensor& v,  // [H, B, n, d]
@@ -50,13 +49,13 @@ GluWeights glu_step(const Vit3Rule& rule,
     return product.view({x.size(0), x.size(1), x.size(3), -1});
   };
   if (!has_gate(rule)) {
-    return {.w1 = outer(v * times(x, weights.w1))};  // the published code gates with x W1 itself
+    return {.w1 = outer(v * times(x, weights.w1))};  // as the published code, which gates with x W1
   }
   const Tensor gate_input = times(x, weights.w2);
   if (!updates_gate(rule)) {
     return {.w1 = outer(swiglu(gate_input, v))};
   }
-  // Under the MSE loss the published code takes the gate alone for the prediction.
+  // Under the MSE loss the published code uses the gate alone as the prediction.
   const Tensor error = rule.switches.loss == InnerLoss::kMse ? v - torch::silu(gate_input) : v;
   const InnerFactors factors = inner_factors(gate_input, times(x, weights.w1), error, {}, {}, {});
   return {.w1 = outer(factors.dm), .w2 = outer(factors.da)};
@@ -80,7 +79,7 @@ GluWeights range_step(const Vit3Rule& rule,
   }
 }
 
-// W plus the closed step, in the weights' own precision.
+// W plus the closed-form step, in the weights' own precision.
 Tensor closed(const Vit3Rule& rule, const Tensor& w, const Tensor& step, double scale) {
   if (!step.defined()) {
     return w;
@@ -161,7 +160,7 @@ Tensor train_convolution(const Vit3Rule& rule,
                          int64_t rows_per_step) {
   const int64_t rows = k.size(1);
   const int64_t stride = rows_per_step > 0 ? std::min(rows_per_step, rows) : rows;
-  // The step is linear in its input, so both ways of mixing come to the inputs' mean.
+  // The step is linear in its input, so both ways of mixing amount to the mean of the inputs.
   const Tensor input = rule.mixing == QueryKeyMixing::kNone ? k : 0.5 * (q + k);
   Tensor sum;
   for (int64_t begin = 0; begin < rows; begin += stride) {

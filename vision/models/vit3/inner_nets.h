@@ -1,5 +1,5 @@
-// The two inner nets that a ViT³ layer trains while it reads an image: a gated linear unit a head,
-// and a depth-wise 3×3 convolution (SPEC §3).
+// The two inner nets that a ViT³ layer trains while it reads an image: one gated linear unit per
+// head, and a depthwise 3×3 convolution (SPEC §3).
 #pragma once
 
 #include "core/base/torch.h"
@@ -9,11 +9,11 @@
 namespace parallax {
 
 // How one pass runs the layers. All tokens of an image make one update range, so every rule has
-// both forms: the recurrent one reads the token grid some rows at a time, each step adding its
+// both forms: the recurrent one reads the token grid a few rows at a time, each step adding its
 // share to the running gradient; the parallel one takes all tokens in one product.
 struct Vit3Pass {
   Form form = Form::kParallel;
-  int64_t rows_per_step = 1;  // of the recurrent form
+  int64_t rows_per_step = 1;  // in the recurrent form
 };
 
 // f(x) = (x W1) ⊙ silu(x W2); under the identity feature map f(x) = x W1.
@@ -30,7 +30,7 @@ GluWeights train_glu(const Vit3Rule& rule,
                      const GluWeights& weights,  // [H, 1, d, d]
                      int64_t tokens_per_step);
 
-// The trained net's output, for the queries or what the rule puts in their place.
+// The trained net's output for the queries, or for whatever the rule puts in their place.
 Tensor apply_glu(const Vit3Rule& rule,
                  const Tensor& q,             // [H, B, N, d]
                  const Tensor& k,             // [H, B, N, d]
@@ -39,8 +39,8 @@ Tensor apply_glu(const Vit3Rule& rule,
 // [H, B, N, d] → [B, N, H·d].
 Tensor side_by_side(const Tensor& heads);
 
-// Training and applying in one, with one gradient step on all tokens; in one pass over memory where
-// the rule and the tensors have fused kernels.
+// Trains with one gradient step on all tokens and applies the result; in one pass over memory if
+// fused kernels exist for the rule and the tensors.
 Tensor train_and_apply_glu(const Vit3Rule& rule,
                            const Tensor& q,            // [H, B, N, d]
                            const Tensor& k,            // [H, B, N, d]

@@ -31,12 +31,12 @@ Tensor Convolution::taps() const { return weight_.flatten(1).t().unsqueeze(0); }
 
 Tensor Convolution::forward(const Tensor& x) const {
   if (shape_.kernel == 1 && shape_.stride == 1 && shape_.groups == 1) {
-    // A matrix product, for which LibTorch's convolution has only its slowest kernel.
+    // This is a matrix product, for which LibTorch's convolution has only its slowest kernel.
     return linear_(x.permute({0, 2, 3, 1}), weight_.flatten(1), bias_).permute({0, 3, 1, 2});
   }
   if (is_depthwise() && has_fused_kernels(x)) {
-    // Every pixel, of which a stride leaves some: still a fraction of LibTorch's time, whose
-    // gradient also comes back in another order of memory.
+    // Computes every pixel and then drops those that a stride skips: this still takes a fraction of
+    // LibTorch's time, whose gradient also comes back in another memory layout.
     const Tensor all = depthwise_convolution(x.permute({0, 2, 3, 1}), taps(), bias_, x.size(2));
     return all.slice(1, 0, {}, shape_.stride)
         .slice(2, 0, {}, shape_.stride)
@@ -55,7 +55,7 @@ Tensor Convolution::add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) c
   if (!has_fused_kernels(x)) {
     return x + convolved(taps());
   }
-  // The identity is one more in the middle of each kernel, where the arithmetic is float32.
+  // Adding x is adding 1 to the centre of each kernel, provided that the arithmetic is float32.
   const Tensor wide = taps().to(torch::promote_types(weight_.scalar_type(), torch::kFloat32));
   return convolved(wide + middle_);
 }
@@ -84,7 +84,7 @@ Tensor ConvolutionStep::forward(const Tensor& x) {
   if (!with_relu_) {
     return y;
   }
-  // In place the gradient of a view would be copied twice, into another order of memory.
+  // In place, the gradient of a view would be copied twice, into another memory layout.
   return y.requires_grad() ? y.relu() : y.relu_();
 }
 

@@ -7,6 +7,7 @@
 
 namespace parallax {
 
+// The shape of a convolution's weights, its stride and its padding.
 struct ConvolutionShape {
   int64_t in = 0;
   int64_t out = 0;
@@ -17,6 +18,7 @@ struct ConvolutionShape {
   bool pad = true;  // by kernel / 2
 };
 
+// A 2-D convolution; 1×1 and depthwise 3×3 kernels run as matrix products and fused operators.
 class Convolution : public torch::nn::Module {
  public:
   explicit Convolution(const ConvolutionShape& shape);
@@ -30,13 +32,13 @@ class Convolution : public torch::nn::Module {
 
  private:
   bool is_depthwise() const;
-  Tensor taps() const;  // [1, 9, channels], for core/ttt/depthwise
+  Tensor taps() const;  // [1, 9, channels], for core/ops/depthwise
 
   ConvolutionShape shape_;
   Tensor weight_;        // [out, in / groups, kernel, kernel]
   Tensor bias_;          // [out] or undefined
   PackedLinear linear_;  // for 1×1 kernels
-  Tensor middle_;        // [1, 9, 1]: the kernel that changes nothing; for 3×3 kernels
+  Tensor middle_;        // [1, 9, 1]: the identity kernel; for 3×3 kernels
 };
 
 // A convolution, then optionally BatchNorm, then optionally ReLU.
@@ -51,7 +53,7 @@ class ConvolutionStep : public torch::nn::Module {
   bool with_relu_;
 };
 
-// Tokens in grid order as pictures, and back; views where the memory allows.
+// Tokens in grid order as images, and back; views where the memory layout allows.
 Tensor as_grid(const Tensor& x, int64_t rows, int64_t cols);  // [B, N, C] → [B, C, rows, cols]
 Tensor as_tokens(const Tensor& x);                            // [B, C, rows, cols] → [B, N, C]
 

@@ -24,8 +24,9 @@ const Tensor& require_tensor(const TensorMap& tensors,
                              const std::string& where) {
   const auto it = tensors.find(name);
   if (it == tensors.end() || it->second.dim() != dimensions || it->second.numel() == 0) {
-    throw Error(ErrorParts{
-        .what = "this is not a ViT³ checkpoint: no fitting tensor '" + name + "'", .where = where});
+    throw Error(
+        ErrorParts{.what = "this is not a ViT³ checkpoint: no suitable tensor '" + name + "'",
+                   .where = where});
   }
   return it->second;
 }
@@ -52,7 +53,7 @@ ClassLabels labels_of(const ClassifierCard& card, const std::string& where) {
   if (card.json.contains("classes")) {
     ClassLabels labels = labels_from_json(card.json.at("classes"), where + ", field 'classes'");
     if (labels.size() != count) {
-      throw Error(ErrorParts{.what = "the model card names another number of classes",
+      throw Error(ErrorParts{.what = "the model card has a different number of classes",
                              .where = where,
                              .expected = std::to_string(count),
                              .got = std::to_string(labels.size())});
@@ -70,7 +71,7 @@ std::vector<std::string> classifier_names() {
   return names;
 }
 
-// A file without a card is the variant that the user says; one with a card is what it says.
+// For a file without a card, the variant is what the user says; otherwise it is what the card says.
 void choose_variant(const std::string& variant, const fs::path& path, ClassifierCard& card) {
   if (variant.empty()) {
     return;
@@ -155,7 +156,7 @@ std::vector<ClassifierListing> list_classifiers() {
         listings.push_back({path.stem().string(), path, read_classifier_card(path, checkpoint)});
       }
     } catch (const Error&) {
-      continue;  // broken: `info` says so
+      continue;  // broken; `info` reports it
     }
   }
   return listings;
@@ -199,7 +200,7 @@ std::string classifier_for_variant(const std::string& variant) {
   }
   if (available.empty()) {
     throw Error(ErrorParts{
-        .what = "no ViT³ classifier is bundled with this version, and none lies in the user's "
+        .what = "no ViT³ classifier is bundled with this version, and none is in the user's "
                 "models folder",
         .remedy = "Name a checkpoint with --model, such as an official vittt_*.pth file."});
   }

@@ -12,22 +12,24 @@
 
 namespace parallax {
 
-// What is known of a classifier beside its weights.
+// What is known about a classifier apart from its weights.
 struct ClassifierCard {
   Vit3Options options;
   int resize_side = 0;    // shorter side before the centre crop in evaluation; 0: 256/224 of it
-  bool has_card = false;  // false: the configuration was read off the tensors' shapes
+  bool has_card = false;  // false: the configuration was inferred from the tensors' shapes
   ClassLabels labels;
-  nlohmann::json json;  // everything, as stored
+  nlohmann::json json;  // the whole card, as stored
 };
 
+// A loaded classifier.
 struct Classifier {
   std::string name;
   std::filesystem::path path;
   ClassifierCard card;
-  std::shared_ptr<ImageClassifier> module;  // in evaluation, float32, on the CPU
+  std::shared_ptr<ImageClassifier> module;  // in evaluation mode, float32, on the CPU
 };
 
+// A classifier that can be loaded.
 struct ClassifierListing {
   std::string name;
   std::filesystem::path path;
@@ -37,24 +39,24 @@ struct ClassifierListing {
 // Whether a state dict is a ViT³'s or an H-ViT³'s, by its names.
 bool is_classifier_checkpoint(const Checkpoint& checkpoint);
 
-// Bundled classifiers and the user's, sorted; files that cannot be read are left out, `info`
+// Bundled classifiers and the user's, sorted. Files that cannot be read are left out; `info`
 // reports them.
 std::vector<ClassifierListing> list_classifiers();
 
-// Reads sizes, depths, heads and classes off an official state dict. The variant is not in the
-// shapes.
+// Infers sizes, depths, heads and classes from the shapes of an official state dict. The shapes do
+// not reveal the variant.
 Vit3Options vit3_options_from_shapes(const TensorMap& tensors, const std::string& where);
 
 // The configuration and labels, from metadata, the sidecar or the shapes.
 ClassifierCard read_classifier_card(const std::filesystem::path& path,
                                     const Checkpoint& checkpoint);
 
-// Loads a bundled name or a file. `variant` empty: the model's own; else it must be the one the
-// weights were trained as (a file that does not say is taken at the user's word).
+// Loads a bundled name or a file. An empty `variant` means the model's own; any other must be the
+// one the weights were trained as (if the file does not record it, the user's word is taken).
 Classifier load_classifier(const std::string& name_or_path, const std::string& variant = "");
 
-// The bundled or user's classifier trained as this variant, or the default for an empty text.
-// Throws Error saying what there is.
+// The bundled or user's classifier trained as this variant, or the default one if `variant` is
+// empty. Throws Error saying which there are.
 std::string classifier_for_variant(const std::string& variant);
 
 // Writes weights and card as one safetensors file.

@@ -1,4 +1,4 @@
-// The published sizes, and what a configuration must fulfil.
+// The published sizes, and the checks on a configuration.
 #include "vision/models/vit3/options.h"
 
 #include <fmt/format.h>
@@ -47,7 +47,7 @@ void check_list(const std::vector<int>& values,
                 const std::string& where) {
   const std::string got = fmt::format("[{}]", fmt::join(values, ", "));
   if (values.size() != stages) {
-    fail("wrong number of stages", where, field, fmt::format("{} numbers", stages), got);
+    fail("wrong number of stages", where, field, fmt::format("{} values", stages), got);
   }
   for (const int value : values) {
     if (value < 1 || value > largest) {
@@ -112,7 +112,7 @@ void check_vit3_options(const Vit3Options& options, const std::string& where) {
            fmt::format("a divisor of {}", options.dims[i]),
            std::to_string(options.heads[i]));
     }
-    if (options.hierarchical && options.dims[i] % 4 != 0) {  // pairs, for rows and for columns
+    if (options.hierarchical && options.dims[i] % 4 != 0) {  // pairs for rows and pairs for columns
       fail("the width does not fit rotary embeddings",
            where,
            "dims",
@@ -128,7 +128,7 @@ void check_vit3_options(const Vit3Options& options, const std::string& where) {
     }
   }
   if (options.hierarchical && options.patch_size != kStemStride) {
-    fail("the stem has another stride",
+    fail("the stem has a different stride",
          where,
          "patch_size",
          "4",

@@ -56,7 +56,9 @@ const Vit3Variant& find_vit3_variant(std::string_view name) {
                    .expected = "one of " + vit3_variant_names()};
   for (const Variant& variant : kVariants) {
     if (variant.name == name) {
-      parts.remedy = "It has no such part, so this row equals the one above it in the table.";
+      parts.remedy =
+          "It lacks the part that this row changes, so the row equals the one above it in the "
+          "table.";
     }
   }
   throw UsageError(parts);

@@ -17,11 +17,13 @@ enum class QueryKeyMixing {
   kInputs,     // the mean of query and key takes the place of either
 };
 
+// The update rule of a ViT³ layer.
 struct Vit3Rule {
   VariantSwitches switches;
   QueryKeyMixing mixing = QueryKeyMixing::kNone;
 };
 
+// A row of the variant table, as it applies to ViT³.
 struct Vit3Variant {
   std::string_view name;            // as in the shared table: "0", "ascent", …
   std::string_view reference_name;  // the published code's `loss_type`
@@ -33,7 +35,8 @@ struct Vit3Variant {
 // and do not exist. Row 6 is published as row 1 without gradient normalisation: its gate stays.
 const std::vector<Vit3Variant>& vit3_variants();
 
-// Throws UsageError listing the names there are, and which row equals one that does not exist.
+// Throws UsageError listing the existing names, and saying so if the name is a row that equals the
+// one above it.
 const Vit3Variant& find_vit3_variant(std::string_view name);
 
 // "0, 1, …".

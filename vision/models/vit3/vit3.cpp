@@ -80,7 +80,7 @@ void ImageClassifier::use_bfloat16() {
       item.value().set_data(item.value().to(torch::kBFloat16));
     }
   }
-  // LibTorch's batch norm wants its statistics in the dtype of its weights, or float32 for both.
+  // LibTorch's batch norm requires its statistics in the dtype of its weights, or float32 for both.
   for (const auto& module : modules()) {
     if (module->as<BatchNorm>() != nullptr) {
       for (auto& item : module->named_parameters(false)) {
@@ -201,7 +201,7 @@ HierarchicalVit3::Stage HierarchicalVit3::build_stage(torch::nn::Module& layers,
 }
 
 Tensor HierarchicalVit3::embed(const Tensor& images, TokenGrid& grid) {
-  // Channels last from the start: tokens and pictures are then views of each other.
+  // Channels last from the start, so that tokens and grids are views of each other.
   Tensor x = images.contiguous(torch::MemoryFormat::ChannelsLast);
   for (const auto& step : stem_) {
     x = step->forward(x);

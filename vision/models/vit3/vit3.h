@@ -11,14 +11,15 @@
 
 namespace parallax {
 
-// Intermediate results by the published modules' names, for tests: "patch_embed", "blocks.0",
+// Intermediate results, named after the published modules, for tests: "patch_embed", "blocks.0",
 // "layers.1.downsample", "pooled".
 using ClassifierTrace = std::vector<std::pair<std::string, Tensor>>;
 
+// What both classifiers share: embedding, blocks, pooling and a linear head.
 class ImageClassifier : public torch::nn::Module {
  public:
-  // Images normalised as in preprocess.h. Throws Error unless both sides are multiples of
-  // size_multiple().
+  // Takes images normalised as in vision/images/classifier_preprocess.h. Throws Error unless both
+  // sides are multiples of size_multiple().
   Tensor forward(const Tensor& images,  // [B, 3, rows, cols] → [B, num_classes] logits
                  const Vit3Pass& pass,
                  ClassifierTrace* trace = nullptr);
@@ -28,7 +29,8 @@ class ImageClassifier : public torch::nn::Module {
   // Draws all weights as the published code does.
   void initialise();
 
-  // Everything but fast weights, running statistics and rotations, whose products are small.
+  // Converts everything to bfloat16 except fast weights, running statistics and rotations, whose
+  // products are small.
   void use_bfloat16();
 
  protected:
@@ -41,7 +43,7 @@ class ImageClassifier : public torch::nn::Module {
                             ClassifierTrace* trace) = 0;
   virtual Tensor pool(const Tensor& tokens) = 0;  // [B, N, C] → [B, C]
 
-  // Stochastic depth of block `index` of all.
+  // Stochastic depth of block `index`, counted over all stages.
   double drop_path_of(int index) const;
 
  private:
@@ -49,6 +51,7 @@ class ImageClassifier : public torch::nn::Module {
   std::shared_ptr<Linear> head_;
 };
 
+// The plain model: patches, then blocks of one width.
 class Vit3 : public ImageClassifier {
  public:
   explicit Vit3(const Vit3Options& options);
@@ -67,6 +70,7 @@ class Vit3 : public ImageClassifier {
   std::shared_ptr<LayerNorm> norm_;
 };
 
+// The hierarchical model: a convolutional stem, then four stages.
 class HierarchicalVit3 : public ImageClassifier {
  public:
   explicit HierarchicalVit3(const Vit3Options& options);
@@ -80,7 +84,9 @@ class HierarchicalVit3 : public ImageClassifier {
   Tensor pool(const Tensor& tokens) override;
 
  private:
+  // Convolution steps in sequence.
   using Steps = std::vector<std::shared_ptr<ConvolutionStep>>;
+  // The blocks of one width and the steps to the next.
   struct Stage {
     std::vector<std::shared_ptr<Vit3Block>> blocks;
     Steps downsample;  // empty after the last stage
@@ -94,8 +100,8 @@ class HierarchicalVit3 : public ImageClassifier {
   std::shared_ptr<BatchNorm> norm_;
 };
 
-// The classifier of either kind, with weights not yet drawn. Throws Error if the options do not fit
-// each other.
+// Builds a classifier of either kind, with weights not yet drawn. Throws Error if the options do
+// not fit together.
 std::shared_ptr<ImageClassifier> make_classifier(const Vit3Options& options);
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// Finding a COLMAP model and its photographs, and turning them into views.
+// Finds a COLMAP model and its photographs and turns them into views.
 #include "vision/scene/formats/colmap.h"
 
 #include <fmt/format.h>
@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The folder with the model's files, or an empty path where there is none.
+// The folder with the model's files, or an empty path if there is none.
 fs::path find_model_folder(const fs::path& path) {
   if (fs::is_regular_file(path)) {
     const bool model_file = path.extension() == ".bin" || path.extension() == ".txt";
@@ -32,7 +32,7 @@ fs::path find_model_folder(const fs::path& path) {
   return {};
 }
 
-// The folder that the photographs' names are relative to: `options.image_folder` beside the model
+// The folder that the photographs' names are relative to: `options.image_folder` next to the model
 // or in one of the folders above it (root/sparse/0, root/colmap/sparse/0), else the model's own.
 fs::path find_image_folder(const fs::path& model_folder, const SceneOptions& options) {
   fs::path folder = model_folder;

@@ -7,9 +7,9 @@
 
 namespace parallax {
 
-// Nothing if the path holds no such scene; Error if it does but the scene is broken. The model may
-// lie in sparse/0, sparse, colmap/sparse/0, 0 or the folder itself; views come sorted by image
-// name.
+// Empty if the path holds no such scene; throws Error if it does but the scene is broken. The model
+// may be stored in sparse/0, sparse, colmap/sparse/0, 0 or the folder itself; views are sorted by
+// image name.
 std::optional<Scene> load_colmap(const std::filesystem::path& path, const SceneOptions& options);
 
 }  // namespace parallax

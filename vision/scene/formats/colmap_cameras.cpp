@@ -12,7 +12,7 @@
 namespace parallax {
 namespace {
 
-// COLMAP's src/colmap/sensor/models.h, the models up to version 3.11.
+// The models of COLMAP's src/colmap/sensor/models.h, up to version 3.11.
 constexpr std::array kLenses = {
     ColmapLens{"SIMPLE_PINHOLE", 0, 3, 1, LensKind::kOpenCv},
     ColmapLens{"PINHOLE", 1, 4, 2, LensKind::kOpenCv},

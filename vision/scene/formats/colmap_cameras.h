@@ -11,12 +11,14 @@
 
 namespace parallax {
 
+// How close a COLMAP camera model is to a pinhole camera with OpenCV's distortion.
 enum class LensKind {
   kOpenCv,       // the distortion parameters are the first ones of OpenCV's order
-  kFieldOfView,  // a pinhole camera only where its one parameter is zero
-  kFisheye,      // equidistant: no pinhole camera even where all parameters are zero
+  kFieldOfView,  // a pinhole camera only if its one parameter is zero
+  kFisheye,      // equidistant: not a pinhole camera even if all parameters are zero
 };
 
+// One of COLMAP's camera models: its name, its id and its parameters.
 struct ColmapLens {
   const char* name;
   int id;
@@ -25,13 +27,13 @@ struct ColmapLens {
   LensKind kind;
 };
 
-// Each throws unsupported_camera_model, beginning with `where`, for a model that is not known or is
-// a fisheye.
+// Each throws unsupported_camera_model, beginning with `where`, for a model that is unknown or a
+// fisheye.
 const ColmapLens& find_colmap_lens(std::string_view name, const std::string& where);
 const ColmapLens& find_colmap_lens(std::int32_t id, const std::string& where);
 
-// Throws Error for sizes and parameters that are not usable, and for a field-of-view lens with
-// distortion. `parameters` has `model.parameters` entries.
+// Throws Error for unusable sizes and parameters, and for a field-of-view lens with distortion.
+// `parameters` has `model.parameters` entries.
 ColmapCamera make_colmap_camera(const ColmapLens& model,
                                 std::uint64_t width,
                                 std::uint64_t height,

@@ -1,4 +1,4 @@
-// Reading COLMAP's cameras and images files.
+// Reads COLMAP's cameras and images files.
 #include "vision/scene/formats/colmap_model.h"
 
 #include <fmt/format.h>
@@ -52,7 +52,7 @@ class BinaryReader {
     offset_ += count * bytes_each;
   }
 
-  // Up to and without the terminating zero.
+  // Reads up to the terminating zero, which is not included.
   std::string read_name(const std::string& where) {
     constexpr std::uint64_t kLongestName = 4096;
     const std::uint64_t available = std::min(kLongestName, file_.size() - offset_);
@@ -137,7 +137,8 @@ struct TextLine {
   std::string_view text;
 };
 
-// The lines without line ends, comments left out; empty lines stay, as in images.txt they count.
+// The lines without line ends and without comments; empty lines are kept, as they matter in
+// images.txt.
 std::vector<TextLine> split_lines(std::string_view text) {
   std::vector<TextLine> lines;
   for (int number = 1; !text.empty(); ++number) {
@@ -186,7 +187,7 @@ class LineReader {
     return value;
   }
 
-  // All that is left, without blanks around it: image names may hold spaces.
+  // The rest of the line without surrounding blanks: image names may contain spaces.
   std::string_view remainder(const char* field) {
     const std::string_view first = word(field);
     std::string_view all(first.data(), first.size() + rest_.size());
@@ -266,7 +267,7 @@ std::vector<ColmapImage> read_text_images(const fs::path& path) {
     image.where = image_place(path, images.size(), image.name);
     image.w2c = make_colmap_pose(pose, image.where);
     images.push_back(std::move(image));
-    ++i;  // the line of the image's points, which may be empty
+    ++i;  // skips the line of the image's points, which may be empty
   }
   return images;
 }

@@ -1,5 +1,4 @@
-// The two tables of a COLMAP model that concern views, cameras and images, read from its binary or
-// its text files.
+// Reads a COLMAP model's tables of cameras and images from its binary or its text files.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +11,13 @@
 
 namespace parallax {
 
+// A camera of a COLMAP model, translated into OpenCV's convention.
 struct ColmapCamera {
   Camera intrinsics;               // pose left at the identity
   std::vector<double> distortion;  // OpenCV's order; empty if there is none
 };
 
+// A posed image of a COLMAP model.
 struct ColmapImage {
   std::string name;   // relative to the folder of images
   std::string where;  // file, view and name, for later errors
@@ -24,10 +25,11 @@ struct ColmapImage {
   cv::Matx44d w2c;
 };
 
+// Cameras by their id in the model.
 using ColmapCameras = std::map<std::uint32_t, ColmapCamera>;
 
 // Each reads the .bin file if there is one, else the .txt file. Throws Error naming file and
-// record. Counts in binary files are believed only as far as the file has bytes for them.
+// record. Counts in binary files are trusted only as far as the file has bytes for them.
 ColmapCameras read_colmap_cameras(const std::filesystem::path& model_folder);
 std::vector<ColmapImage> read_colmap_images(const std::filesystem::path& model_folder);
 

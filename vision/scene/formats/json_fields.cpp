@@ -63,7 +63,7 @@ std::string quote_bare_numbers(std::string_view text) {
   return quoted;
 }
 
-// A value as it may stand in an error's sentence: short, printable.
+// A value in a short, printable form for error messages.
 std::string excerpt(const json& value) {
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
   constexpr size_t kLongest = 60;
@@ -91,7 +91,7 @@ json read_json_file(const fs::path& path) {
   try {
     return json::parse(quote_bare_numbers(text));
   } catch (const json::exception& error) {
-    // The library's sentence begins with "[json.exception.parse_error.101] "; the rest says where.
+    // The library's message begins with "[json.exception.parse_error.101] "; the rest says where.
     const std::string_view what = error.what();
     const size_t begin = what.find("] ");
     throw Error(ErrorParts{
@@ -153,7 +153,7 @@ int JsonFields::image_side(const std::string& field) const {
 std::string JsonFields::text(const std::string& field) const {
   const json& value = at(field);
   if (!value.is_string() || value.get_ref<const std::string&>().empty()) {
-    throw Error(ErrorParts{.what = "the value is not a text",
+    throw Error(ErrorParts{.what = "the value is not a string",
                            .where = where(field),
                            .expected = "a string that is not empty",
                            .got = excerpt(value)});

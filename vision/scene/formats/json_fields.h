@@ -1,4 +1,4 @@
-// Typed reading of JSON fields, with errors that say which file, which view and which field.
+// Typed reading of JSON fields, with errors that name the file, the view and the field.
 #pragma once
 
 #include <filesystem>
@@ -11,13 +11,13 @@
 namespace parallax {
 
 // Parses a whole file. NaN and Infinity, which Python writes but JSON lacks, are read as strings,
-// so that the field that holds one is reported by name. Throws Error naming the file.
+// so that the field holding one is reported by name. Throws Error naming the file.
 nlohmann::json read_json_file(const std::filesystem::path& path);
 
-// A JSON object together with where it stands; outlived by the document.
+// A JSON object together with its position; the document must outlive it.
 class JsonFields {
  public:
-  // `where` is "file" or "file, view 3"; throws Error if the value is no object.
+  // `where` is "file" or "file, view 3"; throws Error if the value is not an object.
   JsonFields(const nlohmann::json& object, std::string where);
 
   const std::string& where() const { return where_; }

@@ -1,4 +1,4 @@
-// The ordered list of scene formats: the one place that knows them all.
+// The ordered list of scene formats, the only place that knows them all.
 #include "vision/scene/formats/load_scene.h"
 
 #include <fmt/format.h>
@@ -16,12 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A loader answers with a scene, with nothing ("not my format, try the next"), or throws Error ("my
-// format, but broken").
+// A loader returns a scene or nothing ("not my format, try the next"), or throws Error ("my format,
+// but broken").
 struct SceneLoader {
   SceneFormat format;
   const char* description;
-  std::vector<const char*> markers;  // files or folders of which a scene's folder has one
+  std::vector<const char*> markers;  // a scene's folder has one of these files or folders
   std::optional<Scene> (*load)(const fs::path& path, const SceneOptions& options);
 };
 

@@ -1,4 +1,4 @@
-// Reads a scene whatever its format.
+// Reads scenes of every supported format.
 #pragma once
 
 #include <filesystem>
@@ -9,15 +9,14 @@
 
 namespace parallax {
 
-// Loads a scene from a folder or from its camera file, whatever its format. Every camera has been
-// validated and every image file exists. Throws Error naming file, view and field where something
-// is wrong.
+// Loads a scene from a folder or from its camera file, whatever its format. Every camera is
+// validated and every image file exists. Throws Error naming the file, view and field at fault.
 Scene load_scene(const std::filesystem::path& path, const SceneOptions& options = {});
 
-// Whether the folder holds a file or folder that one of the formats begins with. Reads none of it.
+// Whether the folder holds a file or folder that marks one of the formats. Reads no file.
 bool looks_like_scene(const std::filesystem::path& folder);
 
-// The formats that load_scene tries, in its order, a short description each.
+// A short description of each format that load_scene tries, in that order.
 std::vector<std::string> scene_formats();
 
 }  // namespace parallax

@@ -1,4 +1,4 @@
-// Reading and writing opencv_cameras.json.
+// Reads and writes opencv_cameras.json.
 #include "vision/scene/formats/opencv_json.h"
 
 #include <fmt/format.h>
@@ -18,15 +18,15 @@ using nlohmann::json;
 
 constexpr const char* kFileName = "opencv_cameras.json";
 
-// The camera file that the path means, or an empty path. Any other .json file is looked into: a
-// list of cameras is ours under every name.
+// The camera file that the path refers to, or an empty path. Any other .json file is inspected: a
+// list of cameras has this format whatever its name.
 fs::path camera_file(const fs::path& path) {
   const fs::path file = fs::is_directory(path) ? path / kFileName : path;
   return fs::is_regular_file(file) && file.extension() == ".json" ? file : fs::path();
 }
 
 // The list of frames: the document itself, or the field `frames` of an object. Null if the document
-// is of another format.
+// has another format.
 const json* frame_list(const json& document, const fs::path& file) {
   if (document.is_array()) {
     return &document;

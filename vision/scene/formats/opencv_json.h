@@ -7,7 +7,7 @@
 
 namespace parallax {
 
-// Nothing if the path holds no such scene; Error if it does but the scene is broken.
+// Empty if the path holds no such scene; throws Error if it does but the scene is broken.
 std::optional<Scene> load_opencv_json(const std::filesystem::path& path,
                                       const SceneOptions& options);
 

@@ -1,4 +1,4 @@
-// Reading transforms.json.
+// Reads transforms.json.
 #include "vision/scene/formats/transforms_json.h"
 
 #include <fmt/format.h>
@@ -32,7 +32,7 @@ constexpr std::array kPinholeModels = {"SIMPLE_PINHOLE",
                                        "FULL_OPENCV",
                                        "PERSPECTIVE"};
 
-// One view's fields, where a frame's own value goes before the file's global one.
+// One view's fields; a frame's own value takes precedence over the file's global one.
 class FrameFields {
  public:
   FrameFields(const JsonFields& frame, const JsonFields& global) : frame_(frame), global_(global) {}
@@ -109,7 +109,7 @@ std::optional<double> focal_length(const FrameFields& fields, char axis, int sid
 
 std::vector<double> read_distortion(const FrameFields& fields) {
   if (fields.number_or("k4", 0) != 0) {
-    // Here k4 multiplies r⁸; OpenCV's k4 is a denominator's r².
+    // Here k4 multiplies r⁸; OpenCV's k4 multiplies r² in the denominator.
     throw Error(ErrorParts{.what = "a fourth radial distortion coefficient is not supported",
                            .where = fields.holder("k4").where("k4"),
                            .expected = "0",
@@ -122,7 +122,8 @@ std::vector<double> read_distortion(const FrameFields& fields) {
                           fields.number_or("k3", 0)});
 }
 
-// The declared size, or that of `fallback_image` where the file (NeRF's synthetic scenes) has none.
+// The declared size, or that of `fallback_image` if the file declares none (NeRF's synthetic
+// scenes).
 cv::Size image_size(const FrameFields& fields, cv::Size& known, const fs::path& fallback_image) {
   if (fields.has("w") || fields.has("h")) {
     return {fields.holder("w").image_side("w"), fields.holder("h").image_side("h")};
@@ -157,7 +158,7 @@ View read_view(const FrameFields& fields, const fs::path& root, cv::Size& known_
   view.distortion = read_distortion(fields);
   const cv::Matx44d c2w = frame.matrix("transform_matrix");
   validate_pose(c2w, frame.where("transform_matrix"));
-  // OpenGL's y and z axes point the other way.
+  // OpenGL's y and z axes point in the opposite direction.
   camera.c2w = c2w * cv::Matx44d::diag({1, -1, -1, 1});
   validate_camera(camera, frame.where());
   return view;

@@ -8,9 +8,9 @@
 
 namespace parallax {
 
-// Nothing if the path holds no such scene; Error if it does but the scene is broken. Of a folder
-// the first of transforms.json, transforms_train.json, transforms_test.json, transforms_val.json is
-// read; a note names the others.
+// Empty if the path holds no such scene; throws Error if it does but the scene is broken. In a
+// folder, the first of transforms.json, transforms_train.json, transforms_test.json,
+// transforms_val.json is read; a note names the others.
 std::optional<Scene> load_transforms(const std::filesystem::path& path,
                                      const SceneOptions& options);
 

@@ -31,7 +31,7 @@ cv::Mat random_crop(const cv::Mat& rgb, double min_area, Random& random) {
   return rgb.clone();
 }
 
-// Each factor mixes the image with what lacks the quality: black, its mean grey, its greys.
+// Each factor mixes the image with one that lacks the property: black, its mean grey, its greys.
 cv::Mat blend(const cv::Mat& image, const cv::Mat& without, double factor) {
   cv::Mat result;
   cv::addWeighted(image, factor, without, 1 - factor, 0, result);
@@ -101,7 +101,7 @@ cv::Mat stretched(const cv::Mat& rgb, bool equalise) {
   return result;
 }
 
-// One of a dozen, as strong as asked, in a random direction.
+// Applies one of a dozen distortions of the given strength, in a random direction.
 cv::Mat distort(const cv::Mat& rgb, double strength, Random& random) {
   constexpr int kKinds = 13;
   const double s = random.chance(0.5) ? strength : -strength;

@@ -1,5 +1,5 @@
-// Training images, varied: crops, mirroring, colours, a set of random distortions, erased parts,
-// and mixtures of two images.
+// Augments training images: crops, mirroring, colours, random distortions, erased rectangles, and
+// mixtures of two images.
 #pragma once
 
 #include <opencv2/core/mat.hpp>
@@ -10,6 +10,7 @@
 
 namespace parallax {
 
+// How strongly and how often training images are varied.
 struct AugmentOptions {
   double min_crop = 0.25;  // share of the image's area
   bool no_mirror = false;
@@ -25,34 +26,40 @@ struct AugmentOptions {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
     visitor("min_crop", self.min_crop, "smallest share of an image's area", OptionRange{0.01, 1});
-    visitor("no_mirror", self.no_mirror, "never mirror (text, sides that matter)");
+    visitor("no_mirror", self.no_mirror, "never mirror (if text or left and right matter)");
     visitor("jitter",
             self.jitter,
             "brightness, contrast and saturation vary by this share",
             OptionRange{0, 0.99});
-    visitor("distortions", self.distortions, "random distortions an image", OptionRange{0, 10});
-    visitor("distortion_strength", self.distortion_strength, "of those", OptionRange{0, 1});
-    visitor("erase", self.erase, "probability that a part is erased", OptionRange{0, 1});
+    visitor("distortions", self.distortions, "random distortions per image", OptionRange{0, 10});
+    visitor("distortion_strength",
+            self.distortion_strength,
+            "strength of the distortions",
+            OptionRange{0, 1});
+    visitor("erase", self.erase, "probability that a rectangle is erased", OptionRange{0, 1});
     visitor("mixup", self.mixup, "alpha of mixup; 0: none", OptionRange{0, 100});
     visitor("cutmix", self.cutmix, "alpha of cutmix; 0: none", OptionRange{0, 100});
     visitor("mix_probability",
             self.mix_probability,
             "share of the batches that are mixed",
             OptionRange{0, 1});
-    visitor("label_smoothing", self.label_smoothing, "", OptionRange{0, 0.99});
+    visitor("label_smoothing",
+            self.label_smoothing,
+            "probability spread evenly over all classes",
+            OptionRange{0, 0.99});
   }
 };
 
-// One training image: [side, side, 3] uint8 → the same, varied.
+// Varies one training image: [side, side, 3] uint8 → the same shape.
 cv::Mat augment_image(const cv::Mat& rgb, const AugmentOptions& options, Random& random);
 
-// Erases a rectangle with noise, with the options' probability.
+// Fills a rectangle with noise, with the options' probability.
 void erase_part(Tensor& image,  // [3, side, side] normalised
                 const AugmentOptions& options,
                 Random& random);
 
-// Mixes each image with the batch's image as far from the other end, and the targets likewise; by
-// blending or by pasting a rectangle.
+// Mixes each image with its counterpart counted from the batch's other end, and the targets
+// likewise, by blending or by pasting a rectangle.
 void mix_images(Tensor& images,   // [B, 3, side, side]
                 Tensor& targets,  // [B, classes]
                 const AugmentOptions& options,

@@ -1,4 +1,4 @@
-// Batches, loss and accuracy of classifiers.
+// Batches, loss and evaluation of classifiers.
 #include "vision/train/classify/classify_task.h"
 
 #include <numeric>
@@ -46,7 +46,7 @@ ClassifyTask::ClassifyTask(std::shared_ptr<ImageClassifier> module,
       teacher_(std::move(teacher)),
       card_(std::move(card)) {
   module_->train();
-  // Without a gate W2 takes no part, and every parameter that is trained must.
+  // Without a gate W2 is unused, but every trained parameter must take part in each step.
   const VariantSwitches& switches = find_vit3_variant(module_->options().variant).rule.switches;
   for (auto& item : module_->named_parameters()) {
     if (switches.feature_map == FeatureMap::kIdentity && item.key().ends_with("attn.w2")) {
@@ -55,7 +55,7 @@ ClassifyTask::ClassifyTask(std::shared_ptr<ImageClassifier> module,
   }
 }
 
-ClassifyTask::~ClassifyTask() = default;  // waits for what is being prepared
+ClassifyTask::~ClassifyTask() = default;  // waits for batches in preparation
 
 bool ClassifyTask::is_hidden(const std::string& parameter) const {
   return parameter.find("blocks.") != std::string::npos;

@@ -1,4 +1,4 @@
-// Decoding into a cache file, and mapping it.
+// Decodes images into a cache file and maps it.
 #include "vision/train/classify/image_set.h"
 
 #include <fmt/format.h>
@@ -35,7 +35,7 @@ std::vector<ImageFile> list_images(const fs::path& folder, const ClassLabels& la
   return found;
 }
 
-// Changes with any path, size or time of the images.
+// A hash that changes with the path, size or time of any image.
 std::string fingerprint(const std::vector<ImageFile>& files, const fs::path& folder, int side) {
   uint64_t hash = mix_bits(kCacheVersion * 65536 + static_cast<uint64_t>(side));
   const auto add = [&](uint64_t value) { hash = mix_bits(hash ^ mix_bits(value)); };
@@ -52,7 +52,7 @@ std::string fingerprint(const std::vector<ImageFile>& files, const fs::path& fol
   return fmt::format("{:016x}", hash);
 }
 
-// Writes the pictures one after the other, and beside them what could not be read.
+// Writes the images one after the other, and a list of unreadable ones next to them.
 void write_cache(const fs::path& path,
                  const std::vector<ImageFile>& files,
                  const ImageSetOptions& options) {
@@ -86,7 +86,7 @@ void write_cache(const fs::path& path,
       }
     }
   }
-  // The list first: pictures without it would be taken for all good.
+  // The list comes first: images without a list would all be considered readable.
   fs::path list = path;
   write_file_atomically(list.replace_extension(".json"), skipped.dump());
   file.commit();
@@ -125,7 +125,7 @@ ImageSet load_image_set(const fs::path& folder,
   if (files.empty()) {
     throw Error(ErrorParts{.what = "there are no images of known classes",
                            .where = folder.string(),
-                           .expected = "a sub-folder a class with images in it"});
+                           .expected = "one sub-folder of images per class"});
   }
   const fs::path cache = options.cache.empty() ? user_cache_folder() / "images" : options.cache;
   create_folder(cache);

@@ -1,4 +1,4 @@
-// Stacking views into batches.
+// Stacks views into batches.
 #include "vision/train/nvs/nvs_batch.h"
 
 namespace parallax {

@@ -6,12 +6,13 @@
 
 namespace parallax {
 
+// Views of several scenes, divided into those read and those rendered.
 struct NvsBatch {
   Tensor images;  // [B, Vi, 3, H, W] in [0, 1]: what the model reads
   CameraBatch inputs;
-  Tensor truth;  // [B, Vt, 3, H, W]: what it shall render
+  Tensor truth;  // [B, Vt, 3, H, W]: what it should render
   CameraBatch targets;
-  Tensor alpha;  // [B, Vt, 1, H, W]; undefined where the pictures have none
+  Tensor alpha;  // [B, Vt, 1, H, W]; undefined if the images have none
 
   NvsBatch to(torch::Device device) const;
 };
@@ -19,7 +20,7 @@ struct NvsBatch {
 // A scene's views with the first `num_inputs` read and the rest rendered, stacked over scenes.
 NvsBatch make_batch(const std::vector<MultiViewSample>& scenes, int num_inputs);
 
-// Where a trainer's data come from. Batches depend on the step alone, and may be asked for from
+// Where a trainer's data come from. Batches depend only on the step and may be requested from
 // another thread than the one that trains.
 class NvsSource {
  public:
@@ -28,11 +29,11 @@ class NvsSource {
   NvsSource(const NvsSource&) = delete;
   NvsSource& operator=(const NvsSource&) = delete;
 
-  // Shard `shard` of `num_shards` equal shards of the step's batch. Throws UsageError if it cannot
-  // be divided so.
+  // Shard `shard` of `num_shards` equal shards of the step's batch. Throws UsageError if the batch
+  // cannot be divided into so many.
   virtual NvsBatch batch(int64_t step, int64_t shard, int64_t num_shards) const = 0;
 
-  // What the model is judged by, never trained on: a list of batches.
+  // The batches that evaluations use; never trained on.
   virtual std::vector<NvsBatch> held_out() const = 0;
 };
 

@@ -1,4 +1,4 @@
-// What views a LaCT-NVS model is trained on.
+// Which views a LaCT-NVS model is trained on.
 #pragma once
 
 #include <string>
@@ -7,6 +7,7 @@
 
 namespace parallax {
 
+// The options of procedural training views.
 struct NvsDataOptions {
   std::string batch_size = "4";
   std::string size = "64x64";
@@ -22,13 +23,13 @@ struct NvsDataOptions {
   static void visit(Self& self, Visitor&& visitor) {
     visitor("batch_size",
             self.batch_size,
-            "scenes a step over all processes; may change in the run: 16@0,4@0.4");
-    visitor("size", self.size, "image size HxW; may change in the run: 32x32@0,64x64@0.4");
+            "scenes per step over all processes; may change during the run: 16@0,4@0.4");
+    visitor("size", self.size, "image size HxW; may change during the run: 32x32@0,64x64@0.4");
     visitor("difficulty",
             self.difficulty,
-            "simple (0) to mixed (1), or a range (0-0.5); may change in the run: 1@0,0@0.5");
-    visitor("input_views", self.input_views, "views read, a number or a range (4-8)");
-    visitor("target_views", self.target_views, "views rendered a scene", OptionRange{1, 1024});
+            "simple (0) to mixed (1), or a range (0-0.5); may change during the run: 1@0,0@0.5");
+    visitor("input_views", self.input_views, "views read per scene, a number or a range (4-8)");
+    visitor("target_views", self.target_views, "views rendered per scene", OptionRange{1, 1024});
     visitor("copied_targets",
             self.copied_targets,
             "share of targets that repeat an input view at first, fading out",

@@ -30,7 +30,7 @@ NvsTask::NvsTask(std::shared_ptr<LactNvs> module,
   module_->freeze_unused();
 }
 
-NvsTask::~NvsTask() = default;  // waits for what is being prepared
+NvsTask::~NvsTask() = default;  // waits for batches in preparation
 
 bool NvsTask::is_hidden(const std::string& parameter) const {
   return parameter.starts_with("blocks.");

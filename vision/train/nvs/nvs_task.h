@@ -1,4 +1,4 @@
-// Training LaCT-NVS: a joint pass over input and target views, judged by the rendered pixels.
+// Trains LaCT-NVS: a joint pass over input and target views, with a loss on the rendered pixels.
 #pragma once
 
 #include "vision/models/lact_nvs/model_store.h"
@@ -8,19 +8,21 @@
 
 namespace parallax {
 
+// How a LaCT-NVS model is trained, apart from its data.
 struct NvsTaskOptions {
   Form form = Form::kParallel;
   torch::Device device = torch::kCPU;
   torch::Dtype dtype = torch::kFloat32;         // bfloat16: mixed precision
-  torch::Dtype export_dtype = torch::kFloat16;  // of the model for users
-  double ssim_weight = 0;                       // of 1 − SSIM beside the squared error
-  double gradient_weight = 0;  // of the squared error between neighbouring pixels' differences
+  torch::Dtype export_dtype = torch::kFloat16;  // of exported models
+  double ssim_weight = 0;                       // of 1 − SSIM in addition to the squared error
+  double gradient_weight = 0;  // of the squared error of differences between neighbouring pixels
 };
 
+// A LaCT-NVS model and its views, for a Trainer.
 class NvsTask : public TrainTask {
  public:
-  // The module is on the device already. `card` goes into exported models, its `total_steps` (of
-  // the model that this one began with) increased by the run's.
+  // The module must be on the device already. `card` goes into exported models, with its
+  // `total_steps` (of the model that training started from) increased by the run's.
   NvsTask(std::shared_ptr<LactNvs> module,
           const NvsSource& source,
           const NvsTaskOptions& options,

@@ -1,4 +1,4 @@
-// Drawing steps' scenes.
+// Draws the scenes of each step.
 #include "vision/train/nvs/procedural_source.h"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ constexpr std::uint64_t kDifficultyStream = 3;
 constexpr std::uint64_t kHeldOutSeed = 0x5EED0F7E57;
 constexpr int kHeldOutTargets = 8;
 
-// Moves a view of the sample onto another's place.
+// Copies one view of the sample over another.
 void copy_view(MultiViewSample& sample, int from, int to) {
   for (const Tensor& tensor : {sample.images, sample.alpha, sample.fxfycxcy, sample.c2w}) {
     tensor[to].copy_(tensor[from]);
@@ -98,7 +98,7 @@ NvsBatch ProceduralSource::batch(int64_t step, int64_t shard, int64_t num_shards
 }
 
 std::vector<NvsBatch> ProceduralSource::held_out() const {
-  // Of a range the easy end, where figures can be compared.
+  // Of a range, the easy end is used, so that results can be compared.
   const SceneFamily family = family_at(parse_difficulty_range(difficulties_.last()).low);
   std::vector<NvsBatch> batches;
   for (int i = 0; i < options_.evaluation_scenes; ++i) {

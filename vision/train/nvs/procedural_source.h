@@ -1,4 +1,4 @@
-// Training views of procedural scenes, made as they are needed.
+// Training views of procedural scenes, rendered on demand.
 #pragma once
 
 #include "vision/train/nvs/nvs_batch.h"
@@ -7,7 +7,7 @@
 
 namespace parallax {
 
-// Every scene of every step is new, and drawn from the seed, the step and its place in the batch.
+// Every scene of every step is new, determined by the seed, the step and its position in the batch.
 class ProceduralSource : public NvsSource {
  public:
   // Throws UsageError naming the option that cannot be read.

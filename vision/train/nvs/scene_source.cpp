@@ -1,4 +1,4 @@
-// Rearranging one scene's views.
+// Rearranges one scene's views.
 #include "vision/train/nvs/scene_source.h"
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ void shuffle(std::vector<int>& values, Random& random) {
   }
 }
 
-// Evenly over the logarithm: steps that read many views are needed, but each costs as much as
+// Uniform in the logarithm: steps that read many views are needed, but each costs as much as
 // several that read few.
 int draw_input_count(Random& random, int min, int max) {
   const double drawn = std::exp(random.uniform(std::log(min), std::log(max + 1)));
@@ -69,7 +69,7 @@ SceneSource::SceneSource(const PreparedScene& scene,
                                            kept),
                    .got = fmt::format("{}", count)});
   }
-  // Spread over the order in which the inputs were chosen, which is by distance.
+  // Spread over the inputs in the order in which they were chosen, which is by distance.
   for (int i = 0; i < kept; ++i) {
     kept_back_.push_back((2 * i + 1) * count / (2 * kept));
   }
@@ -141,7 +141,7 @@ void turn_world(MultiViewSample& sample, const cv::Matx33d& rotation) {
 }
 
 void mirror_world(MultiViewSample& sample) {
-  // A mirrored camera is left-handed; flipping its picture makes it right-handed again.
+  // A mirrored camera is left-handed; flipping its image makes it right-handed again.
   const Tensor flip = torch::ones({4}, sample.c2w.options());
   flip[0] = -1;
   sample.c2w = flip.unsqueeze(1) * sample.c2w * flip;

@@ -1,4 +1,4 @@
-// Homographies of turned cameras, by sampling.
+// Applies the homographies of turned cameras by sampling.
 #include "vision/train/nvs/view_warp.h"
 
 #include <cmath>
@@ -12,10 +12,10 @@ constexpr double kDegrees = 3.14159265358979323846 / 180;
 // A camera turned about its centre: `rotation` takes its axes to the original's.
 struct TurnedCamera {
   cv::Matx33d rotation;
-  cv::Vec4d fxfycxcy;  // of the warped picture
+  cv::Vec4d fxfycxcy;  // of the warped image
 };
 
-TurnedCamera draw_camera(const cv::Vec4d& intrinsics,  // at the warped picture's size
+TurnedCamera draw_camera(const cv::Vec4d& intrinsics,  // at the warped image's size
                          const WarpRange& range,
                          int height,
                          int width,
@@ -35,7 +35,7 @@ TurnedCamera draw_camera(const cv::Vec4d& intrinsics,  // at the warped picture'
           {intrinsics[0] * zoom, intrinsics[1] * zoom, intrinsics[2], intrinsics[3]}};
 }
 
-// Where the warped picture's samples lie in the original: [rows, cols, 2] in [-1, 1].
+// The positions of the warped image's samples in the original: [rows, cols, 2] in [-1, 1].
 Tensor sampling_grid(const TurnedCamera& camera,
                      const cv::Vec4d& original,
                      double original_height,
