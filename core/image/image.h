@@ -13,6 +13,15 @@ namespace parallax {
 // is applied). Throws Error naming the file when it is missing, truncated or not an image.
 cv::Mat read_image(const std::filesystem::path& path);  // [rows, cols, 3 or 4] uint8
 
+// An image as its file stores it.
+struct StoredImage {
+  cv::Mat pixels;       // [rows, cols, 3 or 4] uint8
+  int orientation = 1;  // EXIF's, 1 to 8: how `pixels` is to be turned and mirrored to be upright
+};
+
+// read_image() without the orientation applied. Cameras of scenes describe the stored pixels.
+StoredImage read_stored_image(const std::filesystem::path& path);
+
 // Writes PNG or JPEG (by extension), atomically. Throws Error naming the file.
 void write_image(const std::filesystem::path& path, const cv::Mat& image);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vision/scene/camera.h"
+#include "vision/scene/lens.h"
 
 namespace parallax {
 
@@ -14,13 +15,14 @@ struct View {
   std::string name;                  // the image's path as the scene file writes it
   std::filesystem::path image_path;  // an existing file
   Camera camera;                     // intrinsics for the size that the scene declares
-  std::vector<double> distortion;  // OpenCV's order k1 k2 p1 p2 k3 k4 k5 k6; empty if there is none
+  Lens lens;
+  std::filesystem::path mask_path;  // bright where the object is; empty if there is none
 };
 
 // What a scene was read from. vision/scene/formats/load_scene.cpp has a row for each.
-enum class SceneFormat { kOpencvJson, kTransforms, kColmap };
+enum class SceneFormat { kOpencvJson, kTransforms, kColmap, kRealEstate10k };
 
-// "opencv-json", "transforms" or "colmap".
+// "opencv-json", "transforms", "colmap" or "realestate10k".
 std::string scene_format_name(SceneFormat format);
 
 struct Scene {
@@ -33,7 +35,9 @@ struct Scene {
 };
 
 struct SceneOptions {
-  std::string image_folder = "images";  // COLMAP only: the folder of images beside `sparse`
+  // Where the photographs are, relative to the scene's folder. The default leaves it to the names
+  // in the scene's file, COLMAP's relative to `images`.
+  std::string image_folder = "images";
 };
 
 // The cameras of the chosen views, or of all.

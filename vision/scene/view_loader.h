@@ -21,12 +21,14 @@ struct LoadedView {
   Tensor alpha;      // [1, H, W] float32 in [0, 1]; undefined where the image has no alpha channel
   Camera camera;     // intrinsics adapted to H × W, free of distortion
   std::string note;  // a sentence where the image was not of the declared size; else empty
+  bool has_orientation = false;  // EXIF says that it is to be shown turned or mirrored
 };
 
 // Reads the view's image and brings image and camera to the requested size. An image that is a
 // uniformly scaled version of the declared size rescales the intrinsics, with a note; another
-// aspect ratio is an Error, as nothing says what was cut off. Distorted images are undistorted onto
-// the same principal point, magnified by as little as keeps every pixel inside the photograph.
+// aspect ratio is an Error, as nothing says what was cut off. Pixels are used as stored, as cameras
+// describe those: an EXIF orientation is reported and not applied. A mask becomes alpha. Distorted
+// images are undistorted (see undistort()).
 LoadedView load_view(const View& view, const ViewOptions& options);
 
 // Loads the chosen views on two threads; results in the order of `indices`. The error of the first
