@@ -196,7 +196,7 @@ Finding describe_scene(const fs::path& path, const InfoOptions& options) {
   const Camera& first = scene.views.front().camera;
   bool distorted = false;
   for (const View& view : scene.views) {
-    distorted = distorted || !view.distortion.empty();
+    distorted = distorted || !view.lens.is_pinhole();
   }
   Finding finding{.text = fmt::format("{}: {} scene '{}', {} views, first {}x{}, fx {:.1f}{}\n",
                                       path.string(),

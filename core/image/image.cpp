@@ -133,7 +133,7 @@ std::string lower_extension(const std::filesystem::path& path) {
 
 }  // namespace
 
-cv::Mat read_image(const std::filesystem::path& path) {
+StoredImage read_stored_image(const std::filesystem::path& path) {
   const std::string bytes = read_bytes(path);
   const std::string where = path.string();
   const auto format = image_format(bytes);
@@ -145,11 +145,17 @@ cv::Mat read_image(const std::filesystem::path& path) {
   }
   check_image_complete(bytes, *format, where);
   if (*format == ImageFormat::kGif) {
-    return decode_gif(bytes, where);
+    return {.pixels = decode_gif(bytes, where)};
   }
   const cv::Mat decoded =
       decode(*format == ImageFormat::kPng ? essential_png(bytes) : bytes, where);
-  return upright(to_rgb(to_8_bit(decoded, where), where), exif_orientation(bytes));
+  return {.pixels = to_rgb(to_8_bit(decoded, where), where),
+          .orientation = exif_orientation(bytes)};
+}
+
+cv::Mat read_image(const std::filesystem::path& path) {
+  const StoredImage stored = read_stored_image(path);
+  return upright(stored.pixels, stored.orientation);
 }
 
 void write_image(const std::filesystem::path& path, const cv::Mat& image) {

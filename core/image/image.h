@@ -13,27 +13,33 @@ namespace parallax {
 // is applied). Throws Error naming the file when it is missing, truncated or not an image.
 cv::Mat read_image(const std::filesystem::path& path);  // [rows, cols, 3 or 4] uint8
 
-// Writes a PNG or JPEG file (by extension) atomically. Throws Error naming the file.
+// An image as its file stores it.
+struct StoredImage {
+  cv::Mat pixels;       // [rows, cols, 3 or 4] uint8
+  int orientation = 1;  // EXIF's, 1 to 8: how `pixels` is to be turned and mirrored to be upright
+};
+
+// read_image() without the orientation applied. Cameras of scenes describe the stored pixels.
+StoredImage read_stored_image(const std::filesystem::path& path);
+
+// Writes PNG or JPEG (by extension), atomically. Throws Error naming the file.
 void write_image(const std::filesystem::path& path, const cv::Mat& image);
 
-// PIL's BICUBIC and LANCZOS filters.
 enum class ResampleFilter { kBicubic, kLanczos };
 
 // Antialiased separable resampling, equal to PIL's Image.resize bit for bit: the horizontal pass is
-// rounded to 8 bits before the vertical one; RGBA is premultiplied, resampled and converted back.
-// Throws Error for an empty image and for sizes outside 1 to 65536.
+// rounded to 8 bits before the vertical one; RGBA is resampled premultiplied and converted back.
 cv::Mat resize_image(const cv::Mat& image, int height, int width, ResampleFilter filter);
 
-// The region `window` of resize_image's result, bit for bit, without computing the rest. Throws
-// Error for a window that is not inside the result.
+// The part `window` of what resize_image would give, bit for bit, without making the rest.
 cv::Mat resize_image_window(const cv::Mat& image,
                             int height,
                             int width,
                             ResampleFilter filter,
                             const cv::Rect& window);
 
-// Composites RGBA on a background colour (RGB, 0–255) as PIL's Image.paste does with the alpha
-// channel as mask; RGB is returned unchanged.
+// Composites RGBA on a background colour (RGB, 0–255) as PIL's Image.paste with the alpha channel
+// as mask does; RGB is returned unchanged.
 cv::Mat composite_on(const cv::Mat& image, cv::Vec3b background);  // [rows, cols, 3] uint8
 
 }  // namespace parallax

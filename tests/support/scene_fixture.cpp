@@ -175,7 +175,11 @@ void write_colmap_binary(const Scene& scene) {
 
 std::string load_failure(const fs::path& path) {
   try {
-    load_scene(path);
+    for (const std::string& note : load_scene(path).notes) {
+      if (note.find("left out") != std::string::npos) {
+        return note;
+      }
+    }
   } catch (const Error& error) {
     return error.what();
   }

@@ -33,7 +33,8 @@ std::string colmap_cameras_binary(const Scene& scene);
 std::string colmap_images_binary(const Scene& scene);
 void write_colmap_binary(const Scene& scene);
 
-// The text of the Error that load_scene throws; "" if it throws none.
+// The text of the Error that load_scene throws, or of its note on views left out; "" if there is
+// neither.
 std::string load_failure(const std::filesystem::path& path);
 
 }  // namespace parallax::testing

@@ -119,6 +119,9 @@ ViewSet load_set(const Scene& scene,
   }
   std::vector<Tensor> images;
   std::vector<Tensor> alphas;
+  size_t rescaled = 0;
+  size_t turned = 0;
+  std::string first_note;
   for (const LoadedView& view : load_views(scene, indices, options)) {
     set.names.push_back(view.name);
     set.cameras.push_back(transform.apply(view.camera));
@@ -126,9 +129,21 @@ ViewSet load_set(const Scene& scene,
     if (view.alpha.defined()) {
       alphas.push_back(view.alpha);
     }
-    if (!view.note.empty() && notes.size() < 8) {
-      notes.push_back(view.note);
+    if (!view.note.empty() && rescaled++ == 0) {
+      first_note = view.note;
     }
+    turned += view.has_orientation ? 1 : 0;
+  }
+  if (rescaled > 0) {
+    notes.push_back(rescaled == 1 ? first_note
+                                  : fmt::format("{} So are {} more.", first_note, rescaled - 1));
+  }
+  if (turned > 0) {
+    notes.push_back(fmt::format(
+        "{} of {} photographs have an EXIF orientation; their pixels are used as stored, which is "
+        "what the cameras describe.",
+        turned,
+        images.size()));
   }
   set.batch = to_camera_batch(set.cameras);
   set.images = torch::stack(images).unsqueeze(0);
@@ -181,6 +196,7 @@ PreparedScene prepare_scene(const Scene& scene,
   prepared.width = size.width;
   const ViewSelection selection = select_views(scene, options.input_views, options.target_views);
   require_room(model, selection, size);
+  prepared.notes.insert(prepared.notes.end(), selection.notes.begin(), selection.notes.end());
   prepared.transform = choose_pose_transform(
       scene, model.card, options.normalisation, selection.inputs, prepared.notes);
   const ViewOptions view_options{

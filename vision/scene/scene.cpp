@@ -13,6 +13,8 @@ std::string scene_format_name(SceneFormat format) {
       return "transforms";
     case SceneFormat::kColmap:
       return "colmap";
+    case SceneFormat::kRealEstate10k:
+      return "realestate10k";
     default:
       return "opencv-json";
   }

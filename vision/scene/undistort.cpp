@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <cstdint>
 #include <opencv2/calib3d.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -81,10 +83,10 @@ Camera find_pinhole(const Camera& camera,
                          .remedy = "Check the distortion coefficients and the focal length."});
 }
 
-cv::Mat remap_image(const cv::Mat& image, const cv::Mat& map_x, const cv::Mat& map_y) {
+cv::Mat remap_image(const cv::Mat& image, const cv::Mat& map_x, const cv::Mat& map_y, int border) {
   cv::Mat result;
   if (image.channels() != 4) {
-    cv::remap(image, result, map_x, map_y, cv::INTER_LINEAR, cv::BORDER_REPLICATE);
+    cv::remap(image, result, map_x, map_y, cv::INTER_LINEAR, border);
     return result;
   }
   // The colour of transparent pixels is meaningless and must not bleed into the object's edge.
@@ -94,7 +96,7 @@ cv::Mat remap_image(const cv::Mat& image, const cv::Mat& map_x, const cv::Mat& m
     const float alpha = pixel[3] / 255;
     pixel = {pixel[0] * alpha, pixel[1] * alpha, pixel[2] * alpha, pixel[3]};
   });
-  cv::remap(premultiplied, result, map_x, map_y, cv::INTER_LINEAR, cv::BORDER_REPLICATE);
+  cv::remap(premultiplied, result, map_x, map_y, cv::INTER_LINEAR, border);
   result.forEach<cv::Vec4f>([](cv::Vec4f& pixel, const int*) {
     const float scale = pixel[3] > 0 ? 255 / pixel[3] : 0;
     pixel = {pixel[0] * scale, pixel[1] * scale, pixel[2] * scale, pixel[3]};
@@ -103,24 +105,122 @@ cv::Mat remap_image(const cv::Mat& image, const cv::Mat& map_x, const cv::Mat& m
   return result;
 }
 
+// The tangent of the angle at which the border `half` pixels from the principal point is reached
+// along a direction, or that of the widest angle allowed.
+double tangent_at_border(const Lens& lens, double widest, cv::Vec2d direction, double half) {
+  double below = 0;
+  double above = std::tan(widest);
+  const auto reached = [&](double tangent) {
+    const std::optional<cv::Point2d> point =
+        distort(lens, tangent * direction[0], tangent * direction[1]);
+    return !point || point->x * direction[0] + point->y * direction[1] >= half;
+  };
+  if (!reached(above)) {
+    return above;
+  }
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (below + above) / 2;
+    (reached(middle) ? above : below) = middle;
+  }
+  return above;
+}
+
+// Where in the photograph each pixel of the pinhole camera is found, and whether it is there.
+struct PixelMap {
+  cv::Mat x;
+  cv::Mat y;
+  cv::Mat inside;  // uint8: 255 or 0
+  bool complete = true;
+};
+
+PixelMap map_pixels(const Camera& pinhole, const Camera& photograph, const Lens& lens) {
+  PixelMap map{.x = cv::Mat(pinhole.height, pinhole.width, CV_32FC1, cv::Scalar(-1)),
+               .y = cv::Mat(pinhole.height, pinhole.width, CV_32FC1, cv::Scalar(-1)),
+               .inside = cv::Mat(pinhole.height, pinhole.width, CV_8UC1, cv::Scalar(0))};
+  const double widest = std::tan(largest_angle(lens));
+  for (int row = 0; row < pinhole.height; ++row) {
+    for (int col = 0; col < pinhole.width; ++col) {
+      const double x = (col + 0.5 - pinhole.cx) / pinhole.fx;
+      const double y = (row + 0.5 - pinhole.cy) / pinhole.fy;
+      const std::optional<cv::Point2d> point =
+          std::hypot(x, y) <= widest ? distort(lens, x, y) : std::nullopt;
+      const double u = point ? photograph.fx * point->x + photograph.cx : -1;
+      const double v = point ? photograph.fy * point->y + photograph.cy : -1;
+      if (u < 0 || v < 0 || u > photograph.width || v > photograph.height) {
+        map.complete = false;
+        continue;
+      }
+      map.x.at<float>(row, col) = static_cast<float>(u - 0.5);
+      map.y.at<float>(row, col) = static_cast<float>(v - 0.5);
+      map.inside.at<std::uint8_t>(row, col) = 255;
+    }
+  }
+  return map;
+}
+
+UndistortedImage undistort_wide(const cv::Mat& image,
+                                const Camera& camera,
+                                const Lens& lens,
+                                const std::string& where) {
+  const Camera pinhole = pinhole_of_wide_lens(camera, lens, where);
+  const PixelMap map = map_pixels(pinhole, camera, lens);
+  cv::Mat straight = remap_image(image, map.x, map.y, cv::BORDER_REPLICATE);
+  if (map.complete) {
+    return {straight, pinhole};
+  }
+  cv::Mat alpha = map.inside;
+  if (straight.channels() == 4) {
+    cv::Mat own;
+    cv::extractChannel(straight, own, 3);
+    alpha = cv::min(own, map.inside);
+  } else {
+    cv::cvtColor(straight, straight, cv::COLOR_RGB2RGBA);
+  }
+  cv::insertChannel(alpha, straight, 3);
+  return {straight, pinhole};
+}
+
 }  // namespace
+
+Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::string& where) {
+  const double widest = std::min(kWidestPinhole / 2 * CV_PI / 180, largest_angle(lens));
+  if (widest < 0.01) {
+    throw Error(ErrorParts{.what = "the lens distortion cannot be undone",
+                           .where = where,
+                           .expected = "parameters with which rays near the axis are told apart",
+                           .remedy = "Check the lens parameters."});
+  }
+  const double half_width = camera.width / 2.0;
+  const double half_height = camera.height / 2.0;
+  const double across = std::max(tangent_at_border(lens, widest, {1, 0}, half_width / camera.fx),
+                                 tangent_at_border(lens, widest, {-1, 0}, half_width / camera.fx));
+  const double down = std::max(tangent_at_border(lens, widest, {0, 1}, half_height / camera.fy),
+                               tangent_at_border(lens, widest, {0, -1}, half_height / camera.fy));
+  Camera pinhole = camera;
+  pinhole.fx = std::max(half_width / across, half_height / down);
+  pinhole.fy = pinhole.fx;
+  return pinhole;
+}
 
 UndistortedImage undistort(const cv::Mat& image,
                            const Camera& camera,
-                           const std::vector<double>& distortion,
+                           const Lens& lens,
                            const std::string& where) {
-  const Camera pinhole = find_pinhole(camera, distortion, where);
+  if (lens.model != LensModel::kOpenCv) {
+    return undistort_wide(image, camera, lens, where);
+  }
+  const Camera pinhole = find_pinhole(camera, lens.parameters, where);
   cv::Mat map_x;
   cv::Mat map_y;
   cv::initUndistortRectifyMap(opencv_intrinsics(camera),
-                              distortion,
+                              lens.parameters,
                               cv::noArray(),
                               opencv_intrinsics(pinhole),
                               image.size(),
                               CV_32FC1,
                               map_x,
                               map_y);
-  return {remap_image(image, map_x, map_y), pinhole};
+  return {remap_image(image, map_x, map_y, cv::BORDER_REPLICATE), pinhole};
 }
 
 }  // namespace parallax

@@ -1,27 +1,34 @@
-// Turns photographs with lens distortion into those of a pinhole camera.
+// Turning photographs with lens distortion into those of a pinhole camera.
 #pragma once
 
 #include <opencv2/core/mat.hpp>
 #include <string>
-#include <vector>
 
 #include "vision/scene/camera.h"
+#include "vision/scene/lens.h"
 
 namespace parallax {
 
-// An undistorted image and the pinhole camera that it belongs to.
+// The widest field of view of a pinhole camera that a wide lens is undistorted to, in degrees
+// across the rows or columns: beyond it a plane stretches the image's border too far.
+inline constexpr double kWidestPinhole = 100;
+
 struct UndistortedImage {
-  cv::Mat image;  // same size and type as the input
-  Camera camera;  // the input camera, its focal lengths magnified
+  cv::Mat image;  // same size as the input; with alpha where parts lie outside the photograph
+  Camera camera;  // a pinhole camera with the input's principal point
 };
 
-// Undistorts an 8-bit image with OpenCV's lens model (k1 k2 p1 p2 [k3 [k4 k5 k6]]). The principal
-// point stays; the focal lengths grow by the smallest factor of at least 1 for which every pixel
-// falls inside the photograph. Throws Error, beginning with `where`, if that takes more than a
-// factor of 4: such a camera is not a pinhole camera with a little distortion.
+// Undistorts an 8-bit image. With OpenCV's lens model the focal lengths grow by the least factor,
+// from 1 on, with which every pixel falls inside the photograph; throws Error, beginning with
+// `where`, if that takes more than a factor of 4. All other models become a camera with one focal
+// length that shows the photograph's rows and columns up to kWidestPinhole degrees; what lies
+// outside the photograph becomes transparent. Throws Error for a lens that no ray gets through.
 UndistortedImage undistort(const cv::Mat& image,
                            const Camera& camera,
-                           const std::vector<double>& distortion,
+                           const Lens& lens,
                            const std::string& where);
+
+// The pinhole camera of undistort() for any lens but OpenCV's.
+Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::string& where);
 
 }  // namespace parallax

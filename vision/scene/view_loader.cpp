@@ -8,6 +8,7 @@
 #include <cmath>
 #include <exception>
 #include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
 #include <thread>
 
 #include "core/base/error.h"
@@ -52,6 +53,26 @@ Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& wh
   return camera;
 }
 
+// The image with alpha as bright as the mask, where it has alpha of its own the lesser of both.
+cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
+  cv::Mat alpha;
+  cv::cvtColor(mask, alpha, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
+  if (alpha.size() != image.size()) {
+    cv::resize(alpha, alpha, image.size(), 0, 0, cv::INTER_AREA);
+  }
+  cv::Mat masked;
+  if (image.channels() == 4) {
+    masked = image.clone();
+    cv::Mat own;
+    cv::extractChannel(image, own, 3);
+    alpha = cv::min(own, alpha);
+  } else {
+    cv::cvtColor(image, masked, cv::COLOR_RGB2RGBA);
+  }
+  cv::insertChannel(alpha, masked, 3);
+  return masked;
+}
+
 void check_options(const ViewOptions& options) {
   const bool native = options.height == 0 && options.width == 0;
   const bool sized = options.height > 0 && options.width > 0 && options.height <= kMaxImageSide &&
@@ -79,9 +100,11 @@ void check_options(const ViewOptions& options) {
 LoadedView load_view(const View& view, const ViewOptions& options) {
   check_options(options);
   const std::string where = fmt::format("{} (view '{}')", view.image_path.string(), view.name);
-  cv::Mat image = read_image(view.image_path);
+  const StoredImage stored = read_stored_image(view.image_path);
+  cv::Mat image = stored.pixels;
   LoadedView loaded;
   loaded.name = view.name;
+  loaded.has_orientation = stored.orientation != 1;
   loaded.camera = fit_camera(view.camera, image.size(), where);
   if (image.cols != view.camera.width || image.rows != view.camera.height) {
     loaded.note = fmt::format(
@@ -93,8 +116,11 @@ LoadedView load_view(const View& view, const ViewOptions& options) {
         view.camera.width,
         view.camera.height);
   }
-  if (!view.distortion.empty()) {
-    UndistortedImage straight = undistort(image, loaded.camera, view.distortion, where);
+  if (!view.mask_path.empty()) {
+    image = with_mask(image, read_stored_image(view.mask_path).pixels);
+  }
+  if (!view.lens.is_pinhole()) {
+    UndistortedImage straight = undistort(image, loaded.camera, view.lens, where);
     image = std::move(straight.image);
     loaded.camera = straight.camera;
   }

@@ -1,5 +1,4 @@
-// Turns a scene's view into what a model sees: reads, checks, undistorts, resizes and composites
-// the image.
+// From a scene's view to what a model sees: image read, checked, undistorted, resized, composited.
 #pragma once
 
 #include <string>
@@ -10,31 +9,30 @@
 
 namespace parallax {
 
-// The size and background of loaded views.
 struct ViewOptions {
-  int height = 0;  // of the result; if both sides are 0, the image keeps its size
+  int height = 0;  // of the result; with both sides 0 the image keeps its size
   int width = 0;
-  cv::Vec3b background = {255, 255, 255};  // RGB, behind transparent pixels
+  cv::Vec3b background = {255, 255, 255};  // RGB, shown where the image is transparent
 };
 
-// A view's image as tensors, with the camera that belongs to it.
 struct LoadedView {
   std::string name;
   Tensor rgb;        // [3, H, W] float32 in [0, 1]
-  Tensor alpha;      // [1, H, W] float32 in [0, 1]; undefined if the image has no alpha channel
+  Tensor alpha;      // [1, H, W] float32 in [0, 1]; undefined where the image has no alpha channel
   Camera camera;     // intrinsics adapted to H × W, free of distortion
-  std::string note;  // a sentence if the image did not have the declared size; else empty
+  std::string note;  // a sentence where the image was not of the declared size; else empty
+  bool has_orientation = false;  // EXIF says that it is to be shown turned or mirrored
 };
 
 // Reads the view's image and brings image and camera to the requested size. An image that is a
-// uniformly scaled version of the declared size rescales the intrinsics, with a note; a different
-// aspect ratio is an Error, as there is no telling what was cut off. Distorted images are
-// undistorted onto the same principal point, with the smallest magnification that keeps every pixel
-// inside the photograph.
+// uniformly scaled version of the declared size rescales the intrinsics, with a note; another
+// aspect ratio is an Error, as nothing says what was cut off. Pixels are used as stored, as cameras
+// describe those: an EXIF orientation is reported and not applied. A mask becomes alpha. Distorted
+// images are undistorted (see undistort()).
 LoadedView load_view(const View& view, const ViewOptions& options);
 
-// Loads the chosen views on two threads; results are in the order of `indices`. Throws the error of
-// the first view (in that order) that fails, naming scene and view.
+// Loads the chosen views on two threads; results in the order of `indices`. The error of the first
+// view (in that order) that fails is thrown, with scene and view named.
 std::vector<LoadedView> load_views(const Scene& scene,
                                    const std::vector<int>& indices,
                                    const ViewOptions& options);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "vision/scene/plausible_cameras.h"
 
 namespace parallax {
 namespace {
@@ -46,7 +47,9 @@ std::vector<int> parse_list(const std::string& text, size_t views, const std::st
 
 bool is_list(const std::string& text) { return text.find(',') != std::string::npos; }
 
-std::vector<int> choose_inputs(const Scene& scene, const std::string& text) {
+std::vector<int> choose_inputs(const Scene& scene,
+                               const std::string& text,
+                               const std::vector<int>& stray) {
   const std::string option = "--input-views";
   if (is_list(text)) {
     return parse_list(text, scene.views.size(), option);
@@ -58,19 +61,36 @@ std::vector<int> choose_inputs(const Scene& scene, const std::string& text) {
                                 .expected = fmt::format("1 to {}", scene.views.size()),
                                 .got = text});
   }
-  return farthest_point_sample(scene_cameras(scene), count);
+  std::vector<int> plausible;
+  for (int i = 0; i < static_cast<int>(scene.views.size()); ++i) {
+    if (std::find(stray.begin(), stray.end(), i) == stray.end()) {
+      plausible.push_back(i);
+    }
+  }
+  const int chosen = std::min(count, static_cast<int>(plausible.size()));
+  std::vector<int> inputs = farthest_point_sample(scene_cameras(scene, plausible), chosen);
+  for (int& input : inputs) {
+    input = plausible[input];
+  }
+  // Where more views are asked for, the stray ones are better than none.
+  inputs.insert(inputs.end(), stray.begin(), stray.begin() + (count - chosen));
+  return inputs;
 }
 
 std::vector<int> choose_targets(const Scene& scene,
                                 const std::string& text,
-                                const std::vector<int>& inputs) {
+                                const std::vector<int>& inputs,
+                                const std::vector<int>& stray) {
   const std::string option = "--target-views";
   if (is_list(text)) {
     return parse_list(text, scene.views.size(), option);
   }
   std::vector<int> others;
   for (int i = 0; i < static_cast<int>(scene.views.size()); ++i) {
-    if (std::find(inputs.begin(), inputs.end(), i) == inputs.end()) {
+    const auto is_in = [i](const std::vector<int>& views) {
+      return std::find(views.begin(), views.end(), i) != views.end();
+    };
+    if (!is_in(inputs) && !is_in(stray)) {
       others.push_back(i);
     }
   }
@@ -91,13 +111,33 @@ std::vector<int> choose_targets(const Scene& scene,
   return spread;
 }
 
+std::string stray_note(const Scene& scene, const std::vector<int>& stray) {
+  constexpr size_t kMostNames = 3;
+  std::string names;
+  for (size_t i = 0; i < std::min(stray.size(), kMostNames); ++i) {
+    names += (i == 0 ? "" : ", ") + scene.views[stray[i]].name;
+  }
+  names += stray.size() > kMostNames ? ", …" : "";
+  return fmt::format(
+      "{} of {} cameras {} far outside the others ({}): neither read nor rendered unless "
+      "--input-views or --target-views list them.",
+      stray.size(),
+      scene.views.size(),
+      stray.size() == 1 ? "is" : "are",
+      names);
+}
+
 }  // namespace
 
 ViewSelection select_views(const Scene& scene,
                            const std::string& inputs,
                            const std::string& targets) {
-  ViewSelection selection{.inputs = choose_inputs(scene, inputs)};
-  selection.targets = choose_targets(scene, targets, selection.inputs);
+  const std::vector<int> stray = find_stray_cameras(scene_cameras(scene));
+  ViewSelection selection{.inputs = choose_inputs(scene, inputs, stray)};
+  selection.targets = choose_targets(scene, targets, selection.inputs, stray);
+  if (!stray.empty() && !(is_list(inputs) && is_list(targets))) {
+    selection.notes.push_back(stray_note(scene, stray));
+  }
   return selection;
 }
 

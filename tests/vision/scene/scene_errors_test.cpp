@@ -160,11 +160,11 @@ TEST_F(BrokenScenes, Transforms) {
       {{"view 1", "'cx'"}, [](json& d) { d["frames"][1]["cx"] = "16"; }},
       {{"'k1'"}, [](json& d) { d["k1"] = nullptr; }},
       {{"'k4'", "not supported"}, [](json& d) { d["k4"] = 0.01; }},
-      {{"'camera_model'", "OPENCV_FISHEYE", "Undistort"},
-       [](json& d) { d["camera_model"] = "OPENCV_FISHEYE"; }},
+      {{"'mask_path'", "missing"}, [](json& d) { d["frames"][1]["mask_path"] = "masks/no.png"; }},
       {{"view 2", "'camera_model'", "EQUIRECTANGULAR"},
        [](json& d) { d["frames"][2]["camera_model"] = "EQUIRECTANGULAR"; }},
-      {{"'is_fisheye'", "Undistort"}, [](json& d) { d["is_fisheye"] = true; }},
+      {{"'is_equirectangular'", "perspective views"},
+       [](json& d) { d["is_equirectangular"] = true; }},
       {{"'is_fisheye'"}, [](json& d) { d["is_fisheye"] = "no"; }},
   };
   expect_failures("transforms.json", testing::transforms_document(scene_), damages);
@@ -180,15 +180,15 @@ TEST_F(BrokenScenes, ColmapCamerasText) {
                         {"1 PINHOLE 32 70000 40 40 16 12", "'height'"},
                         {"1 PINHOLE -32 24 40 40 16 12", "'width'"},
                         {"1 PINHOLE 32 24 40 40 16", "'params'"},
-                        {"1 PINHOLE 32 24 40 40 16 12 0.1", "more parameters"},
+                        {"1 PINHOLE 32 24 40 40 16 12 0.1", "PINHOLE has 4 parameters"},
                         {"1 PINHOLE 32 24 40 4o 16 12", "'4o'"},
                         {"1 PINHOLE 32 24 nan 40 16 12", "'fx'"},
                         {"1 PINHOLE 32 24 40 0 16 12", "'fy'"},
                         {"1 PINHOLE 32 24 40 40 inf 12", "'cx'"},
                         {"1 OPENCV 32 24 40 40 16 12 nan 0 0 0", "distortion"},
                         {"1 FISHY 32 24 40 40 16 12", "FISHY"},
-                        {"1 OPENCV_FISHEYE 32 24 40 40 16 12 0 0 0 0", "Undistort"},
-                        {"1 FOV 32 24 40 40 16 12 0.5", "FOV"},
+                        {"1 EQUIRECTANGULAR 32 24 32 24", "perspective views"},
+                        {"1 PINHOLE 32.5 24 40 40 16 12", "whole number"},
                         {"\n1 PINHOLE 32 24 40 40 16 12\n1 PINHOLE 32 24 40 40 16 12",
                          "line 3, camera 1: the camera id occurs twice"}});
 }
@@ -228,7 +228,7 @@ TEST_F(BrokenScenes, ColmapBinary) {
                         {cameras.substr(0, cameras.size() - 1), "camera 1, field 'params'"},
                         {patched<std::uint64_t>(cameras, 0, ~0ULL), "camera record 1"},
                         {patched<std::int32_t>(cameras, 12, 99), "number 99"},
-                        {patched<std::int32_t>(cameras, 12, 5), "OPENCV_FISHEYE"},
+                        {patched<std::int32_t>(cameras, 12, 5), "'params'"},
                         {patched<std::uint64_t>(cameras, 16, 1ULL << 40), "'width'"},
                         {patched<std::uint64_t>(cameras, 24, 0), "'height'"},
                         {patched<double>(cameras, 32, -1), "'fx'"}});

@@ -39,7 +39,7 @@ void expect_same_cameras(const Scene& got, const Scene& expected) {
     EXPECT_NEAR(a.cy, b.cy, 1e-12);
     EXPECT_LT(cv::norm(a.c2w - b.c2w, cv::NORM_INF), 1e-12);
     EXPECT_TRUE(fs::equivalent(got.views[i].image_path, expected.views[i].image_path));
-    EXPECT_TRUE(got.views[i].distortion.empty());
+    EXPECT_TRUE(got.views[i].lens.parameters.empty());
   }
 }
 
@@ -133,8 +133,8 @@ TEST_F(SceneLoading, TransformsRecordDistortionInOpenCvsOrder) {
   document["frames"][1]["k3"] = 0.5;
   write_json("transforms.json", document);
   const Scene loaded = load_scene(folder_.path());
-  EXPECT_THAT(loaded.views[0].distortion, ElementsAre(0.1, 0.2, 0.3, 0));
-  EXPECT_THAT(loaded.views[1].distortion, ElementsAre(0.1, 0.2, 0.3, 0, 0.5));
+  EXPECT_THAT(loaded.views[0].lens.parameters, ElementsAre(0.1, 0.2, 0.3, 0));
+  EXPECT_THAT(loaded.views[1].lens.parameters, ElementsAre(0.1, 0.2, 0.3, 0, 0.5));
   EXPECT_THAT(loaded.notes, ElementsAre(HasSubstr("3 of 3 views have lens distortion")));
   EXPECT_THROW(save_opencv_json(loaded, file("opencv_cameras.json")), Error);
 }
@@ -178,18 +178,19 @@ TEST_F(SceneLoading, ColmapCameraModelsBecomeOpenCvsOrder) {
   const View simple = load_with("1 SIMPLE_PINHOLE 32 24 40 16 12");
   EXPECT_EQ(simple.camera.fy, 40);
   EXPECT_EQ(simple.camera.cx, 16);
-  EXPECT_TRUE(simple.distortion.empty());
-  EXPECT_THAT(load_with("1 SIMPLE_RADIAL 32 24 40 16 12 0.1").distortion,
+  EXPECT_TRUE(simple.lens.parameters.empty());
+  EXPECT_THAT(load_with("1 SIMPLE_RADIAL 32 24 40 16 12 0.1").lens.parameters,
               ElementsAre(0.1, 0, 0, 0));
-  EXPECT_THAT(load_with("1 RADIAL 32 24 40 16 12 0.1 0.2").distortion, ElementsAre(0.1, 0.2, 0, 0));
-  EXPECT_THAT(load_with("1 OPENCV 32 24 40 41 16 12 0.1 0.2 0.3 0.4").distortion,
+  EXPECT_THAT(load_with("1 RADIAL 32 24 40 16 12 0.1 0.2").lens.parameters,
+              ElementsAre(0.1, 0.2, 0, 0));
+  EXPECT_THAT(load_with("1 OPENCV 32 24 40 41 16 12 0.1 0.2 0.3 0.4").lens.parameters,
               ElementsAre(0.1, 0.2, 0.3, 0.4));
-  EXPECT_THAT(load_with("1 FULL_OPENCV 32 24 40 41 16 12 1 2 3 4 5 0 0 0").distortion,
+  EXPECT_THAT(load_with("1 FULL_OPENCV 32 24 40 41 16 12 1 2 3 4 5 0 0 0").lens.parameters,
               ElementsAre(1, 2, 3, 4, 5));
-  EXPECT_THAT(load_with("1 FULL_OPENCV 32 24 40 41 16 12 1 2 3 4 5 6 7 8").distortion,
+  EXPECT_THAT(load_with("1 FULL_OPENCV 32 24 40 41 16 12 1 2 3 4 5 6 7 8").lens.parameters,
               ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
-  EXPECT_TRUE(load_with("1 OPENCV 32 24 40 41 16 12 0 0 0 0").distortion.empty());
-  EXPECT_TRUE(load_with("1 FOV 32 24 40 41 16 12 0").distortion.empty());
+  EXPECT_TRUE(load_with("1 OPENCV 32 24 40 41 16 12 0 0 0 0").lens.parameters.empty());
+  EXPECT_TRUE(load_with("1 FOV 32 24 40 41 16 12 0").lens.parameters.empty());
 }
 
 TEST_F(SceneLoading, OfSeveralFormatsTheFirstInTheListIsTaken) {

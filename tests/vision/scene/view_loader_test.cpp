@@ -163,7 +163,7 @@ TEST_F(ViewLoading, UndistortedImagesAreThoseOfAPinholeCamera) {
         std::vector{0.1, 0.02, 0.001, 0.001, 0.01, 0.05, 0.01, 0.002}}) {
     View view = scene_.views[0];
     view.camera = camera;
-    view.distortion = distortion;
+    view.lens.parameters = distortion;
     replace_image(0, photograph(camera, distortion));
     const LoadedView loaded = load_view(view, {});
     EXPECT_GE(loaded.camera.fx, camera.fx);
@@ -201,7 +201,7 @@ TEST_F(ViewLoading, TransparentColoursDoNotBleedWhenUndistorting) {
 
 TEST_F(ViewLoading, AbsurdDistortionIsAnError) {
   View view = scene_.views[0];
-  view.distortion = {1e9, 0, 0, 0};
+  view.lens.parameters = {1e9, 0, 0, 0};
   EXPECT_THROW(load_view(view, {}), Error);
 }
 

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "vision/scene/formats/colmap.h"
 #include "vision/scene/formats/opencv_json.h"
+#include "vision/scene/formats/realestate10k.h"
 #include "vision/scene/formats/transforms_json.h"
 
 namespace parallax {
@@ -36,6 +37,10 @@ const std::vector<SceneLoader>& loaders() {
        "a COLMAP model (sparse/0)",
        {"sparse", "cameras.bin", "cameras.txt"},
        load_colmap},
+      {SceneFormat::kRealEstate10k,
+       "a RealEstate10K text file beside its folder of frames",
+       {},
+       load_realestate10k},
   };
   return list;
 }

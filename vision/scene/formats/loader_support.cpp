@@ -4,26 +4,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+
+#include "vision/scene/undistort.h"
 
 namespace parallax {
 
-namespace fs = std::filesystem;
-
-fs::path find_scene_image(const fs::path& root, const std::string& name, const std::string& where) {
-  std::string slashes = name;
-  std::replace(slashes.begin(), slashes.end(), '\\', '/');
-  std::error_code error;  // a name too long or a folder without permission counts as missing
-  for (const std::string& spelling : {name, slashes}) {
-    for (const char* extension : {"", ".png", ".jpg", ".jpeg", ".JPG", ".PNG"}) {
-      const fs::path candidate = (root / (spelling + extension)).lexically_normal();
-      if (fs::is_regular_file(candidate, error)) {
-        return candidate;
-      }
-    }
+void ViewCollector::finish(Scene& scene) {
+  const size_t all = views_.size() + reasons_.size();
+  if (views_.empty() && !reasons_.empty()) {
+    throw Error(reasons_.front());
   }
-  throw Error(ErrorParts{.what = "the image file is missing",
-                         .where = where,
-                         .expected = (root / slashes).lexically_normal().string()});
+  scene.views = std::move(views_);
+  if (reasons_.empty()) {
+    return;
+  }
+  constexpr size_t kMostReasons = 3;
+  std::string note = fmt::format(
+      "{} of {} views {} left out.", reasons_.size(), all, reasons_.size() == 1 ? "is" : "are");
+  for (size_t i = 0; i < std::min(reasons_.size(), kMostReasons); ++i) {
+    note += " " + reasons_[i] + (reasons_[i].ends_with('.') ? "" : ".");
+  }
+  scene.notes.push_back(note);
 }
 
 std::vector<double> tidy_distortion(std::vector<double> coefficients) {
@@ -42,20 +44,31 @@ Error unsupported_camera_model(const std::string& model, const std::string& wher
   return Error(ErrorParts{
       .what = fmt::format("camera model '{}' is not supported", model),
       .where = where,
-      .expected = "a pinhole camera, with or without OpenCV's lens distortion",
-      .remedy = "Undistort the images to a pinhole camera first (for example with `colmap "
-                "image_undistorter`) and load the result."});
+      .expected = "a perspective or fisheye camera",
+      .remedy = "Of a spherical image, cut perspective views first (COLMAP's panorama scripts and "
+                "nerfstudio's `ns-process-data --camera-type equirectangular` do so)."});
 }
 
 void note_distortion(Scene& scene) {
   const auto distorted = std::count_if(scene.views.begin(),
                                        scene.views.end(),
-                                       [](const View& view) { return !view.distortion.empty(); });
+                                       [](const View& view) { return !view.lens.is_pinhole(); });
   if (distorted > 0) {
     scene.notes.push_back(
         fmt::format("{} of {} views have lens distortion; their images are undistorted on loading.",
                     distorted,
                     scene.views.size()));
+  }
+  const auto wide = std::find_if(scene.views.begin(), scene.views.end(), [](const View& view) {
+    return view.lens.model != LensModel::kOpenCv;
+  });
+  if (wide != scene.views.end()) {
+    const Camera pinhole = pinhole_of_wide_lens(wide->camera, wide->lens, wide->name);
+    scene.notes.push_back(fmt::format(
+        "Such a view becomes that of a pinhole camera, {:.0f}° wide and {:.0f}° high; what its "
+        "photograph does not show is transparent.",
+        2 * std::atan(0.5 * pinhole.width / pinhole.fx) * 180 / CV_PI,
+        2 * std::atan(0.5 * pinhole.height / pinhole.fy) * 180 / CV_PI));
   }
 }
 

@@ -1,7 +1,6 @@
-// What the scene loaders share: finding images, tidying distortion, refusing camera models.
+// What the scene loaders share: leaving out views that cannot be used, lens parameters, notes.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -10,18 +9,35 @@
 
 namespace parallax {
 
-// The image that a scene file names, relative to `root` or absolute. Names without an extension
-// (NeRF's synthetic scenes) and names with backslashes (scenes made on Windows) are supported.
-// Throws Error, beginning with `where`, if there is no such file.
-std::filesystem::path find_scene_image(const std::filesystem::path& root,
-                                       const std::string& name,
-                                       const std::string& where);
+// Gathers a scene's views and why some are left out: one bad view never costs the others.
+class ViewCollector {
+ public:
+  // Adds what read() returns; where it throws an Error, the view is left out.
+  template <typename Read>
+  void add(const Read& read) {
+    try {
+      views_.push_back(read());
+    } catch (const Error& error) {
+      leave_out(error.what());
+    }
+  }
+
+  void leave_out(const std::string& reason) { reasons_.push_back(reason); }
+
+  // Moves the views into the scene, with a note that counts those left out and gives the first
+  // three reasons. Throws Error with the first reason if no view is left.
+  void finish(Scene& scene);
+
+ private:
+  std::vector<View> views_;
+  std::vector<std::string> reasons_;
+};
 
 // Distortion in OpenCV's order without trailing zeros beyond a length that OpenCV accepts (4, 5 or
 // 8); empty if all are zero.
 std::vector<double> tidy_distortion(std::vector<double> coefficients);
 
-// The Error for a camera whose images are not pinhole images even after undistortion.
+// The Error for a camera whose images no pinhole camera can show even a part of.
 Error unsupported_camera_model(const std::string& model, const std::string& where);
 
 // Adds a note on how many views will be undistorted, if any.

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
+#include "vision/scene/formats/image_finder.h"
 #include "vision/scene/formats/json_fields.h"
 #include "vision/scene/formats/loader_support.h"
 
@@ -46,10 +47,10 @@ const json* frame_list(const json& document, const fs::path& file) {
   return nullptr;
 }
 
-View read_view(const JsonFields& fields, const fs::path& root) {
+View read_view(const JsonFields& fields, ImageFinder& photographs) {
   View view;
   view.name = fields.text("file_path");
-  view.image_path = find_scene_image(root, view.name, fields.where("file_path"));
+  view.image_path = photographs.find(view.name, fields.where("file_path"));
   Camera& camera = view.camera;
   camera = fields.intrinsics();
   const cv::Matx44d w2c = fields.matrix("w2c");
@@ -61,7 +62,7 @@ View read_view(const JsonFields& fields, const fs::path& root) {
 
 }  // namespace
 
-std::optional<Scene> load_opencv_json(const fs::path& path, const SceneOptions&) {
+std::optional<Scene> load_opencv_json(const fs::path& path, const SceneOptions& options) {
   const fs::path file = camera_file(path);
   if (file.empty()) {
     return std::nullopt;
@@ -75,10 +76,16 @@ std::optional<Scene> load_opencv_json(const fs::path& path, const SceneOptions&)
   scene.file = file;
   scene.root = file.parent_path();
   scene.name = scene.root.filename().string();
+  ImageFinder photographs({scene.root}, options);
+  ViewCollector views;
   for (size_t i = 0; i < frames->size(); ++i) {
-    const JsonFields fields((*frames)[i], fmt::format("{}, view {}", file.string(), i));
-    scene.views.push_back(read_view(fields, scene.root));
+    views.add([&] {
+      return read_view(JsonFields((*frames)[i], fmt::format("{}, view {}", file.string(), i)),
+                       photographs);
+    });
   }
+  views.finish(scene);
+  photographs.note_replaced_folder(scene);
   return scene;
 }
 
@@ -89,7 +96,7 @@ void save_opencv_json(const Scene& scene, const fs::path& path) {
     const View& view = scene.views[i];
     const std::string where = fmt::format("view {} ('{}')", i, view.name);
     validate_camera(view.camera, where);
-    if (!view.distortion.empty()) {
+    if (!view.lens.is_pinhole()) {
       throw Error(ErrorParts{.what = "opencv_cameras.json cannot record lens distortion",
                              .where = where,
                              .remedy = "Undistort the images first."});

@@ -1,4 +1,4 @@
-// Reads transforms.json.
+// Reading transforms.json.
 #include "vision/scene/formats/transforms_json.h"
 
 #include <fmt/format.h>
@@ -8,7 +8,8 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/image/image.h"
+#include "core/image/image_header.h"
+#include "vision/scene/formats/image_finder.h"
 #include "vision/scene/formats/json_fields.h"
 #include "vision/scene/formats/loader_support.h"
 
@@ -32,7 +33,7 @@ constexpr std::array kPinholeModels = {"SIMPLE_PINHOLE",
                                        "FULL_OPENCV",
                                        "PERSPECTIVE"};
 
-// One view's fields; a frame's own value takes precedence over the file's global one.
+// One view's fields, where a frame's own value goes before the file's global one.
 class FrameFields {
  public:
   FrameFields(const JsonFields& frame, const JsonFields& global) : frame_(frame), global_(global) {}
@@ -69,21 +70,28 @@ fs::path transforms_file(const fs::path& path, std::vector<std::string>& notes) 
   return chosen;
 }
 
-void require_pinhole(const FrameFields& fields) {
+// The model of the lens that the file names, refused where no pinhole camera shows its images.
+LensModel lens_model(const FrameFields& fields) {
+  LensModel model = LensModel::kOpenCv;
   if (fields.has("camera_model")) {
     const JsonFields& holder = fields.holder("camera_model");
-    const std::string model = holder.text("camera_model");
-    if (std::find(kPinholeModels.begin(), kPinholeModels.end(), model) == kPinholeModels.end()) {
-      throw unsupported_camera_model(model, holder.where("camera_model"));
+    const std::string name = holder.text("camera_model");
+    if (name == "OPENCV_FISHEYE") {
+      model = LensModel::kFisheye;
+    } else if (std::find(kPinholeModels.begin(), kPinholeModels.end(), name) ==
+               kPinholeModels.end()) {
+      throw unsupported_camera_model(name, holder.where("camera_model"));
     }
   }
-  for (const char* flag : {"is_fisheye", "is_equirectangular"}) {
-    // instant-ngp writes these as true/false.
-    const bool set = fields.has(flag) && fields.holder(flag).flag(flag);
-    if (set) {
-      throw unsupported_camera_model(flag, fields.holder(flag).where(flag));
-    }
+  // instant-ngp writes these as true/false; its fisheye is OpenCV's.
+  if (fields.has("is_fisheye") && fields.holder("is_fisheye").flag("is_fisheye")) {
+    model = LensModel::kFisheye;
   }
+  constexpr const char* kSpherical = "is_equirectangular";
+  if (fields.has(kSpherical) && fields.holder(kSpherical).flag(kSpherical)) {
+    throw unsupported_camera_model(kSpherical, fields.holder(kSpherical).where(kSpherical));
+  }
+  return model;
 }
 
 // The focal length along one axis: `fl_x`, or from the field of view `camera_angle_x`.
@@ -107,41 +115,54 @@ std::optional<double> focal_length(const FrameFields& fields, char axis, int sid
   return 0.5 * side / std::tan(0.5 * radians);
 }
 
-std::vector<double> read_distortion(const FrameFields& fields) {
-  if (fields.number_or("k4", 0) != 0) {
-    // Here k4 multiplies r⁸; OpenCV's k4 multiplies r² in the denominator.
+Lens read_lens(const FrameFields& fields) {
+  const LensModel model = lens_model(fields);
+  const auto value = [&](const char* name) { return fields.number_or(name, 0); };
+  if (model == LensModel::kFisheye) {
+    return {model, {value("k1"), value("k2"), value("k3"), value("k4")}};
+  }
+  if (value("k4") != 0) {
+    // Here k4 multiplies r⁸; OpenCV's k4 is a denominator's r².
     throw Error(ErrorParts{.what = "a fourth radial distortion coefficient is not supported",
                            .where = fields.holder("k4").where("k4"),
                            .expected = "0",
                            .remedy = "Undistort the images before exporting the scene."});
   }
-  return tidy_distortion({fields.number_or("k1", 0),
-                          fields.number_or("k2", 0),
-                          fields.number_or("p1", 0),
-                          fields.number_or("p2", 0),
-                          fields.number_or("k3", 0)});
+  return {model,
+          tidy_distortion({value("k1"), value("k2"), value("p1"), value("p2"), value("k3")})};
 }
 
-// The declared size, or that of `fallback_image` if the file declares none (NeRF's synthetic
-// scenes).
-cv::Size image_size(const FrameFields& fields, cv::Size& known, const fs::path& fallback_image) {
+// The declared size, else that of the image itself (NeRF's synthetic scenes declare none).
+cv::Size image_size(const FrameFields& fields, const fs::path& image) {
   if (fields.has("w") || fields.has("h")) {
     return {fields.holder("w").image_side("w"), fields.holder("h").image_side("h")};
   }
-  if (known.empty()) {
-    known = read_image(fallback_image).size();
-  }
-  return known;
+  return image_file_size(image);
 }
 
-View read_view(const FrameFields& fields, const fs::path& root, cv::Size& known_size) {
+// The file of a frame's mask, bright where the object is; empty if it has none.
+fs::path find_mask(const JsonFields& frame, const fs::path& root) {
+  if (!frame.has("mask_path")) {
+    return {};
+  }
+  const fs::path path = (root / frame.text("mask_path")).lexically_normal();
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) {
+    throw Error(ErrorParts{.what = "the mask is missing",
+                           .where = frame.where("mask_path"),
+                           .expected = path.string()});
+  }
+  return path;
+}
+
+View read_view(const FrameFields& fields, const fs::path& root, ImageFinder& photographs) {
   const JsonFields& frame = fields.frame();
   View view;
   view.name = frame.text("file_path");
-  view.image_path = find_scene_image(root, view.name, frame.where("file_path"));
-  require_pinhole(fields);
+  view.image_path = photographs.find(view.name, frame.where("file_path"));
+  view.mask_path = find_mask(frame, root);
   Camera& camera = view.camera;
-  const cv::Size size = image_size(fields, known_size, view.image_path);
+  const cv::Size size = image_size(fields, view.image_path);
   camera.width = size.width;
   camera.height = size.height;
   const auto fx = focal_length(fields, 'x', camera.width);
@@ -155,10 +176,10 @@ View read_view(const FrameFields& fields, const fs::path& root, cv::Size& known_
   camera.fy = fy ? *fy : *fx;
   camera.cx = fields.number_or("cx", 0.5 * camera.width);
   camera.cy = fields.number_or("cy", 0.5 * camera.height);
-  view.distortion = read_distortion(fields);
+  view.lens = read_lens(fields);
   const cv::Matx44d c2w = frame.matrix("transform_matrix");
   validate_pose(c2w, frame.where("transform_matrix"));
-  // OpenGL's y and z axes point in the opposite direction.
+  // OpenGL's y and z axes point the other way.
   camera.c2w = c2w * cv::Matx44d::diag({1, -1, -1, 1});
   validate_camera(camera, frame.where());
   return view;
@@ -166,7 +187,7 @@ View read_view(const FrameFields& fields, const fs::path& root, cv::Size& known_
 
 }  // namespace
 
-std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions&) {
+std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions& options) {
   Scene scene;
   const fs::path file = transforms_file(path, scene.notes);
   if (file.empty()) {
@@ -182,11 +203,16 @@ std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions&) 
   scene.file = file;
   scene.root = file.parent_path();
   scene.name = scene.root.filename().string();
-  cv::Size known_size;
+  ImageFinder photographs({scene.root}, options);
+  ViewCollector views;
   for (size_t i = 0; i < frames.size(); ++i) {
-    const JsonFields frame(frames[i], fmt::format("{}, view {}", file.string(), i));
-    scene.views.push_back(read_view(FrameFields(frame, global), scene.root, known_size));
+    views.add([&] {
+      const JsonFields frame(frames[i], fmt::format("{}, view {}", file.string(), i));
+      return read_view(FrameFields(frame, global), scene.root, photographs);
+    });
   }
+  views.finish(scene);
+  photographs.note_replaced_folder(scene);
   note_distortion(scene);
   return scene;
 }

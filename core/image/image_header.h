@@ -1,0 +1,13 @@
+// The size that an image file's header declares, without decoding the image.
+#pragma once
+
+#include <filesystem>
+#include <opencv2/core/types.hpp>
+
+namespace parallax {
+
+// Of the pixels as stored, EXIF orientation not applied. Reads a few bytes of a PNG or JPEG file,
+// all of another. Throws Error naming the file if it is no image.
+cv::Size image_file_size(const std::filesystem::path& path);
+
+}  // namespace parallax

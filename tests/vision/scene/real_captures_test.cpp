@@ -1,0 +1,182 @@
+// Scenes as real tools and real people leave them (tests/scenes/cases): what is read of each.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <opencv2/core.hpp>
+
+#include "core/base/error.h"
+#include "core/image/image.h"
+#include "tests/support/scene_fixture.h"
+#include "vision/scene/formats/load_scene.h"
+#include "vision/scene/plausible_cameras.h"
+#include "vision/scene/view_loader.h"
+#include "vision/scene/view_selection.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+fs::path case_folder(const char* name) {
+  return fs::path(PARALLAX_SOURCE_DIR) / "tests" / "scenes" / "cases" / name;
+}
+
+Scene load_case(const char* name) { return load_scene(case_folder(name)); }
+
+std::vector<std::string> view_names(const Scene& scene) {
+  std::vector<std::string> names;
+  for (const View& view : scene.views) {
+    names.push_back(view.name);
+  }
+  return names;
+}
+
+// Cameras describe the stored pixels, whatever EXIF says (COLMAP 4.2.1 reads no orientation).
+TEST(RealCaptures, ExifOrientationIsNotApplied) {
+  const Scene plain = load_case("exif-orientation/none");
+  const Scene tagged = load_case("exif-orientation/square-90");
+  ASSERT_EQ(plain.views.size(), tagged.views.size());
+  for (size_t i = 0; i < plain.views.size(); ++i) {
+    const LoadedView expected = load_view(plain.views[i], {});
+    const LoadedView got = load_view(tagged.views[i], {});
+    EXPECT_TRUE(torch::equal(expected.rgb, got.rgb)) << plain.views[i].name;
+    EXPECT_FALSE(expected.has_orientation);
+  }
+  const Scene undistorted = load_case("exif-orientation/undistorted-by-colmap");
+  for (const View& view : undistorted.views) {
+    const LoadedView loaded = load_view(view, {});
+    EXPECT_EQ(loaded.note, "") << "the image has the size that COLMAP's undistorter wrote";
+  }
+}
+
+TEST(RealCaptures, OneFarCameraIsLeftOutAndNamed) {
+  const Scene scene = load_case("outlier-camera");
+  ASSERT_EQ(scene.views.size(), 13);
+  EXPECT_THAT(find_stray_cameras(scene_cameras(scene)), ::testing::ElementsAre(12));
+  const ViewSelection selection = select_views(scene, "8", "all");
+  EXPECT_EQ(selection.inputs.size(), 8);
+  EXPECT_EQ(selection.targets.size(), 4);
+  EXPECT_THAT(selection.inputs, Not(Contains(12)));
+  EXPECT_THAT(selection.targets, Not(Contains(12)));
+  EXPECT_THAT(selection.notes, Contains(HasSubstr("view_999.png")));
+  // Who lists it gets it.
+  EXPECT_THAT(select_views(scene, "0,12", "all").inputs, Contains(12));
+  // Who wants more views than there are plausible ones gets it last.
+  EXPECT_EQ(select_views(scene, "13", "all").inputs.back(), 12);
+}
+
+TEST(RealCaptures, NoCameraOfASoundSceneIsStray) {
+  for (const char* name : {"two-submodels", "exif-orientation/none", "photos_in_input"}) {
+    EXPECT_THAT(find_stray_cameras(scene_cameras(load_case(name))), IsEmpty()) << name;
+  }
+  // A walk along a line, most of it spent at one end.
+  std::vector<Camera> walk(40);
+  for (int i = 0; i < 40; ++i) {
+    walk[i].c2w(0, 3) = i < 30 ? 0.1 * i : 3 + 2.0 * (i - 30);
+  }
+  EXPECT_THAT(find_stray_cameras(walk), IsEmpty());
+}
+
+TEST(RealCaptures, OfSeveralModelsTheLargestIsReadAndAllAreNamed) {
+  const Scene scene = load_case("two-submodels");
+  EXPECT_EQ(scene.views.size(), 12);
+  EXPECT_EQ(scene.name, "two-submodels");
+  EXPECT_THAT(scene.notes,
+              Contains(AllOf(HasSubstr("sparse/1, with 12"), HasSubstr("sparse/0 (2 images)"))));
+  EXPECT_EQ(load_scene(case_folder("two-submodels") / "sparse" / "0").views.size(), 2);
+}
+
+TEST(RealCaptures, ImagesTextMayLackLinesOfPoints) {
+  EXPECT_EQ(load_case("one-line-per-image").views.size(), 12);
+}
+
+TEST(RealCaptures, SizesThatNobodyDeclaresAreTheImages) {
+  const Scene scene = load_case("sizes-not-declared");
+  ASSERT_EQ(scene.views.size(), 12);
+  for (const View& view : scene.views) {
+    const cv::Mat image = read_image(view.image_path);
+    EXPECT_EQ(cv::Size(view.camera.width, view.camera.height), image.size()) << view.name;
+    EXPECT_EQ(load_view(view, {}).note, "");
+  }
+}
+
+TEST(RealCaptures, ScaledDownPhotographsStandInForTheFullOnes) {
+  for (const char* name : {"only-downscaled-images/colmap",
+                           "only-downscaled-images/transforms",
+                           "transforms_images_4"}) {
+    SCOPED_TRACE(name);
+    const Scene scene = load_case(name);
+    EXPECT_EQ(scene.views.size(), 12);
+    EXPECT_THAT(scene.notes, Contains(HasSubstr("images_4")));
+    const LoadedView view = load_view(scene.views[0], {});
+    EXPECT_LT(view.camera.width, scene.views[0].camera.width);
+    EXPECT_NEAR(view.camera.fx / view.camera.width,
+                scene.views[0].camera.fx / scene.views[0].camera.width,
+                1e-9);
+    // The option says the same by hand, in every format.
+    const Scene named = load_scene(case_folder(name), {.image_folder = "images_4"});
+    EXPECT_EQ(named.views[0].image_path, scene.views[0].image_path);
+    EXPECT_THAT(named.notes, Each(Not(HasSubstr("images_4"))));
+    EXPECT_THROW(load_scene(case_folder(name), {.image_folder = "nowhere"}), Error);
+  }
+}
+
+TEST(RealCaptures, MasksBecomeAlpha) {
+  const Scene scene = load_case("mask-path");
+  const LoadedView view = load_view(scene.views[0], {});
+  ASSERT_TRUE(view.alpha.defined());
+  const cv::Mat mask = read_image(scene.views[0].mask_path);
+  EXPECT_NEAR(view.alpha.mean().item<double>(), cv::mean(mask)[0] / 255, 0.01);
+}
+
+TEST(RealCaptures, UnusableCamerasAndPhotographsCostTheirOwnViews) {
+  const Scene nan = load_case("cameras-text-of-other-writers/nan-camera");
+  EXPECT_EQ(nan.views.size(), 5);
+  EXPECT_THAT(nan.notes, Contains(HasSubstr("1 of 6 views is left out")));
+  const Scene deleted = load_case("cameras-text-of-other-writers/deleted-photo");
+  EXPECT_EQ(deleted.views.size(), 5);
+  EXPECT_THAT(deleted.notes, Contains(AllOf(HasSubstr("left out"), HasSubstr("view_003.png"))));
+  EXPECT_THAT(testing::load_failure(case_folder("cameras-text-of-other-writers/six-parameters")),
+              HasSubstr("FULL_OPENCV has 12 parameters"));
+}
+
+TEST(RealCaptures, ACameraThatNoImageUsesNeverMatters) {
+  const Scene scene = load_case("unused_fisheye_camera");
+  EXPECT_EQ(scene.views.size(), 12);
+  EXPECT_THAT(scene.notes, IsEmpty());
+}
+
+TEST(RealCaptures, PhotographsMayBeInTheConvertersInputFolder) {
+  const Scene scene = load_case("photos_in_input");
+  EXPECT_EQ(scene.views.size(), 12);
+  EXPECT_EQ(scene.views[0].image_path.parent_path().filename(), "input");
+}
+
+TEST(RealCaptures, DivisionLensesAreUndistorted) {
+  const Scene scene = load_case("simple_division");
+  ASSERT_EQ(scene.views.size(), 12);
+  EXPECT_EQ(scene.views[0].lens.model, LensModel::kDivision);
+  EXPECT_THAT(scene.notes, Contains(HasSubstr("12 of 12 views have lens distortion")));
+  EXPECT_GT(load_view(scene.views[0], {.height = 64, .width = 64}).rgb.mean().item<double>(), 0.1);
+}
+
+TEST(RealCaptures, RealEstate10kTextAndFramesAreAScene) {
+  for (const char* name : {"re10k_txt/abc.txt", "re10k_txt/abc"}) {
+    const Scene scene = load_case(name);
+    EXPECT_EQ(scene.format, SceneFormat::kRealEstate10k);
+    ASSERT_EQ(scene.views.size(), 12);
+    EXPECT_EQ(scene.name, "abc");
+    const Camera& camera = scene.views[0].camera;
+    EXPECT_NEAR(camera.fx, 1.0722534656524658 * camera.width, 1e-9);
+    EXPECT_NEAR(camera.cy, 0.5 * camera.height, 1e-9);
+  }
+}
+
+}  // namespace
+}  // namespace parallax

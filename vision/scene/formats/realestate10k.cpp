@@ -1,0 +1,109 @@
+// Reading RealEstate10K's text files.
+#include "vision/scene/formats/realestate10k.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <fstream>
+#include <opencv2/core.hpp>
+#include <sstream>
+
+#include "core/base/error.h"
+#include "core/image/image_header.h"
+#include "vision/scene/formats/image_finder.h"
+#include "vision/scene/formats/loader_support.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kLineNumbers = 19;  // timestamp, fx fy cx cy, two zeros, 3 × 4 of the pose
+
+// The text file that the path means, or an empty path.
+fs::path text_file(const fs::path& path) {
+  const fs::path file = fs::is_directory(path) ? fs::path(path.string() + ".txt") : path;
+  if (!fs::is_regular_file(file) || file.extension() != ".txt") {
+    return {};
+  }
+  std::ifstream stream(file);
+  std::string first;
+  std::getline(stream, first);
+  return first.starts_with("http") ? file : fs::path();
+}
+
+// One frame of the video.
+struct Frame {
+  std::string timestamp;
+  std::array<double, kLineNumbers - 1> numbers{};
+};
+
+Frame parse_line(const std::string& line, const std::string& where) {
+  std::istringstream words(line);
+  words.imbue(std::locale::classic());
+  Frame frame;
+  words >> frame.timestamp;
+  size_t read = 0;
+  while (read < frame.numbers.size() && words >> frame.numbers[read]) {
+    ++read;
+  }
+  std::string rest;
+  words.clear();
+  if (read < frame.numbers.size() || words >> rest) {
+    throw Error(ErrorParts{.what = "the line is not one of RealEstate10K's",
+                           .where = where,
+                           .expected = fmt::format("{} numbers", kLineNumbers)});
+  }
+  return frame;
+}
+
+View make_view(const Frame& frame, ImageFinder& photographs, const std::string& where) {
+  View view;
+  view.name = frame.timestamp;
+  view.image_path = photographs.find(frame.timestamp, where);
+  const cv::Size size = image_file_size(view.image_path);
+  Camera& camera = view.camera;
+  camera.width = size.width;
+  camera.height = size.height;
+  camera.fx = frame.numbers[0] * size.width;
+  camera.fy = frame.numbers[1] * size.height;
+  camera.cx = frame.numbers[2] * size.width;
+  camera.cy = frame.numbers[3] * size.height;
+  cv::Matx44d w2c = cv::Matx44d::eye();
+  for (int i = 0; i < 12; ++i) {
+    w2c(i / 4, i % 4) = frame.numbers[6 + i];
+  }
+  validate_pose(w2c, where);
+  camera.c2w = w2c.inv();
+  validate_camera(camera, where);
+  return view;
+}
+
+}  // namespace
+
+std::optional<Scene> load_realestate10k(const fs::path& path, const SceneOptions& options) {
+  const fs::path file = text_file(path);
+  if (file.empty()) {
+    return std::nullopt;
+  }
+  Scene scene;
+  scene.file = file;
+  scene.root = file.parent_path() / file.stem();
+  scene.name = file.stem().string();
+  ImageFinder photographs({scene.root}, options);
+  ViewCollector views;
+  std::ifstream stream(file);
+  std::string line;
+  std::getline(stream, line);  // the video's address
+  for (int number = 2; std::getline(stream, line); ++number) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) {
+      continue;
+    }
+    const std::string where = fmt::format("{}, line {}", file.string(), number);
+    views.add([&] { return make_view(parse_line(line, where), photographs, where); });
+  }
+  views.finish(scene);
+  return scene;
+}
+
+}  // namespace parallax
