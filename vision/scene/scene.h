@@ -10,30 +10,32 @@
 
 namespace parallax {
 
-// One posed photograph. The image itself is read later, by load_view.
+// One posed photograph. The image itself is read later by load_view.
 struct View {
   std::string name;                  // the image's path as the scene file writes it
   std::filesystem::path image_path;  // an existing file
-  Camera camera;                     // intrinsics for the size that the scene declares
+  Camera camera;                     // intrinsics for the size declared by the scene
   Lens lens;
   std::filesystem::path mask_path;  // bright where the object is; empty if there is none
 };
 
-// What a scene was read from. vision/scene/formats/load_scene.cpp has a row for each.
+// The format that a scene was read from. vision/scene/formats/load_scene.cpp has a row for each.
 enum class SceneFormat { kOpencvJson, kTransforms, kColmap, kRealEstate10k };
 
 // "opencv-json", "transforms", "colmap" or "realestate10k".
 std::string scene_format_name(SceneFormat format);
 
+// The views of one scene and where they were read from.
 struct Scene {
   std::string name;
   SceneFormat format = SceneFormat::kOpencvJson;
   std::filesystem::path root;      // the folder that image paths are relative to
   std::filesystem::path file;      // the file that lists the views
   std::vector<View> views;         // never empty after load_scene
-  std::vector<std::string> notes;  // what the user may want to know, a sentence each
+  std::vector<std::string> notes;  // one sentence each on what the user may want to know
 };
 
+// How scenes are read.
 struct SceneOptions {
   // Where the photographs are, relative to the scene's folder. The default leaves it to the names
   // in the scene's file, COLMAP's relative to `images`.

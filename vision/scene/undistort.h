@@ -13,6 +13,7 @@ namespace parallax {
 // across the rows or columns: beyond it a plane stretches the image's border too far.
 inline constexpr double kWidestPinhole = 100;
 
+// An undistorted image and the pinhole camera that would have taken it.
 struct UndistortedImage {
   cv::Mat image;  // same size as the input; with alpha where parts lie outside the photograph
   Camera camera;  // a pinhole camera with the input's principal point

@@ -1,4 +1,5 @@
-// From a scene's view to what a model sees: image read, checked, undistorted, resized, composited.
+// Turns a scene's view into what a model sees: reads, checks, undistorts, resizes and composites
+// the image.
 #pragma once
 
 #include <string>
@@ -9,16 +10,18 @@
 
 namespace parallax {
 
+// The size and background of loaded views.
 struct ViewOptions {
-  int height = 0;  // of the result; with both sides 0 the image keeps its size
+  int height = 0;  // of the result; if both sides are 0, the image keeps its size
   int width = 0;
-  cv::Vec3b background = {255, 255, 255};  // RGB, shown where the image is transparent
+  cv::Vec3b background = {255, 255, 255};  // RGB, behind transparent pixels
 };
 
+// A view's image as tensors, with the camera that belongs to it.
 struct LoadedView {
   std::string name;
   Tensor rgb;        // [3, H, W] float32 in [0, 1]
-  Tensor alpha;      // [1, H, W] float32 in [0, 1]; undefined where the image has no alpha channel
+  Tensor alpha;      // [1, H, W] float32 in [0, 1]; undefined if the image has no alpha channel
   Camera camera;     // intrinsics adapted to H × W, free of distortion
   std::string note;  // a sentence where the image was not of the declared size; else empty
   bool has_orientation = false;  // EXIF says that it is to be shown turned or mirrored
@@ -31,8 +34,8 @@ struct LoadedView {
 // images are undistorted (see undistort()).
 LoadedView load_view(const View& view, const ViewOptions& options);
 
-// Loads the chosen views on two threads; results in the order of `indices`. The error of the first
-// view (in that order) that fails is thrown, with scene and view named.
+// Loads the chosen views on two threads; results are in the order of `indices`. Throws the error of
+// the first view (in that order) that fails, naming scene and view.
 std::vector<LoadedView> load_views(const Scene& scene,
                                    const std::vector<int>& indices,
                                    const ViewOptions& options);

@@ -9,6 +9,7 @@
 namespace parallax {
 
 // Indices of the views that a model reads and of those that it renders.
+// The views that a model reads and those that it renders, by index.
 struct ViewSelection {
   std::vector<int> inputs;
   std::vector<int> targets;        // views the model does not read

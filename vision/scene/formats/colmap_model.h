@@ -14,12 +14,14 @@
 
 namespace parallax {
 
+// One row of the table of cameras.
 struct ColmapCamera {
   Camera intrinsics;  // pose left at the identity
   Lens lens;
   std::string problem;  // why views of this camera cannot be used; empty if they can
 };
 
+// One row of the table of images.
 struct ColmapImage {
   std::uint32_t id = 0;
   std::string name;   // relative to the folder of images
@@ -44,6 +46,7 @@ struct ColmapFrame {
   std::string problem;  // why its pose cannot be used; empty if it can
 };
 
+// The tables of cameras and rigs, by their numbers.
 using ColmapCameras = std::map<std::uint32_t, ColmapCamera>;
 using ColmapRigs = std::map<std::uint32_t, ColmapRig>;
 
