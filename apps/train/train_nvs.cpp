@@ -11,6 +11,7 @@
 #include "apps/train/train_run.h"
 #include "core/base/build_info.h"
 #include "core/base/device.h"
+#include "vision/models/lact_nvs/finer_patches.h"
 #include "vision/models/module_weights.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/image_size.h"
@@ -38,7 +39,10 @@ struct TrainNvsOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor("init", self.init, "start from this model's weights (any variant's) where they fit");
+    visitor("init",
+            self.init,
+            "start from this model's weights (any variant's, also with coarser patches) where they "
+            "fit");
     visitor("scene", self.scene, "adapt the model to this scene's input views");
     visitor("form", self.form, "recurrent or parallel");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
@@ -124,8 +128,11 @@ std::shared_ptr<LactNvs> make_module(const LactNvsOptions& options,
   auto module = std::make_shared<LactNvs>(options);
   module->initialise();
   if (init != nullptr) {
-    const std::vector<std::string> left =
-        load_fitting_weights(*module, collect_weights(*init->module, torch::kFloat32));
+    TensorMap weights = collect_weights(*init->module, torch::kFloat32);
+    if (init->card.options.patch_size != options.patch_size) {
+      refine_patches(weights, init->card.options.patch_size, options.patch_size);
+    }
+    const std::vector<std::string> left = load_fitting_weights(*module, weights);
     if (!left.empty() && !quiet) {
       fmt::print(stderr,
                  "{} of the model's tensors do not fit {} and start from new values: {}\n",

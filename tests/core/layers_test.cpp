@@ -118,6 +118,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "core/io",
       "core/ttt",
       "vision/models",
+      "vision/models/lact_nvs",
       "vision/scene",
       "vision/scene/formats",
       "vision/train",

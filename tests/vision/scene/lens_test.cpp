@@ -113,7 +113,7 @@ TEST_F(Lenses, FoldedFisheyesStopWhereTheyTurnBack) {
   const Lens folded{LensModel::kFisheye, {-0.3, 0, 0, 0}};
   EXPECT_NEAR(largest_angle(folded), std::sqrt(1 / 0.9), 2e-3);
   EXPECT_GT(largest_angle({LensModel::kFisheye, {}}), 1.56);
-  const Camera camera{.width = 200, .height = 200, .fx = 60, .fy = 60, .cx = 100, .cy = 100};
+  const Camera camera{.height = 200, .width = 200, .fx = 60, .fy = 60, .cx = 100, .cy = 100};
   const UndistortedImage straight = undistort(patterned_photograph(camera), camera, folded, "test");
   EXPECT_EQ(straight.image.size(), cv::Size(200, 200));
 }

@@ -29,14 +29,6 @@ fs::path case_folder(const char* name) {
 
 Scene load_case(const char* name) { return load_scene(case_folder(name)); }
 
-std::vector<std::string> view_names(const Scene& scene) {
-  std::vector<std::string> names;
-  for (const View& view : scene.views) {
-    names.push_back(view.name);
-  }
-  return names;
-}
-
 // Cameras describe the stored pixels, whatever EXIF says (COLMAP 4.2.1 reads no orientation).
 TEST(RealCaptures, ExifOrientationIsNotApplied) {
   const Scene plain = load_case("exif-orientation/none");

@@ -188,7 +188,7 @@ TEST_F(ViewLoading, TransparentColoursDoNotBleedWhenUndistorting) {
   const Camera camera{.height = 96, .width = 128, .fx = 110, .fy = 112, .cx = 66, .cy = 47};
   cv::Mat image(96, 128, CV_8UC4, cv::Scalar(0, 0, 0, 0));
   image(cv::Rect(40, 30, 40, 40)).setTo(cv::Scalar(200, 100, 50, 255));
-  const cv::Mat result = undistort(image, camera, {-0.1, 0, 0, 0}, "x").image;
+  const cv::Mat result = undistort(image, camera, {LensModel::kOpenCv, {-0.1, 0, 0, 0}}, "x").image;
   for (int v = 0; v < 96; ++v) {
     for (int u = 0; u < 128; ++u) {
       const auto pixel = result.at<cv::Vec4b>(v, u);

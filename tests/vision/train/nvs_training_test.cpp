@@ -5,7 +5,10 @@
 
 #include <filesystem>
 
+#include "core/base/error.h"
 #include "tests/support/scratch_folder.h"
+#include "vision/models/lact_nvs/finer_patches.h"
+#include "vision/models/lact_nvs/rays.h"
 #include "vision/models/module_weights.h"
 #include "vision/train/nvs/nvs_task.h"
 #include "vision/train/nvs/procedural_source.h"
@@ -297,6 +300,33 @@ TEST(NvsTraining, StartsFromAnotherVariantsWeights) {
                                               "blocks.1.module_list.1.f.w2"));
   EXPECT_TRUE(module->named_parameters()["input_linear.weight"].equal(
       trained->named_parameters()["input_linear.weight"]));
+}
+
+// A model with patches of half the size makes of an image what the old one makes of the image with
+// each pixel repeated, averaged back.
+TEST(NvsTraining, FinerPatchesStartFromWhatCoarseOnesLearnt) {
+  torch::manual_seed(5);
+  constexpr int kDim = 6;
+  const Tensor coarse_in = torch::randn({kDim, 8 * 8 * 12}, torch::kFloat64);
+  const Tensor coarse_out = torch::randn({8 * 8 * 3, kDim}, torch::kFloat64);
+  TensorMap weights = {{"input_linear.weight", coarse_in},
+                       {"image_token_decoder.1.weight", coarse_out},
+                       {"input_layernorm.weight", torch::ones({kDim})}};
+  refine_patches(weights, 8, 4);
+
+  const Tensor image = torch::randn({1, 1, 12, 16, 16}, torch::kFloat64);
+  const Tensor enlarged = image.repeat_interleave(2, 3).repeat_interleave(2, 4);
+  const Tensor tokens = patchify(image, 4).matmul(weights["input_linear.weight"].t());
+  EXPECT_TRUE(tokens.allclose(patchify(enlarged, 8).matmul(coarse_in.t())));
+
+  const Tensor shown =
+      unpatchify(tokens.matmul(weights["image_token_decoder.1.weight"].t()), 1, 16, 16, 4);
+  const Tensor large = unpatchify(tokens.matmul(coarse_out.t()), 1, 32, 32, 8);
+  EXPECT_TRUE(shown.squeeze(0).allclose(torch::avg_pool2d(large.squeeze(0), 2)));
+
+  EXPECT_EQ(weights["input_layernorm.weight"].size(0), kDim);
+  EXPECT_THROW(refine_patches(weights, 8, 3), UsageError);
+  EXPECT_THROW(refine_patches(weights, 4, 8), UsageError);
 }
 
 }  // namespace
