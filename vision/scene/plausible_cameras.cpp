@@ -7,9 +7,8 @@
 namespace parallax {
 namespace {
 
-// A walk's or a flight's cameras are at most some 4 times as far from their median as half of them
-// are.
-constexpr double kStrayFactor = 10;
+// A walk or a flight leads far away camera by camera; a stray one has nothing on the way to it.
+constexpr double kGapFactor = 5;
 constexpr size_t kFewestCameras = 4;
 
 double quantile(std::vector<double> values, double share) {
@@ -36,15 +35,20 @@ std::vector<int> find_stray_cameras(const std::vector<Camera>& cameras) {
   for (const Camera& camera : cameras) {
     distances.push_back(cv::norm(camera.position() - median));
   }
-  // The larger quantile stands for scenes in which most cameras are in one place.
-  const double usual = std::max(quantile(distances, 0.5), 0.5 * quantile(distances, 0.8));
-  std::vector<int> stray;
-  for (size_t i = 0; i < cameras.size(); ++i) {
-    if (distances[i] > kStrayFactor * usual && usual > 0) {
-      stray.push_back(static_cast<int>(i));
+  std::vector<double> sorted = distances;
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = sorted.size() / 2; i + 1 < sorted.size(); ++i) {
+    if (sorted[i] > 0 && sorted[i + 1] > kGapFactor * sorted[i]) {
+      std::vector<int> stray;
+      for (size_t k = 0; k < distances.size(); ++k) {
+        if (distances[k] > sorted[i]) {
+          stray.push_back(static_cast<int>(k));
+        }
+      }
+      return stray;
     }
   }
-  return stray;
+  return {};
 }
 
 }  // namespace parallax

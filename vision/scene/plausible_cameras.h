@@ -7,9 +7,9 @@
 
 namespace parallax {
 
-// Indices of cameras whose distance from the median position is many times that of the others, as
-// structure from motion leaves them now and then. One such camera would decide the scale of the
-// scene and be chosen first by farthest-point sampling.
+// Indices of the cameras, less than half of all, that are more than 5 times as far from the median
+// position as all others, as structure from motion leaves them now and then. One such camera would
+// decide the scale of the scene and be chosen first by farthest-point sampling.
 std::vector<int> find_stray_cameras(const std::vector<Camera>& cameras);
 
 }  // namespace parallax

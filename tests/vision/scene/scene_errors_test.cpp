@@ -248,7 +248,7 @@ TEST_F(BrokenScenes, ColmapBinary) {
                         {patched<std::uint64_t>(images, points, (1ULL << 63) / 12), "'points2D'"},
                         {patched<double>(images, 12, NAN), "view 0 ('view_0.png')"},
                         {patched<std::uint32_t>(images, 8 + 4 + 56, 2), "'camera_id'"},
-                        {patched<char>(images, name, 'V'), "'name'"}});
+                        {patched<char>(images, name, 'W'), "'name'"}});
   testing::write_text(folder_.path() / "sparse/0/images.bin", patched<std::uint64_t>(images, 0, 0));
   expect_failure({"no views"});
 }
