@@ -39,18 +39,22 @@ class Heartbeat {
 // Tracks which ranks have not been heard from for some time.
 class LivenessMonitor {
  public:
-  explicit LivenessMonitor(double silence_seconds) : silence_(silence_seconds) {}
-  // Whether the rank was heard from within that time; for one never heard from, the time counts
-  // from the first call.
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit LivenessMonitor(double silence_seconds,
+                           std::function<Time()> now = std::chrono::steady_clock::now)
+      : silence_(silence_seconds), now_(std::move(now)) {}
+  // Whether the rank was alive within that time. One never heard of counts from the first call.
   bool lives(KeyValueStore& store, int rank);
 
  private:
   // A rank's latest heartbeat and when it arrived.
   struct LastBeat {
     int64_t count = -1;
-    std::chrono::steady_clock::time_point heard;
+    Time heard;
   };
   double silence_;
+  std::function<Time()> now_;
   std::map<int, LastBeat> beats_;
 };
 
@@ -61,7 +65,7 @@ class BatchCoordinator {
   struct Options {
     int world_size = 1;
     int batch_size = 8;
-    double silence_seconds = 5;
+    std::function<bool(int rank)> lives;  // asked now and then, never from two threads at once
   };
   // `source` and `write` are also called from the coordinator's own thread.
   BatchCoordinator(KeyValueStore& store,
@@ -97,7 +101,6 @@ class BatchCoordinator {
   std::function<std::optional<ImageFile>()> source_;
   std::function<void(std::vector<NewRow>&)> write_;
   RowFormat format_;
-  LivenessMonitor pulse_;
 
   std::mutex mutex_;                                     // guards everything below
   std::deque<int> requests_;                             // ranks waiting for a batch
