@@ -20,6 +20,7 @@ struct ProgramOptions {
   std::string folder;                                            // to run in; empty: this one
   std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
   std::string input;                                             // what stdin holds
+  std::string program;               // in place of the one that was built
   std::vector<std::string> wrapper;  // words before the program, such as `ip netns exec NAME`
 };
 
