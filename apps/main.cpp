@@ -68,29 +68,8 @@ int run_command(const std::vector<Command>& commands) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App program{
-      "Parallax: test-time-training layers as recurrent networks and as linear attention.\n"
-      "Renders novel views from posed photos, classifies images, and compares the layer's forms "
-      "and "
-      "variants."};
-  program.name("parallax");
-  program.set_version_flag("--version", PARALLAX_VERSION);
-  program.require_subcommand(1);
-  program.failure_message(CLI::FailureMessage::simple);
-  std::vector<Command> commands = {add_render_command(program), add_compare_command(program)};
-  commands.push_back(add_view_command(program));
-  commands.push_back(add_classify_command(program));
-  CLI::App* train = program.add_subcommand("train", "Train any variant of a model");
-  train->require_subcommand(1);
-  commands.push_back(add_train_nvs_command(*train));
-  commands.push_back(add_train_classify_command(*train));
-  commands.push_back(add_scenes_command(program));
-  CLI::App* bench = program.add_subcommand("bench", "Measure how fast this machine runs it");
-  bench->require_subcommand(1);
-  commands.push_back(add_bench_layer_command(*bench));
-  commands.push_back(add_bench_classify_command(*bench));
-  commands.push_back(add_bench_render_command(*bench));
-  commands.push_back(add_info_command(program));
+  CLI::App program;
+  const std::vector<Command> commands = add_all_commands(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

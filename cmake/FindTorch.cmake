@@ -47,22 +47,23 @@ if(Torch_FOUND AND NOT TARGET Torch::cpu)
   add_library(Torch::cpu INTERFACE IMPORTED)
   target_include_directories(Torch::cpu SYSTEM INTERFACE
       "${Torch_LINKED_INCLUDE_DIR}" "${Torch_LINKED_INCLUDE_DIR}/torch/csrc/api/include")
+  # Named without their folder, which CMake would write into what it builds as an absolute path.
   # The OpenMP runtime that LibTorch brings is the one to use: two in one process oversubscribe.
-  target_link_libraries(Torch::cpu INTERFACE
-      "${Torch_CPU_LIBRARY}" "${Torch_C10_LIBRARY}" "${Torch_OPENMP_LIBRARY}")
-  target_link_options(Torch::cpu INTERFACE
+  target_link_libraries(Torch::cpu INTERFACE -ltorch_cpu -lc10 -l:libgomp.so.1)
+  target_link_options(Torch::cpu INTERFACE "-L${PARALLAX_TORCH_DIR}/lib"
       "LINKER:-rpath-link,${PARALLAX_CUDART_DIR}" "LINKER:-rpath-link,${PARALLAX_CUPTI_DIR}"
-      "LINKER:-rpath,${PARALLAX_TORCH_DIR}/lib" "LINKER:-rpath,${PARALLAX_CUDART_DIR}"
-      "LINKER:-rpath,${PARALLAX_CUPTI_DIR}"
-      # libtorch_cpu has no RUNPATH to the CUDA runtime; DT_RPATH is inherited, DT_RUNPATH is not.
+      # libtorch_cpu has no path to the CUDA runtime; DT_RPATH is inherited, DT_RUNPATH is not.
       "LINKER:--disable-new-dtags")
+  # What is built looks for them here; see parallax_runtime_folders.
+  set(Torch_RUNTIME_FOLDERS "${PARALLAX_TORCH_DIR}/lib" "${PARALLAX_CUDART_DIR}" "${PARALLAX_CUPTI_DIR}")
+  list(REMOVE_DUPLICATES Torch_RUNTIME_FOLDERS)
   if(PARALLAX_CUDA)
     find_library(Torch_CUDA_LIBRARY torch_cuda PATHS "${PARALLAX_TORCH_DIR}/lib" NO_DEFAULT_PATH REQUIRED)
     find_library(Torch_C10_CUDA_LIBRARY c10_cuda PATHS "${PARALLAX_TORCH_DIR}/lib" NO_DEFAULT_PATH REQUIRED)
     add_library(Torch::cuda INTERFACE IMPORTED)
     # libtorch_cuda registers its operators when loaded; no symbol of it is named, so keep it.
     target_link_libraries(Torch::cuda INTERFACE Torch::cpu
-        "-Wl,--no-as-needed" "${Torch_CUDA_LIBRARY}" "${Torch_C10_CUDA_LIBRARY}" "-Wl,--as-needed")
+        "-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda "-Wl,--as-needed")
     # cuDNN, NCCL and the like may be missing at link time; they are found at run time.
     target_link_options(Torch::cuda INTERFACE "LINKER:--allow-shlib-undefined")
   endif()

@@ -85,10 +85,15 @@ Command add_bench_render_command(CLI::App& bench);
 Command add_render_command(CLI::App& program);
 Command add_classify_command(CLI::App& program);
 Command add_compare_command(CLI::App& program);
+Command add_completion_command(CLI::App& program);
 Command add_info_command(CLI::App& program);
+Command add_man_command(CLI::App& program, const std::string& version);
 Command add_scenes_command(CLI::App& program);
 Command add_train_classify_command(CLI::App& train);
 Command add_train_nvs_command(CLI::App& train);
 Command add_view_command(CLI::App& program);
+
+// All of these, below `program`, which must outlive what is returned.
+std::vector<Command> add_all_commands(CLI::App& program);
 
 }  // namespace parallax

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>
 
@@ -14,6 +15,8 @@
 
 namespace parallax {
 namespace {
+
+namespace logging = cv::utils::logging;
 
 constexpr int kPaletteSize = 256;
 constexpr int kPaletteSamples = 20000;  // pixels used to fit the palette
@@ -27,12 +30,25 @@ cv::Mat with_even_sides(const cv::Mat& frame) {
   return even;
 }
 
+// OpenCV's own remarks are switched off while it lives.
+class QuietOpenCv {
+ public:
+  QuietOpenCv() : before_(logging::setLogLevel(logging::LOG_LEVEL_SILENT)) {}
+  ~QuietOpenCv() { logging::setLogLevel(before_); }
+  QuietOpenCv(const QuietOpenCv&) = delete;
+  QuietOpenCv& operator=(const QuietOpenCv&) = delete;
+
+ private:
+  logging::LogLevel before_;
+};
+
 bool write_mp4(const std::filesystem::path& path,
                const std::vector<cv::Mat>& frames,
                double frames_per_second) {
-  // H.264 plays in browsers; a build without x264 offers MPEG-4 part 2. Encoders write to stderr
-  // unless silenced.
+  // H.264 plays in browsers; MPEG-4 part 2 is what a build without x264 has, as the packages'.
+  // Encoders chat on stderr unless told not to, and OpenCV reports one that is not there.
   setenv("OPENCV_FFMPEG_LOGLEVEL", "-8", 0);
+  const QuietOpenCv quiet;
   const cv::Size size = with_even_sides(frames.front()).size();
   for (const char* codec : {"avc1", "mp4v"}) {
     try {

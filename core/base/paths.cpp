@@ -30,9 +30,9 @@ fs::path assets_folder() {
   } else {
     std::error_code ignored;
     const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-    places.push_back(program / ".." / "share" / "parallax" / "assets");
-    places.push_back(program / ".." / ".." / "assets");
-    places.emplace_back(PARALLAX_ASSETS_DIR);
+    places.push_back(program / ".." / "share" / "parallax" / "assets");  // installed
+    places.push_back(program / ".." / ".." / "assets");                  // build/<preset>
+    places.push_back(program / "assets");  // a build folder elsewhere: a link
   }
   std::string looked;
   for (const fs::path& place : places) {

@@ -135,6 +135,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "vision/models/vit3",
       "vision/scene",
       "vision/synth"}},
+    {"apps/shell", {"apps/common", "core/base", "core/ttt", "vision/models", "vision/models/vit3"}},
     {"apps/viewer",
      {"apps/report",
       "core/base",

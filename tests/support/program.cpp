@@ -36,7 +36,7 @@ RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
     : in_(temporary_file()), out_(temporary_file()), err_(temporary_file()) {
   std::ofstream(in_, std::ios::binary) << options.input;
   std::vector<std::string> words = options.wrapper;
-  words.emplace_back(PARALLAX_PROGRAM);
+  words.push_back(options.program.empty() ? PARALLAX_PROGRAM : options.program);
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);

@@ -1,0 +1,31 @@
+# Part of `cmake --install`: copies what the installed program loads and the machine that runs it may
+# lack into `destination`. Libraries in `preferred` stand in for the system's of the same name.
+# Left to the system are the C and C++ runtime (the packages need Debian 12's or newer), and OpenGL with
+# its drivers, which GLFW and libepoxy open only when a window is.
+if(NOT EXISTS "${preferred}")
+  message(FATAL_ERROR "run scripts/package-libraries.sh before this component is installed")
+endif()
+set(system "^(ld-linux.*|lib(c|m|dl|rt|util|pthread|resolv|gcc_s|stdc\\+\\+))\\.so")
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env "LD_LIBRARY_PATH=${preferred}" ldd "${root}/bin/parallax"
+    OUTPUT_VARIABLE listing COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[^ \t\n]+ => [^\n]+" lines "${listing}")
+set(libraries "")
+foreach(line IN LISTS lines)
+  if(line MATCHES "not found")
+    message(FATAL_ERROR "a library is missing: ${line}")
+  endif()
+  string(REGEX REPLACE " => .*" "" name "${line}")
+  string(REGEX REPLACE ".* => ([^ ]+) .*" "\\1" path "${line}")
+  get_filename_component(folder "${path}" REALPATH)
+  get_filename_component(folder "${folder}" DIRECTORY)
+  file(REAL_PATH "${destination}" own)
+  if(NOT name MATCHES "${system}" AND NOT folder STREQUAL own)
+    list(APPEND libraries "${path}")
+  endif()
+endforeach()
+foreach(unwanted libGL libEGL libgdal libx264 libx265 libjbig)
+  if(listing MATCHES "${unwanted}")
+    message(FATAL_ERROR "${unwanted} must not be in a package: scripts/package-libraries.sh leaves it out")
+  endif()
+endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/copy_libraries.cmake")
