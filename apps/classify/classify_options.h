@@ -25,6 +25,7 @@ struct ClassifyOptions {
   int topk = 5;
   int thumbnails = 4000;
   bool resume = false;
+  double rank_timeout = 5;
   CommonOptions common;
 
   template <class Self, class Visitor>
@@ -51,6 +52,10 @@ struct ClassifyOptions {
             "thumbnails on the page, at most; 0: none",
             OptionRange{0, 1e6});
     visitor("resume", self.resume, "go on where an earlier run into the same folder ended");
+    visitor("rank_timeout",
+            self.rank_timeout,
+            "seconds of silence after which another process's images are dealt again",
+            OptionRange{1, 1e6});
   }
 };
 

@@ -79,9 +79,9 @@ bool LivenessMonitor::lives(KeyValueStore& store, int rank) {
   LastBeat& beat = beats_[rank];
   const int64_t count = store.add(beats_of(rank), 0);
   if (count != beat.count) {
-    beat = {count, Clock::now()};
+    beat = {count, now_()};
   }
-  return seconds_since(beat.heard) < silence_;
+  return std::chrono::duration<double>(now_() - beat.heard).count() < silence_;
 }
 
 BatchCoordinator::BatchCoordinator(KeyValueStore& store,
@@ -94,7 +94,6 @@ BatchCoordinator::BatchCoordinator(KeyValueStore& store,
       source_(std::move(source)),
       write_(std::move(write)),
       format_(std::move(format)),
-      pulse_(options.silence_seconds),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 BatchCoordinator::~BatchCoordinator() = default;
@@ -190,7 +189,7 @@ void BatchCoordinator::answer_requests() {
 void BatchCoordinator::reclaim() {
   std::set<int> dead;
   for (int rank = 1; rank < options_.world_size; ++rank) {
-    if (!pulse_.lives(store_, rank)) {
+    if (!options_.lives(rank)) {
       dead.insert(rank);
     }
   }
@@ -240,7 +239,7 @@ void BatchCoordinator::finish() {
     living = 0;
     for (int rank = 1; rank < options_.world_size; ++rank) {
       const bool left = store_.get(fmt::format("{}/{}", kLeft, rank)).has_value();
-      living += !left && pulse_.lives(store_, rank) ? 1 : 0;
+      living += !left && options_.lives(rank) ? 1 : 0;
     }
     std::this_thread::sleep_for(kPoll);
   }

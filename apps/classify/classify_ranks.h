@@ -38,16 +38,21 @@ class Heartbeat {
 // Who has not been heard of for some time.
 class LivenessMonitor {
  public:
-  explicit LivenessMonitor(double silence_seconds) : silence_(silence_seconds) {}
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit LivenessMonitor(double silence_seconds,
+                           std::function<Time()> now = std::chrono::steady_clock::now)
+      : silence_(silence_seconds), now_(std::move(now)) {}
   // Whether the rank was alive within that time. One never heard of counts from the first call.
   bool lives(KeyValueStore& store, int rank);
 
  private:
   struct LastBeat {
     int64_t count = -1;
-    std::chrono::steady_clock::time_point heard;
+    Time heard;
   };
   double silence_;
+  std::function<Time()> now_;
   std::map<int, LastBeat> beats_;
 };
 
@@ -57,7 +62,7 @@ class BatchCoordinator {
   struct Options {
     int world_size = 1;
     int batch_size = 8;
-    double silence_seconds = 5;
+    std::function<bool(int rank)> lives;  // asked now and then, never from two threads at once
   };
   // `source` and `write` are called from the dealer's own thread, too.
   BatchCoordinator(KeyValueStore& store,
@@ -92,7 +97,6 @@ class BatchCoordinator {
   std::function<std::optional<ImageFile>()> source_;
   std::function<void(std::vector<NewRow>&)> write_;
   RowFormat format_;
-  LivenessMonitor pulse_;
 
   std::mutex mutex_;                                     // of everything below
   std::deque<int> requests_;                             // ranks that wait for a batch

@@ -15,9 +15,8 @@ namespace parallax {
 namespace {
 
 constexpr int kThumbnailSide = 96;
-constexpr double kSilenceSeconds = 5;            // after which a rank is taken for lost
-constexpr double kFirstRankSilenceSeconds = 20;  // likewise rank 0, whom nobody replaces
-constexpr int64_t kPrintedImages = 100;  // results go to stdout, too, where there are no more
+constexpr double kFirstRankPatience = 4;  // more than with others: nobody replaces rank 0
+constexpr int64_t kPrintedImages = 100;   // results go to stdout, too, where there are no more
 
 bool reads_stdin(const ClassifyOptions& options) {
   return std::find(options.paths.begin(), options.paths.end(), "-") != options.paths.end();
@@ -77,7 +76,10 @@ class Classifying {
     if (store != nullptr) {
       dealer.emplace(
           *store,
-          BatchCoordinator::Options{ranks.world_size, options_.batch_size, kSilenceSeconds},
+          BatchCoordinator::Options{ranks.world_size,
+                                    options_.batch_size,
+                                    [store, monitor = LivenessMonitor(options_.rank_timeout)](
+                                        int rank) mutable { return monitor.lives(*store, rank); }},
           [this] { return next_file(); },
           [this](std::vector<NewRow>& rows) { write(rows); },
           results_.format());
@@ -170,7 +172,7 @@ void run_classify_worker(const ClassifyOptions& options,
                          const RowFormat& format,
                          KeyValueStore& store,
                          const RankInfo& ranks) {
-  BatchWorker hand(store, ranks.rank, kFirstRankSilenceSeconds);
+  BatchWorker hand(store, ranks.rank, kFirstRankPatience * options.rank_timeout);
   ImageLoader loader([&] { return hand.next_file(); }, loader_options(options, view));
   while (const auto batch = hand.next_batch()) {
     std::vector<LoadedImage> images = loader.next_batch(batch->count);

@@ -3,20 +3,19 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "apps/classify/classify_results.h"
 #include "core/base/error.h"
 #include "tests/support/classifier_fixture.h"
 #include "tests/support/program.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/wait_until.h"
 
 namespace parallax::testing {
 namespace {
@@ -204,10 +203,13 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
   constexpr size_t kCount = 600;
   write_images("images", kCount);
   {
-    RunningProgram program(arguments({path("images"), "--batch-size", "2"}));
-    while (!program.has_ended() && count_lines(path("out/results.jsonl")) < 20) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    // From a list that never ends, so that the program cannot end before it is killed.
+    RunningProgram program(arguments({"-", "--batch-size", "2"}), {.open_input = true});
+    for (size_t i = 0; i < kCount / 2; ++i) {
+      program.write_input(path("images/" + std::to_string(1000 + i) + ".png") + "\n");
     }
+    ASSERT_TRUE(wait_until(
+        [&] { return program.has_ended() || count_lines(path("out/results.jsonl")) >= 20; }));
     program.send(SIGKILL);
     EXPECT_EQ(program.wait().exit_code, 128 + SIGKILL);
   }

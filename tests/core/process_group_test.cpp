@@ -37,7 +37,7 @@ void as_ranks(int world_size, const std::function<void(ProcessGroup&)>& work) {
   for (int rank = 0; rank < world_size; ++rank) {
     threads.emplace_back([&, rank] {
       try {
-        ProcessGroup ranks(rank_of(rank, world_size, port), 20);
+        ProcessGroup ranks(rank_of(rank, world_size, port), 600);  // only a hang takes that long
         work(ranks);
         ranks.barrier();  // rank 0 serves the store to the last
       } catch (const std::exception& error) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +44,12 @@ RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
     argv.push_back(word.data());
   }
   argv.push_back(nullptr);
+  int ends[2] = {-1, -1};
+  if (options.open_input) {
+    // A socket, as it can be written to without a signal where the program has ended.
+    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+    open_input_ = ends[1];
+  }
   child_ = fork();
   if (child_ == 0) {
     if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) {
@@ -51,11 +58,14 @@ RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
     for (const auto& [name, value] : options.environment) {
       setenv(name.c_str(), value.c_str(), 1);
     }
-    dup2(open(in_.c_str(), O_RDONLY), STDIN_FILENO);
+    dup2(options.open_input ? ends[0] : open(in_.c_str(), O_RDONLY), STDIN_FILENO);
     dup2(open(out_.c_str(), O_WRONLY | O_TRUNC), STDOUT_FILENO);
     dup2(open(err_.c_str(), O_WRONLY | O_TRUNC), STDERR_FILENO);
     execvp(argv[0], argv.data());
     _exit(127);
+  }
+  if (options.open_input) {
+    close(ends[0]);
   }
 }
 
@@ -64,9 +74,21 @@ RunningProgram::~RunningProgram() {
     send(SIGKILL);
     wait();
   }
+  close_input();
 }
 
 void RunningProgram::send(int signal) const { kill(child_, signal); }
+
+void RunningProgram::write_input(const std::string& text) const {
+  ::send(open_input_, text.data(), text.size(), MSG_NOSIGNAL);
+}
+
+void RunningProgram::close_input() {
+  if (open_input_ >= 0) {
+    close(open_input_);
+    open_input_ = -1;
+  }
+}
 
 bool RunningProgram::has_ended() {
   end(WNOHANG);

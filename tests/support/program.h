@@ -20,6 +20,7 @@ struct ProgramOptions {
   std::string folder;                                            // to run in; empty: this one
   std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
   std::string input;                                             // what stdin holds
+  bool open_input = false;           // stdin goes on with write_input() until close_input()
   std::vector<std::string> wrapper;  // words before the program, such as `ip netns exec NAME`
 };
 
@@ -32,6 +33,8 @@ class RunningProgram {
   RunningProgram& operator=(const RunningProgram&) = delete;
 
   void send(int signal) const;
+  void write_input(const std::string& text) const;
+  void close_input();
   bool has_ended();
   ProgramResult wait();
 
@@ -42,6 +45,7 @@ class RunningProgram {
   bool ended_ = false;
   int status_ = 0;
   long peak_kilobytes_ = 0;
+  int open_input_ = -1;
   std::string in_;  // files
   std::string out_;
   std::string err_;

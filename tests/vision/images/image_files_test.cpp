@@ -7,11 +7,11 @@
 #include <fstream>
 #include <map>
 #include <sstream>
-#include <thread>
 
 #include "core/base/error.h"
 #include "tests/support/classifier_fixture.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/wait_until.h"
 #include "vision/images/image_loader.h"
 
 namespace parallax::testing {
@@ -197,17 +197,22 @@ TEST(ImageLoader, KeepsTheOrderAndTheBound) {
     const int side = i % 7 == 0 ? 300 : 8;
     write_random_image(scratch.path() / (std::to_string(i) + ".png"), side, side, i);
   }
+  constexpr int kAhead = 10;
   std::atomic<int> taken = 0;
+  std::atomic<int> asked = 0;  // by the consumer, for images that it may not have got yet
   ImageLoader loader(
       [&, source = counting_source(scratch.path(), kCount)]() mutable {
-        ++taken;
+        EXPECT_LE(++taken, asked + kAhead);
         return source();
       },
-      {.view = {.height = 8, .width = 8}, .workers = 4, .ahead = 10, .thumbnail_side = 16});
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  EXPECT_LE(taken, 10);  // nobody took any yet
+      {.view = {.height = 8, .width = 8}, .workers = 4, .ahead = kAhead, .thumbnail_side = 16});
+  EXPECT_TRUE(wait_until([&] { return taken == kAhead; }));  // nobody took any yet
+  const auto next_batch = [&] {
+    asked += 7;
+    return loader.next_batch(7);
+  };
   int next = 0;
-  for (auto batch = loader.next_batch(7); !batch.empty(); batch = loader.next_batch(7)) {
+  for (auto batch = next_batch(); !batch.empty(); batch = next_batch()) {
     for (const LoadedImage& image : batch) {
       EXPECT_EQ(image.file.path.stem().string(), std::to_string(next++));
       EXPECT_EQ(image.file.error, "");
