@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/viewer/key_taps.h"
+
 struct GLFWwindow;
 
 namespace parallax {
@@ -46,23 +48,20 @@ class Window {
   // Called between draw and show of every frame.
   std::function<void()> on_drawn = [] {};
 
+  // Whether keys were pressed that no frame has seen yet.
+  bool has_unseen_keys() const { return !taps_.is_empty(); }
+
   int width() const;
   int height() const;
   // Files dropped since the last call.
   std::vector<std::string> take_drops();
 
  private:
-  // A key that goes down and up between two frames counts as down for one.
   void apply_taps();
 
   GLFWwindow* window_ = nullptr;
   std::vector<std::string> drops_;
-  struct KeyPress {
-    int key = 0;
-    int modifiers = 0;
-  };
-  std::vector<KeyPress> taps_;  // keys pressed since the last frame
-  std::vector<int> released_;   // keys held for the last frame alone
+  KeyTaps taps_;
 };
 
 }  // namespace parallax
