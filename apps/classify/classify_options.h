@@ -47,13 +47,15 @@ struct ClassifyOptions {
     visitor("json", self.json, "also write the summary here; - is stdout");
     visitor("batch_size", self.batch_size, "images per pass", OptionRange{1, 4096});
     visitor("workers", self.workers, "threads that decode images", OptionRange{1, 256});
-    visitor("topk", self.topk, "classes reported per image", OptionRange{1, 1000});
-    visitor(
-        "thumbnails", self.thumbnails, "most thumbnails on the page; 0: none", OptionRange{0, 1e6});
-    visitor("resume", self.resume, "continue where an earlier run into the same folder ended");
+    visitor("topk", self.topk, "classes reported an image", OptionRange{1, 1000});
+    visitor("thumbnails",
+            self.thumbnails,
+            "thumbnails on the page, at most; 0: none",
+            OptionRange{0, 1e6});
+    visitor("resume", self.resume, "go on where an earlier run into the same folder ended");
     visitor("rank_timeout",
             self.rank_timeout,
-            "seconds of silence after which another process's images are reassigned",
+            "seconds of silence after which another process's images are dealt again",
             OptionRange{1, 1e6});
   }
 };

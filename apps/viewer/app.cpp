@@ -109,7 +109,8 @@ class Viewer {
   }
 
   bool is_moving() const {
-    return script_.has_value() || state_.playing || ImGui::IsAnyMouseDown() ||
+    return script_.has_value() || state_.playing || window_.has_unseen_keys() ||
+           ImGui::IsAnyMouseDown() ||
            std::any_of(std::begin(ImGui::GetIO().KeysDown),
                        std::end(ImGui::GetIO().KeysDown),
                        [](bool down) { return down; });

@@ -96,8 +96,9 @@ Window::Window(const WindowOptions& options) {
   // ImGui's backend calls this callback from its own.
   glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int, int action, int modifiers) {
     auto* self = static_cast<Window*>(glfwGetWindowUserPointer(window));
-    if (action == GLFW_PRESS && key >= 0) {
-      self->taps_.push_back({key, modifiers});
+    const bool is_modifier = key >= GLFW_KEY_LEFT_SHIFT && key <= GLFW_KEY_RIGHT_SUPER;
+    if (action == GLFW_PRESS && key >= 0 && !is_modifier) {
+      self->taps_.press(key, modifiers);
     }
   });
   ImGui::CreateContext();
@@ -138,16 +139,18 @@ void Window::begin_frame(const std::function<void()>& inject) {
 
 void Window::apply_taps() {
   ImGuiIO& io = ImGui::GetIO();
-  for (const int key : std::exchange(released_, {})) {
+  const auto is_held = [this](int key) { return glfwGetKey(window_, key) == GLFW_PRESS; };
+  // ImGui's backend asks only when a key moves.
+  io.KeyCtrl = is_held(GLFW_KEY_LEFT_CONTROL) || is_held(GLFW_KEY_RIGHT_CONTROL);
+  io.KeyShift = is_held(GLFW_KEY_LEFT_SHIFT) || is_held(GLFW_KEY_RIGHT_SHIFT);
+  const KeyTaps::Frame frame = taps_.next(is_held);
+  for (const int key : frame.up) {
     io.KeysDown[key] = false;
   }
-  for (const KeyPress& tap : std::exchange(taps_, {})) {
-    if (!io.KeysDown[tap.key]) {
-      io.KeysDown[tap.key] = true;
-      io.KeyCtrl = (tap.modifiers & GLFW_MOD_CONTROL) != 0;
-      io.KeyShift = (tap.modifiers & GLFW_MOD_SHIFT) != 0;
-      released_.push_back(tap.key);
-    }
+  for (const int key : frame.down) {
+    io.KeysDown[key] = true;
+    io.KeyCtrl = (frame.modifiers & GLFW_MOD_CONTROL) != 0;
+    io.KeyShift = (frame.modifiers & GLFW_MOD_SHIFT) != 0;
   }
 }
 

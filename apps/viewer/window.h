@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/viewer/key_taps.h"
+
 struct GLFWwindow;
 
 namespace parallax {
@@ -48,24 +50,20 @@ class Window {
   // Called between drawing and showing every frame.
   std::function<void()> on_drawn = [] {};
 
+  // Whether keys were pressed that no frame has seen yet.
+  bool has_unseen_keys() const { return !taps_.is_empty(); }
+
   int width() const;
   int height() const;
   // Files dropped since the last call.
   std::vector<std::string> take_drops();
 
  private:
-  // Makes a key that goes down and up between two frames count as down for one.
   void apply_taps();
 
   GLFWwindow* window_ = nullptr;
   std::vector<std::string> drops_;
-  // A key pressed with modifiers.
-  struct KeyPress {
-    int key = 0;
-    int modifiers = 0;
-  };
-  std::vector<KeyPress> taps_;  // keys pressed since the last frame
-  std::vector<int> released_;   // keys held for the last frame only
+  KeyTaps taps_;
 };
 
 }  // namespace parallax

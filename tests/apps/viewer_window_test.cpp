@@ -2,25 +2,23 @@
 // writes, every screen and tab, drops of broken files. Screenshots are kept if a test fails.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
-#include <thread>
 
 #include "apps/viewer/png_text.h"
 #include "core/image/image.h"
 #include "tests/support/display.h"
 #include "tests/support/program.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/wait_until.h"
 
 namespace parallax::testing {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-using namespace std::chrono_literals;
 
 const std::string kScene = std::string(PARALLAX_SOURCE_DIR) + "/assets/scenes/procedural_a";
 
@@ -214,42 +212,42 @@ TEST_F(ViewerWindow, RealEventsOfTheDisplayReachIt) {
   const auto act = [&](const std::string& words) {
     return std::system((tool + words + " >/dev/null 2>&1").c_str()) == 0;
   };
-  // The screenshot's metadata holds the camera's position.
+  // The screenshot's metadata says where the camera is. It shows a frame that was drawn after all
+  // events before it: the display delivers them in order.
   const auto look = [&]() -> PngText {
     fs::remove(file("out/screenshot.png"));
-    act("key F12");
-    for (int i = 0; i < 100 && !fs::exists(file("out/screenshot.png")); ++i) {
-      std::this_thread::sleep_for(50ms);
-    }
-    return fs::exists(file("out/screenshot.png")) ? read_png_text(file("out/screenshot.png"))
-                                                  : PngText{};
+    EXPECT_TRUE(act("key F12"));
+    EXPECT_TRUE(wait_until([&] { return fs::exists(file("out/screenshot.png")); }));
+    return read_png_text(file("out/screenshot.png"));
   };
+  // Keys go where the focus is: none is pressed before it is there.
+  ASSERT_TRUE(wait_until([&] {
+    return program.has_ended() || act("search --onlyvisible --name Parallax windowfocus --sync");
+  }));
+  ASSERT_FALSE(program.has_ended()) << program.wait().err;
   PngText before;
-  for (int i = 0; i < 100 && !program.has_ended() && before["Numbers"].size() < 10; ++i) {
-    act("search --name Parallax windowfocus");
+  ASSERT_TRUE(wait_until([&] {
     before = look();
-  }
-  ASSERT_GE(before["Numbers"].size(), 10U) << "no frame was rendered";
-  // Like a hand: with a frame or more between the steps.
+    return before["Numbers"].size() >= 10 || HasFailure();
+  })) << "no frame was rendered";
+  // As a hand does: a frame or more between the steps.
   for (const char* words : {"mousemove 220 160",
                             "mousedown 1",
                             "mousemove 240 165",
                             "mousemove 260 170",
                             "mouseup 1"}) {
     EXPECT_TRUE(act(words));
-    std::this_thread::sleep_for(300ms);
+    look();
   }
   PngText after = look();
   EXPECT_EQ(after["View"], "none of the scene's");
   EXPECT_NE(after["Pose"], before["Pose"]);
-  act("key bracketright");
+  // Faster than frames are drawn: each counts.
+  EXPECT_TRUE(act("key bracketright bracketright bracketright"));
   PngText next = look();
-  EXPECT_EQ(next["View"], "0");
-  act("key ctrl+q");
-  for (int i = 0; i < 200 && !program.has_ended(); ++i) {
-    std::this_thread::sleep_for(50ms);
-  }
-  ASSERT_TRUE(program.has_ended()) << "Ctrl+Q does not quit";
+  EXPECT_EQ(next["View"], "2");
+  EXPECT_TRUE(act("key ctrl+q"));
+  ASSERT_TRUE(wait_until([&] { return program.has_ended(); })) << "Ctrl+Q does not quit";
   EXPECT_EQ(program.wait().exit_code, 0);
 }
 

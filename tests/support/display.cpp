@@ -1,4 +1,4 @@
-// Uses fork and exec; the server writes the display number that it chose to a pipe.
+// fork and exec; the server writes to a pipe when it is there.
 #include "tests/support/display.h"
 
 #include <fcntl.h>
@@ -6,39 +6,63 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <random>
 
 namespace parallax::testing {
+namespace {
 
+constexpr int kNotInstalled = 127;
+
+}  // namespace
+
+// Left to choose a number, Xvfb takes the lowest free one, and a server of other tests that is just
+// ending removes the new one's socket with its own.
 VirtualDisplay::VirtualDisplay() {
+  std::random_device random;
+  std::uniform_int_distribution<int> numbers(100, 50000);
+  for (int attempt = 0; attempt < 10 && name_.empty(); ++attempt) {
+    const std::string name = ":" + std::to_string(numbers(random));
+    if (start(name)) {
+      name_ = name;
+    } else {
+      int status = 0;
+      waitpid(server_, &status, 0);
+      server_ = -1;
+      if (WIFEXITED(status) && WEXITSTATUS(status) == kNotInstalled) {
+        return;
+      }
+    }
+  }
+}
+
+bool VirtualDisplay::start(const std::string& name) {
   int ends[2];
-  if (pipe(ends) != 0) {
-    return;
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    return false;
   }
   server_ = fork();
   if (server_ == 0) {
-    close(ends[0]);
     const int nowhere = open("/dev/null", O_WRONLY);
     dup2(nowhere, STDERR_FILENO);
-    const std::string descriptor = std::to_string(ends[1]);
+    const int ready = dup(ends[1]);  // stays open in the server
     execlp("Xvfb",
            "Xvfb",
+           name.c_str(),
            "-displayfd",
-           descriptor.c_str(),
+           std::to_string(ready).c_str(),
            "-screen",
            "0",
            "1280x720x24",
            "-nolisten",
            "tcp",
            nullptr);
-    _exit(127);
+    _exit(kNotInstalled);
   }
   close(ends[1]);
-  std::string number;
-  for (char c = 0; read(ends[0], &c, 1) == 1 && c != '\n';) {
-    number += c;
-  }
+  char first = 0;
+  const bool runs = read(ends[0], &first, 1) == 1;  // its number, once it takes connections
   close(ends[0]);
-  name_ = number.empty() ? "" : ":" + number;
+  return runs;
 }
 
 VirtualDisplay::~VirtualDisplay() {

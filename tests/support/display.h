@@ -7,7 +7,7 @@
 
 namespace parallax::testing {
 
-// Runs Xvfb on a free display number, 1280 × 720, during its lifetime.
+// Xvfb on a free display number of its own, 1280 × 720; ended with this.
 class VirtualDisplay {
  public:
   VirtualDisplay();
@@ -19,6 +19,8 @@ class VirtualDisplay {
   const std::string& name() const { return name_; }
 
  private:
+  bool start(const std::string& name);  // false: it ended
+
   pid_t server_ = -1;
   std::string name_;
 };
