@@ -71,7 +71,7 @@ TEST(Program, RendersNonSquareSizesAndSaysWhatItCropped) {
   const ProgramResult result = run_program({"render",
                                             kScene,
                                             "--size",
-                                            "44x70",
+                                            "42x70",
                                             "--input-views",
                                             "0,3,9",
                                             "--target-views",
@@ -83,8 +83,8 @@ TEST(Program, RendersNonSquareSizesAndSaysWhatItCropped) {
                                             "-o",
                                             scratch.path().string()});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_NE(result.err.find("cropped to 40x64"), std::string::npos) << result.err;
-  EXPECT_EQ(read_image(scratch.path() / "views" / "0001_parallel.png").cols, 64);
+  EXPECT_NE(result.err.find("cropped to 40x68"), std::string::npos) << result.err;
+  EXPECT_EQ(read_image(scratch.path() / "views" / "0001_parallel.png").cols, 68);
 }
 
 TEST(Program, RunsInBfloat16) {
@@ -210,13 +210,33 @@ TEST(Program, BrokenScenesEndInOneSentence) {
     expect_sentence(scene.render(), 1, words);
   };
   broken([](BrokenScene& s) { fs::resize_file(s.image(0), 900); }, "00000000_rgba.png");
+  broken([](BrokenScene& s) { s.json() = nlohmann::json::array(); }, "no views");
+  broken([](BrokenScene& s) { s.json() = {{"frames", 3}}; }, "opencv_cameras.json");
+  broken([](BrokenScene& s) { write_text(s.image(0), "not an image"); }, "00000000_rgba.png");
+  broken(
+      [](BrokenScene& s) {
+        for (auto& view : s.json()) {
+          view.erase("cx");
+        }
+      },
+      "cx");
+}
+
+TEST(Program, OneBrokenViewLeavesTheOthersWithANote) {
+  const auto broken = [](const std::function<void(BrokenScene&)>& damage,
+                         const std::string& words) {
+    BrokenScene scene;
+    damage(scene);
+    const ProgramResult result = scene.render({"--form", "parallel", "--quiet"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_NE(result.err.find("1 of 4 views is left out"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find(words), std::string::npos) << result.err << "\nlacks: " << words;
+  };
   broken([](BrokenScene& s) { fs::remove(s.image(1)); }, "00000001_rgba.png");
   broken([](BrokenScene& s) { s.json()[2]["w2c"][0][0] = nullptr; }, "view 2");
   broken([](BrokenScene& s) { s.json()[3]["fx"] = 0.0; }, "fx");
   broken([](BrokenScene& s) { s.json()[3]["fy"] = "wide"; }, "fy");
   broken([](BrokenScene& s) { s.json()[0].erase("cx"); }, "cx");
-  broken([](BrokenScene& s) { s.json() = nlohmann::json::array(); }, "no views");
-  broken([](BrokenScene& s) { s.json() = {{"frames", 3}}; }, "opencv_cameras.json");
   broken([](BrokenScene& s) { s.json()[1]["w"] = 4000000000LL; }, "view 1");
   broken([](BrokenScene& s) { s.json()[1]["w2c"] = s.json()[1]["w2c"][0]; }, "view 1");
   broken(
@@ -226,7 +246,6 @@ TEST(Program, BrokenScenesEndInOneSentence) {
         }
       },
       "view 1");
-  broken([](BrokenScene& s) { write_text(s.image(0), "not an image"); }, "00000000_rgba.png");
 }
 
 TEST(Program, BrokenArgumentsEndInOneSentence) {
@@ -235,7 +254,7 @@ TEST(Program, BrokenArgumentsEndInOneSentence) {
     expect_sentence(run_program(arguments), code, words);
   };
   wrong({"--size", "64"}, 2, "--size");
-  wrong({"--size", "4x4"}, 2, "--size");
+  wrong({"--size", "3x3"}, 2, "--size");
   wrong({"--size", "99999x64"}, 2, "--size");
   wrong({"--input-views", "0"}, 2, "--input-views");
   wrong({"--input-views", "33"}, 2, "--input-views");
