@@ -227,7 +227,7 @@ TEST(Program, OneBrokenViewLeavesTheOthersWithANote) {
                          const std::string& words) {
     BrokenScene scene;
     damage(scene);
-    const ProgramResult result = scene.render({"--form", "parallel", "--quiet"});
+    const ProgramResult result = scene.render({"--form", "parallel"});
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_NE(result.err.find("1 of 4 views is left out"), std::string::npos) << result.err;
     EXPECT_NE(result.err.find(words), std::string::npos) << result.err << "\nlacks: " << words;
