@@ -24,8 +24,7 @@ double largest_difference(const std::vector<Camera>& cameras, const Tensor& expe
 }
 
 TEST(GoldenCamera, NormalisationMatchesTheReference) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "camera_normalise");
-  for (const auto& folder : cases) {
+  for (const auto& folder : testing::golden_cases("camera_normalise")) {
     const testing::GoldenCase golden = testing::load_golden_case(folder);
     SCOPED_TRACE(golden.name());
     const Tensor& poses = golden.tensor("c2w");

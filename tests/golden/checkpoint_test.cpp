@@ -35,8 +35,7 @@ void expect_equals_reference(const TensorMap& loaded,
 }
 
 TEST(GoldenCheckpoint, EveryFileHoldsTheReferenceTensors) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "checkpoint_io");
-  for (const auto& folder : cases) {
+  for (const auto& folder : testing::golden_cases("checkpoint_io")) {
     const auto golden = testing::load_golden_case(folder);
     const auto reference = golden.tensors_under("weights.");
     ASSERT_FALSE(reference.empty());

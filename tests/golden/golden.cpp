@@ -1,9 +1,9 @@
 // Discovery and loading of golden cases.
 #include "tests/golden/golden.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 
 #include "core/base/error.h"
 
@@ -13,6 +13,20 @@ namespace {
 nlohmann::json read_case_json(const std::filesystem::path& folder) {
   std::ifstream file(folder / "case.json");
   return nlohmann::json::parse(file);
+}
+
+// The project's own selection, and where more may lie.
+std::vector<std::filesystem::path> golden_folders() {
+  const std::filesystem::path source(PARALLAX_SOURCE_DIR);
+  const char* variable = std::getenv("PARALLAX_GOLDEN");
+  const bool is_set = variable != nullptr && *variable != '\0';
+  const std::filesystem::path more =
+      is_set ? std::filesystem::path(variable) : source / ".." / "shared" / "golden";
+  std::vector<std::filesystem::path> folders = {source / "tests" / "golden" / "data"};
+  if (is_set || std::filesystem::is_directory(more)) {
+    folders.push_back(more);
+  }
+  return folders;
 }
 
 }  // namespace
@@ -36,27 +50,24 @@ TensorMap GoldenCase::tensors_under(const std::string& prefix) const {
   return result;
 }
 
-std::filesystem::path golden_folder() {
-  const char* folder = std::getenv("PARALLAX_GOLDEN");
-  if (folder != nullptr && *folder != '\0') {
-    return folder;
-  }
-  return std::filesystem::path(PARALLAX_SOURCE_DIR) / ".." / "shared" / "golden";
-}
-
 std::vector<std::filesystem::path> golden_cases(const std::string& kind) {
-  std::vector<std::filesystem::path> cases;
-  if (!std::filesystem::is_directory(golden_folder())) {
-    return cases;
-  }
-  for (const auto& entry : std::filesystem::directory_iterator(golden_folder())) {
-    if (std::filesystem::exists(entry.path() / "case.json") &&
-        read_case_json(entry.path()).value("kind", "") == kind) {
-      cases.push_back(entry.path());
+  std::map<std::string, std::filesystem::path> cases;  // by name
+  for (const auto& folder : golden_folders()) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (std::filesystem::exists(entry.path() / "case.json") &&
+          read_case_json(entry.path()).value("kind", "") == kind) {
+        cases.try_emplace(entry.path().filename().string(), entry.path());
+      }
     }
   }
-  std::sort(cases.begin(), cases.end());
-  return cases;
+  if (cases.empty()) {
+    throw Error("there is no golden case of kind '" + kind + "'");
+  }
+  std::vector<std::filesystem::path> folders;
+  for (const auto& [name, folder] : cases) {
+    folders.push_back(folder);
+  }
+  return folders;
 }
 
 GoldenCase load_golden_case(const std::filesystem::path& folder) {

@@ -24,22 +24,11 @@ struct GoldenCase {
   TensorMap tensors_under(const std::string& prefix) const;
 };
 
-// $PARALLAX_GOLDEN, else <source folder>/../shared/golden. It need not exist.
-std::filesystem::path golden_folder();
-
-// The folders whose case.json has exactly this `kind`, sorted; empty if there is no golden folder.
+// The folders whose case.json has exactly this `kind`, sorted: those of tests/golden/data, and what
+// there is beyond them in $PARALLAX_GOLDEN, else in <source folder>/../shared/golden. Throws Error
+// if there is none.
 std::vector<std::filesystem::path> golden_cases(const std::string& kind);
 
 GoldenCase load_golden_case(const std::filesystem::path& folder);
 
 }  // namespace parallax::testing
-
-// Defines `cases` as the folders of this kind, or skips the test with a sentence.
-#define PARALLAX_GOLDEN_CASES_OR_SKIP(cases, kind)                   \
-  const auto cases = ::parallax::testing::golden_cases(kind);        \
-  if (cases.empty()) {                                               \
-    GTEST_SKIP() << "no golden cases of kind '" << (kind) << "' in " \
-                 << ::parallax::testing::golden_folder()             \
-                 << "; set PARALLAX_GOLDEN to their folder";         \
-  }                                                                  \
-  static_assert(true, "ends with a semicolon")

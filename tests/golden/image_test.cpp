@@ -60,8 +60,7 @@ void check_vit_run(const testing::GoldenCase& golden,
 }
 
 TEST(GoldenImage, PreprocessingEqualsBothOfficialPipelines) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "image_preproc");
-  for (const auto& folder : cases) {
+  for (const auto& folder : testing::golden_cases("image_preproc")) {
     const auto golden = testing::load_golden_case(folder);
     const cv::Mat image = read_image(folder / golden.json.at("image").get<std::string>());
     for (const auto& run : golden.json.at("runs")) {

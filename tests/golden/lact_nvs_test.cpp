@@ -106,7 +106,7 @@ void check_rays(const NvsCase& c, Checker& check) {
 }
 
 TEST(Golden, LactNvsModelInFloat32) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "lact_nvs_model");
+  const auto cases = golden_cases("lact_nvs_model");
   const torch::NoGradGuard no_grad;
   for (const auto& folder : cases) {
     const NvsCase c = load_case(folder, torch::kFloat32);
@@ -137,7 +137,7 @@ TEST(Golden, LactNvsModelInFloat32) {
 }
 
 TEST(Golden, LactNvsModelInFloat64) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "lact_nvs_model");
+  const auto cases = golden_cases("lact_nvs_model");
   const torch::NoGradGuard no_grad;
   for (const auto& folder : cases) {
     const NvsCase c = load_case(folder, torch::kFloat64);
@@ -155,7 +155,7 @@ TEST(Golden, LactNvsModelInFloat64) {
 // the iteration amplifies roundings; emulating it must not end up farther away than the exact
 // result.
 TEST(Golden, LactNvsModelWithBfloat16NewtonSchulz) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "lact_nvs_model");
+  const auto cases = golden_cases("lact_nvs_model");
   const torch::NoGradGuard no_grad;
   for (const auto& folder : cases) {
     const NvsCase c = load_case(folder, torch::kFloat32);

@@ -94,8 +94,7 @@ void check_vision_run(const GoldenCase& golden,
 }
 
 TEST(Golden, LactOperator) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "lact_op");
-  for (const auto& folder : cases) {
+  for (const auto& folder : golden_cases("lact_op")) {
     const GoldenCase golden = load_golden_case(folder);
     for (const auto& run : golden.json.at("runs")) {
       check_vision_run(golden, run, torch::kFloat64, "exact_f64");
@@ -146,8 +145,7 @@ void check_language_run(const GoldenCase& golden,
 }
 
 TEST(Golden, LactLanguageModelOperator) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "lact_llm_op");
-  for (const auto& folder : cases) {
+  for (const auto& folder : golden_cases("lact_llm_op")) {
     const GoldenCase golden = load_golden_case(folder);
     for (const auto& run : golden.json.at("runs")) {
       check_language_run(golden, run, torch::kFloat64, "exact_f64");

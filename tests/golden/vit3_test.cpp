@@ -69,7 +69,7 @@ void check_layer_trace(const GoldenCase& golden, const Vit3LayerTrace& trace) {
 }
 
 TEST(Golden, Vit3LayerInEveryVariantAndForm) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "vittt_block");
+  const auto cases = golden_cases("vittt_block");
   const torch::NoGradGuard no_grad;
   for (const auto& folder : cases) {
     const GoldenCase golden = load_golden_case(folder);
@@ -160,7 +160,7 @@ void check_model(const std::filesystem::path& folder) {
 }
 
 TEST(Golden, Vit3Models) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "vittt_model");
+  const auto cases = golden_cases("vittt_model");
   const torch::NoGradGuard no_grad;
   for (const auto& folder : cases) {
     check_model(folder);
@@ -168,7 +168,7 @@ TEST(Golden, Vit3Models) {
 }
 
 TEST(Golden, HierarchicalVit3Models) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "h_vittt_model");
+  const auto cases = golden_cases("h_vittt_model");
   const torch::NoGradGuard no_grad;
   for (const auto& folder : cases) {
     check_model(folder);
@@ -186,7 +186,7 @@ std::string logits_of_file(const std::string& file) {
 }
 
 TEST(Golden, ClassifierCheckpointFiles) {
-  PARALLAX_GOLDEN_CASES_OR_SKIP(cases, "checkpoint_io");
+  const auto cases = golden_cases("checkpoint_io");
   const torch::NoGradGuard no_grad;
   for (const auto& folder : cases) {
     const GoldenCase golden = load_golden_case(folder);

@@ -212,20 +212,31 @@ TEST_F(SceneLoading, WhereThereIsNoSceneTheFormatsAreNamed) {
   EXPECT_THAT(testing::load_failure(file("other.json")), HasSubstr("no scene"));
 }
 
-TEST(RealScenes, LoadAndSurroundTheirObjects) {
+// Those of tests/scenes, and what there is in $PARALLAX_SCENES, else in <source folder>/../shared.
+std::vector<fs::path> real_scenes() {
+  const fs::path source(PARALLAX_SOURCE_DIR);
   const char* variable = std::getenv("PARALLAX_SCENES");
-  const fs::path scenes = variable != nullptr && *variable != '\0'
-                              ? fs::path(variable)
-                              : fs::path(PARALLAX_SOURCE_DIR) / ".." / "shared" / "scenes";
-  if (!fs::is_directory(scenes)) {
-    GTEST_SKIP() << "no scenes in " << scenes << "; set PARALLAX_SCENES to their folder";
+  const bool is_set = variable != nullptr && *variable != '\0';
+  const fs::path more = is_set ? fs::path(variable) : source / ".." / "shared" / "scenes";
+  std::vector<fs::path> folders = {source / "tests" / "scenes"};
+  if (is_set || fs::is_directory(more)) {
+    folders.push_back(more);
   }
-  for (const auto& entry : fs::directory_iterator(scenes)) {
-    if (!entry.is_directory()) {
-      continue;
+  std::vector<fs::path> scenes;
+  for (const fs::path& folder : folders) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.is_directory()) {
+        scenes.push_back(entry.path());
+      }
     }
-    SCOPED_TRACE(entry.path());
-    const Scene scene = load_scene(entry.path());
+  }
+  return scenes;
+}
+
+TEST(RealScenes, LoadAndSurroundTheirObjects) {
+  for (const fs::path& folder : real_scenes()) {
+    SCOPED_TRACE(folder);
+    const Scene scene = load_scene(folder);
     EXPECT_GT(scene.views.size(), 1);
     const std::vector<Camera> cameras = scene_cameras(scene);
     EXPECT_TRUE(cameras_surround_object(cameras));
