@@ -1,4 +1,4 @@
-// Scenes as real tools and real people leave them (tests/scenes/cases): what is read of each.
+// Scenes as real tools and real people leave them (tests/captures): what is read of each.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 fs::path case_folder(const char* name) {
-  return fs::path(PARALLAX_SOURCE_DIR) / "tests" / "scenes" / "cases" / name;
+  return fs::path(PARALLAX_SOURCE_DIR) / "tests" / "captures" / name;
 }
 
 Scene load_case(const char* name) { return load_scene(case_folder(name)); }
