@@ -55,6 +55,8 @@ bool VirtualDisplay::start(const std::string& name) {
            "1280x720x24",
            "-nolisten",
            "tcp",
+           // Else the server resets when its last client leaves and drops who connects meanwhile.
+           "-noreset",
            nullptr);
     _exit(kNotInstalled);
   }
