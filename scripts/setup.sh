@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 readonly torch_version=2.11.0
 readonly packages=(
   g++ cmake ninja-build ccache unzip python3-pip ca-certificates
-  libcli11-dev nlohmann-json3-dev libfmt-dev libopencv-dev libgif-dev zlib1g-dev
+  libcli11-dev nlohmann-json3-dev libfmt-dev libopencv-dev libgif-dev libjpeg-dev zlib1g-dev
   libembree-dev libassimp-dev libgloo-dev libgtest-dev libgmock-dev libbenchmark-dev
   fonts-dejavu-core libepoxy-dev libfreetype-dev libgl1-mesa-dri libglfw3-dev libimgui-dev pkg-config xdotool xvfb
   clang-format-14 clang-tidy-14 libomp-14-dev)

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <opencv2/core/utils/logger.hpp>
 #include <thread>
 
 #include "apps/classify/classify_page.h"
@@ -217,8 +216,6 @@ std::string store_prefix() {
 
 int run_classify(const ClassifyOptions& options) {
   configure_threads(options.common);
-  // Errors of an image are reported in its row.
-  cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   const std::vector<Form> forms = parse_forms(options.form);
   const RankInfo ranks = rank_from_environment();
   std::optional<KeyValueStore> store;

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include "core/distributed/quiet_c10d.h"
+
 namespace parallax {
 namespace {
 
@@ -44,6 +46,7 @@ KeyValueStore::KeyValueStore(const RankInfo& info,
                              const std::string& prefix,
                              double timeout_seconds)
     : connection_(std::make_unique<Connection>()) {
+  keep_c10d_quiet();
   connection_->info = info;
   connection_->prefix = prefix + "/";
   connection_->call([&] {

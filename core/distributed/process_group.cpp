@@ -19,6 +19,8 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
+#include "core/distributed/quiet_c10d.h"
+
 namespace parallax {
 namespace {
 
@@ -143,7 +145,7 @@ ProcessGroup::ProcessGroup(const RankInfo& info, double timeout_seconds) : info_
     return;
   }
   const Milliseconds timeout(static_cast<int64_t>(timeout_seconds * 1000));
-  const std::string address = own_address(info);  // before anything waits for a wrong one
+  keep_c10d_quiet();
   connection_ = std::make_unique<Connection>();
   among_ranks(info_, [&] {
     c10d::TCPStoreOptions store_options;

@@ -16,6 +16,7 @@
 #include "core/image/exif.h"
 #include "core/image/gif_image.h"
 #include "core/image/image_format.h"
+#include "core/image/quiet_decoding.h"
 #include "core/io/atomic_file.h"
 #include "core/io/input_file.h"
 
@@ -43,6 +44,7 @@ cv::Mat decode(const std::string& bytes, const std::string& where) {
   try {
     const cv::Mat buffer(
         1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
+    const QuietDecoding quiet;
     cv::Mat image = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
     if (!image.empty()) {
       return image;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iostream>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
@@ -324,10 +325,12 @@ TEST(Image, RefusesWhatIsNotAnImage) {
   EXPECT_THROW(read_image(folder.path() / "missing.png"), Error);
 }
 
-// libjpeg, libtiff and OpenCV write about some of these files to stderr; that cannot be turned off.
+// What is wrong is in the error alone: left to themselves libjpeg, libtiff and OpenCV write about
+// some of these files to stderr.
 TEST(Image, DamagedBytesDecodeOrEndInAnError) {
   const cv::Mat bgr = noise(9, 13, CV_8UC3);
   std::mt19937 random(1);
+  ::testing::internal::CaptureStderr();
   for (const char* extension : {".png", ".jpg", ".webp", ".bmp", ".tiff", ".ppm"}) {
     const std::string good = encoded(extension, bgr);
     for (int i = 0; i < 300; ++i) {
@@ -336,6 +339,14 @@ TEST(Image, DamagedBytesDecodeOrEndInAnError) {
       error_of(bytes);  // throws, and so fails the test, for anything but an Error
     }
   }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(Image, WhatThisProgramSaysItselfIsNotDropped) {
+  error_of("no picture");
+  ::testing::internal::CaptureStderr();
+  std::cerr << "said";
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "said");
 }
 
 TEST(Resample, KeepsSizeColourAndTransparency) {
