@@ -146,6 +146,7 @@ ProcessGroup::ProcessGroup(const RankInfo& info, double timeout_seconds) : info_
   }
   const Milliseconds timeout(static_cast<int64_t>(timeout_seconds * 1000));
   keep_c10d_quiet();
+  const std::string address = own_address(info);  // before anything waits for a wrong one
   connection_ = std::make_unique<Connection>();
   among_ranks(info_, [&] {
     c10d::TCPStoreOptions store_options;
