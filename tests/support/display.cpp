@@ -61,10 +61,13 @@ bool VirtualDisplay::start(const std::string& name) {
     _exit(kNotInstalled);
   }
   close(ends[1]);
-  char first = 0;
-  const bool runs = read(ends[0], &first, 1) == 1;  // its number, once it takes connections
+  // Its number, once it takes connections. To the end of the line, which comes in pieces: a server
+  // whose reader left before the last one dies of SIGPIPE.
+  char last = 0;
+  while (last != '\n' && read(ends[0], &last, 1) == 1) {
+  }
   close(ends[0]);
-  return runs;
+  return last == '\n';
 }
 
 VirtualDisplay::~VirtualDisplay() {
