@@ -32,7 +32,7 @@ if(PARALLAX_CUDA)
   list(APPEND parallax_libtorch_files "${Torch_CUDA_LIBRARY}" "${Torch_C10_CUDA_LIBRARY}")
 endif()
 install(CODE "
-  set(libraries \"${parallax_libtorch_files}\")
+  set(parallax_libraries \"${parallax_libtorch_files}\")
   set(destination \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${PARALLAX_LIBRARY_DIR}\")
   set(strip \"${CMAKE_STRIP}\")
   include(\"${PROJECT_SOURCE_DIR}/cmake/copy_libraries.cmake\")"

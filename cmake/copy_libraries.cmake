@@ -1,7 +1,7 @@
-# Part of `cmake --install`: copies the shared libraries `libraries` into `destination` under the names
-# given (which are mostly links), without symbols where `--strip` was asked for.
+# Part of `cmake --install`: copies the shared libraries `parallax_libraries` into `destination` under the
+# names given (which are mostly links), without symbols where `--strip` was asked for.
 file(MAKE_DIRECTORY "${destination}")
-foreach(library IN LISTS libraries)
+foreach(library IN LISTS parallax_libraries)
   get_filename_component(name "${library}" NAME)
   file(REAL_PATH "${library}" real)
   message(STATUS "Installing: ${destination}/${name}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes what users install, in dist/: a tarball and a .deb that run on Debian 12, Ubuntu 24.04 and later,
 # and a Python wheel of the operators for PyTorch. scripts/test-package.sh tries them out.
-#   scripts/package.sh                 everything; 20 minutes the first time, 5 later
+#   scripts/package.sh                 everything; 20 minutes the first time, 6 later
 #   PARALLAX_ZSTD_LEVEL=3 scripts/…    a larger tarball, sooner
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +17,7 @@ name=parallax-$version-x86_64
 stage=$build/packages/$name
 readonly version name stage
 rm -rf "$stage"
-mkdir -p dist
+mkdir -p dist $build/packages
 rm -f dist/parallax*
 
 say "installing into $stage"

@@ -22,6 +22,8 @@ readonly tarball deb wheel
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 readonly root=$scratch/root
+unpacked=/opt/$(basename "$tarball" .tar.zst)  # in there
+readonly unpacked
 
 # A bare system, from the cache where it was made before.
 prepare_root() {
@@ -66,15 +68,15 @@ try_program() { # PROGRAM ASSETS
 
 # In a virtual display, with OpenGL in software.
 try_window() { # PROGRAM ASSETS
+  say "the window"
   inside apt-get update -qq
   inside env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    xvfb xauth libgl1 libgl1-mesa-dri >/dev/null
+    xvfb xauth libgl1 libgl1-mesa-dri >"$scratch/apt.log" 2>&1 || fail "$(tail -n 5 "$scratch/apt.log")"
   # As the first process of its system, xvfb-run would wait for ever for the display's signal.
   # shellcheck disable=SC2016
   inside sh -c 'xvfb-run -a -s "-screen 0 1280x800x24" "$@"; exit $?' sh \
     "$1" view "$2/scenes/procedural_a" --screenshot /root/window.png
   [ "$(stat -c %s "$root/root/window.png")" -gt 20000 ] || fail "view wrote no screenshot"
-  [ -z "${PARALLAX_KEEP:-}" ] || cp "$root/root/window.png" "$PARALLAX_KEEP"
 }
 
 # No library may want a newer C or C++ runtime than the oldest system that is promised.
@@ -94,14 +96,8 @@ test_tarball() {
   say "the tarball"
   mkdir -p "$root/opt"
   tar -C "$root/opt" -xf "$tarball" --use-compress-program=unzstd
-  local folder
-  folder=/opt/$(basename "$tarball" .tar.zst)
-  check_symbols "$root$folder"
-  try_program "$folder/bin/parallax" "$folder/share/parallax/assets"
-  if [ "${1:-}" = --view ]; then
-    try_window "$folder/bin/parallax" "$folder/share/parallax/assets"
-  fi
-  rm -rf "${root:?}$folder"
+  check_symbols "$root$unpacked"
+  try_program "$unpacked/bin/parallax" "$unpacked/share/parallax/assets"
 }
 
 test_deb() {
@@ -130,7 +126,11 @@ test_wheel() {
 
 [ "$(id -u)" -eq 0 ] || fail "a chroot needs root"
 prepare_root
-test_tarball "$@"
+test_tarball
 test_deb
 test_wheel
+# Last, as it brings much into the system.
+if [ "${1:-}" = --view ]; then
+  try_window "$unpacked/bin/parallax" "$unpacked/share/parallax/assets"
+fi
 say "passed"
