@@ -191,7 +191,7 @@ Finding describe_checkpoint(const fs::path& path, const InfoOptions& options) {
   return finding;
 }
 
-Finding describe_scene(const fs::path& path, const InfoOptions& options) {
+Finding describe_scene_folder(const fs::path& path, const InfoOptions& options) {
   const Scene scene = load_scene(path);
   const Camera& first = scene.views.front().camera;
   bool distorted = false;
@@ -250,7 +250,7 @@ Finding describe_image(const fs::path& path) {
 // Describes a folder of images, checkpoints or scenes, one level deep.
 Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   if (looks_like_scene(path)) {
-    return describe_scene(path, options);
+    return describe_scene_folder(path, options);
   }
   size_t images = 0;
   std::vector<std::string> broken;
@@ -325,7 +325,7 @@ Finding describe(const fs::path& name, const InfoOptions& options) {
   if (is_checkpoint(path)) {
     return describe_checkpoint(path, options);
   }
-  return is_image(path) ? describe_image(path) : describe_scene(path, options);
+  return is_image(path) ? describe_image(path) : describe_scene_folder(path, options);
 }
 
 int describe_bundled() {
@@ -395,13 +395,17 @@ int run_info(const InfoOptions& options) {
 Command add_info_command(CLI::App& program) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* app =
-      program.add_subcommand("info", "Describe and check checkpoints, scenes and folders");
-  app->add_option(
+      add_subcommand(program,
+                     "info",
+                     "Describe and check checkpoints, scenes and folders",
+                     "Example:\n  parallax info nvs vittt_t.pth assets/scenes/procedural_a");
+  add_positional(
+      *app,
       "FILE",
       options->paths,
-      "checkpoints, scenes, images, folders or bundled models' names; none: lists bundled models");
+      "checkpoints, scenes, images, folders or bundled models' names; none: what is bundled",
+      Presence::kOptional);
   add_options(*app, *options);
-  app->footer("Example:\n  parallax info nvs vittt_t.pth assets/scenes/procedural_a");
   return {app, [options] { return run_info(*options); }};
 }
 

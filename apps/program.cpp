@@ -1,4 +1,6 @@
 // The whole command line: every subcommand in the order of `parallax --help`.
+#include <CLI/CLI.hpp>
+
 #include "apps/common/cli.h"
 
 namespace parallax {

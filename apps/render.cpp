@@ -306,15 +306,19 @@ int run_render(const RenderOptions& options) {
 
 Command add_render_command(CLI::App& program) {
   auto options = std::make_shared<RenderOptions>();
-  CLI::App* app = program.add_subcommand("render", "Render novel views of a scene, with metrics");
-  app->add_option("SCENE",
-                  options->scene,
-                  "a folder or camera file: opencv_cameras.json, transforms.json or COLMAP")
-      ->required();
+  CLI::App* app = add_subcommand(
+      program,
+      "render",
+      "Render novel views of a scene, with metrics",
+      "Example:\n  parallax render assets/scenes/procedural_a --input-views 8 --form both");
+  add_positional(*app,
+                 "SCENE",
+                 options->scene,
+                 "a folder or camera file: opencv_cameras.json, transforms.json or COLMAP",
+                 Presence::kRequired);
   add_options(*app, *options);
   add_options(*app, options->run);
   add_options(*app, options->common);
-  app->footer("Example:\n  parallax render assets/scenes/procedural_a --input-views 8 --form both");
   return {app, [options] { return run_render(*options); }};
 }
 

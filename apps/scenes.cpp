@@ -147,14 +147,16 @@ int run_scenes(const ScenesOptions& options) {
 
 Command add_scenes_command(CLI::App& program) {
   auto options = std::make_shared<ScenesOptions>();
-  CLI::App* app =
-      program.add_subcommand("scenes", "Generate procedural multi-view scenes, or views of meshes");
-  app->add_option("OUT", options->output, "folder for the scenes' folders")->required();
-  add_options(*app, *options);
-  add_options(*app, options->common);
-  app->footer(
+  CLI::App* app = add_subcommand(
+      program,
+      "scenes",
+      "Generate procedural multi-view scenes, or views of meshes",
       "Examples:\n  parallax scenes output/scenes --count 10 --difficulty mixed\n"
       "  parallax scenes output/meshes --mesh chair.glb --views 64 --background white");
+  add_positional(
+      *app, "OUT", options->output, "folder for the scenes' folders", Presence::kRequired);
+  add_options(*app, *options);
+  add_options(*app, options->common);
   return {app, [options] { return run_scenes(*options); }};
 }
 

@@ -108,12 +108,15 @@ int run_view(const ViewCommandOptions& options) {
 
 Command add_view_command(CLI::App& program) {
   auto options = std::make_shared<ViewCommandOptions>();
-  CLI::App* app = program.add_subcommand(
-      "view", "A window: variants and forms of a scene side by side, live, with PSNR");
-  app->add_option("SCENE", options->scene, "a scene's folder or camera file");
+  CLI::App* app =
+      add_subcommand(program,
+                     "view",
+                     "A window: variants and forms of a scene side by side, live, with PSNR",
+                     "Example:\n  parallax view assets/scenes/procedural_a");
+  add_positional(
+      *app, "SCENE", options->scene, "a scene's folder or camera file", Presence::kOptional);
   add_options(*app, *options);
   add_options(*app, options->common);
-  app->footer("Example:\n  parallax view assets/scenes/procedural_a");
   return {app, [options] { return run_view(*options); }};
 }
 

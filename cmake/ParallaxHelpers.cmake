@@ -1,5 +1,29 @@
 # Functions for the CMakeLists.txt of the folders.
 
+# Where a source includes LibTorch, GCC makes templates of its headers anew for two seconds, however
+# little the source does. So several are compiled as one, if PARALLAX_UNITY is on.
+set(parallax_unit_size 5)
+
+# parallax_unite(TARGET KIND RESULT file…)
+# Puts sources of a target into units of about parallax_unit_size. Neighbours in a list go into
+# different ones, as those often use the same names for what only they see. The units' files are
+# returned. Sources with flags of their own stay alone, as CMake has it.
+function(parallax_unite target kind result)
+  list(LENGTH ARGN count)
+  math(EXPR units "(${count} + ${parallax_unit_size} - 1) / ${parallax_unit_size}")
+  set(files "")
+  set(index 0)
+  foreach(source IN LISTS ARGN)
+    math(EXPR unit "${index} % ${units}")
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP "${kind}_${unit}")
+    list(APPEND files "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/Unity/unity_${kind}_${unit}_cxx.cxx")
+    math(EXPR index "${index} + 1")
+  endforeach()
+  list(REMOVE_DUPLICATES files)
+  set(${result} ${files} PARENT_SCOPE)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${PARALLAX_UNITY} UNITY_BUILD_MODE GROUP)
+endfunction()
+
 # parallax_sources(TARGET [TENSORS file…] [TENSOR_FREE file…])
 # Adds sources to a target. TENSOR_FREE ones include no LibTorch: its precompiled header would only
 # cost them time and memory.
@@ -9,8 +33,12 @@ function(parallax_sources target)
     message(FATAL_ERROR "parallax_sources(${target}): neither TENSORS nor TENSOR_FREE: ${sources_UNPARSED_ARGUMENTS}")
   endif()
   target_sources(${target} PRIVATE ${sources_TENSORS} ${sources_TENSOR_FREE})
+  if(sources_TENSORS)
+    parallax_unite(${target} tensors units ${sources_TENSORS})
+  endif()
   if(sources_TENSOR_FREE)
-    set_source_files_properties(${sources_TENSOR_FREE} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+    parallax_unite(${target} tensor_free units ${sources_TENSOR_FREE})
+    set_source_files_properties(${sources_TENSOR_FREE} ${units} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   endif()
 endfunction()
 
@@ -33,12 +61,13 @@ endfunction()
 
 # parallax_runtime_folders(OUTPUT FOLDER…)
 # Turns folders of shared libraries into entries for the RPATH of what lies in the build folder:
-# relative where they are inside the project, so that a moved or copied clone goes on running.
+# relative where both are inside the project, so that a moved or copied clone goes on running.
 function(parallax_runtime_folders output)
   set(entries "")
+  cmake_path(IS_PREFIX PROJECT_SOURCE_DIR "${PROJECT_BINARY_DIR}" NORMALIZE built_inside)
   foreach(folder IN LISTS ARGN)
     cmake_path(IS_PREFIX PROJECT_SOURCE_DIR "${folder}" NORMALIZE inside)
-    if(inside)
+    if(inside AND built_inside)
       file(RELATIVE_PATH relative "${PROJECT_BINARY_DIR}" "${folder}")
       list(APPEND entries "$ORIGIN/${relative}")
     else()

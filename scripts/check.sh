@@ -28,11 +28,12 @@ fi
 clang-format-14 --dry-run --Werror "${sources[@]}" "${headers[@]}"
 [ "${1:-}" = "--format" ] && exit 0
 
-# clang cannot read GCC's precompiled headers, so it gets a build folder without them.
+# clang cannot read GCC's precompiled headers, so it gets a build folder without them, and with every
+# source by itself.
 folder=build/tidy
 mkdir -p "$folder/passed"
 cmake -S . -B "$folder" -G Ninja -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DCMAKE_CXX_COMPILER=clang++-14 \
-  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >/dev/null
+  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DPARALLAX_UNITY=OFF >/dev/null
 rules=$(cat .clang-tidy "${headers[@]}" | sha256sum | cut -c1-16)
 todo=()
 for source in "${sources[@]}"; do

@@ -26,11 +26,10 @@ case "${1:-}" in
     ;;
 esac
 scripts/setup.sh release parallax parallax_tests
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 log=$(mktemp)
 failed=0
 for ((i = 1; i <= count; ++i)); do
-  if ! "${wrapper[@]}" build/release/parallax_tests --gtest_brief=1 "$@" >"$log" 2>&1; then
+  if ! "${wrapper[@]}" scripts/test.sh "$@" >"$log" 2>&1; then
     failed=$((failed + 1))
     printf 'time %d of %d:\n' "$i" "$count"
     cat "$log"

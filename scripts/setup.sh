@@ -6,8 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly torch_version=2.11.0
-readonly packages=(
-  g++ cmake ninja-build ccache unzip python3-pip ca-certificates
+readonly download_packages=(unzip python3-pip ca-certificates)
+readonly build_packages=(
+  g++ cmake ninja-build ccache
   libcli11-dev nlohmann-json3-dev libfmt-dev libopencv-dev libgif-dev libjpeg-dev zlib1g-dev
   libembree-dev libassimp-dev libgloo-dev libgtest-dev libgmock-dev libbenchmark-dev
   fonts-dejavu-core libepoxy-dev libfreetype-dev libgl1-mesa-dri libglfw3-dev libimgui-dev pkg-config xdotool xvfb
@@ -16,26 +17,18 @@ readonly packages=(
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-install_packages() {
-  local missing=()
+missing_packages() { # PACKAGE...
   local installed
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
-  for package in "${packages[@]}"; do
-    grep -q "^${package} installed$" <<<"$installed" || missing+=("$package")
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
+  for package in "$@"; do
+    grep -q "^${package} installed$" <<<"$installed" || printf '%s\n' "$package"
   done
-  [ ${#missing[@]} -eq 0 ] && return
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-      as_root=(sudo)
-    else
-      fail "these Debian packages are missing; as root run: apt-get install ${missing[*]}"
-    fi
-  fi
-  say "installing Debian packages (about 2 minutes): ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends \
-    "${missing[@]}" >/dev/null
+}
+
+as_root=()
+install_packages() { # PACKAGE...
+  say "installing Debian packages: $*"
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 # Downloads one wheel and unpacks the given members of it.
@@ -104,9 +97,27 @@ build() { # PRESET TARGET...
 }
 
 start=$SECONDS
-install_packages
-install_torch
-install_cuda_runtime
+mapfile -t to_download < <(missing_packages "${download_packages[@]}")
+mapfile -t to_build < <(missing_packages "${build_packages[@]}")
+if [ ${#to_download[@]} -gt 0 ] || [ ${#to_build[@]} -gt 0 ]; then
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+      fail "these Debian packages are missing; as root run: apt-get install ${to_download[*]} ${to_build[*]}"
+    fi
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -qq
+fi
+[ ${#to_download[@]} -eq 0 ] || install_packages "${to_download[@]}"
+# PyPI's downloads need none of the other packages: both come at the same time.
+trap wait EXIT
+(
+  install_torch
+  install_cuda_runtime
+) &
+wheels=$!
+[ ${#to_build[@]} -eq 0 ] || install_packages "${to_build[@]}"
+wait "$wheels"
 [ $# -gt 0 ] && build "$@"
 [ $((SECONDS - start)) -gt 5 ] && say "done in $((SECONDS - start)) s"
 exit 0

@@ -128,12 +128,14 @@ int run_bench_classify(const BenchClassifyOptions& options) {
 
 Command add_bench_classify_command(CLI::App& bench) {
   auto options = std::make_shared<BenchClassifyOptions>();
-  CLI::App* app = bench.add_subcommand(
-      "classify", "Images per second of the published classifiers, with random weights");
+  CLI::App* app = add_subcommand(
+      bench,
+      "classify",
+      "Images a second of the published classifiers, with random weights",
+      "Example:\n  parallax bench classify --model vit3-t --batch-size 1 8 --threads 1");
   add_options(*app, *options);
   add_options(*app, options->bench);
   add_options(*app, options->common);
-  app->footer("Example:\n  parallax bench classify --model vit3-t --batch-size 1 8 --threads 1");
   return {app, [options] { return run_bench_classify(*options); }};
 }
 

@@ -8,6 +8,7 @@
 
 #include "apps/bench/bench_report.h"
 #include "apps/common/nvs_options.h"
+#include "apps/report/peak.h"
 #include "apps/report/plot.h"
 #include "apps/report/results.h"
 #include "apps/report/timing.h"
@@ -124,7 +125,8 @@ struct LayerTiming {
   int64_t chunk = 0;
   double seconds = 0;
   double operations = 0;       // needed, forward only
-  double peak_per_second = 0;  // of the matrix product in the same rounds
+  double product_seconds = 0;  // LibTorch's product in the same rounds
+  Speed speed;                 // of the forward pass; from the peaks after all rounds
   double tokens_per_second() const { return static_cast<double>(tokens) / seconds; }
 };
 
@@ -144,13 +146,13 @@ std::vector<bool> kernel_choices(const std::string& text) {  // true: reference
                               .got = "'" + text + "'"});
 }
 
-// All forms and kernels of one variant at one size, and the peak, in alternation.
+// All forms and kernels of one variant at one size, and the peaks, in alternation.
 std::vector<LayerTiming> time_variant(const BenchLayerOptions& options,
                                       const Variant& variant,
                                       int64_t tokens,
-                                      int64_t chunk) {
+                                      int64_t chunk,
+                                      PeakMeasurement& peak) {
   const LayerProblem problem = make_problem(options, variant, tokens, chunk);
-  const PeakProduct peak(parse_dtype(options.dtype));
   std::vector<LayerTiming> timings;
   std::vector<std::function<void()>> cases;
   for (const Form form : parse_forms(options.form)) {
@@ -169,15 +171,12 @@ std::vector<LayerTiming> time_variant(const BenchLayerOptions& options,
       });
     }
   }
-  cases.emplace_back([&peak] {
-    const torch::InferenceMode inference;
-    peak.run();
-  });
+  cases.push_back(peak.burst_case());
+  cases.push_back(peak.product_case());
   const auto seconds = paired_seconds(cases, timing_options(options.bench));
-  const double peak_per_second = peak.operations() / median(seconds.back());
   for (size_t i = 0; i < timings.size(); ++i) {
     timings[i].seconds = median(seconds[i]);
-    timings[i].peak_per_second = peak_per_second;
+    timings[i].product_seconds = median(seconds.back());
     timings[i].operations = matmul_flops(
         problem.rule.switches, problem.rule.newton_schulz, problem.shape, problem.schedule);
   }
@@ -205,30 +204,25 @@ std::string speed_ratio(const LayerTiming& timing, const LayerTiming* base) {
 
 std::vector<std::vector<std::string>> timing_rows(const std::vector<LayerTiming>& timings,
                                                   bool backward) {
-  std::vector<std::vector<std::string>> rows = {{"variant",
-                                                 "form",
-                                                 "kernels",
-                                                 "tokens",
-                                                 "chunk",
-                                                 "ms",
-                                                 "tokens/s",
-                                                 "GFLOP/s",
-                                                 "of peak",
-                                                 ": recurrent",
-                                                 ": reference"}};
+  std::vector<std::string> headings = {
+      "variant", "form", "kernels", "tokens", "chunk", "ms", "tokens/s"};
+  append(headings, speed_headings());
+  append(headings, {": recurrent", ": reference"});
+  std::vector<std::vector<std::string>> rows = {headings};
   for (const LayerTiming& t : timings) {
-    const double per_second = t.operations / t.seconds;
-    rows.push_back({t.variant,
-                    std::string(form_name(t.form)),
-                    t.reference ? "reference" : std::string(kernel_path_name(kernel_path())),
-                    std::to_string(t.tokens),
-                    t.chunk > 0 ? std::to_string(t.chunk) : "all",
-                    fmt::format("{:.2f}", t.seconds * 1e3),
-                    fmt::format("{:.0f}", t.tokens_per_second()),
-                    backward ? "-" : fmt::format("{:.1f}", per_second * 1e-9),
-                    backward ? "-" : fmt::format("{:.0f} %", 100 * per_second / t.peak_per_second),
-                    speed_ratio(t, find_timing(timings, t, Form::kRecurrent, t.reference)),
-                    speed_ratio(t, find_timing(timings, t, t.form, true))});
+    std::vector<std::string> row = {
+        t.variant,
+        std::string(form_name(t.form)),
+        t.reference ? "reference" : std::string(kernel_path_name(kernel_path())),
+        std::to_string(t.tokens),
+        t.chunk > 0 ? std::to_string(t.chunk) : "all",
+        fmt::format("{:.2f}", t.seconds * 1e3),
+        fmt::format("{:.0f}", t.tokens_per_second())};
+    append(row, speed_cells(backward ? nullptr : &t.speed));
+    append(row,
+           {speed_ratio(t, find_timing(timings, t, Form::kRecurrent, t.reference)),
+            speed_ratio(t, find_timing(timings, t, t.form, true))});
+    rows.push_back(std::move(row));
   }
   return rows;
 }
@@ -240,7 +234,7 @@ struct Scaling {
   std::vector<double> seconds;
 };
 
-std::string label_of(const LayerTiming& timing) {
+std::string timing_label(const LayerTiming& timing) {
   return fmt::format(
       "{} {}{}", timing.variant, form_name(timing.form), timing.reference ? ", reference" : "");
 }
@@ -248,7 +242,7 @@ std::string label_of(const LayerTiming& timing) {
 std::vector<Scaling> group_by_tokens(const std::vector<LayerTiming>& timings) {
   std::vector<Scaling> groups;
   for (const LayerTiming& t : timings) {
-    const std::string label = label_of(t);
+    const std::string label = timing_label(t);
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Scaling& g) {
       return g.label == label && g.chunk == t.chunk;
     });
@@ -290,16 +284,19 @@ std::vector<html::Series> speedup_series(const std::vector<LayerTiming>& timings
   return all;
 }
 
-nlohmann::json timing_json(const LayerTiming& t) {
-  return {{"variant", t.variant},
-          {"form", form_name(t.form)},
-          {"kernels", t.reference ? "reference" : kernel_path_name(kernel_path())},
-          {"tokens", t.tokens},
-          {"chunk", t.chunk},
-          {"seconds", t.seconds},
-          {"tokens_per_second", t.tokens_per_second()},
-          {"needed_operations", t.operations},
-          {"peak_operations_per_second", t.peak_per_second}};
+nlohmann::json timing_json(const LayerTiming& t, bool backward) {
+  nlohmann::json json = {{"variant", t.variant},
+                         {"form", form_name(t.form)},
+                         {"kernels", t.reference ? "reference" : kernel_path_name(kernel_path())},
+                         {"tokens", t.tokens},
+                         {"chunk", t.chunk},
+                         {"seconds", t.seconds},
+                         {"tokens_per_second", t.tokens_per_second()},
+                         {"needed_operations", t.operations}};
+  if (!backward) {
+    json.update(speed_json(t.speed));
+  }
+  return json;
 }
 
 void write_plots(const BenchLayerOptions& options, const std::vector<LayerTiming>& timings) {
@@ -331,10 +328,10 @@ void check_lengths(const BenchLayerOptions& options) {
   }
 }
 
-int run_bench_layer(const BenchLayerOptions& options) {
-  configure_threads(options.common);
-  check_lengths(options);
+// Every variant at every size, with their speeds.
+std::vector<LayerTiming> time_variants(const BenchLayerOptions& options) {
   std::vector<LayerTiming> timings;
+  PeakMeasurement peak(parse_dtype(options.dtype));
   Progress progress(
       "bench layer",
       static_cast<int64_t>(options.variants.size() * options.tokens.size() * options.chunk.size()),
@@ -342,18 +339,36 @@ int run_bench_layer(const BenchLayerOptions& options) {
   for (const std::string& name : options.variants) {
     for (const int chunk : options.chunk) {
       for (const int tokens : options.tokens) {
-        const auto some = time_variant(options, find_variant(name), tokens, chunk);
+        const auto some = time_variant(options, find_variant(name), tokens, chunk, peak);
         timings.insert(timings.end(), some.begin(), some.end());
         progress.advance();
       }
     }
   }
   progress.finish();
+  for (LayerTiming& t : timings) {
+    t.speed = peak.speed(t.operations / t.seconds, t.product_seconds);
+  }
+  return timings;
+}
+
+int run_bench_layer(const BenchLayerOptions& options) {
+  configure_threads(options.common);
+  check_lengths(options);
+  const std::vector<LayerTiming> timings = time_variants(options);
   nlohmann::json json = bench_json(options);
   for (const LayerTiming& timing : timings) {
-    json["results"].push_back(timing_json(timing));
+    json["results"].push_back(timing_json(timing, options.backward));
   }
   std::string text = format_table(timing_rows(timings, options.backward));
+  if (!options.backward) {
+    std::vector<Speed> speeds;
+    speeds.reserve(timings.size());
+    for (const LayerTiming& timing : timings) {
+      speeds.push_back(timing.speed);
+    }
+    text += describe_peaks(speeds);
+  }
   if (options.tokens.size() > 1) {
     for (const Scaling& group : group_by_tokens(timings)) {
       const double exponent = fitted_exponent(group.tokens, group.seconds);
@@ -372,13 +387,14 @@ int run_bench_layer(const BenchLayerOptions& options) {
 
 Command add_bench_layer_command(CLI::App& bench) {
   auto options = std::make_shared<BenchLayerOptions>();
-  CLI::App* app = bench.add_subcommand(
-      "layer", "Tokens per second of the TTT layer, recurrent and parallel, for each variant");
+  CLI::App* app = add_subcommand(
+      bench,
+      "layer",
+      "Tokens a second of the TTT layer, recurrent and parallel, per variant",
+      "Example:\n  parallax bench layer --head-dim 256 --tokens 8192 --chunk 16 64 512 -o bench");
   add_options(*app, *options);
   add_options(*app, options->bench);
   add_options(*app, options->common);
-  app->footer(
-      "Example:\n  parallax bench layer --head-dim 256 --tokens 8192 --chunk 16 64 512 -o bench");
   return {app, [options] { return run_bench_layer(*options); }};
 }
 

@@ -2,12 +2,17 @@
 // training step; with a model's weights, or with random ones for any architecture.
 #include <fmt/format.h>
 
+#include <map>
+#include <optional>
+
 #include "apps/bench/bench_report.h"
 #include "apps/common/nvs_options.h"
+#include "apps/report/peak.h"
 #include "apps/report/results.h"
 #include "core/base/autocast.h"
 #include "core/base/device.h"
 #include "core/base/progress.h"
+#include "vision/models/lact_nvs/flop_count.h"
 #include "vision/models/lact_nvs/model_store.h"
 #include "vision/scene/image_size.h"
 #include "vision/synth/scene_generator.h"
@@ -81,6 +86,9 @@ struct RenderTiming {
   std::string size;
   int views = 0;
   double seconds = 0;
+  double operations = 0;       // needed; 0: not counted
+  double product_seconds = 0;  // LibTorch's product in the same rounds
+  std::optional<Speed> speed;  // of what is counted; from the peaks after all rounds
 };
 
 struct TimedCases {
@@ -123,6 +131,19 @@ void add_inference(const BenchRenderOptions& options,
   });
 }
 
+// Of one training step; Newton-Schulz counts as the model's rule has it.
+double training_operations(const LactNvs& model,
+                           const BenchRenderOptions& options,
+                           const CameraBatch& inputs) {
+  const int64_t patch = model.options().patch_size;
+  return training_flops(model.options(),
+                        model.rule().newton_schulz,
+                        {.batch = inputs.batch(),
+                         .input_views = inputs.views(),
+                         .target_views = options.target_views,
+                         .tokens_per_view = (inputs.height / patch) * (inputs.width / patch)});
+}
+
 void add_training(const BenchRenderOptions& options,
                   const std::string& dtype,
                   const RenderTiming& like,
@@ -143,6 +164,7 @@ void add_training(const BenchRenderOptions& options,
   const Tensor truth = pictures(options.target_views);
   RenderTiming timing = like;
   timing.what = "train step";
+  timing.operations = training_operations(*model, options, inputs);
   for (const Form form : parse_forms(options.form)) {
     timing.form = form_name(form);
     cases.add(timing, [=] {
@@ -157,9 +179,13 @@ void add_training(const BenchRenderOptions& options,
   }
 }
 
+// The peaks of every dtype, over all sizes.
+using PeaksByDtype = std::map<std::string, PeakMeasurement>;
+
 std::vector<RenderTiming> time_cases(const BenchRenderOptions& options,
                                      const std::string& size,
-                                     int views) {
+                                     int views,
+                                     PeaksByDtype& peaks) {
   TimedCases cases;
   for (const std::string& dtype : options.dtypes) {
     const RenderTiming like{.dtype = dtype, .size = size, .views = views};
@@ -169,20 +195,86 @@ std::vector<RenderTiming> time_cases(const BenchRenderOptions& options,
       add_inference(options, dtype, like, cases);
     }
   }
+  std::map<std::string, size_t> products;  // where the times of LibTorch's will be
+  for (auto& [dtype, peak] : peaks) {
+    cases.runs.push_back(peak.burst_case());
+    products[dtype] = cases.runs.size();
+    cases.runs.push_back(peak.product_case());
+  }
   const auto seconds = paired_seconds(cases.runs, timing_options(options.bench));
   for (size_t i = 0; i < cases.timings.size(); ++i) {
-    cases.timings[i].seconds = median(seconds[i]);
+    RenderTiming& timing = cases.timings[i];
+    timing.seconds = median(seconds[i]);
+    if (timing.operations > 0) {
+      timing.product_seconds = median(seconds.at(products.at(timing.dtype)));
+    }
   }
   return cases.timings;
 }
 
 nlohmann::json timing_json(const RenderTiming& t) {
-  return {{"what", t.what},
-          {"dtype", t.dtype},
-          {"form", t.form.empty() ? nlohmann::json() : nlohmann::json(t.form)},
-          {"size", t.size},
-          {"input_views", t.views},
-          {"seconds", t.seconds}};
+  nlohmann::json json = {{"what", t.what},
+                         {"dtype", t.dtype},
+                         {"form", t.form.empty() ? nlohmann::json() : nlohmann::json(t.form)},
+                         {"size", t.size},
+                         {"input_views", t.views},
+                         {"seconds", t.seconds}};
+  if (t.speed) {
+    json["needed_operations"] = t.operations;
+    json.update(speed_json(*t.speed));
+  }
+  return json;
+}
+
+// All sizes and numbers of views.
+std::vector<RenderTiming> time_sizes(const BenchRenderOptions& options) {
+  PeaksByDtype peaks;
+  if (options.train_step) {  // what else there is has no count of operations
+    for (const std::string& dtype : options.dtypes) {
+      peaks.try_emplace(dtype, parse_dtype(dtype));
+    }
+  }
+  std::vector<RenderTiming> timings;
+  Progress progress("bench render",
+                    static_cast<int64_t>(options.sizes.size() * options.input_views.size()),
+                    options.common.quiet);
+  for (const std::string& size : options.sizes) {
+    for (const int views : options.input_views) {
+      const auto some = time_cases(options, size, views, peaks);
+      timings.insert(timings.end(), some.begin(), some.end());
+      progress.advance();
+    }
+  }
+  progress.finish();
+  for (RenderTiming& t : timings) {
+    if (t.operations > 0) {
+      t.speed = peaks.at(t.dtype).speed(t.operations / t.seconds, t.product_seconds);
+    }
+  }
+  return timings;
+}
+
+std::string render_table(const std::vector<RenderTiming>& timings) {
+  std::vector<std::string> headings = {
+      "work", "dtype", "form", "size", "input views", "ms", "per second"};
+  append(headings, speed_headings());
+  std::vector<std::vector<std::string>> rows = {headings};
+  std::vector<Speed> speeds;
+  for (const RenderTiming& t : timings) {
+    std::vector<std::string> row = {t.what,
+                                    t.dtype,
+                                    t.form.empty() ? "-" : t.form,
+                                    t.size,
+                                    std::to_string(t.views),
+                                    fmt::format("{:.2f}", t.seconds * 1e3),
+                                    fmt::format("{:.2f}", 1 / t.seconds)};
+    append(row, speed_cells(t.speed ? &*t.speed : nullptr));
+    rows.push_back(std::move(row));
+    if (t.speed) {
+      speeds.push_back(*t.speed);
+    }
+  }
+  return format_table(rows) + describe_peaks(speeds);
 }
 
 int run_bench_render(const BenchRenderOptions& options) {
@@ -196,28 +288,11 @@ int run_bench_render(const BenchRenderOptions& options) {
   nlohmann::json settings = options_to_json(options);
   settings["architecture"] = options_to_json(make_model(options)->options());
   nlohmann::json json = bench_header(std::move(settings));
-  std::vector<std::vector<std::string>> rows = {
-      {"work", "dtype", "form", "size", "input views", "ms", "per second"}};
-  Progress progress("bench render",
-                    static_cast<int64_t>(options.sizes.size() * options.input_views.size()),
-                    options.common.quiet);
-  for (const std::string& size : options.sizes) {
-    for (const int views : options.input_views) {
-      for (const RenderTiming& t : time_cases(options, size, views)) {
-        rows.push_back({t.what,
-                        t.dtype,
-                        t.form.empty() ? "-" : t.form,
-                        t.size,
-                        std::to_string(t.views),
-                        fmt::format("{:.2f}", t.seconds * 1e3),
-                        fmt::format("{:.2f}", 1 / t.seconds)});
-        json["results"].push_back(timing_json(t));
-      }
-      progress.advance();
-    }
+  const std::vector<RenderTiming> timings = time_sizes(options);
+  for (const RenderTiming& t : timings) {
+    json["results"].push_back(timing_json(t));
   }
-  progress.finish();
-  report_bench(options.bench, format_table(rows), json);
+  report_bench(options.bench, render_table(timings), json);
   return kExitDone;
 }
 
@@ -225,15 +300,16 @@ int run_bench_render(const BenchRenderOptions& options) {
 
 Command add_bench_render_command(CLI::App& bench) {
   auto options = std::make_shared<BenchRenderOptions>();
-  CLI::App* app = bench.add_subcommand(
-      "render", "Time to read a scene and to render a view, or of a training step");
+  CLI::App* app = add_subcommand(
+      bench,
+      "render",
+      "Time to read a scene and to render a view, or of a training step",
+      "Example:\n  parallax bench render --model random --dim 768 --layers 12 --size 128x128 "
+      "--input-views 2");
   add_options(*app, *options);
   add_options(*app, options->architecture);
   add_options(*app, options->bench);
   add_options(*app, options->common);
-  app->footer(
-      "Example:\n  parallax bench render --model random --dim 768 --layers 12 --size 128x128 "
-      "--input-views 2");
   return {app, [options] { return run_bench_render(*options); }};
 }
 

@@ -25,6 +25,10 @@ nlohmann::json bench_header(nlohmann::json settings) {
           {"results", nlohmann::json::array()}};
 }
 
+void append(std::vector<std::string>& row, const std::vector<std::string>& cells) {
+  row.insert(row.end(), cells.begin(), cells.end());
+}
+
 void write_plot(const BenchOptions& options, const std::string& name, const cv::Mat& picture) {
   if (!options.output.empty()) {
     create_folder(options.output);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/core/mat.hpp>
 #include <string>
+#include <vector>
 
 #include "apps/common/cli.h"
 #include "apps/report/timing.h"
@@ -40,7 +41,10 @@ nlohmann::json bench_json(const Options& options) {
   return bench_header(options_to_json(options));
 }
 
-// Saves an image in the output folder, if there is one.
+// Adds cells to the end of a table's row.
+void append(std::vector<std::string>& row, const std::vector<std::string>& cells);
+
+// Saves a picture in the output folder, if there is one.
 void write_plot(const BenchOptions& options, const std::string& name, const cv::Mat& picture);
 
 // Prints the text and a line on the machine, unless the JSON goes to stdout; writes the JSON.

@@ -258,15 +258,18 @@ int run_classify(const ClassifyOptions& options) {
 
 Command add_classify_command(CLI::App& program) {
   auto options = std::make_shared<ClassifyOptions>();
-  CLI::App* app = program.add_subcommand("classify", "Name what images show");
-  app->add_option("PATH",
-                  options->paths,
-                  "images, folders (searched recursively), globs; - reads a list from stdin")
-      ->required();
+  CLI::App* app = add_subcommand(
+      program,
+      "classify",
+      "Name what images show",
+      "Example:\n  parallax classify ~/Pictures 'scans/*.png' --form both -o output/pictures");
+  add_positional(*app,
+                 "PATH",
+                 options->paths,
+                 "images, folders (searched recursively), globs; - reads a list from stdin",
+                 Presence::kRequired);
   add_options(*app, *options);
   add_options(*app, options->common);
-  app->footer(
-      "Example:\n  parallax classify ~/Pictures 'scans/*.png' --form both -o output/pictures");
   return {app, [options] { return run_classify(*options); }};
 }
 

@@ -47,7 +47,7 @@ struct ClassifyOptions {
     visitor("json", self.json, "also write the summary here; - is stdout");
     visitor("batch_size", self.batch_size, "images per pass", OptionRange{1, 4096});
     visitor("workers", self.workers, "threads that decode images", OptionRange{1, 256});
-    visitor("topk", self.topk, "classes reported an image", OptionRange{1, 1000});
+    visitor("topk", self.topk, "classes reported per image", OptionRange{1, 1000});
     visitor("thumbnails",
             self.thumbnails,
             "thumbnails on the page, at most; 0: none",
@@ -55,7 +55,7 @@ struct ClassifyOptions {
     visitor("resume", self.resume, "go on where an earlier run into the same folder ended");
     visitor("rank_timeout",
             self.rank_timeout,
-            "seconds of silence after which another process's images are dealt again",
+            "seconds of silence after which another process's images are reassigned",
             OptionRange{1, 1e6});
   }
 };

@@ -44,7 +44,8 @@ class LivenessMonitor {
   explicit LivenessMonitor(double silence_seconds,
                            std::function<Time()> now = std::chrono::steady_clock::now)
       : silence_(silence_seconds), now_(std::move(now)) {}
-  // Whether the rank was alive within that time. One never heard of counts from the first call.
+  // Whether the rank was heard from within that time; for one never heard from, the time counts
+  // from the first call.
   bool lives(KeyValueStore& store, int rank);
 
  private:

@@ -15,8 +15,8 @@ namespace parallax {
 namespace {
 
 constexpr int kThumbnailSide = 96;
-constexpr double kFirstRankPatience = 4;  // more than with others: nobody replaces rank 0
-constexpr int64_t kPrintedImages = 100;   // results go to stdout, too, where there are no more
+constexpr double kFirstRankPatience = 4;  // times as long as for others: rank 0 cannot be replaced
+constexpr int64_t kPrintedImages = 100;   // up to this many, results also go to stdout
 
 bool reads_stdin(const ClassifyOptions& options) {
   return std::find(options.paths.begin(), options.paths.end(), "-") != options.paths.end();

@@ -1,14 +1,18 @@
-// Connects option structs with the command line: every option is declared once, in its struct's
-// `visit`, which add_options walks for CLI11.
+// The bridge between options structs and the command line: every option is declared once, in its
+// struct's `visit`, and CLI11 gets to know it here.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "core/base/options.h"
+
+// CLI11's headers take seconds to compile: one source knows them, and the program's entry.
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
+class App;
+}  // namespace CLI
 
 namespace parallax {
 
@@ -30,15 +34,47 @@ struct CommonOptions {
   }
 };
 
+// "--snake-case"; "-o,--output" for "output".
+std::string flag_name(const std::string& snake);
+
 namespace cli_detail {
 
-inline std::string flag_name(const std::string& snake) {
-  std::string kebab = "--" + snake;
-  for (char& c : kebab) {
-    c = c == '_' ? '-' : c;
-  }
-  return kebab == "--output" ? "-o,--output" : kebab;
-}
+// One option of a type that options structs have, under its flag's name.
+void add_option(CLI::App& app,
+                const std::string& flag,
+                bool& value,
+                const std::string& help,
+                const OptionRange& range);
+void add_option(CLI::App& app,
+                const std::string& flag,
+                int& value,
+                const std::string& help,
+                const OptionRange& range);
+void add_option(CLI::App& app,
+                const std::string& flag,
+                int64_t& value,
+                const std::string& help,
+                const OptionRange& range);
+void add_option(CLI::App& app,
+                const std::string& flag,
+                double& value,
+                const std::string& help,
+                const OptionRange& range);
+void add_option(CLI::App& app,
+                const std::string& flag,
+                std::string& value,
+                const std::string& help,
+                const OptionRange& range);
+void add_option(CLI::App& app,
+                const std::string& flag,
+                std::vector<int>& value,
+                const std::string& help,
+                const OptionRange& range);
+void add_option(CLI::App& app,
+                const std::string& flag,
+                std::vector<std::string>& value,
+                const std::string& help,
+                const OptionRange& range);
 
 }  // namespace cli_detail
 
@@ -49,29 +85,35 @@ void add_options(CLI::App& app, Options& options) {
   Options::visit(
       options,
       [&](const char* name, auto& value, const std::string& help, const OptionRange& range = {}) {
-        using T = std::decay_t<decltype(value)>;
-        const std::string flag = cli_detail::flag_name(name);
-        if constexpr (std::is_same_v<T, bool>) {
-          app.add_flag(flag, value, help);
-        } else {
-          CLI::Option* option = app.add_option(flag, value, help);
-          if constexpr (std::is_arithmetic_v<T>) {
-            if (range.min > -1e300 && range.max < 1e300) {
-              option->check(CLI::Range(static_cast<T>(range.min), static_cast<T>(range.max)));
-            }
-            option->capture_default_str();
-          } else if constexpr (std::is_same_v<T, std::string>) {
-            if (!value.empty()) {
-              option->capture_default_str();
-            }
-          } else if constexpr (std::is_same_v<T, std::vector<int>>) {
-            option->delimiter(',')->capture_default_str();
-          }
-        }
+        cli_detail::add_option(app, flag_name(name), value, help, range);
       });
 }
 
-// Runs a subcommand and returns the exit code.
+// A subcommand of `parent` with what `--help` says of it and, below its options, `examples`.
+CLI::App* add_subcommand(CLI::App& parent,
+                         const std::string& name,
+                         const std::string& description,
+                         const std::string& examples);
+
+// What follows the options without a name.
+enum class Presence { kOptional, kRequired };
+void add_positional(CLI::App& app,
+                    const std::string& name,
+                    std::string& value,
+                    const std::string& help,
+                    Presence presence);
+void add_positional(CLI::App& app,
+                    const std::string& name,
+                    std::vector<std::string>& values,
+                    const std::string& help,
+                    Presence presence);
+
+void require_option(CLI::App& app, const std::string& flag);
+
+// Whether the user named the option on the command line.
+bool is_given(const CLI::App& app, const std::string& flag);
+
+// A subcommand: registered once, run if the user named it. `run` returns the exit code.
 using CommandRun = std::function<int()>;
 // A subcommand and the function that runs it.
 struct Command {

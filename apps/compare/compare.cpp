@@ -193,13 +193,15 @@ int run_compare(const CompareOptions& options) {
 
 Command add_compare_command(CLI::App& program) {
   auto options = std::make_shared<CompareOptions>();
-  CLI::App* app =
-      program.add_subcommand("compare", "Compare variants and forms on scenes: PSNR, SSIM, speed");
-  app->add_option("SCENE", options->scenes, "folders or camera files")->required();
+  CLI::App* app = add_subcommand(
+      program,
+      "compare",
+      "Compare variants and forms on scenes: PSNR, SSIM, speed",
+      "Example:\n  parallax compare assets/scenes/procedural_a assets/scenes/procedural_b");
+  add_positional(*app, "SCENE", options->scenes, "folders or camera files", Presence::kRequired);
   add_options(*app, *options);
   add_options(*app, options->run);
   add_options(*app, options->common);
-  app->footer("Example:\n  parallax compare assets/scenes/procedural_a assets/scenes/procedural_b");
   return {app, [options] { return run_compare(*options); }};
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kPicturedViews = 4;
 constexpr int kPictureWidth = 120;
 
-std::string label_of(const Comparison& comparison, const FormEvaluation& form) {
+std::string form_label(const Comparison& comparison, const FormEvaluation& form) {
   return fmt::format("{} {}", comparison.model, form_name(form.form));
 }
 
@@ -38,8 +38,9 @@ std::string picture_table(const SceneComparison& scene) {
   });
   for (const Comparison& comparison : scene.models) {
     for (const FormEvaluation& form : comparison.forms) {
-      row(label_of(comparison, form), [&](int64_t i) {
-        return html::image(to_picture(form.images[i]), label_of(comparison, form), kPictureWidth) +
+      row(form_label(comparison, form), [&](int64_t i) {
+        return html::image(
+                   to_picture(form.images[i]), form_label(comparison, form), kPictureWidth) +
                fmt::format("<br>{} dB", format_metric(form.views[i].psnr, 2));
       });
     }
@@ -54,7 +55,7 @@ std::string scene_section(const SceneComparison& scene) {
   double lowest = 1e300;
   for (const Comparison& comparison : scene.models) {
     for (const FormEvaluation& form : comparison.forms) {
-      const std::string label = label_of(comparison, form);
+      const std::string label = form_label(comparison, form);
       quality.push_back({label, form.mean.psnr, format_metric(form.mean.psnr, 2) + " dB"});
       lowest = std::isfinite(form.mean.psnr) ? std::min(lowest, form.mean.psnr) : lowest;
       const double rate = form.reconstruct_tokens_per_second();

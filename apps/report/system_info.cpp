@@ -4,9 +4,12 @@
 #include <ATen/Version.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "core/base/torch.h"
 #include "core/ops/common/dispatch.h"
@@ -30,11 +33,15 @@ std::string proc_value(const char* path, const std::string& key) {
 
 std::string processor_name() { return proc_value("/proc/cpuinfo", "model name"); }
 
-// The flags that determine the speed of matrix products.
+std::vector<std::string> processor_flags() {
+  std::istringstream words(proc_value("/proc/cpuinfo", "flags"));
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+// The flags that decide how fast matrix products are.
 nlohmann::json vector_flags() {
   nlohmann::json flags = nlohmann::json::array();
-  std::istringstream words(proc_value("/proc/cpuinfo", "flags"));
-  for (std::string flag; words >> flag;) {
+  for (const std::string& flag : processor_flags()) {
     if (flag.rfind("avx", 0) == 0 || flag.rfind("amx", 0) == 0 || flag == "fma") {
       flags.push_back(flag);
     }
@@ -51,6 +58,11 @@ std::string torch_version() {
 std::string describe_machine() {
   return fmt::format(
       "{}, {} threads, LibTorch {}", processor_name(), at::get_num_threads(), torch_version());
+}
+
+bool has_processor_flag(const std::string& flag) {
+  const std::vector<std::string> flags = processor_flags();
+  return std::find(flags.begin(), flags.end(), flag) != flags.end();
 }
 
 nlohmann::json machine_facts() {

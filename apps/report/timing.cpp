@@ -10,8 +10,6 @@
 namespace parallax {
 namespace {
 
-constexpr int64_t kPeakSide = 1024;
-
 double seconds_per_run(const std::function<void()>& run, double min_seconds) {
   const auto start = Clock::now();
   int runs = 0;
@@ -49,14 +47,6 @@ std::vector<std::vector<double>> paired_seconds(const std::vector<std::function<
   }
   return seconds;
 }
-
-PeakProduct::PeakProduct(torch::Dtype dtype)
-    : a_(torch::randn({kPeakSide, kPeakSide}).to(dtype)),
-      b_(torch::randn({kPeakSide, kPeakSide}).to(dtype)) {}
-
-void PeakProduct::run() const { a_.matmul(b_); }
-
-double PeakProduct::operations() const { return 2.0 * kPeakSide * kPeakSide * kPeakSide; }
 
 double fitted_exponent(const std::vector<double>& x, const std::vector<double>& y) {
   if (x.size() < 2 || x.size() != y.size()) {

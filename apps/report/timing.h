@@ -4,8 +4,6 @@
 #include <functional>
 #include <vector>
 
-#include "core/base/torch.h"
-
 namespace parallax {
 
 // The middle value, or the mean of the two middle ones; NaN without values.
@@ -21,17 +19,6 @@ struct TimingOptions {
 // other round, so that other load on the machine affects all of them; a first round is not counted.
 std::vector<std::vector<double>> paired_seconds(const std::vector<std::function<void()>>& cases,
                                                 const TimingOptions& options);
-
-// A square matrix product of this dtype, for measuring the machine's peak alongside other cases.
-struct PeakProduct {
-  explicit PeakProduct(torch::Dtype dtype);
-  void run() const;
-  double operations() const;
-
- private:
-  Tensor a_;
-  Tensor b_;
-};
 
 // The least-squares slope of log y over log x: the exponent of a power law. NaN below two points.
 double fitted_exponent(const std::vector<double>& x, const std::vector<double>& y);

@@ -45,8 +45,8 @@ class QuietOpenCv {
 bool write_mp4(const std::filesystem::path& path,
                const std::vector<cv::Mat>& frames,
                double frames_per_second) {
-  // H.264 plays in browsers; MPEG-4 part 2 is what a build without x264 has, as the packages'.
-  // Encoders chat on stderr unless told not to, and OpenCV reports one that is not there.
+  // H.264 plays in browsers; a build without x264, such as the packages', offers MPEG-4 part 2.
+  // Encoders write to stderr unless silenced, and OpenCV reports one that is missing.
   setenv("OPENCV_FFMPEG_LOGLEVEL", "-8", 0);
   const QuietOpenCv quiet;
   const cv::Size size = with_even_sides(frames.front()).size();

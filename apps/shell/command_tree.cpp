@@ -1,6 +1,7 @@
 // What an option takes is told by its name; which of several words, by its help.
 #include "apps/shell/command_tree.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <map>

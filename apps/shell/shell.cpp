@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <memory>
 
+#include <CLI/CLI.hpp>
+
 #include "apps/common/cli.h"
 #include "apps/shell/completions.h"
 #include "apps/shell/man_page.h"

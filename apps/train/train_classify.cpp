@@ -261,7 +261,12 @@ int run_train_classify(TrainClassifyCommand& command) {
 
 Command add_train_classify_command(CLI::App& train) {
   auto command = std::make_shared<TrainClassifyCommand>();
-  CLI::App* app = train.add_subcommand("classify", "Train an image classifier");
+  CLI::App* app = add_subcommand(
+      train,
+      "classify",
+      "Train an image classifier",
+      "Example:\n  parallax train classify --data tiny/train --validation tiny/val --variant 3 "
+      "--steps 20000 -o output/v3");
   command->app = app;
   add_options(*app, command->run);
   add_options(*app, command->classify);
@@ -269,11 +274,8 @@ Command add_train_classify_command(CLI::App& train) {
   add_options(*app, command->augment);
   add_options(*app, command->train);
   add_options(*app, command->common);
-  app->get_option("--data")->required();
-  app->get_option("--validation")->required();
-  app->footer(
-      "Example:\n  parallax train classify --data tiny/train --validation tiny/val --variant 3 "
-      "--steps 20000 -o output/v3");
+  require_option(*app, "--data");
+  require_option(*app, "--validation");
   return {app, [command] { return run_train_classify(*command); }};
 }
 

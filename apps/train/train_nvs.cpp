@@ -362,7 +362,15 @@ int run_train_nvs(TrainNvsCommand& command) {
 
 Command add_train_nvs_command(CLI::App& train) {
   auto command = std::make_shared<TrainNvsCommand>();
-  CLI::App* app = train.add_subcommand("nvs", "Train a novel-view-synthesis model");
+  CLI::App* app =
+      add_subcommand(train,
+                     "nvs",
+                     "Train a novel-view-synthesis model",
+                     "Examples:\n"
+                     "  parallax train nvs --variant 2 --dtype bfloat16 --size 32x32@0,64x64@0.4 "
+                     "--batch-size 16@0,4@0.4 -o output/v2\n"
+                     "  parallax train nvs --scene assets/scenes/procedural_a -o output/adapted\n"
+                     "  torchrun --no-python --nproc-per-node 2 parallax train nvs -o output/two");
   command->app = app;
   add_options(*app, command->run);
   add_options(*app, command->nvs);
@@ -371,12 +379,6 @@ Command add_train_nvs_command(CLI::App& train) {
   add_options(*app, command->augment);
   add_options(*app, command->train);
   add_options(*app, command->common);
-  app->footer(
-      "Examples:\n"
-      "  parallax train nvs --variant 2 --dtype bfloat16 --size 32x32@0,64x64@0.4 "
-      "--batch-size 16@0,4@0.4 -o output/v2\n"
-      "  parallax train nvs --scene assets/scenes/procedural_a -o output/adapted\n"
-      "  torchrun --no-python --nproc-per-node 2 parallax train nvs -o output/two");
   return {app, [command] { return run_train_nvs(*command); }};
 }
 

@@ -57,11 +57,6 @@ const char* ending(TrainEnd end) {
 
 }  // namespace
 
-bool is_given(const CLI::App& app, const std::string& option) {
-  const CLI::Option* found = app.get_option_no_throw(option.substr(option.rfind(',') + 1));
-  return found != nullptr && found->count() > 0;
-}
-
 Form parse_training_form(const std::string& text) {
   const std::vector<Form> forms = parse_forms(text);
   if (forms.size() != 1) {

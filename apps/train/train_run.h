@@ -26,16 +26,13 @@ struct TrainRunOptions {
   }
 };
 
-// Whether the user named the option on the command line.
-bool is_given(const CLI::App& app, const std::string& option);
-
-// `base` with the members that the user gave on the command line replaced.
+// Members the user gave on the command line replace those of `base`; all others are `base`'s.
 template <class Options>
 Options overlay_given(const CLI::App& app, const Options& parsed, const Options& base) {
   nlohmann::json merged = options_to_json(base);
   const nlohmann::json given = options_to_json(parsed);
   for (const auto& item : given.items()) {
-    if (is_given(app, cli_detail::flag_name(item.key()))) {
+    if (is_given(app, flag_name(item.key()))) {
       merged[item.key()] = item.value();
     }
   }

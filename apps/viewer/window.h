@@ -59,6 +59,7 @@ class Window {
   std::vector<std::string> take_drops();
 
  private:
+  // Makes a key that goes down and up between two frames count as down for one.
   void apply_taps();
 
   GLFWwindow* window_ = nullptr;

@@ -30,6 +30,23 @@ void expect_times(const nlohmann::json& entries, size_t count) {
   }
 }
 
+// Both peaks and the shares of them, which belong together.
+void expect_speed(const nlohmann::json& entry) {
+  const auto number = [&](const char* field) { return entry.at(field).get<double>(); };
+  const double speed = number("operations_per_second");
+  EXPECT_NEAR(speed * number("seconds"), number("needed_operations"), 1e-6 * speed);
+  EXPECT_NEAR(
+      number("share_of_instruction_peak") * number("instruction_peak_operations_per_second"),
+      speed,
+      1e-6 * speed);
+  EXPECT_NEAR(
+      number("share_of_libtorch_product") * number("libtorch_product_operations_per_second"),
+      speed,
+      1e-6 * speed);
+  EXPECT_TRUE(entry.at("peak_is_credible").is_boolean()) << entry.dump();
+  EXPECT_FALSE(entry.at("instructions").get<std::string>().empty());
+}
+
 TEST(BenchCommand, LayersHaveTheMachineAndTheirSpeed) {
   const nlohmann::json json = bench({"layer",
                                      "--head-dim",
@@ -47,6 +64,9 @@ TEST(BenchCommand, LayersHaveTheMachineAndTheirSpeed) {
   EXPECT_TRUE(json.contains("machine")) << json.dump();
   // Variant 0 has no parallel form over chunks.
   expect_times(json.at("results"), 2 * (1 + 2));
+  for (const nlohmann::json& entry : json.at("results")) {
+    expect_speed(entry);
+  }
 }
 
 TEST(BenchCommand, ClassifiersOfEveryPrecision) {
@@ -67,21 +87,23 @@ TEST(BenchCommand, BundledModelsReadRenderAndTrain) {
   expect_times(
       bench({"render", "--model", "nvs-v0", "--size", "64x64", "--input-views", "2"}).at("results"),
       3);
-  expect_times(bench({"render",
-                      "--model",
-                      "nvs-v0",
-                      "--size",
-                      "64x64",
-                      "--input-views",
-                      "2",
-                      "--train-step",
-                      "--batch-size",
-                      "1",
-                      "--dtype",
-                      "float32",
-                      "bfloat16"})
-                   .at("results"),
-               4);
+  const nlohmann::json training = bench({"render",
+                                         "--model",
+                                         "nvs-v0",
+                                         "--size",
+                                         "64x64",
+                                         "--input-views",
+                                         "2",
+                                         "--train-step",
+                                         "--batch-size",
+                                         "1",
+                                         "--dtype",
+                                         "float32",
+                                         "bfloat16"});
+  expect_times(training.at("results"), 4);
+  for (const nlohmann::json& entry : training.at("results")) {
+    expect_speed(entry);
+  }
 }
 
 // Small outputs allocated between large, short-lived matrices once prevented the memory of those

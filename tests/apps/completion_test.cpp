@@ -1,6 +1,7 @@
 // Completions and the man page name every command and option; bash's offers what fits.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/common/cli.h"
 #include "apps/shell/completions.h"

@@ -10,6 +10,7 @@
 
 #include "core/image/image.h"
 #include "tests/support/program.h"
+#include "tests/support/scene_fixture.h"
 #include "tests/support/scratch_folder.h"
 
 namespace parallax::testing {
@@ -20,10 +21,6 @@ namespace fs = std::filesystem;
 const fs::path kAssets = fs::path(PARALLAX_SOURCE_DIR) / "assets";
 const std::string kScene = (kAssets / "scenes" / "procedural_a").string();
 const std::string kModel = (kAssets / "models" / "nvs-v2.safetensors").string();
-
-void write_text(const fs::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
 
 int64_t count_lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 

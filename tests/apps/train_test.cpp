@@ -1,5 +1,5 @@
-// `parallax train nvs` and `parallax scenes` as users run them: to a stated loss, through kills and
-// signals, over several processes and hosts.
+// `parallax train nvs` and `parallax scenes` as users run them: reaching a stated loss, surviving
+// kills and signals, over several processes and hosts.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -120,7 +120,7 @@ TEST(TrainProgram, TenKillsChangeNothing) {
     ASSERT_NO_FATAL_FAILURE(kill_after(
         tiny_training(killed, run), killed, steps, kills % 2 == 0 ? "step" : "checkpoint"));
   }
-  // How far it came is the machine's affair; a run without kills up to there is the same.
+  // How far it came depends on the machine; a run without kills up to there is the same.
   const int64_t end = logged_step(killed) + 5;
   const std::string to_the_end = run + " --stop-after " + std::to_string(end);
   const ProgramResult last = run_program(tiny_training(killed, to_the_end));

@@ -37,14 +37,14 @@ std::string encoded(const std::string& extension, const cv::Mat& bgr) {
   return {bytes.begin(), bytes.end()};
 }
 
-cv::Mat read_bytes(const std::string& bytes) {
+cv::Mat read_encoded(const std::string& bytes) {
   static const ScratchFolder folder;
   return read_image(folder.write("image", bytes));
 }
 
 std::string error_of(const std::string& bytes) {
   try {
-    read_bytes(bytes);
+    read_encoded(bytes);
   } catch (const Error& error) {
     return error.what();
   }
@@ -131,21 +131,21 @@ TEST(Image, ReadsEveryContainer) {
   cv::Mat rgb;
   cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
   for (const char* extension : {".png", ".bmp", ".tiff"}) {
-    EXPECT_TRUE(same(read_bytes(encoded(extension, bgr)), rgb)) << extension;
+    EXPECT_TRUE(same(read_encoded(encoded(extension, bgr)), rgb)) << extension;
   }
-  EXPECT_EQ(read_bytes(encoded(".webp", bgr)).size(), rgb.size());
-  EXPECT_EQ(read_bytes(encoded(".jpg", bgr)).size(), rgb.size());
+  EXPECT_EQ(read_encoded(encoded(".webp", bgr)).size(), rgb.size());
+  EXPECT_EQ(read_encoded(encoded(".jpg", bgr)).size(), rgb.size());
 }
 
 TEST(Image, ReadsGreyAnd16Bit) {
   const cv::Mat grey = noise(4, 6, CV_8UC1);
   cv::Mat expected;
   cv::cvtColor(grey, expected, cv::COLOR_GRAY2RGB);
-  EXPECT_TRUE(same(read_bytes(encoded(".png", grey)), expected));
-  EXPECT_EQ(read_bytes(encoded(".jpg", grey)).type(), CV_8UC3);
+  EXPECT_TRUE(same(read_encoded(encoded(".png", grey)), expected));
+  EXPECT_EQ(read_encoded(encoded(".jpg", grey)).type(), CV_8UC3);
 
   const cv::Mat deep = noise(4, 6, CV_16UC3);
-  const cv::Mat read = read_bytes(encoded(".png", deep));
+  const cv::Mat read = read_encoded(encoded(".png", deep));
   ASSERT_EQ(read.type(), CV_8UC3);
   for (int c = 0; c < 3; ++c) {
     EXPECT_EQ(read.at<cv::Vec3b>(2, 3)[c], std::lround(deep.at<cv::Vec3w>(2, 3)[2 - c] / 257.0));
@@ -155,18 +155,18 @@ TEST(Image, ReadsGreyAnd16Bit) {
 TEST(Image, ReadsPaletteAndGreyWithAlpha) {
   const std::string palette = png_chunk("PLTE\x0a\x14\x1e\x28\x32\x3c");
   const cv::Mat opaque =
-      read_bytes(build_png({.colour_type = 3, .more_chunks = palette, .rows = "\0\1\0"s}));
+      read_encoded(build_png({.colour_type = 3, .more_chunks = palette, .rows = "\0\1\0"s}));
   ASSERT_EQ(opaque.type(), CV_8UC3);
   EXPECT_EQ(opaque.at<cv::Vec3b>(0, 0), cv::Vec3b(40, 50, 60));
   EXPECT_EQ(opaque.at<cv::Vec3b>(0, 1), cv::Vec3b(10, 20, 30));
 
-  const cv::Mat clear = read_bytes(build_png(
+  const cv::Mat clear = read_encoded(build_png(
       {.colour_type = 3, .more_chunks = palette + png_chunk("tRNS\x07"), .rows = "\0\1\0"s}));
   ASSERT_EQ(clear.type(), CV_8UC4);
   EXPECT_EQ(clear.at<cv::Vec4b>(0, 0), cv::Vec4b(40, 50, 60, 255));
   EXPECT_EQ(clear.at<cv::Vec4b>(0, 1), cv::Vec4b(10, 20, 30, 7));
 
-  const cv::Mat grey = read_bytes(build_png({.colour_type = 4, .rows = "\0\x21\x42\x63\x7f"s}));
+  const cv::Mat grey = read_encoded(build_png({.colour_type = 4, .rows = "\0\x21\x42\x63\x7f"s}));
   ASSERT_EQ(grey.type(), CV_8UC4);
   EXPECT_EQ(grey.at<cv::Vec4b>(0, 1), cv::Vec4b(0x63, 0x63, 0x63, 0x7f));
 }
@@ -192,7 +192,7 @@ TEST(Image, AppliesEveryExifOrientation) {
           cv::imdecode(std::vector<unsigned char>(bytes.begin(), bytes.end()), cv::IMREAD_COLOR);
       cv::Mat expected;
       cv::cvtColor(decoded, expected, cv::COLOR_BGR2RGB);
-      EXPECT_TRUE(same(read_bytes(bytes), expected)) << int{orientation};
+      EXPECT_TRUE(same(read_encoded(bytes), expected)) << int{orientation};
       EXPECT_EQ(expected.rows, orientation < 5 ? 16 : 24);
     }
   }
@@ -217,7 +217,7 @@ TEST(Image, ReadsCmyk) {
   for (const char* hex = kCmykJpeg; *hex != 0; hex += 2) {
     bytes += static_cast<char>(std::stoi(std::string(hex, 2), nullptr, 16));
   }
-  const cv::Mat image = read_bytes(bytes);
+  const cv::Mat image = read_encoded(bytes);
   ASSERT_EQ(image.size(), cv::Size(32, 32));
   ASSERT_EQ(image.type(), CV_8UC3);
   // The squares' colours before PIL converted them to CMYK; JPEG keeps them within a few steps.
@@ -278,8 +278,8 @@ std::string build_gif(int rows, int cols, bool interlaced, bool transparent) {
 
 TEST(Image, ReadsGif) {
   for (const bool interlaced : {false, true}) {
-    const cv::Mat opaque = read_bytes(build_gif(11, 7, interlaced, false));
-    const cv::Mat transparent = read_bytes(build_gif(11, 7, interlaced, true));
+    const cv::Mat opaque = read_encoded(build_gif(11, 7, interlaced, false));
+    const cv::Mat transparent = read_encoded(build_gif(11, 7, interlaced, true));
     ASSERT_EQ(opaque.type(), CV_8UC3);
     ASSERT_EQ(transparent.type(), CV_8UC4);
     const cv::Vec3b colours[] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {9, 8, 7}};

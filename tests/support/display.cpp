@@ -1,4 +1,4 @@
-// fork and exec; the server writes to a pipe when it is there.
+// Uses fork and exec; the server writes the display number that it chose to a pipe.
 #include "tests/support/display.h"
 
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 
 namespace parallax::testing {
 
-// Xvfb on a free display number of its own, 1280 × 720; ended with this.
+// Runs Xvfb on a free display number, 1280 × 720, during its lifetime.
 class VirtualDisplay {
  public:
   VirtualDisplay();

@@ -21,7 +21,7 @@ struct ProgramResult {
 struct ProgramOptions {
   std::string folder;  // to run in; empty: the current one
   std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
-  std::string input;                                             // what stdin holds
+  std::string input;                                             // content of stdin
   bool open_input = false;           // stdin goes on with write_input() until close_input()
   std::string program;               // in place of the one that was built
   std::vector<std::string> wrapper;  // words before the program, such as `ip netns exec NAME`

@@ -68,7 +68,7 @@ double finite_mean(const std::vector<ViewMetrics>& views, double ViewMetrics::*m
   return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
 }
 
-void measure(const ViewSet& targets, FormEvaluation& result) {
+void measure_targets(const ViewSet& targets, FormEvaluation& result) {
   const Tensor truth = targets.images.squeeze(0);
   result.views = measure_views(
       result.images, truth, targets.alpha.defined() ? targets.alpha.squeeze(0) : Tensor());
@@ -130,7 +130,7 @@ FormEvaluation evaluate_form(const NvsModel& model,
     const auto render_start = Clock::now();
     result.images = render_batch(model, result.state, scene.targets.batch, options);
     result.render_seconds = seconds_since(render_start);
-    measure(scene.targets, result);
+    measure_targets(scene.targets, result);
   }
   return result;
 }

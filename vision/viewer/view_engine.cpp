@@ -21,7 +21,7 @@ constexpr size_t kViewsPerLoad = 4;  // between two checks whether to stop
 
 double milliseconds_since(Clock::time_point start) { return 1000 * seconds_since(start); }
 
-void wait_for(torch::Device device) {
+void wait_for_work(torch::Device device) {
   if (device.is_cuda()) {
     torch::cuda::synchronize(device.index());
   }
@@ -216,7 +216,7 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
       source.reading == ReadMode::kStreamed
           ? model->module->reconstruct_streamed(batch.images, batch.cameras, source.form)
           : model->module->reconstruct(batch.images, batch.cameras, source.form);
-  wait_for(device_);
+  wait_for_work(device_);
   result->milliseconds = milliseconds_since(start);
   const double tokens = static_cast<double>(inputs.size()) *
                         static_cast<double>(batch.cameras.height / patch) *

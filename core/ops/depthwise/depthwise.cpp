@@ -21,7 +21,7 @@ using fused::variable_list;
 using fused::with_storage;
 
 template <class S>
-const kernels::DepthwiseKernels<S>& table() {
+const kernels::DepthwiseKernels<S>& depthwise_kernels() {
   return fused::table_of<S>(fused::select_table(
       kernels::kDepthwisePortable, kernels::kDepthwiseAvx2, kernels::kDepthwiseAvx512));
 }
@@ -36,7 +36,7 @@ Tensor walkable(const Tensor& picture) {
 }
 
 template <class S>
-kernels::Depthwise<S> arguments_for(const Tensor& from, int64_t to_rows, int64_t offset) {
+kernels::Depthwise<S> depthwise_arguments(const Tensor& from, int64_t to_rows, int64_t offset) {
   return {.images = from.size(0),
           .from_rows = from.size(1),
           .to_rows = to_rows,
@@ -60,15 +60,16 @@ Tensor convolve(const Tensor& picture,
       torch::empty({from.size(0), to_rows, from.size(2), from.size(3)}, from.options());
   with_storage(from, [&](auto storage) {
     using S = decltype(storage);
-    auto arguments = arguments_for<S>(from, to_rows, offset);
+    auto arguments = depthwise_arguments<S>(from, to_rows, offset);
     arguments.weight = data<Compute<S>>(taps);
     arguments.weight_image_stride = taps.size(0) == 1 ? 0 : taps.stride(0);
     arguments.bias = data<Compute<S>>(shift);
     arguments.to = data<S>(to);
-    fused::for_rows(
-        from.size(0) * to_rows,
-        kDepthwiseTaps * from.size(2) * from.size(3),
-        [&](int64_t begin, int64_t end) { table<S>().convolve(arguments, begin, end); });
+    fused::for_rows(from.size(0) * to_rows,
+                    kDepthwiseTaps * from.size(2) * from.size(3),
+                    [&](int64_t begin, int64_t end) {
+                      depthwise_kernels<S>().convolve(arguments, begin, end);
+                    });
   });
   return to;
 }
@@ -80,15 +81,16 @@ Tensor correlate(const Tensor& picture, const Tensor& other, int64_t offset) {
                                    from.options().dtype(compute_dtype(from)));
   with_storage(from, [&](auto storage) {
     using S = decltype(storage);
-    auto arguments = arguments_for<S>(from, values.size(1), offset);
+    auto arguments = depthwise_arguments<S>(from, values.size(1), offset);
     arguments.values = data<S>(values);
     arguments.values_stride = values.stride(2);
     arguments.values_image_stride = values.stride(0);
     arguments.sums = data<Compute<S>>(sums);
-    fused::for_rows(
-        from.size(0),
-        kDepthwiseTaps * values.size(1) * values.size(2) * values.size(3),
-        [&](int64_t begin, int64_t end) { table<S>().correlate(arguments, begin, end); });
+    fused::for_rows(from.size(0),
+                    kDepthwiseTaps * values.size(1) * values.size(2) * values.size(3),
+                    [&](int64_t begin, int64_t end) {
+                      depthwise_kernels<S>().correlate(arguments, begin, end);
+                    });
   });
   return sums;
 }

@@ -20,7 +20,7 @@ using fused::variable_list;
 using fused::with_storage;
 
 template <class S>
-const kernels::GluNetKernels<S>& table() {
+const kernels::GluNetKernels<S>& glu_net_kernels() {
   return fused::table_of<S>(
       fused::select_table(kernels::kGluNetPortable, kernels::kGluNetAvx2, kernels::kGluNetAvx512));
 }
@@ -31,7 +31,7 @@ struct Inputs {
 };
 
 template <class S>
-kernels::GluNet<S> arguments_for(const Inputs& in, const GluNetRule& rule) {
+kernels::GluNet<S> glu_net_arguments(const Inputs& in, const GluNetRule& rule) {
   return {.images = in.q.size(1),
           .tokens = in.q.size(2),
           .width = in.q.size(3),
@@ -57,7 +57,7 @@ void for_pairs(const Inputs& in, const F& f) {
   const int64_t width = in.q.size(3);
   fused::for_rows(
       in.q.size(0) * in.q.size(1), in.q.size(2) * width * width, [&](int64_t begin, int64_t end) {
-        const auto numbers = static_cast<size_t>(table<S>().scratch(width));
+        const auto numbers = static_cast<size_t>(glu_net_kernels<S>().scratch(width));
         AlignedVector<Compute<S>> scratch(numbers);
         f(begin, end, scratch.data());
       });
@@ -69,10 +69,10 @@ Tensor run_forward(const Inputs& in, const GluNetRule& rule) {
       torch::empty({in.q.size(1), in.q.size(2), in.q.size(0) * in.q.size(3)}, in.q.options());
   with_storage(in.q, [&](auto storage) {
     using S = decltype(storage);
-    auto arguments = arguments_for<S>(in, rule);
+    auto arguments = glu_net_arguments<S>(in, rule);
     arguments.out = data<S>(out);
     for_pairs<S>(in, [&](int64_t begin, int64_t end, Compute<S>* scratch) {
-      table<S>().forward(arguments, begin, end, scratch);
+      glu_net_kernels<S>().forward(arguments, begin, end, scratch);
     });
   });
   return out;
@@ -127,7 +127,7 @@ struct GluNetFunction : torch::autograd::Function<GluNetFunction> {
     const variable_list weights = {torch::empty_like(in.g1), torch::empty_like(in.g2)};
     with_storage(in.q, [&](auto storage) {
       using S = decltype(storage);
-      auto arguments = arguments_for<S>(in, rule);
+      auto arguments = glu_net_arguments<S>(in, rule);
       arguments.out_gradient = data<S>(out_gradient);
       arguments.q_gradient = data<S>(inputs[0]);
       arguments.k_gradient = data<S>(inputs[1]);
@@ -135,7 +135,7 @@ struct GluNetFunction : torch::autograd::Function<GluNetFunction> {
       arguments.w1_gradient = data<Compute<S>>(weights[0]);
       arguments.w2_gradient = data<Compute<S>>(weights[1]);
       for_pairs<S>(in, [&](int64_t begin, int64_t end, Compute<S>* scratch) {
-        table<S>().backward(arguments, begin, end, scratch);
+        glu_net_kernels<S>().backward(arguments, begin, end, scratch);
       });
     });
     const auto dtype = static_cast<torch::Dtype>(context->saved_data["weight_dtype"].toInt());

@@ -63,7 +63,7 @@ void run_both(const cuda::Grid& grid, const Body& body, const Check& check) {
 template <class S>
 constexpr double kTolerance = sizeof(S) == 8 ? 1e-12 : (sizeof(S) == 4 ? 1e-5 : 1e-2);
 
-double silu(double x) { return x / (1 + std::exp(-x)); }
+double exact_silu(double x) { return x / (1 + std::exp(-x)); }
 
 template <class S>
 class CudaKernels : public ::testing::Test {};
@@ -82,7 +82,7 @@ TYPED_TEST(CudaKernels, SwigluOfRaggedRows) {
     std::vector<S> h(a.size());
     Numbers expected;
     for (size_t i = 0; i < a.size(); ++i) {
-      const double x = silu(cuda::load(a[i])) * cuda::load(m[i]);
+      const double x = exact_silu(cuda::load(a[i])) * cuda::load(m[i]);
       expected.push_back(x * rate[i / static_cast<size_t>(width)]);
     }
     const kernels::SwiGlu<S> k{
@@ -111,10 +111,10 @@ TYPED_TEST(CudaKernels, InnerFactorsOfRaggedRows) {
       const double value = cuda::load(m[i]);
       const double gradient = cuda::load(dh[i]);
       const size_t row = i / static_cast<size_t>(width);
-      const double slope = (silu(x + 1e-5) - silu(x - 1e-5)) / 2e-5;
-      expected[0].push_back(silu(x) * value * rates[kRows + row]);
+      const double slope = (exact_silu(x + 1e-5) - exact_silu(x - 1e-5)) / 2e-5;
+      expected[0].push_back(exact_silu(x) * value * rates[kRows + row]);
       expected[1].push_back(gradient * value * slope * rates[row]);
-      expected[2].push_back(gradient * silu(x) * rates[2 * kRows + row]);
+      expected[2].push_back(gradient * exact_silu(x) * rates[2 * kRows + row]);
     }
     const kernels::InnerGradients<S> k{.width = width,
                                        .a = a.data(),

@@ -6,10 +6,13 @@
 #include "core/ops/common/dispatch.h"
 #include "core/ttt/linear_attention_view.h"
 #include "core/ttt/parallel.h"
+#include "tests/support/kernel_cases.h"
 #include "tests/support/random_layer.h"
 
 namespace parallax {
 namespace {
+
+using testing::relative_difference;
 
 constexpr int64_t kBatch = 3;
 constexpr int64_t kWidth = 6;
@@ -30,11 +33,6 @@ Problem make_problem(const VariantSwitches& switches,
                                           7);
   problem.rule.newton_schulz.steps = 3;
   return problem.to(dtype);
-}
-
-double relative_difference(const Tensor& got, const Tensor& expected) {
-  EXPECT_EQ(got.sizes(), expected.sizes());
-  return ((got - expected).abs().max() / expected.abs().max()).item<double>();
 }
 
 // Schedules of 1, 2 and 7 chunks, the last one ragged, in every order of update and apply.

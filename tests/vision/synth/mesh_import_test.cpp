@@ -47,7 +47,7 @@ const char* const kCubeObj =
     "v 0 0 0\nv 2 0 0\nv 2 2 0\nv 0 2 0\nv 0 0 2\nv 2 0 2\nv 2 2 2\nv 0 2 2\n"
     "f 4 3 2 1\nf 5 6 7 8\nf 1 2 6 5\nf 2 3 7 6\nf 3 4 8 7\nf 4 1 5 8\n";
 
-std::string base64(const std::string& bytes) {
+std::string base64_of(const std::string& bytes) {
   const char* const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -79,14 +79,14 @@ std::string square_gltf() {
 "meshes":[{"primitives":[{"attributes":{"POSITION":0,"TEXCOORD_0":1},"indices":2,"material":0}]}],
 "materials":[{"pbrMetallicRoughness":{"baseColorTexture":{"index":0}}}],
 "textures":[{"source":0}],"images":[{"uri":"data:image/png;base64,)" +
-         base64(std::string(png.begin(), png.end())) + R"("}],
+         base64_of(std::string(png.begin(), png.end())) + R"("}],
 "accessors":[{"bufferView":0,"componentType":5126,"count":4,"type":"VEC3","min":[0,0,0],"max":[1,1,0]},
 {"bufferView":1,"componentType":5126,"count":4,"type":"VEC2"},
 {"bufferView":2,"componentType":5123,"count":6,"type":"SCALAR"}],
 "bufferViews":[{"buffer":0,"byteOffset":0,"byteLength":48},{"buffer":0,"byteOffset":48,"byteLength":32},
 {"buffer":0,"byteOffset":80,"byteLength":12}],
 "buffers":[{"byteLength":92,"uri":"data:application/octet-stream;base64,)" +
-         base64(bytes) + R"("}]})";
+         base64_of(bytes) + R"("}]})";
 }
 
 TEST_F(SynthMeshImport, ObjWithMaterialFillsTheSphere) {

@@ -45,7 +45,7 @@ NvsDataOptions tiny_data() {
   return options;
 }
 
-TrainOptions tiny_training(int64_t steps) {
+TrainOptions short_training(int64_t steps) {
   TrainOptions options;
   options.steps = steps;
   options.warmup_steps = 2;
@@ -90,7 +90,7 @@ TEST(Trainer, GoesOnToTheBit) {
   at::set_num_threads(1);
   const ScratchFolder whole_folder;
   const ScratchFolder cut_folder;
-  const TrainOptions options = tiny_training(9);
+  const TrainOptions options = short_training(9);
   TinyRun whole(whole_folder.path(), options);
   EXPECT_EQ(whole.trainer.run({}), TrainEnd::kFinished);
   int64_t steps = 0;
@@ -183,7 +183,7 @@ TEST(NvsTraining, EveryVariantTrainsTenSteps) {
     const ScratchFolder scratch;
     const auto module = make_tiny_module(std::string(variant.name));
     const TensorMap before = collect_weights(*module, torch::kFloat32);
-    TrainOptions options = tiny_training(10);
+    TrainOptions options = short_training(10);
     options.evaluate_every = 0;
     const ProceduralSource source(tiny_data(), 1, 10, 8);
     NvsTask task(module, source, {}, {{"variant", variant.name}});

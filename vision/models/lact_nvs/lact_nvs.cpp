@@ -11,7 +11,6 @@
 namespace parallax {
 namespace {
 
-constexpr int64_t kInputChannels = 12;  // and 2·rgb − 1
 constexpr int64_t kSubLayers = 3;
 
 void require_divisible(int value, int by, const char* what, const std::string& where) {

@@ -30,6 +30,9 @@ struct Rays {
   Tensor moment;     // [B, V, 3, H, W], o × d
 };
 
+// What the model sees of a pixel: its ray and 2·rgb − 1.
+inline constexpr int64_t kInputChannels = 12;
+
 // Rays through pixel centres (+0.5).
 Rays compute_rays(const CameraBatch& cameras);
 

@@ -163,10 +163,10 @@ ImageFinder image_finder(const fs::path& root,
   return ImageFinder(folders, options);
 }
 
-View make_view(const ColmapImage& image,
-               const ColmapCameras& cameras,
-               const std::string& cameras_name,
-               ImageFinder& photographs) {
+View view_of_image(const ColmapImage& image,
+                   const ColmapCameras& cameras,
+                   const std::string& cameras_name,
+                   ImageFinder& photographs) {
   if (!image.problem.empty()) {
     throw Error(image.problem);
   }
@@ -227,7 +227,7 @@ std::optional<Scene> load_colmap(const fs::path& path, const SceneOptions& optio
   ImageFinder photographs = image_finder(scene.root, model_folder, options);
   ViewCollector views;
   for (const ColmapImage& image : images) {
-    views.add([&] { return make_view(image, cameras, cameras_name, photographs); });
+    views.add([&] { return view_of_image(image, cameras, cameras_name, photographs); });
   }
   views.finish(scene);
   photographs.note_replaced_folder(scene);

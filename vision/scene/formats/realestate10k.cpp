@@ -57,7 +57,7 @@ Frame parse_line(const std::string& line, const std::string& where) {
   return frame;
 }
 
-View make_view(const Frame& frame, ImageFinder& photographs, const std::string& where) {
+View view_of_frame(const Frame& frame, ImageFinder& photographs, const std::string& where) {
   View view;
   view.name = frame.timestamp;
   view.image_path = photographs.find(frame.timestamp, where);
@@ -100,7 +100,7 @@ std::optional<Scene> load_realestate10k(const fs::path& path, const SceneOptions
       continue;
     }
     const std::string where = fmt::format("{}, line {}", file.string(), number);
-    views.add([&] { return make_view(parse_line(line, where), photographs, where); });
+    views.add([&] { return view_of_frame(parse_line(line, where), photographs, where); });
   }
   views.finish(scene);
   return scene;

@@ -102,7 +102,7 @@ cv::Mat stretched(const cv::Mat& rgb, bool equalise) {
 }
 
 // Applies one of a dozen distortions of the given strength, in a random direction.
-cv::Mat distort(const cv::Mat& rgb, double strength, Random& random) {
+cv::Mat distort_image(const cv::Mat& rgb, double strength, Random& random) {
   constexpr int kKinds = 13;
   const double s = random.chance(0.5) ? strength : -strength;
   const cv::Point2d centre(rgb.cols / 2.0, rgb.rows / 2.0);
@@ -176,7 +176,7 @@ cv::Mat augment_image(const cv::Mat& rgb, const AugmentOptions& options, Random&
     cv::flip(image, image, 1);
   }
   for (int i = 0; i < options.distortions; ++i) {
-    image = distort(image, options.distortion_strength * random.uniform(0.5, 1.5), random);
+    image = distort_image(image, options.distortion_strength * random.uniform(0.5, 1.5), random);
   }
   if (options.jitter > 0) {
     const auto factor = [&] { return 1 + random.uniform(-options.jitter, options.jitter); };
