@@ -39,9 +39,14 @@ unpack_wheel() { # REQUIREMENT TARGET-FOLDER MEMBER...
   scratch=$(mktemp -d third_party/download.XXXXXX)
   # shellcheck disable=SC2064
   trap "rm -rf '$scratch'" EXIT
+  # Where a platform is named pip takes it literally: wheels built for an older glibc are not found by
+  # the newest one's name, so each up to Debian 12's is listed.
+  local platforms=(--platform manylinux2014_x86_64)
+  for minor in {17..36}; do
+    platforms+=(--platform "manylinux_2_${minor}_x86_64")
+  done
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-    --python-version 311 --implementation cp --abi cp311 --abi none \
-    --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 \
+    --python-version 311 --implementation cp --abi cp311 --abi none "${platforms[@]}" \
     --dest "$scratch" "$requirement"
   unzip -q "$scratch"/*.whl "$@" -d "$scratch/unpacked"
   mkdir -p "$target"
@@ -74,6 +79,7 @@ install_cuda_runtime() {
   done
   [ "$found" -eq 2 ] && return
   say "downloading the CUDA runtime libraries that LibTorch loads (15 MB)"
+  rm -rf third_party/cuda-runtime  # what an interrupted set-up left
   mkdir -p third_party/cuda-runtime/lib
   for package in nvidia-cuda-runtime nvidia-cuda-cupti; do
     unpack_wheel "$package==13.0.*" third_party/cuda-runtime/unpacked 'nvidia/*/lib/lib*.so.13*'
