@@ -256,7 +256,7 @@ std::map<int, int64_t> BatchCoordinator::images_by_rank() {
 }
 
 BatchWorker::BatchWorker(KeyValueStore& store, int rank, double silence_seconds)
-    : store_(store), rank_(rank), pulse_(silence_seconds) {}
+    : store_(store), rank_(rank), liveness_(silence_seconds) {}
 
 std::optional<LeasedBatch> BatchWorker::ask() {
   store_.push(kRequests, std::to_string(rank_));
@@ -267,7 +267,7 @@ std::optional<LeasedBatch> BatchWorker::ask() {
     if (store_.get(kOver)) {
       return std::nullopt;
     }
-    if (!pulse_.lives(store_, 0)) {
+    if (!liveness_.lives(store_, 0)) {
       throw PeerLostError(ErrorParts{.what = "rank 0, which hands out the images, is lost",
                                      .where = fmt::format("rank {}", rank_),
                                      .remedy = "Restart with --resume."});

@@ -139,7 +139,7 @@ class BatchWorker {
 
   KeyValueStore& store_;
   int rank_;
-  LivenessMonitor pulse_;
+  LivenessMonitor liveness_;
   std::deque<ImageFile> files_;  // of the latest batch; only the loader's source uses it
   std::mutex mutex_;             // guards what follows
   std::condition_variable changed_;

@@ -130,7 +130,9 @@ std::shared_ptr<ImageClassifier> make_module(const Vit3Options& options,
                                              const Classifier* init,
                                              int64_t seed,
                                              bool quiet) {
-  require_memory(kTrainingCopies * 4 * count_parameters(options), "training the model");
+  require_memory(kTrainingCopies * 4 * count_parameters(options),
+                 "training the model",
+                 "Train a smaller model (--model).");
   torch::manual_seed(static_cast<uint64_t>(seed));
   auto module = make_classifier(options);
   module->initialise();

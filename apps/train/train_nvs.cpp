@@ -123,7 +123,9 @@ std::shared_ptr<LactNvs> make_module(const LactNvsOptions& options,
                                      const NvsModel* init,
                                      int64_t seed,
                                      bool quiet) {
-  require_memory(8 * estimate_weight_bytes(options), "training the model");
+  require_memory(8 * estimate_weight_bytes(options),
+                 "training the model",
+                 "Train a smaller model: --dim, --layers.");
   torch::manual_seed(static_cast<uint64_t>(seed));
   auto module = std::make_shared<LactNvs>(options);
   module->initialise();

@@ -63,7 +63,7 @@ bool Session::run_command(ViewState& state, const view::Command& command) {
     if (open->dropped) {
       dropped_.insert(open->path);
     }
-    worker_.recognise(open->path);
+    worker_.detect(open->path);
   } else if (const auto* add = std::get_if<view::AddViewsCommand>(&command)) {
     if (state.scene != nullptr) {
       std::vector<std::string> added = state.scene->added;

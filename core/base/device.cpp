@@ -56,14 +56,13 @@ int64_t available_memory_bytes() {
   return 0;
 }
 
-void require_memory(int64_t bytes, const std::string& what_for) {
+void require_memory(int64_t bytes, const std::string& what_for, const std::string& remedy) {
   const int64_t available = available_memory_bytes();
   if (available > 0 && bytes > available) {
-    throw Error(
-        ErrorParts{.what = what_for + " does not fit into memory",
-                   .expected = "at most " + format_bytes(available),
-                   .got = "about " + format_bytes(bytes),
-                   .remedy = "Use a smaller --size, fewer --input-views or a smaller model."});
+    throw Error(ErrorParts{.what = what_for + " does not fit into memory",
+                           .expected = "at most " + format_bytes(available),
+                           .got = "about " + format_bytes(bytes),
+                           .remedy = remedy});
   }
 }
 

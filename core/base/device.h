@@ -18,9 +18,9 @@ torch::Dtype parse_dtype(const std::string& name);
 // Memory available now without swapping, in bytes; 0 if unknown.
 int64_t available_memory_bytes();
 
-// Throws Error naming `what_for` if it needs more than available_memory_bytes(); passes where that
-// is unknown.
-void require_memory(int64_t bytes, const std::string& what_for);
+// Throws Error naming `what_for`, with the remedy, if it needs more than available_memory_bytes();
+// passes where that is unknown.
+void require_memory(int64_t bytes, const std::string& what_for, const std::string& remedy);
 
 // With a binary unit and one decimal: "1.2 GiB".
 std::string format_bytes(int64_t bytes);

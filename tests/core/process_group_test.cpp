@@ -54,7 +54,7 @@ void as_ranks(int world_size, const std::function<void(ProcessGroup&)>& work) {
   }
 }
 
-TEST(Ranks, ExchangeTensors) {
+TEST(ProcessGroup, ExchangeTensors) {
   as_ranks(3, [](ProcessGroup& ranks) {
     Tensor value = torch::full({2, 3}, static_cast<float>(ranks.rank() + 1));
     ranks.sum(value);
@@ -69,7 +69,7 @@ TEST(Ranks, ExchangeTensors) {
   });
 }
 
-TEST(Ranks, AloneEverythingDoesNothing) {
+TEST(ProcessGroup, AloneEverythingDoesNothing) {
   ProcessGroup ranks(RankInfo{}, 1);
   Tensor value = torch::ones({2});
   ranks.sum(value);
@@ -78,7 +78,7 @@ TEST(Ranks, AloneEverythingDoesNothing) {
   EXPECT_EQ(ranks.store(), nullptr);
 }
 
-TEST(Ranks, SayWhenAnotherNeverComes) {
+TEST(ProcessGroup, SayWhenAnotherNeverComes) {
   try {
     ProcessGroup ranks(rank_of(0, 2, testing::free_port()), 2);
     ranks.barrier();
@@ -88,7 +88,7 @@ TEST(Ranks, SayWhenAnotherNeverComes) {
   }
 }
 
-TEST(Ranks, AMasterThatCannotBeFoundIsAWrongUse) {
+TEST(ProcessGroup, AMasterThatCannotBeFoundIsAWrongUse) {
   RankInfo info = rank_of(1, 2, testing::free_port());
   info.master_address = "no such host";
   try {
@@ -146,7 +146,7 @@ std::vector<Tensor> gradients_of_share(ProcessGroup& ranks, int64_t accumulate) 
 
 // Halves and quarters of a batch against the whole. Every weight's gradient is a sum over scenes in
 // a different order: in float32 it differs by about 1e-7 of its largest entry.
-TEST(Ranks, SharesOfABatchGiveTheWholeBatchsGradient) {
+TEST(ProcessGroup, SharesOfABatchGiveTheWholeBatchsGradient) {
   ProcessGroup alone(RankInfo{}, 1);
   const std::vector<Tensor> whole = gradients_of_share(alone, 1);
   for (const int64_t accumulate : {1, 2}) {

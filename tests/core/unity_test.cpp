@@ -1,6 +1,6 @@
-// Sources compiled as one unit see each other's unnamed namespaces. Where two of them give a function
-// the same name, the compiler may silently choose the other's overload. So within a unit such names
-// are unique.
+// Sources compiled as one unit see each other's unnamed namespaces. Where two of them give a
+// function the same name, the compiler may silently choose the other's overload. So within a unit
+// such names are unique.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -78,8 +78,8 @@ FreeFunctions find_functions(const fs::path& file) {
   return functions;
 }
 
-// "describe is in info.cpp and in scene_generator.h": for each name that a source keeps to itself and
-// another file of the unit has as well.
+// "describe is in info.cpp and in scene_generator.h": for each name that a source keeps to itself
+// and another file of the unit has as well.
 std::vector<std::string> shared_names(const std::vector<fs::path>& sources) {
   std::set<fs::path> files;
   std::map<std::string, std::vector<fs::path>> owners;
@@ -100,7 +100,8 @@ std::vector<std::string> shared_names(const std::vector<fs::path>& sources) {
   std::vector<std::string> shared;
   for (const auto& [name, its_files] : owners) {
     if (its_files.size() > 1) {
-      shared.push_back(name + " is in " + its_files[0].string() + " and in " + its_files[1].string());
+      shared.push_back(name + " is in " + its_files[0].string() + " and in " +
+                       its_files[1].string());
     }
   }
   return shared;

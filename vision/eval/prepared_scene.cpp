@@ -161,7 +161,8 @@ void require_room(const NvsModel& model, const ViewSelection& selection, const I
   const auto views = inputs + static_cast<int64_t>(selection.targets.size());
   const int64_t pixels = views * size.height * size.width * 5 * static_cast<int64_t>(sizeof(float));
   require_memory(pixels + estimate_pass_bytes(options, inputs * per_view, per_view),
-                 fmt::format("reading {} views of {}x{}", inputs, size.height, size.width));
+                 fmt::format("reading {} views of {}x{}", inputs, size.height, size.width),
+                 "Use a smaller --size, fewer --input-views or a smaller model.");
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ uint64_t RenderWorker::open(OpenRequest request) {
   return id;
 }
 
-uint64_t RenderWorker::recognise(std::string path) {
+uint64_t RenderWorker::detect(std::string path) {
   const std::lock_guard lock(mutex_);
   loads_.push_back({++last_id_, DetectRequest{std::move(path)}});
   load_ready_.notify_one();
@@ -147,7 +147,7 @@ Event RenderWorker::load_now(const Load& load, const WorkControl& control) {
   if (const auto* name = std::get_if<std::string>(&load.what)) {
     return functions_.load_model(*name, control);
   }
-  return functions_.recognise(std::get<DetectRequest>(load.what).path);
+  return functions_.detect(std::get<DetectRequest>(load.what).path);
 }
 
 void RenderWorker::load_one(const Load& load, const std::stop_token& stop) {

@@ -28,9 +28,9 @@ class WorkControl {
  public:
   WorkControl(std::function<bool()> stopped,
               std::function<void(Event)> emit,
-              WorkQueue lane,
+              WorkQueue queue,
               uint64_t id)
-      : stopped_(std::move(stopped)), emit_(std::move(emit)), lane_(lane), id_(id) {}
+      : stopped_(std::move(stopped)), emit_(std::move(emit)), queue_(queue), id_(id) {}
 
   bool stopped() const { return stopped_(); }
   // Throws Stopped if the work was asked to stop.
@@ -40,14 +40,14 @@ class WorkControl {
     }
   }
   void progress(double share, const std::string& text) const {
-    emit_(TaskProgress{lane_, id_, share, text});
+    emit_(TaskProgress{queue_, id_, share, text});
   }
   void emit(Event event) const { emit_(std::move(event)); }
 
  private:
   std::function<bool()> stopped_;
   std::function<void(Event)> emit_;
-  WorkQueue lane_;
+  WorkQueue queue_;
   uint64_t id_;
 };
 
@@ -59,10 +59,10 @@ struct DetectRequest {
   std::string path;
 };
 
-// The functions that the worker runs. `recognise`, `open` and `load_model` are called on the
+// The functions that the worker runs. `detect`, `open` and `load_model` are called on the
 // loading thread, the others on the rendering thread. Failures are thrown.
 struct WorkFunctions {
-  std::function<DetectedFile(const std::string& path)> recognise;
+  std::function<DetectedFile(const std::string& path)> detect;
   std::function<OpenedScene(const OpenRequest&, uint64_t id, const WorkControl&)> open;
   std::function<ModelLoaded(const std::string&, const WorkControl&)> load_model;
   // `full`: at the request's own size, with counterparts; otherwise at a smaller size.
@@ -91,7 +91,7 @@ class RenderWorker {
   RenderWorker& operator=(const RenderWorker&) = delete;
 
   // Each returns the request's id; later requests of the same queue have larger ids.
-  uint64_t recognise(std::string path);          // after earlier ones
+  uint64_t detect(std::string path);             // after earlier ones
   uint64_t open(OpenRequest request);            // replaces an earlier one
   uint64_t load_model(std::string name);         // after earlier ones
   uint64_t request_frame(FrameRequest request);  // replaces an earlier one

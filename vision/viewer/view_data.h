@@ -344,7 +344,7 @@ struct ModelLoaded {
 
 // How far a request has come.
 struct TaskProgress {
-  WorkQueue lane = WorkQueue::kTask;
+  WorkQueue queue = WorkQueue::kTask;
   uint64_t id = 0;  // the request's
   double share = 0;
   std::string text;
@@ -352,7 +352,7 @@ struct TaskProgress {
 
 // The request `id` has ended: completed, cancelled or failed.
 struct Ended {
-  WorkQueue lane = WorkQueue::kTask;
+  WorkQueue queue = WorkQueue::kTask;
   uint64_t id = 0;
   std::string what;  // "open", "nvs-v2", "frame", "task"
   bool cancelled = false;

@@ -128,7 +128,8 @@ OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const Work
   }
   require_memory(static_cast<int64_t>(count) * size.height * size.width * 4 *
                      static_cast<int64_t>(sizeof(float)),
-                 fmt::format("holding {} views of {}x{}", count, size.height, size.width));
+                 fmt::format("holding {} views of {}x{}", count, size.height, size.width),
+                 "Use a smaller size or fewer views.");
   const ViewOptions options{
       .height = size.height, .width = size.width, .background = request.background};
   for (size_t start = 0; start < count; start += kViewsPerLoad) {

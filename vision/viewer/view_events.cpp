@@ -115,7 +115,7 @@ void apply(ViewState& state, const TokenProjection& projection) {
 }
 
 void apply(ViewState& state, const TaskProgress& progress) {
-  (progress.lane == WorkQueue::kLoad ? state.load_progress : state.task_progress) = progress;
+  (progress.queue == WorkQueue::kLoad ? state.load_progress : state.task_progress) = progress;
 }
 
 // Undoes a model switch that failed: restores the model shown before.
@@ -149,7 +149,7 @@ void apply_load_end(ViewState& state, const Ended& ended) {
 }
 
 void apply(ViewState& state, const Ended& ended) {
-  switch (ended.lane) {
+  switch (ended.queue) {
     case WorkQueue::kLoad:
       apply_load_end(state, ended);
       break;

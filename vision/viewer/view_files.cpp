@@ -26,7 +26,7 @@ bool holds_images(const fs::path& folder) {
 
 }  // namespace
 
-FileKind recognise_file(const fs::path& path) {
+FileKind detect_file(const fs::path& path) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) {
     throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});

@@ -8,6 +8,6 @@
 namespace parallax::view {
 
 // Looks at the content. Throws Error saying what the file is not if the viewer cannot show it.
-FileKind recognise_file(const std::filesystem::path& path);
+FileKind detect_file(const std::filesystem::path& path);
 
 }  // namespace parallax::view

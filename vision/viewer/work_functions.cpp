@@ -32,8 +32,8 @@ auto in_plain_words(Function&& function) {
 WorkFunctions make_work_functions(const EngineOptions& options) {
   const auto engine = std::make_shared<ViewEngine>(options);
   WorkFunctions functions;
-  functions.recognise = [](const std::string& path) {
-    return in_plain_words([&] { return DetectedFile{path, recognise_file(path)}; });
+  functions.detect = [](const std::string& path) {
+    return in_plain_words([&] { return DetectedFile{path, detect_file(path)}; });
   };
   functions.open = [engine](const OpenRequest& request, uint64_t id, const WorkControl& control) {
     return in_plain_words([&] { return engine->open(request, id, control); });

@@ -62,7 +62,7 @@ void expect_threads_agree(const RandomLayer& layer,
   }
 }
 
-TEST(HeadGroups, AgreeWithOneThread) {
+TEST(HeadParallel, AgreeWithOneThread) {
   const torch::NoGradGuard no_grad;
   for (const Variant& variant : kVariants) {
     const RandomLayer layer = layer_of(variant.switches);
@@ -74,7 +74,7 @@ TEST(HeadGroups, AgreeWithOneThread) {
   }
 }
 
-TEST(HeadGroups, MayBeUnequal) {
+TEST(HeadParallel, MayBeUnequal) {
   const torch::NoGradGuard no_grad;
   expect_threads_agree(layer_of(find_variant("0").switches, kManyHeads),
                        update_then_apply_chunks(kTokens, 20),
@@ -84,7 +84,7 @@ TEST(HeadGroups, MayBeUnequal) {
 // Weights in float32, tokens in bfloat16. With the published rounding, a last bit is amplified so
 // much that the way the parallel form is divided would show: that precision is tested with a rule
 // that has no parallel form here.
-TEST(HeadGroups, LowPrecisionsAgreeToo) {
+TEST(HeadParallel, LowPrecisionsAgreeToo) {
   const torch::NoGradGuard no_grad;
   for (const auto& [variant, precision] :
        {std::pair{"1", NewtonSchulzPrecision::kBfloat16},
@@ -105,7 +105,7 @@ TEST(HeadGroups, LowPrecisionsAgreeToo) {
   }
 }
 
-TEST(HeadGroups, GoOnFromAState) {
+TEST(HeadParallel, GoOnFromAState) {
   const torch::NoGradGuard no_grad;
   VariantSwitches switches = find_variant("0").switches;
   switches.weight_norm = WeightNorm::kPre;
@@ -123,7 +123,7 @@ TEST(HeadGroups, GoOnFromAState) {
   expect_equal(got.state.velocity, expected.state.velocity, "velocity");
 }
 
-TEST(HeadGroups, NoHeadsAtAll) {
+TEST(HeadParallel, NoHeadsAtAll) {
   const torch::NoGradGuard no_grad;
   const RandomLayer layer = layer_of(find_variant("6").switches, 0);
   const TttResult result =
@@ -131,14 +131,14 @@ TEST(HeadGroups, NoHeadsAtAll) {
   EXPECT_EQ(result.output.size(0), 0);
 }
 
-TEST(HeadGroups, PreNormKeepsBothCopies) {
+TEST(HeadParallel, PreNormKeepsBothCopies) {
   const torch::NoGradGuard no_grad;
   VariantSwitches switches = find_variant("1").switches;
   switches.weight_norm = WeightNorm::kPre;
   expect_threads_agree(layer_of(switches), update_then_apply_chunks(kTokens, 8), "pre-norm");
 }
 
-TEST(HeadGroups, UpdatesAloneHaveNoOutput) {
+TEST(HeadParallel, UpdatesAloneHaveNoOutput) {
   const torch::NoGradGuard no_grad;
   Schedule schedule = update_then_apply_chunks(kTokens, 20);
   for (ScheduleStep& step : schedule) {
@@ -149,7 +149,7 @@ TEST(HeadGroups, UpdatesAloneHaveNoOutput) {
 
 // Weights of a model that is only read here: the threads must not record for autograd if the caller
 // does not.
-TEST(HeadGroups, RecordNothingWhereTheCallerDoesNot) {
+TEST(HeadParallel, RecordNothingWhereTheCallerDoesNot) {
   RandomLayer layer = layer_of(find_variant("0").switches);
   layer.weights.w0.requires_grad_();
   layer.weights.w1.requires_grad_();
@@ -163,7 +163,7 @@ TEST(HeadGroups, RecordNothingWhereTheCallerDoesNot) {
   EXPECT_TRUE(run_layer(layer, schedule, Form::kRecurrent, 2).output.is_inference());
 }
 
-TEST(HeadGroups, GradientsAreThoseOfOneThread) {
+TEST(HeadParallel, GradientsAreThoseOfOneThread) {
   RandomLayer layer = layer_of(find_variant("2").switches);
   layer.inputs.momentum.reset();
   layer.inputs.lr0.requires_grad_();
@@ -179,7 +179,7 @@ TEST(HeadGroups, GradientsAreThoseOfOneThread) {
   EXPECT_LT(relative_difference(gradient(2), expected), 1e-12);
 }
 
-TEST(HeadGroups, WhatAThreadThrowsArrives) {
+TEST(HeadParallel, WhatAThreadThrowsArrives) {
   const torch::NoGradGuard no_grad;
   RandomLayer layer = layer_of(find_variant("2").switches);
   for (Tensor* tokens : {&layer.inputs.q, &layer.inputs.k, &layer.inputs.v}) {

@@ -112,7 +112,7 @@ TEST_F(SceneLoading, TransformsOfSyntheticScenesTakeTheSizeFromTheImage) {
   }
   write_json("transforms_train.json", document);
   // Its images do not make it a folder of images to classify.
-  EXPECT_EQ(view::recognise_file(folder_.path()), view::FileKind::kScene);
+  EXPECT_EQ(view::detect_file(folder_.path()), view::FileKind::kScene);
   write_json("transforms_test.json", document);
   const Scene loaded = load_scene(folder_.path());
   for (View& view : scene_.views) {

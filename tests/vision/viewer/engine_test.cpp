@@ -33,7 +33,7 @@ class EngineTest : public ::testing::Test {
     }
   }
 
-  std::vector<Event> finish(WorkQueue lane, uint64_t id) {
+  std::vector<Event> finish(WorkQueue queue, uint64_t id) {
     std::vector<Event> all;
     const auto give_up = std::chrono::steady_clock::now() + 5min;
     while (std::chrono::steady_clock::now() < give_up) {
@@ -42,7 +42,7 @@ class EngineTest : public ::testing::Test {
       }
       if (!all.empty()) {
         const auto* ended = std::get_if<Ended>(&all.back());
-        if (ended != nullptr && ended->lane == lane && ended->id == id) {
+        if (ended != nullptr && ended->queue == queue && ended->id == id) {
           error_ = ended->error;
           return all;
         }

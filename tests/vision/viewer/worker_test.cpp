@@ -30,7 +30,7 @@ Frame frame_of(const FrameRequest& request) {
 
 WorkFunctions cheap_functions() {
   WorkFunctions functions;
-  functions.recognise = [](const std::string& path) {
+  functions.detect = [](const std::string& path) {
     work_for(20us);
     return DetectedFile{path, FileKind::kScene};
   };
@@ -88,9 +88,9 @@ std::vector<Event> fetch_until(RenderWorker& worker, const Done& done) {
   return all;
 }
 
-bool ends(const Event& event, WorkQueue lane, uint64_t id) {
+bool ends(const Event& event, WorkQueue queue, uint64_t id) {
   const auto* ended = std::get_if<Ended>(&event);
-  return ended != nullptr && ended->lane == lane && ended->id == id;
+  return ended != nullptr && ended->queue == queue && ended->id == id;
 }
 
 std::vector<Frame> frames_in(const std::vector<Event>& events) {
@@ -170,8 +170,8 @@ TEST(RenderWorker, ErrorsAreEventsAndTheWorkerGoesOn) {
     throw std::runtime_error("no such task");
   };
   RenderWorker worker(functions, {});
-  const auto error_of = [&](WorkQueue lane, uint64_t id) {
-    const auto events = fetch_until(worker, [&](const Event& e) { return ends(e, lane, id); });
+  const auto error_of = [&](WorkQueue queue, uint64_t id) {
+    const auto events = fetch_until(worker, [&](const Event& e) { return ends(e, queue, id); });
     return std::get<Ended>(events.back()).error;
   };
   EXPECT_EQ(error_of(WorkQueue::kFrame, worker.request_frame(request_of(1))), "no such camera");
@@ -279,7 +279,7 @@ class RandomLife {
         cancel(worker);
         break;
       case 4:
-        worker.recognise("something");
+        worker.detect("something");
         break;
       default:
         newest_ = worker.request_frame(request_of(static_cast<int>(random_() % 1000)));

@@ -163,7 +163,9 @@ NvsModel load_nvs_model(const std::string& name_or_path, const std::string& vari
     model.card.options.variant = wanted;
     check_lact_options(model.card.options, path.string());
   }
-  require_memory(estimate_weight_bytes(model.card.options), path.string() + ": the model");
+  require_memory(estimate_weight_bytes(model.card.options),
+                 path.string() + ": the model",
+                 "Use a smaller model.");
   model.module = std::make_shared<LactNvs>(model.card.options);
   load_weights(*model.module, checkpoint.tensors, path.string());
   model.module->eval();

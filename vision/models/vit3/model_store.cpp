@@ -174,7 +174,8 @@ Classifier load_classifier(const std::string& name_or_path, const std::string& v
   classifier.card = read_classifier_card(path, checkpoint);
   choose_variant(variant, path, classifier.card);
   require_memory(count_parameters(classifier.card.options) * kBytesPerNumber,
-                 path.string() + ": the model");
+                 path.string() + ": the model",
+                 "Use a smaller model.");
   classifier.module = make_classifier(classifier.card.options);
   load_weights(*classifier.module, checkpoint.tensors, path.string());
   classifier.module->eval();

@@ -57,8 +57,8 @@ const Vit3Variant& find_vit3_variant(std::string_view name) {
   for (const Variant& variant : kVariants) {
     if (variant.name == name) {
       parts.remedy =
-          "It lacks the part that this row changes, so the row equals the one above it in the "
-          "table.";
+          "It lacks the part that this row changes, so the row equals the nearest one above it "
+          "that it has.";
     }
   }
   throw UsageError(parts);
