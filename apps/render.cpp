@@ -9,6 +9,7 @@
 #include "apps/report/results.h"
 #include "apps/report/video.h"
 #include "core/base/device.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/image/image.h"
@@ -97,7 +98,7 @@ void append_metrics(std::ofstream& file, const PreparedScene& scene, const FormE
     line["name"] = scene.targets.names[i];
     line["form"] = form_name(form.form);
     line["picture"] = view_file(scene.targets, i, std::string(form_name(form.form)));
-    file << line.dump() << "\n";
+    file << dump_json(line) << "\n";
   }
   file.flush();
 }
@@ -209,7 +210,7 @@ void print_table(const PreparedScene& scene,
                     format_metric(form.mean.masked_psnr, 2),
                     format_metric(form.pooled_psnr, 2),
                     fmt::format("{:.1f}", form.reconstruct_seconds * 1e3),
-                    fmt::format("{:.2f}", form.seconds_per_view() * 1e3),
+                    format_metric(form.seconds_per_view() * 1e3, 2),
                     fmt::format("{:.0f}", form.reconstruct_tokens_per_second())});
   }
   fmt::print("{}", format_table(rows));
@@ -314,7 +315,7 @@ Command add_render_command(CLI::App& program) {
   add_positional(*app,
                  "SCENE",
                  options->scene,
-                 "a folder or camera file: opencv_cameras.json, transforms.json or COLMAP",
+                 "a folder or camera file of any format of docs/user/scenes.md",
                  Presence::kRequired);
   add_options(*app, *options);
   add_options(*app, options->run);

@@ -31,6 +31,14 @@ list(APPEND parallax_libtorch_files "${Torch_CPU_LIBRARY}" "${Torch_C10_LIBRARY}
 if(PARALLAX_CUDA)
   list(APPEND parallax_libtorch_files "${Torch_CUDA_LIBRARY}" "${Torch_C10_CUDA_LIBRARY}")
 endif()
+# Their licences come with their wheels.
+file(GLOB parallax_wheels RELATIVE "${PROJECT_SOURCE_DIR}"
+    third_party/torch-*.dist-info third_party/cuda-runtime/*.dist-info)
+foreach(wheel IN LISTS parallax_wheels)
+  cmake_path(GET wheel STEM LAST_ONLY wheel_name)
+  install(DIRECTORY ${wheel}/ DESTINATION share/doc/parallax/copyright/${wheel_name} COMPONENT libtorch
+      FILES_MATCHING PATTERN "*LICENSE*" PATTERN "*License*" PATTERN "*NOTICE*")
+endforeach()
 install(CODE "
   set(parallax_libraries \"${parallax_libtorch_files}\")
   set(destination \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${PARALLAX_LIBRARY_DIR}\")

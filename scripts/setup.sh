@@ -61,7 +61,7 @@ install_torch() {
   say "downloading LibTorch $torch_version (530 MB; a minute or so)"
   mkdir -p third_party
   rm -rf third_party/torch
-  unpack_wheel "torch==$torch_version" third_party 'torch/lib/*' 'torch/include/*'
+  unpack_wheel "torch==$torch_version" third_party 'torch/lib/*' 'torch/include/*' 'torch-*.dist-info/*'
   touch "$stamp"
 }
 
@@ -82,9 +82,11 @@ install_cuda_runtime() {
   rm -rf third_party/cuda-runtime  # what an interrupted set-up left
   mkdir -p third_party/cuda-runtime/lib
   for package in nvidia-cuda-runtime nvidia-cuda-cupti; do
-    unpack_wheel "$package==13.0.*" third_party/cuda-runtime/unpacked 'nvidia/*/lib/lib*.so.13*'
+    unpack_wheel "$package==13.0.*" third_party/cuda-runtime/unpacked 'nvidia/*/lib/lib*.so.13*' \
+      '*.dist-info/*'
   done
   find third_party/cuda-runtime/unpacked -name 'lib*.so.13*' -exec mv -t third_party/cuda-runtime/lib {} +
+  mv third_party/cuda-runtime/unpacked/*.dist-info third_party/cuda-runtime
   rm -rf third_party/cuda-runtime/unpacked
 }
 

@@ -14,6 +14,7 @@
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
 #include "core/base/device.h"
+#include "core/base/json_text.h"
 #include "core/image/image.h"
 #include "core/io/atomic_file.h"
 
@@ -146,7 +147,7 @@ void compare_settings(KeyValueStore& store, const RankInfo& ranks, nlohmann::jso
     model["file"] = fs::path(model.at("file").get<std::string>()).filename().string();
   }
   if (ranks.rank == 0) {
-    store.set("settings", settings.dump());
+    store.set("settings", dump_json(settings));
     return;
   }
   const auto start = std::chrono::steady_clock::now();
@@ -155,11 +156,11 @@ void compare_settings(KeyValueStore& store, const RankInfo& ranks, nlohmann::jso
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     first = store.get("settings");
   }
-  if (first && *first != settings.dump()) {
+  if (first && *first != dump_json(settings)) {
     throw UsageError(ErrorParts{.what = "the ranks were started with different options or models",
                                 .where = fmt::format("rank {}", ranks.rank),
                                 .expected = *first,
-                                .got = settings.dump()});
+                                .got = dump_json(settings)});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 
 namespace parallax {
 
@@ -62,7 +63,7 @@ std::vector<NewRow> ClassifyEngine::classify(std::vector<LoadedImage>& images) {
   std::vector<Tensor> pixels;
   std::vector<size_t> places;
   for (LoadedImage& image : images) {
-    rows.push_back({.image = {.path = printable_path(image.file.path.string()),
+    rows.push_back({.image = {.path = escape_invalid_utf8(image.file.path.string()),
                               .error = image.file.error,
                               .rows = image.rows,
                               .cols = image.cols,

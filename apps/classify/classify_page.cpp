@@ -7,6 +7,7 @@
 #include <set>
 
 #include "apps/report/html.h"
+#include "core/base/json_text.h"
 #include "core/io/atomic_file.h"
 
 namespace parallax {
@@ -126,7 +127,7 @@ update();
 
 // JSON that is safe inside a <script> element.
 std::string script_safe(const json& value) {
-  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string text = dump_json(value);
   for (size_t at = text.find("</"); at != std::string::npos; at = text.find("</", at)) {
     text.replace(at, 2, "<\\/");
   }

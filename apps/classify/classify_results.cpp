@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/io/atomic_file.h"
 
@@ -75,7 +76,7 @@ ResultsFolder::ResultsFolder(fs::path folder,
     for (const char* name : {kRows, kTable, kThumbnails}) {
       fs::remove(file(name), ignored);
     }
-    write_file_atomically(file(kSettings), settings.dump(1) + "\n");
+    write_file_atomically(file(kSettings), dump_json(settings, 1) + "\n");
     write_file_atomically(file(kTable), csv_header(format_));
   }
   rows_ = open_to_append(file(kRows));
@@ -114,8 +115,8 @@ void ResultsFolder::check_settings(const nlohmann::json& settings) const {
       differences += fmt::format("{}{} was {}, is {}",
                                  differences.empty() ? "" : "; ",
                                  item.key(),
-                                 old.dump(),
-                                 item.value().dump());
+                                 dump_json(old),
+                                 dump_json(item.value()));
     }
   }
   if (!differences.empty()) {

@@ -3,37 +3,12 @@
 
 #include <fmt/format.h>
 
+#include "core/base/json_text.h"
+
 namespace parallax {
 namespace {
 
 using nlohmann::json;
-
-// Length of the UTF-8 character at `at`, 0 if there is none.
-size_t character_length(const std::string& text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(at);
-  const size_t length = first < 0x80   ? 1
-                        : first < 0xC2 ? 0
-                        : first < 0xE0 ? 2
-                        : first < 0xF0 ? 3
-                        : first < 0xF5 ? 4
-                                       : 0;
-  if (length == 0 || at + length > text.size()) {
-    return 0;
-  }
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xC0U) != 0x80) {
-      return 0;
-    }
-  }
-  if (length < 3) {
-    return length;
-  }
-  const unsigned second = byte(at + 1);
-  const bool over_long = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-  const bool no_character = (first == 0xED && second > 0x9F) || (first == 0xF4 && second > 0x8F);
-  return over_long || no_character ? 0 : length;
-}
 
 json label_json(int index, const ClassLabels& labels) {
   json value = {{"index", index}, {"name", labels.short_name(index)}};
@@ -99,20 +74,6 @@ std::string csv_join(const std::vector<std::string>& fields) {
 
 }  // namespace
 
-std::string printable_path(const std::string& path) {
-  std::string text;
-  for (size_t at = 0; at < path.size();) {
-    const size_t length = character_length(path, at);
-    if (length == 0) {
-      text += fmt::format("\\x{:02X}", static_cast<unsigned char>(path[at]));
-    } else {
-      text += path.substr(at, length);
-    }
-    at += std::max<size_t>(1, length);
-  }
-  return text;
-}
-
 std::string json_line(const ClassifiedImage& image, const RowFormat& format) {
   json row = {{"path", image.path}, {"ok", image.error.empty()}};
   if (image.truth) {
@@ -130,7 +91,7 @@ std::string json_line(const ClassifiedImage& image, const RowFormat& format) {
       row["thumbnail"] = {image.thumbnail_offset, image.thumbnail_bytes};
     }
   }
-  return row.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  return dump_json(row) + "\n";
 }
 
 std::optional<ClassifiedImage> parse_json_line(const std::string& line, const RowFormat& format) {

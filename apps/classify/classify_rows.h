@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/json_text.h"
 #include "vision/images/class_labels.h"
 
 namespace parallax {
@@ -41,9 +42,6 @@ struct RowFormat {
   ClassLabels labels;
   int topk = 5;
 };
-
-// A path as text that JSON can hold: bytes that are not valid UTF-8 become \xNN.
-std::string printable_path(const std::string& path);
 
 std::string json_line(const ClassifiedImage& image, const RowFormat& format);
 

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "core/base/clock.h"
+#include "core/base/json_text.h"
 #include "core/base/progress.h"
 
 namespace parallax {
@@ -116,7 +117,7 @@ class Classifying {
   std::optional<ImageFile> next_file() {
     const std::lock_guard lock(files_mutex_);
     while (auto file = files_.next()) {
-      if (!results_.was_done(printable_path(file->path.string()))) {
+      if (!results_.was_done(escape_invalid_utf8(file->path.string()))) {
         return file;
       }
     }

@@ -113,7 +113,7 @@ std::vector<std::vector<std::string>> comparison_rows(const CompareReport& repor
              format_metric(form.mean.masked_psnr, 2),
              format_metric(form.pooled_psnr, 2),
              fmt::format("{:.1f}", form.reconstruct_seconds * 1e3),
-             fmt::format("{:.2f}", form.seconds_per_view() * 1e3),
+             format_metric(form.seconds_per_view() * 1e3, 2),
              fmt::format("{:.0f}", form.reconstruct_tokens_per_second()),
              comparison.difference ? fmt::format("{:.1e}", comparison.difference->max_absolute)
                                    : "-",

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/base/json_text.h"
 #include "core/io/atomic_file.h"
 #include "vision/metrics/image_metrics.h"
 
@@ -29,9 +30,9 @@ nlohmann::json evaluation_json(const FormEvaluation& evaluation) {
   nlohmann::json json = metrics_json(evaluation.mean);
   json["pooled_psnr"] = metric_json(evaluation.pooled_psnr);
   json["reconstruct_seconds"] = evaluation.reconstruct_seconds;
-  json["render_seconds_per_view"] = evaluation.seconds_per_view();
+  json["render_seconds_per_view"] = metric_json(evaluation.seconds_per_view());
   json["reconstruct_tokens_per_second"] = evaluation.reconstruct_tokens_per_second();
-  json["render_tokens_per_second"] = evaluation.render_tokens_per_second();
+  json["render_tokens_per_second"] = metric_json(evaluation.render_tokens_per_second());
   return json;
 }
 
@@ -108,7 +109,7 @@ std::string format_csv(const std::vector<std::vector<std::string>>& rows) {
 }
 
 void write_json(const std::string& path, const nlohmann::json& json) {
-  const std::string text = json.dump(1) + "\n";
+  const std::string text = dump_json(json, 1) + "\n";
   if (path == "-") {
     std::fputs(text.c_str(), stdout);
     return;

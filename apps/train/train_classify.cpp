@@ -132,7 +132,7 @@ std::shared_ptr<ImageClassifier> make_module(const Vit3Options& options,
                                              bool quiet) {
   require_memory(kTrainingCopies * 4 * count_parameters(options),
                  "training the model",
-                 "Train a smaller model (--model).");
+                 "Train a smaller model: --dims, --depths.");
   torch::manual_seed(static_cast<uint64_t>(seed));
   auto module = make_classifier(options);
   module->initialise();

@@ -8,6 +8,7 @@
 #include "apps/report/html.h"
 #include "apps/report/plot.h"
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/image/image.h"
 #include "core/io/atomic_file.h"
 
@@ -116,7 +117,7 @@ TrainLog::TrainLog(const fs::path& folder, std::string title, int64_t steps_done
   records_ = read_records(path, steps_done);
   std::string text;
   for (const nlohmann::json& record : records_) {
-    text += record.dump() + "\n";
+    text += dump_json(record) + "\n";
   }
   write_file_atomically(path, text);
   file_.open(path, std::ios::app);
@@ -127,7 +128,7 @@ TrainLog::TrainLog(const fs::path& folder, std::string title, int64_t steps_done
 
 void TrainLog::add(const nlohmann::json& record) {
   records_.push_back(record);
-  file_ << record.dump() << std::endl;  // flushed, so that a crash loses nothing
+  file_ << dump_json(record) << std::endl;  // flushed, so that a crash loses nothing
   if (now() - drawn_at_ > kSecondsBetweenDrawings) {
     draw(false);
   }

@@ -16,6 +16,7 @@
 #include "apps/viewer/state_json.h"
 #include "apps/viewer/window.h"
 #include "core/base/clock.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/io/atomic_file.h"
 
@@ -199,7 +200,7 @@ class Viewer {
                 },
             .describe =
                 [this](const std::string& path) {
-                  write_file_atomically(path, describe_state(state_, ui_).dump(1) + "\n");
+                  write_file_atomically(path, dump_json(describe_state(state_, ui_), 1) + "\n");
                 },
             .drop =
                 [this](const std::vector<std::string>& paths) {
@@ -213,7 +214,7 @@ class Viewer {
   void save_settings() {
     try {
       create_folder(settings_path().parent_path());
-      write_file_atomically(settings_path(), settings_json(state_).dump(1) + "\n");
+      write_file_atomically(settings_path(), dump_json(settings_json(state_), 1) + "\n");
     } catch (const std::exception& error) {
       fmt::print(stderr, "the layout was not stored: {}\n", error.what());
     }

@@ -11,6 +11,7 @@
 #include "apps/report/system_info.h"
 #include "core/base/build_info.h"
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/io/atomic_file.h"
 #include "vision/metrics/image_metrics.h"
@@ -142,13 +143,13 @@ PngText picture_metadata(const ViewState& state) {
     models.push_back(
         {{"model", name}, {"variant", loaded.model.variant}, {"hash", loaded.model.hash}});
   }
-  text["Models"] = models.dump();
+  text["Models"] = dump_json(models);
   json panes = json::array();
   for (const view::Pane& pane : state.panes) {
     panes.push_back(view::pane_title(state, pane));
   }
-  text["Panes"] = panes.dump();
-  text["Numbers"] = frame_numbers(state).dump();
+  text["Panes"] = dump_json(panes);
+  text["Numbers"] = dump_json(frame_numbers(state));
   text["Screen"] = view::kScreenNames[static_cast<int>(state.screen)];
   return text;
 }

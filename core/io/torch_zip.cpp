@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/io/pickle.h"
 #include "core/io/torch_tensors.h"
 #include "core/io/zip_archive.h"
@@ -110,14 +111,7 @@ const PickleValue& find_state_dict(const PickleValue& root, const std::string& w
        .remedy = kSaveStateDict});
 }
 
-bool is_utf8(const std::string& text) {
-  try {
-    static_cast<void>(nlohmann::json(text).dump());
-    return true;
-  } catch (const nlohmann::json::exception&) {
-    return false;
-  }
-}
+bool is_utf8(const std::string& text) { return escape_invalid_utf8(text) == text; }
 
 // Throws Error if a string key occurs twice.
 void check_keys(const PickleValue& mapping, const std::string& where) {

@@ -164,12 +164,13 @@ class BrokenScene {
   nlohmann::json& json() { return json_; }
   fs::path image(int view) const { return scratch_.path() / json_.at(view).at("file_path"); }
 
-  ProgramResult render(const std::vector<std::string>& more = {}) {
+  ProgramResult render(const std::vector<std::string>& more = {},
+                       const std::string& input_views = "2") {
     write_text(scratch_.path() / "opencv_cameras.json", json_.dump());
     std::vector<std::string> arguments = {"render",
                                           scratch_.path().string(),
                                           "--input-views",
-                                          "2",
+                                          input_views,
                                           "--turntable",
                                           "0",
                                           "-o",
@@ -206,10 +207,15 @@ TEST(Program, BrokenScenesEndInOneSentence) {
     damage(scene);
     expect_sentence(scene.render(), 1, words);
   };
-  broken([](BrokenScene& s) { fs::resize_file(s.image(0), 900); }, "00000000_rgba.png");
+  broken(
+      [](BrokenScene& s) {
+        for (int view = 0; view < 4; ++view) {
+          fs::resize_file(s.image(view), 900);
+        }
+      },
+      "_rgba.png");
   broken([](BrokenScene& s) { s.json() = nlohmann::json::array(); }, "no views");
   broken([](BrokenScene& s) { s.json() = {{"frames", 3}}; }, "opencv_cameras.json");
-  broken([](BrokenScene& s) { write_text(s.image(0), "not an image"); }, "00000000_rgba.png");
   broken(
       [](BrokenScene& s) {
         for (auto& view : s.json()) {
@@ -229,6 +235,11 @@ TEST(Program, OneBrokenViewLeavesTheOthersWithANote) {
     EXPECT_NE(result.err.find("1 of 4 views is left out"), std::string::npos) << result.err;
     EXPECT_NE(result.err.find(words), std::string::npos) << result.err << "\nlacks: " << words;
   };
+  for (int view = 0; view < 4; ++view) {  // whether it is read or rendered
+    const std::string name = "0000000" + std::to_string(view) + "_rgba.png";
+    broken([&](BrokenScene& s) { fs::resize_file(s.image(view), 900); }, name);
+    broken([&](BrokenScene& s) { write_text(s.image(view), "not an image"); }, name);
+  }
   broken([](BrokenScene& s) { fs::remove(s.image(1)); }, "00000001_rgba.png");
   broken([](BrokenScene& s) { s.json()[2]["w2c"][0][0] = nullptr; }, "view 2");
   broken([](BrokenScene& s) { s.json()[3]["fx"] = 0.0; }, "fx");
@@ -243,6 +254,48 @@ TEST(Program, OneBrokenViewLeavesTheOthersWithANote) {
         }
       },
       "view 1");
+}
+
+TEST(Program, AViewAskedForByItsIndexIsNotReplaced) {
+  BrokenScene scene;
+  write_text(scene.image(2), "not an image");
+  expect_sentence(scene.render({}, "0,2"), 1, "view 2");
+  EXPECT_EQ(scene.render({"--target-views", "3,"}, "0,1").exit_code, 0);
+}
+
+TEST(Program, WhereNoViewIsHeldOutNothingIsMeasured) {
+  BrokenScene scene;
+  const ProgramResult result = scene.render({"--form", "parallel"}, "4");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out.find("0.00"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("-  "), std::string::npos) << result.out;
+  const auto form = nlohmann::json::parse(read_bytes(scene.folder() / "out" / "summary.json"))
+                        .at("forms")
+                        .at("parallel");
+  for (const char* field :
+       {"psnr", "ssim", "masked_psnr", "pooled_psnr", "render_seconds_per_view"}) {
+    EXPECT_TRUE(form.at(field).is_null()) << field;
+  }
+}
+
+// As photographs of old cameras and archives have it: a name in Latin-1.
+TEST(Program, NamesThatAreNoUtf8AreEscapedInJson) {
+  const ScratchFolder scratch;
+  const fs::path folder = scratch.path() /
+                          "stra\xdf"
+                          "e";
+  fs::create_directories(folder);
+  BrokenScene scene;
+  scene.render();
+  for (const auto& entry : fs::directory_iterator(scene.folder())) {
+    fs::copy(entry.path(), folder / entry.path().filename(), fs::copy_options::recursive);
+  }
+  const fs::path out = scratch.path() / "out";
+  const ProgramResult result = run_program(
+      {"render", folder.string(), "--input-views", "2", "--turntable", "0", "-o", out.string()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto summary = nlohmann::json::parse(read_bytes(out / "summary.json"));
+  EXPECT_EQ(summary.at("scene").at("name"), "stra\\xDFe");
 }
 
 TEST(Program, BrokenArgumentsEndInOneSentence) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/base/clock.h"
 #include "core/base/device.h"
@@ -65,7 +64,7 @@ double finite_mean(const std::vector<ViewMetrics>& views, double ViewMetrics::*m
       ++count;
     }
   }
-  return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
+  return count > 0 ? sum / static_cast<double>(count) : kNotMeasured;
 }
 
 void measure_targets(const ViewSet& targets, FormEvaluation& result) {
@@ -83,13 +82,12 @@ void measure_targets(const ViewSet& targets, FormEvaluation& result) {
 std::vector<ViewMetrics> measure_views(const Tensor& images,
                                        const Tensor& truth,
                                        const Tensor& alpha) {
-  const double nothing = std::numeric_limits<double>::quiet_NaN();
   const Tensor psnrs = psnr_per_image(images, truth);
   const bool large_enough = truth.size(2) >= 11 && truth.size(3) >= 11;
   const Tensor ssims =
-      large_enough ? ssim_per_image(images, truth) : torch::full_like(psnrs, nothing);
+      large_enough ? ssim_per_image(images, truth) : torch::full_like(psnrs, kNotMeasured);
   const Tensor masked = alpha.defined() ? masked_psnr_per_image(images, truth, alpha)
-                                        : torch::full_like(psnrs, nothing);
+                                        : torch::full_like(psnrs, kNotMeasured);
   std::vector<ViewMetrics> views;
   for (int64_t i = 0; i < psnrs.size(0); ++i) {
     views.push_back({psnrs[i].item<double>(), ssims[i].item<double>(), masked[i].item<double>()});
@@ -98,7 +96,7 @@ std::vector<ViewMetrics> measure_views(const Tensor& images,
 }
 
 double FormEvaluation::seconds_per_view() const {
-  return views.empty() ? 0 : render_seconds / static_cast<double>(views.size());
+  return views.empty() ? kNotMeasured : render_seconds / static_cast<double>(views.size());
 }
 
 double FormEvaluation::reconstruct_tokens_per_second() const {
@@ -106,7 +104,7 @@ double FormEvaluation::reconstruct_tokens_per_second() const {
 }
 
 double FormEvaluation::render_tokens_per_second() const {
-  return render_seconds > 0 ? static_cast<double>(target_tokens) / render_seconds : 0;
+  return render_seconds > 0 ? static_cast<double>(target_tokens) / render_seconds : kNotMeasured;
 }
 
 FormEvaluation evaluate_form(const NvsModel& model,

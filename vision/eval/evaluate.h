@@ -2,17 +2,20 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "vision/eval/prepared_scene.h"
 
 namespace parallax {
 
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();  // shown as "-"
+
 // Metrics of one rendered view, or their means.
 struct ViewMetrics {
-  double psnr = 0;  // dB
-  double ssim = 0;
-  double masked_psnr = 0;  // dB, inside the object; NaN without a mask
+  double psnr = kNotMeasured;  // dB
+  double ssim = kNotMeasured;
+  double masked_psnr = kNotMeasured;  // dB, inside the object; needs a mask
 };
 
 // The images, metrics and times of one evaluation.
@@ -22,12 +25,13 @@ struct FormEvaluation {
   Tensor images;                   // [V, 3, H, W] float32: the rendered target views
   std::vector<ViewMetrics> views;  // one per target
   ViewMetrics mean;
-  double pooled_psnr = 0;  // as LaCT's own code reports it
+  double pooled_psnr = kNotMeasured;  // as LaCT's own code reports it
   double reconstruct_seconds = 0;
   double render_seconds = 0;  // all targets
   int64_t input_tokens = 0;
   int64_t target_tokens = 0;
 
+  // kNotMeasured where nothing was rendered.
   double seconds_per_view() const;
   double reconstruct_tokens_per_second() const;
   double render_tokens_per_second() const;

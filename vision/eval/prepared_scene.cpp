@@ -112,7 +112,8 @@ ViewSet load_set(const Scene& scene,
                  const std::vector<int>& indices,
                  const ViewOptions& options,
                  const PoseTransform& transform,
-                 std::vector<std::string>& notes) {
+                 std::vector<std::string>& notes,
+                 std::vector<UnreadableView>& unreadable) {
   ViewSet set{.indices = indices};
   if (indices.empty()) {
     return set;
@@ -122,7 +123,11 @@ ViewSet load_set(const Scene& scene,
   size_t rescaled = 0;
   size_t turned = 0;
   std::string first_note;
-  for (const LoadedView& view : load_views(scene, indices, options)) {
+  const std::vector<LoadedView> views = load_readable_views(scene, indices, options, unreadable);
+  if (!unreadable.empty()) {
+    return set;  // incomplete, and of no use
+  }
+  for (const LoadedView& view : views) {
     set.names.push_back(view.name);
     set.cameras.push_back(transform.apply(view.camera));
     images.push_back(view.rgb);
@@ -186,9 +191,14 @@ PoseNormalisation parse_pose_normalisation(const std::string& name) {
                               .got = "'" + name + "'"});
 }
 
-PreparedScene prepare_scene(const Scene& scene,
-                            const NvsModel& model,
-                            const PrepareOptions& options) {
+namespace {
+
+// What is asked for, of the views that are not marked as unreadable. Where one that is chosen
+// cannot be read either, `unreadable` says so and the result is incomplete.
+PreparedScene try_to_prepare(const Scene& scene,
+                             const NvsModel& model,
+                             const PrepareOptions& options,
+                             std::vector<UnreadableView>& unreadable) {
   PreparedScene prepared{
       .name = scene.name, .format = scene_format_name(scene.format), .notes = scene.notes};
   const ImageSize size =
@@ -202,17 +212,71 @@ PreparedScene prepare_scene(const Scene& scene,
       scene, model.card, options.normalisation, selection.inputs, prepared.notes);
   const ViewOptions view_options{
       .height = size.height, .width = size.width, .background = options.background};
-  prepared.inputs =
-      load_set(scene, selection.inputs, view_options, prepared.transform, prepared.notes);
-  prepared.targets =
-      load_set(scene, selection.targets, view_options, prepared.transform, prepared.notes);
-  prepared.surrounds_object = cameras_surround_object(prepared.inputs.cameras);
+  const auto load = [&](const std::vector<int>& views) {
+    return load_set(scene, views, view_options, prepared.transform, prepared.notes, unreadable);
+  };
+  prepared.inputs = load(selection.inputs);
+  if (unreadable.empty()) {
+    prepared.targets = load(selection.targets);
+    prepared.surrounds_object = cameras_surround_object(prepared.inputs.cameras);
+  }
   return prepared;
+}
+
+// Marks the views, and adds to `reasons`. Throws Error for a view that is marked already and was
+// chosen all the same, as then the user asked for this very view.
+void mark(const std::vector<UnreadableView>& unreadable,
+          Scene& scene,
+          std::vector<std::string>& reasons) {
+  for (const auto& [index, reason] : unreadable) {
+    View& view = scene.views[index];
+    if (view.is_unreadable) {
+      throw Error(ErrorParts{
+          .what = reason,
+          .where = fmt::format("scene '{}', view {} ('{}')", scene.name, index, view.name)});
+    }
+    view.is_unreadable = true;
+    reasons.push_back(reason);
+  }
+}
+
+}  // namespace
+
+PreparedScene prepare_scene(const Scene& scene,
+                            const NvsModel& model,
+                            const PrepareOptions& options) {
+  Scene usable = scene;
+  std::vector<std::string> reasons;
+  while (true) {
+    std::vector<UnreadableView> unreadable;
+    try {
+      PreparedScene prepared = try_to_prepare(usable, model, options, unreadable);
+      if (unreadable.empty()) {
+        if (!reasons.empty()) {
+          prepared.notes.push_back(left_out_note(scene.views.size(), reasons));
+        }
+        return prepared;
+      }
+    } catch (const UsageError& error) {
+      if (reasons.empty()) {
+        throw;
+      }
+      throw Error(ErrorParts{.what = error.what(),  // the scene's fault, not the user's
+                             .remedy = left_out_note(scene.views.size(), reasons)});
+    }
+    mark(unreadable, usable, reasons);
+  }
 }
 
 ViewSet load_inputs(const Scene& scene, const PreparedScene& prepared, const ViewOptions& options) {
   std::vector<std::string> notes;  // already given when the scene was prepared
-  return load_set(scene, prepared.inputs.indices, options, prepared.transform, notes);
+  std::vector<UnreadableView> unreadable;
+  ViewSet inputs =
+      load_set(scene, prepared.inputs.indices, options, prepared.transform, notes, unreadable);
+  if (!unreadable.empty()) {
+    throw Error(unreadable.front().reason);
+  }
+  return inputs;
 }
 
 std::vector<Camera> new_camera_path(const PreparedScene& scene, int count) {

@@ -69,8 +69,9 @@ PoseTransform choose_pose_transform(const Scene& scene,
                                     const std::vector<int>& inputs,
                                     std::vector<std::string>& notes);
 
-// Only input views decide the pose normalisation. Throws Error naming what does not fit, and does
-// so before reading any image if the work cannot fit into memory.
+// Only input views decide the pose normalisation. A view whose image cannot be read is left out
+// with a note and others are chosen, unless it was asked for by its index. Throws Error naming what
+// does not fit, and does so before reading any image if the work cannot fit into memory.
 PreparedScene prepare_scene(const Scene& scene,
                             const NvsModel& model,
                             const PrepareOptions& options);

@@ -3,12 +3,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
 
 namespace parallax {
 
 std::string scene_format_name(SceneFormat format) {
   switch (format) {
+    case SceneFormat::kLvsmJson:
+      return "lvsm-json";
+    case SceneFormat::kLlff:
+      return "llff";
+    case SceneFormat::kBundler:
+      return "bundler";
     case SceneFormat::kTransforms:
       return "transforms";
     case SceneFormat::kColmap:
@@ -18,6 +26,16 @@ std::string scene_format_name(SceneFormat format) {
     default:
       return "opencv-json";
   }
+}
+
+std::string left_out_note(size_t all, const std::vector<std::string>& reasons) {
+  constexpr size_t kMostReasons = 3;
+  std::string note = fmt::format(
+      "{} of {} views {} left out.", reasons.size(), all, reasons.size() == 1 ? "is" : "are");
+  for (size_t i = 0; i < std::min(reasons.size(), kMostReasons); ++i) {
+    note += " " + reasons[i] + (reasons[i].ends_with('.') ? "" : ".");
+  }
+  return note;
 }
 
 std::vector<Camera> scene_cameras(const Scene& scene) {

@@ -17,12 +17,22 @@ struct View {
   Camera camera;                     // intrinsics for the size declared by the scene
   Lens lens;
   std::filesystem::path mask_path;  // bright where the object is; empty if there is none
+  bool is_held_out = false;         // the scene keeps it for testing
+  bool is_unreadable = false;       // nobody could read the image: it is not to be chosen
 };
 
 // The format that a scene was read from. vision/scene/formats/load_scene.cpp has a row for each.
-enum class SceneFormat { kOpencvJson, kTransforms, kColmap, kRealEstate10k };
+enum class SceneFormat {
+  kOpencvJson,
+  kLvsmJson,
+  kTransforms,
+  kColmap,
+  kLlff,
+  kBundler,
+  kRealEstate10k,
+};
 
-// "opencv-json", "transforms", "colmap" or "realestate10k".
+// "opencv-json", "lvsm-json", "transforms", "colmap", "llff", "bundler" or "realestate10k".
 std::string scene_format_name(SceneFormat format);
 
 // The views of one scene and where they were read from.
@@ -41,6 +51,9 @@ struct SceneOptions {
   // in the scene's file, COLMAP's relative to `images`.
   std::string image_folder = "images";
 };
+
+// "2 of 9 views are left out." and the first three of the reasons, of which there is at least one.
+std::string left_out_note(size_t all, const std::vector<std::string>& reasons);
 
 // The cameras of the chosen views, or of all.
 std::vector<Camera> scene_cameras(const Scene& scene);

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <exception>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
+#include <optional>
 #include <thread>
 
 #include "core/base/error.h"
@@ -84,17 +84,6 @@ void check_options(const ViewOptions& options) {
   }
 }
 
-// Rethrows the exception as an Error that also names scene and view.
-[[noreturn]] void rethrow_named(const std::exception_ptr& error, const Scene& scene, int index) {
-  const std::string where =
-      fmt::format("scene '{}', view {} ('{}')", scene.name, index, scene.views[index].name);
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& caught) {
-    throw Error(ErrorParts{.what = caught.what(), .where = where});
-  }
-}
-
 }  // namespace
 
 LoadedView load_view(const View& view, const ViewOptions& options) {
@@ -138,28 +127,21 @@ LoadedView load_view(const View& view, const ViewOptions& options) {
   return loaded;
 }
 
-std::vector<LoadedView> load_views(const Scene& scene,
-                                   const std::vector<int>& indices,
-                                   const ViewOptions& options) {
+std::vector<LoadedView> load_readable_views(const Scene& scene,
+                                            const std::vector<int>& indices,
+                                            const ViewOptions& options,
+                                            std::vector<UnreadableView>& unreadable) {
   scene_cameras(scene, indices);  // throws for an index that is not a view
   check_options(options);
-  std::vector<LoadedView> views(indices.size());
-  std::vector<std::exception_ptr> errors(indices.size());
+  std::vector<std::optional<LoadedView>> loaded(indices.size());
+  std::vector<std::string> reasons(indices.size());
   std::atomic<size_t> next = 0;
-  std::atomic<bool> failed = false;
-  // Indices are handed out in order, so all those before a failing one are already being loaded:
-  // the first error in order is found whichever thread is faster.
   const auto work = [&] {
-    while (!failed) {
-      const size_t i = next++;
-      if (i >= indices.size()) {
-        return;
-      }
+    for (size_t i = next++; i < indices.size(); i = next++) {
       try {
-        views[i] = load_view(scene.views[indices[i]], options);
-      } catch (...) {
-        errors[i] = std::current_exception();
-        failed = true;
+        loaded[i] = load_view(scene.views[indices[i]], options);
+      } catch (const std::exception& error) {
+        reasons[i] = error.what();
       }
     }
   };
@@ -167,9 +149,28 @@ std::vector<LoadedView> load_views(const Scene& scene,
     const std::jthread helper(work);
     work();
   }
-  const auto first = std::find_if(errors.begin(), errors.end(), [](const auto& e) { return !!e; });
-  if (first != errors.end()) {
-    rethrow_named(*first, scene, indices[first - errors.begin()]);
+  std::vector<LoadedView> views;
+  for (size_t i = 0; i < indices.size(); ++i) {
+    if (loaded[i]) {
+      views.push_back(*std::move(loaded[i]));
+    } else {
+      unreadable.push_back({indices[i], reasons[i]});
+    }
+  }
+  return views;
+}
+
+std::vector<LoadedView> load_views(const Scene& scene,
+                                   const std::vector<int>& indices,
+                                   const ViewOptions& options) {
+  std::vector<UnreadableView> unreadable;
+  std::vector<LoadedView> views = load_readable_views(scene, indices, options, unreadable);
+  if (!unreadable.empty()) {
+    const auto& [index, reason] = unreadable.front();
+    throw Error(ErrorParts{
+        .what = reason,
+        .where =
+            fmt::format("scene '{}', view {} ('{}')", scene.name, index, scene.views[index].name)});
   }
   return views;
 }

@@ -40,4 +40,16 @@ std::vector<LoadedView> load_views(const Scene& scene,
                                    const std::vector<int>& indices,
                                    const ViewOptions& options);
 
+// A view whose image cannot be used, and the sentence that says why.
+struct UnreadableView {
+  int index = 0;
+  std::string reason;
+};
+
+// Like load_views(), without the views that fail: those are added to `unreadable`.
+std::vector<LoadedView> load_readable_views(const Scene& scene,
+                                            const std::vector<int>& indices,
+                                            const ViewOptions& options,
+                                            std::vector<UnreadableView>& unreadable);
+
 }  // namespace parallax

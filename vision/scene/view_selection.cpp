@@ -54,26 +54,28 @@ std::vector<int> choose_inputs(const Scene& scene,
   if (is_list(text)) {
     return parse_list(text, scene.views.size(), option);
   }
+  std::vector<int> plausible;
+  std::vector<int> others;  // better than none where more views are asked for
+  for (int i = 0; i < static_cast<int>(scene.views.size()); ++i) {
+    if (!scene.views[i].is_unreadable && !scene.views[i].is_held_out) {
+      const bool is_stray = std::find(stray.begin(), stray.end(), i) != stray.end();
+      (is_stray ? others : plausible).push_back(i);
+    }
+  }
   const int count = parse_number(text, option);
-  if (count < 1 || static_cast<size_t>(count) > scene.views.size()) {
+  const size_t readable = plausible.size() + others.size();
+  if (count < 1 || static_cast<size_t>(count) > readable) {
     throw UsageError(ErrorParts{.what = "the number of input views does not fit the scene",
                                 .where = option,
-                                .expected = fmt::format("1 to {}", scene.views.size()),
+                                .expected = fmt::format("1 to {}", readable),
                                 .got = text});
-  }
-  std::vector<int> plausible;
-  for (int i = 0; i < static_cast<int>(scene.views.size()); ++i) {
-    if (std::find(stray.begin(), stray.end(), i) == stray.end()) {
-      plausible.push_back(i);
-    }
   }
   const int chosen = std::min(count, static_cast<int>(plausible.size()));
   std::vector<int> inputs = farthest_point_sample(scene_cameras(scene, plausible), chosen);
   for (int& input : inputs) {
     input = plausible[input];
   }
-  // Where more views are asked for, the stray ones are better than none.
-  inputs.insert(inputs.end(), stray.begin(), stray.begin() + (count - chosen));
+  inputs.insert(inputs.end(), others.begin(), others.begin() + (count - chosen));
   return inputs;
 }
 
@@ -85,12 +87,17 @@ std::vector<int> choose_targets(const Scene& scene,
   if (is_list(text)) {
     return parse_list(text, scene.views.size(), option);
   }
+  // A scene that says which views are for testing means those and no other.
+  const bool has_split = std::any_of(
+      scene.views.begin(), scene.views.end(), [](const View& view) { return view.is_held_out; });
   std::vector<int> others;
   for (int i = 0; i < static_cast<int>(scene.views.size()); ++i) {
     const auto is_in = [i](const std::vector<int>& views) {
       return std::find(views.begin(), views.end(), i) != views.end();
     };
-    if (!is_in(inputs) && !is_in(stray)) {
+    const View& view = scene.views[i];
+    const bool is_candidate = !view.is_unreadable && (view.is_held_out || !has_split);
+    if (is_candidate && !is_in(inputs) && !is_in(stray)) {
       others.push_back(i);
     }
   }

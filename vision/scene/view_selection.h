@@ -8,7 +8,6 @@
 
 namespace parallax {
 
-// Indices of the views that a model reads and of those that it renders.
 // The views that a model reads and those that it renders, by index.
 struct ViewSelection {
   std::vector<int> inputs;
@@ -20,7 +19,9 @@ struct ViewSelection {
 // indices ("0,5,9"; a trailing comma makes one index a list). `targets`: "" or "all" for every
 // other view, a count (evenly spread over the others) or a list. Throws UsageError naming the
 // option and the number of views there are. Counts and "all" leave out cameras far outside the
-// others (find_stray_cameras()), with a note that names them.
+// others (find_stray_cameras()), with a note that names them, and views marked
+// as unreadable. Where a scene holds views out itself, counts of inputs are of the others, counts
+// of targets of those.
 ViewSelection select_views(const Scene& scene,
                            const std::string& inputs,
                            const std::string& targets);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 
 namespace parallax {
@@ -64,10 +65,9 @@ TrainSnapshot read_snapshot(const fs::path& path) {
 void save_snapshot(const fs::path& folder, const TrainSnapshot& snapshot, int kept) {
   create_folder(folder);
   Checkpoint checkpoint{.tensors = snapshot.tensors};
-  checkpoint.metadata[kMetadataKey] = nlohmann::json{
-      {"steps_done", snapshot.steps_done},
-      {"facts", snapshot.facts},
-      {"recipe", snapshot.recipe}}.dump();
+  checkpoint.metadata[kMetadataKey] = dump_json({{"steps_done", snapshot.steps_done},
+                                                 {"facts", snapshot.facts},
+                                                 {"recipe", snapshot.recipe}});
   save_safetensors(folder / fmt::format("{}{:012d}{}", kPrefix, snapshot.steps_done, kExtension),
                    checkpoint);
   remove_unfinished(folder);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/base/json_text.h"
 #include "vision/synth/random.h"
 
 #include "core/base/clock.h"
@@ -81,7 +82,7 @@ void require_same_recipe(const nlohmann::json& stored, const nlohmann::json& wan
     const nlohmann::json before = stored.value(item.key(), nlohmann::json());
     if (before != item.value()) {
       differences.push_back(
-          fmt::format("{} was {}, is {}", item.key(), before.dump(), item.value().dump()));
+          fmt::format("{} was {}, is {}", item.key(), dump_json(before), dump_json(item.value())));
     }
   }
   if (!differences.empty()) {

@@ -94,6 +94,41 @@ void add_pairs(const std::vector<std::pair<ModelSource, Tensor>>& images, Frame&
 
 }  // namespace
 
+namespace {
+
+// Takes the views out of the scene, of whose views the first `own_views` are its own; returns a
+// note. Throws Error with the first reason if none of its own is left.
+std::string leave_out(const std::vector<UnreadableView>& unreadable,
+                      Scene& scene,
+                      size_t& own_views) {
+  const size_t all = scene.views.size();
+  const auto first_added = static_cast<int>(own_views);
+  std::vector<std::string> reasons;
+  for (const auto& [index, reason] : unreadable) {
+    scene.views[index].is_unreadable = true;
+    own_views -= index < first_added ? 1 : 0;
+    reasons.push_back(reason);
+  }
+  if (own_views == 0) {
+    throw Error(reasons.front());
+  }
+  std::erase_if(scene.views, [](const View& view) { return view.is_unreadable; });
+  return left_out_note(all, reasons);
+}
+
+// Of the scene's own views what `wanted` says, and all that were added to it.
+std::vector<int> choose_inputs(const Scene& scene, size_t own_views, const std::string& wanted) {
+  Scene own = scene;
+  own.views.resize(own_views);
+  std::vector<int> inputs = select_views(own, wanted, "all").inputs;
+  for (size_t view = own_views; view < scene.views.size(); ++view) {
+    inputs.push_back(static_cast<int>(view));
+  }
+  return inputs;
+}
+
+}  // namespace
+
 ViewEngine::ViewEngine(const EngineOptions& options)
     : options_(options), device_(parse_device(options.device)) {}
 
@@ -103,12 +138,12 @@ OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const Work
   data->id = id;
   data->request = request;
   data->scene = load_scene(request.path, {.image_folder = request.image_folder});
-  const size_t own_views = data->scene.views.size();
+  size_t own_views = data->scene.views.size();
   for (const std::string& path : request.added) {
     const Scene more = load_scene(path, {.image_folder = request.image_folder});
     data->scene.views.insert(data->scene.views.end(), more.views.begin(), more.views.end());
   }
-  const Scene& scene = data->scene;
+  Scene& scene = data->scene;
   OpenedScene opened{.id = id,
                      .path = request.path,
                      .name = scene.name,
@@ -119,32 +154,35 @@ OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const Work
       choose_image_size(model(request.model)->card, {request.height, request.width}, opened.notes);
   opened.height = size.height;
   opened.width = size.width;
-  const size_t count = scene.views.size();
-  Scene own = scene;
-  own.views.resize(own_views);
-  opened.inputs = select_views(own, request.input_views, "all").inputs;
-  for (size_t view = own_views; view < count; ++view) {
-    opened.inputs.push_back(static_cast<int>(view));
-  }
+  size_t count = scene.views.size();
   require_memory(static_cast<int64_t>(count) * size.height * size.width * 4 *
                      static_cast<int64_t>(sizeof(float)),
                  fmt::format("holding {} views of {}x{}", count, size.height, size.width),
                  "Use a smaller size or fewer views.");
   const ViewOptions options{
       .height = size.height, .width = size.width, .background = request.background};
+  std::vector<UnreadableView> unreadable;
   for (size_t start = 0; start < count; start += kViewsPerLoad) {
     control.check();
     std::vector<int> indices;
     for (size_t i = start; i < std::min(start + kViewsPerLoad, count); ++i) {
       indices.push_back(static_cast<int>(i));
     }
-    for (LoadedView& view : load_views(scene, indices, options)) {
+    for (LoadedView& view : load_readable_views(scene, indices, options, unreadable)) {
       opened.views.push_back({view.name, view.camera});
       data->views.push_back(std::move(view));
     }
-    control.progress(static_cast<double>(data->views.size()) / static_cast<double>(count),
+    control.progress(static_cast<double>(start + indices.size()) / static_cast<double>(count),
                      fmt::format("{} of {} views read", data->views.size(), count));
   }
+  if (!unreadable.empty()) {
+    if (request.input_views.find(',') != std::string::npos) {  // indices would mean other views
+      throw Error(unreadable.front().reason);
+    }
+    opened.notes.push_back(leave_out(unreadable, scene, own_views));
+    count = scene.views.size();
+  }
+  opened.inputs = choose_inputs(scene, own_views, request.input_views);
   const std::vector<Camera> cameras = scene_cameras(scene);
   opened.focus = find_focus(cameras).point;
   opened.up = find_up(cameras);

@@ -113,7 +113,6 @@ TEST_F(SceneLoading, TransformsOfSyntheticScenesTakeTheSizeFromTheImage) {
   write_json("transforms_train.json", document);
   // Its images do not make it a folder of images to classify.
   EXPECT_EQ(view::detect_file(folder_.path()), view::FileKind::kScene);
-  write_json("transforms_test.json", document);
   const Scene loaded = load_scene(folder_.path());
   for (View& view : scene_.views) {
     view.camera.fy = view.camera.fx;
@@ -121,7 +120,16 @@ TEST_F(SceneLoading, TransformsOfSyntheticScenesTakeTheSizeFromTheImage) {
     view.camera.cy = 12;
   }
   expect_same_cameras(loaded, scene_);
-  EXPECT_THAT(loaded.notes, ElementsAre(HasSubstr("transforms_test.json")));
+  EXPECT_THAT(loaded.notes, ElementsAre());
+  write_json("transforms_test.json", document);
+  write_json("transforms_val.json", document);
+  const Scene split = load_scene(folder_.path());
+  ASSERT_EQ(split.views.size(), 6U);
+  EXPECT_FALSE(split.views[2].is_held_out);
+  EXPECT_TRUE(split.views[3].is_held_out);
+  EXPECT_THAT(split.notes,
+              ElementsAre(HasSubstr("transforms_test.json are held out"),
+                          HasSubstr("transforms_val.json is not part")));
   EXPECT_TRUE(load_scene(file("transforms_test.json")).notes.empty());
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/device.h"
+#include "core/base/json_text.h"
 #include "vision/models/model_files.h"
 #include "vision/models/module_weights.h"
 
@@ -204,7 +205,7 @@ void save_nvs_model(const fs::path& path,
   full["model"] = kModelKind;
   full["config"] = options_to_json(module.options());
   Checkpoint checkpoint{.tensors = collect_weights(module, dtype)};
-  checkpoint.metadata[kCardMetadataKey] = full.dump();
+  checkpoint.metadata[kCardMetadataKey] = dump_json(full);
   save_safetensors(path, checkpoint);
 }
 

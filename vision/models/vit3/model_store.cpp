@@ -6,6 +6,7 @@
 
 #include "core/base/device.h"
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "vision/models/model_files.h"
 #include "vision/models/module_weights.h"
 
@@ -221,7 +222,7 @@ void save_classifier(const fs::path& path,
   full["config"] = options_to_json(module.options());
   full["classes"] = labels_to_json(labels);
   Checkpoint checkpoint{.tensors = collect_weights(module, dtype)};
-  checkpoint.metadata[kCardMetadataKey] = full.dump();
+  checkpoint.metadata[kCardMetadataKey] = dump_json(full);
   save_safetensors(path, checkpoint);
 }
 

@@ -7,7 +7,10 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/colmap.h"
+#include "vision/scene/formats/llff.h"
+#include "vision/scene/formats/lvsm_json.h"
 #include "vision/scene/formats/opencv_json.h"
 #include "vision/scene/formats/realestate10k.h"
 #include "vision/scene/formats/transforms_json.h"
@@ -28,6 +31,7 @@ struct SceneLoader {
 
 const std::vector<SceneLoader>& loaders() {
   static const std::vector<SceneLoader> list = {
+      {SceneFormat::kLvsmJson, "LVSM's JSON file of a scene", {}, load_lvsm_json},
       {SceneFormat::kOpencvJson, "opencv_cameras.json", {"opencv_cameras.json"}, load_opencv_json},
       {SceneFormat::kTransforms,
        "transforms.json (nerfstudio, instant-ngp)",
@@ -37,6 +41,8 @@ const std::vector<SceneLoader>& loaders() {
        "a COLMAP model (sparse/0)",
        {"sparse", "cameras.bin", "cameras.txt"},
        load_colmap},
+      {SceneFormat::kLlff, "poses_bounds.npy (LLFF)", {"poses_bounds.npy"}, load_llff},
+      {SceneFormat::kBundler, "bundle.out (Bundler)", {"bundle.out"}, load_bundler},
       {SceneFormat::kRealEstate10k,
        "a RealEstate10K text file beside its folder of frames",
        {},

@@ -19,13 +19,7 @@ void ViewCollector::finish(Scene& scene) {
   if (reasons_.empty()) {
     return;
   }
-  constexpr size_t kMostReasons = 3;
-  std::string note = fmt::format(
-      "{} of {} views {} left out.", reasons_.size(), all, reasons_.size() == 1 ? "is" : "are");
-  for (size_t i = 0; i < std::min(reasons_.size(), kMostReasons); ++i) {
-    note += " " + reasons_[i] + (reasons_[i].ends_with('.') ? "" : ".");
-  }
-  scene.notes.push_back(note);
+  scene.notes.push_back(left_out_note(all, reasons_));
 }
 
 std::vector<double> tidy_distortion(std::vector<double> coefficients) {

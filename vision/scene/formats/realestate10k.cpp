@@ -38,7 +38,7 @@ struct Frame {
   std::array<double, kLineNumbers - 1> numbers{};
 };
 
-Frame parse_line(const std::string& line, const std::string& where) {
+Frame parse_frame(const std::string& line, const std::string& where) {
   std::istringstream words(line);
   words.imbue(std::locale::classic());
   Frame frame;
@@ -100,7 +100,7 @@ std::optional<Scene> load_realestate10k(const fs::path& path, const SceneOptions
       continue;
     }
     const std::string where = fmt::format("{}, line {}", file.string(), number);
-    views.add([&] { return view_of_frame(parse_line(line, where), photographs, where); });
+    views.add([&] { return view_of_frame(parse_frame(line, where), photographs, where); });
   }
   views.finish(scene);
   return scene;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/image/image_header.h"
@@ -19,8 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr const char* kTrainFile = "transforms_train.json";
 constexpr std::array kFileNames = {"transforms.json",
-                                   "transforms_train.json",
+                                   kTrainFile,
                                    "transforms_test.json",
                                    "transforms_val.json"};
 
@@ -52,22 +54,32 @@ class FrameFields {
   const JsonFields& global_;
 };
 
-fs::path transforms_file(const fs::path& path, std::vector<std::string>& notes) {
+// The files that make up one scene.
+struct TransformsFiles {
+  fs::path main;      // empty: the path holds no such scene
+  fs::path held_out;  // a test split beside a training split; may be empty
+};
+
+TransformsFiles transforms_files(const fs::path& path, std::vector<std::string>& notes) {
   if (!fs::is_directory(path)) {
-    return fs::is_regular_file(path) && path.extension() == ".json" ? path : fs::path();
+    return {.main = fs::is_regular_file(path) && path.extension() == ".json" ? path : fs::path()};
   }
-  fs::path chosen;
+  TransformsFiles files;
   for (const char* name : kFileNames) {
-    if (!fs::is_regular_file(path / name)) {
+    const fs::path file = path / name;
+    if (!fs::is_regular_file(file)) {
       continue;
     }
-    if (chosen.empty()) {
-      chosen = path / name;
+    if (files.main.empty()) {
+      files.main = file;
+    } else if (files.main.filename() == kTrainFile && files.held_out.empty()) {
+      files.held_out = file;
+      notes.push_back(fmt::format("The views of {} are held out.", name));
     } else {
       notes.push_back(fmt::format("{} is not part of this scene; name the file to load it.", name));
     }
   }
-  return chosen;
+  return files;
 }
 
 // The model of the lens that the file names, refused where no pinhole camera shows its images.
@@ -185,31 +197,51 @@ View read_view(const FrameFields& fields, const fs::path& root, ImageFinder& pho
   return view;
 }
 
+// Adds the file's views; those that it lists as its test split are held out.
+void add_views(const json& document,
+               const fs::path& file,
+               bool is_held_out,
+               ImageFinder& photographs,
+               ViewCollector& views) {
+  const JsonFields global(document, file.string());
+  std::set<std::string> tests;  // nerfstudio's lists of names
+  if (global.has("test_filenames")) {
+    for (const json& name : global.list("test_filenames")) {
+      tests.insert(name.is_string() ? name.get<std::string>() : "");
+    }
+  }
+  const json& frames = global.list("frames");
+  for (size_t i = 0; i < frames.size(); ++i) {
+    views.add([&] {
+      const JsonFields frame(frames[i], fmt::format("{}, view {}", file.string(), i));
+      View view = read_view(FrameFields(frame, global), file.parent_path(), photographs);
+      view.is_held_out = is_held_out || tests.contains(view.name);
+      return view;
+    });
+  }
+}
+
 }  // namespace
 
 std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions& options) {
   Scene scene;
-  const fs::path file = transforms_file(path, scene.notes);
-  if (file.empty()) {
+  const TransformsFiles files = transforms_files(path, scene.notes);
+  if (files.main.empty()) {
     return std::nullopt;
   }
-  const json document = read_json_file(file);
-  const bool named_so = file.filename().string().rfind("transforms", 0) == 0;
+  const json document = read_json_file(files.main);
+  const bool named_so = files.main.filename().string().rfind("transforms", 0) == 0;
   if (!named_so && !(document.is_object() && document.contains("frames"))) {
     return std::nullopt;
   }
-  const JsonFields global(document, file.string());
-  const json& frames = global.list("frames");
-  scene.file = file;
-  scene.root = file.parent_path();
+  scene.file = files.main;
+  scene.root = files.main.parent_path();
   scene.name = scene.root.filename().string();
   ImageFinder photographs({scene.root}, options);
   ViewCollector views;
-  for (size_t i = 0; i < frames.size(); ++i) {
-    views.add([&] {
-      const JsonFields frame(frames[i], fmt::format("{}, view {}", file.string(), i));
-      return read_view(FrameFields(frame, global), scene.root, photographs);
-    });
+  add_views(document, files.main, false, photographs, views);
+  if (!files.held_out.empty()) {
+    add_views(read_json_file(files.held_out), files.held_out, true, photographs, views);
   }
   views.finish(scene);
   photographs.note_replaced_folder(scene);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/image/image.h"
 #include "core/io/atomic_file.h"
@@ -88,7 +89,7 @@ void write_cache(const fs::path& path,
   }
   // The list comes first: images without a list would all be considered readable.
   fs::path list = path;
-  write_file_atomically(list.replace_extension(".json"), skipped.dump());
+  write_file_atomically(list.replace_extension(".json"), dump_json(skipped));
   file.commit();
 }
 

@@ -1,0 +1,85 @@
+// Valid UTF-8 as Unicode defines it (table 3-7): no over-long forms, no surrogates.
+#include "core/base/json_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace parallax {
+namespace {
+
+using nlohmann::json;
+
+// Length of the UTF-8 character at `at`, 0 if there is none.
+size_t character_length(const std::string& text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(at);
+  const size_t length = first < 0x80   ? 1
+                        : first < 0xC2 ? 0
+                        : first < 0xE0 ? 2
+                        : first < 0xF0 ? 3
+                        : first < 0xF5 ? 4
+                                       : 0;
+  if (length == 0 || at + length > text.size()) {
+    return 0;
+  }
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xC0U) != 0x80) {
+      return 0;
+    }
+  }
+  if (length < 3) {
+    return length;
+  }
+  const unsigned second = byte(at + 1);
+  const bool over_long = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+  const bool no_character = (first == 0xED && second > 0x9F) || (first == 0xF4 && second > 0x8F);
+  return over_long || no_character ? 0 : length;
+}
+
+json with_valid_text(const json& value) {
+  if (value.is_string()) {
+    return escape_invalid_utf8(value.get_ref<const std::string&>());
+  }
+  if (value.is_array()) {
+    json copy = json::array();
+    for (const json& element : value) {
+      copy.push_back(with_valid_text(element));
+    }
+    return copy;
+  }
+  if (value.is_object()) {
+    json copy = json::object();
+    for (const auto& [key, member] : value.items()) {
+      copy[escape_invalid_utf8(key)] = with_valid_text(member);
+    }
+    return copy;
+  }
+  return value;
+}
+
+}  // namespace
+
+std::string escape_invalid_utf8(const std::string& text) {
+  std::string escaped;
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = character_length(text, at);
+    if (length == 0) {
+      escaped += fmt::format("\\x{:02X}", static_cast<unsigned char>(text[at]));
+    } else {
+      escaped += text.substr(at, length);
+    }
+    at += std::max<size_t>(1, length);
+  }
+  return escaped;
+}
+
+std::string dump_json(const json& value, int indent) {
+  try {
+    return value.dump(indent);
+  } catch (const json::type_error&) {  // the only reason: invalid UTF-8
+    return with_valid_text(value).dump(indent);
+  }
+}
+
+}  // namespace parallax

@@ -1,0 +1,205 @@
+// One scene in the formats of other tools (tests/captures/every-format says who wrote them): the same
+// cameras come out of each, and what is broken in one is named.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+#include <opencv2/core.hpp>
+
+#include "core/base/error.h"
+#include "core/io/npy.h"
+#include "tests/support/scene_fixture.h"
+#include "vision/scene/formats/load_scene.h"
+#include "vision/scene/view_loader.h"
+#include "vision/scene/view_selection.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const fs::path kFolder = fs::path(PARALLAX_SOURCE_DIR) / "tests" / "captures" / "every-format";
+
+// A copy to damage.
+class EveryFormat : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::copy(kFolder, folder(), fs::copy_options::recursive); }
+
+  fs::path folder() const { return scratch_.path() / "scene"; }
+  fs::path file(const char* name) const { return folder() / name; }
+  // Leaves the folder with what the format needs.
+  void keep(const std::vector<std::string>& names) const {
+    for (const auto& entry : fs::directory_iterator(kFolder)) {
+      const std::string name = entry.path().filename().string();
+      if (name != "images" && std::find(names.begin(), names.end(), name) == names.end()) {
+        fs::remove_all(folder() / name);
+      }
+    }
+  }
+  std::string text(const char* name) const {
+    std::ifstream stream(file(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  void replace_in(const char* name, const std::string& what, const std::string& with) const {
+    std::string all = text(name);
+    const size_t at = all.find(what);
+    ASSERT_NE(at, std::string::npos);
+    testing::write_text(file(name), all.replace(at, what.size(), with));
+  }
+
+  testing::ScratchFolder scratch_;
+};
+
+void expect_the_scene(const Scene& scene, SceneFormat format, double tolerance) {
+  static const Scene expected = load_scene(kFolder / "opencv_cameras.json");
+  EXPECT_EQ(scene.format, format);
+  ASSERT_EQ(scene.views.size(), expected.views.size());
+  for (size_t i = 0; i < scene.views.size(); ++i) {
+    SCOPED_TRACE(scene.views[i].name);
+    const LoadedView got = load_view(scene.views[i], {.height = 32, .width = 32});
+    const LoadedView truth = load_view(expected.views[i], {.height = 32, .width = 32});
+    EXPECT_TRUE(torch::equal(got.rgb, truth.rgb));
+    EXPECT_EQ(got.note, "");
+    EXPECT_LT(cv::norm(got.camera.c2w - truth.camera.c2w, cv::NORM_INF), tolerance);
+    EXPECT_NEAR(got.camera.fx, truth.camera.fx, tolerance * truth.camera.fx);
+    EXPECT_NEAR(got.camera.fy, truth.camera.fy, tolerance * truth.camera.fy);
+    EXPECT_NEAR(got.camera.cx, truth.camera.cx, tolerance * truth.camera.cx);
+    EXPECT_NEAR(got.camera.cy, truth.camera.cy, tolerance * truth.camera.cy);
+  }
+}
+
+TEST_F(EveryFormat, LlffGivesTheSameCameras) {
+  expect_the_scene(load_scene(file("poses_bounds.npy")), SceneFormat::kLlff, 1e-12);
+  keep({"poses_bounds.npy"});
+  expect_the_scene(load_scene(folder()), SceneFormat::kLlff, 1e-12);
+}
+
+// The rotations were rounded to float32; COLMAP stores them as unit quaternions.
+TEST_F(EveryFormat, BundlerGivesTheSameCameras) {
+  expect_the_scene(load_scene(file("colmap.bundle.out")), SceneFormat::kBundler, 1e-6);
+  keep({"colmap.bundle.out", "colmap.list.txt"});
+  fs::rename(file("colmap.bundle.out"), file("bundle.out"));
+  fs::rename(file("colmap.list.txt"), file("list.txt"));
+  expect_the_scene(load_scene(folder()), SceneFormat::kBundler, 1e-6);
+  fs::create_directory(file("bundle"));
+  fs::rename(file("bundle.out"), file("bundle/bundle.out"));
+  replace_in("list.txt", "view_0.png", "./images/view_0.png 0 274.5");  // as Bundler itself does
+  expect_the_scene(load_scene(folder()), SceneFormat::kBundler, 1e-6);
+}
+
+TEST_F(EveryFormat, LvsmGivesTheSameCameras) {
+  expect_the_scene(load_scene(file("lvsm.json")), SceneFormat::kLvsmJson, 1e-12);
+  // As its data processing lays things out: metadata/SCENE.json, images/SCENE/*.png.
+  const fs::path root = scratch_.path() / "re10k";
+  fs::create_directories(root / "metadata");
+  fs::copy(file("lvsm.json"), root / "metadata" / "abc.json");
+  fs::copy(file("images"), root / "images");
+  expect_the_scene(load_scene(root / "metadata" / "abc.json"), SceneFormat::kLvsmJson, 1e-12);
+}
+
+TEST_F(EveryFormat, TheTestSplitOfSyntheticScenesIsHeldOut) {
+  keep({"transforms_train.json", "transforms_test.json"});
+  const Scene scene = load_scene(folder());
+  expect_the_scene(scene, SceneFormat::kTransforms, 1e-12);
+  EXPECT_THAT(scene.notes, ElementsAre(HasSubstr("transforms_test.json")));
+  const ViewSelection all = select_views(scene, "4", "all");
+  EXPECT_THAT(all.inputs, ::testing::UnorderedElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(all.targets, ElementsAre(4, 5));
+  const ViewSelection two = select_views(scene, "2", "all");
+  EXPECT_THAT(two.targets, ElementsAre(4, 5)) << "views of the training split are not for testing";
+  EXPECT_THROW(select_views(scene, "5", "all"), UsageError);
+  EXPECT_THAT(select_views(scene, "4,5", "0,").inputs, Each(Ge(4))) << "lists mean what they say";
+}
+
+TEST_F(EveryFormat, WhatIsWrongWithLlffIsNamed) {
+  const std::string whole = text("poses_bounds.npy");
+  const auto damaged = [&](const std::string& bytes, const std::string& words) {
+    testing::write_text(file("poses_bounds.npy"), bytes);
+    EXPECT_THAT(testing::load_failure(file("poses_bounds.npy")),
+                AllOf(HasSubstr("poses_bounds.npy"), HasSubstr(words)));
+  };
+  damaged(whole.substr(0, whole.size() - 8), "fewer numbers");
+  damaged(whole.substr(0, 60), "cut off");
+  damaged(whole + "x", "size");
+  damaged("nothing of the kind", "no .npy file");
+  std::string integers = whole;
+  integers[whole.find("<f8")] = '>';
+  damaged(integers, ">f8");
+  std::string nan = whole;
+  const double number = std::nan("");
+  std::memcpy(nan.data() + nan.size() - 16 * 17 / 2, &number, sizeof(number));
+  damaged(nan, "1 of 6 views is left out");
+  testing::write_text(file("poses_bounds.npy"), whole);
+  fs::remove(file("images/view_3.png"));
+  EXPECT_THAT(testing::load_failure(file("poses_bounds.npy")), HasSubstr("not equally many"));
+}
+
+TEST_F(EveryFormat, WhatIsWrongWithBundlerIsNamed) {
+  const char* name = "colmap.bundle.out";
+  const std::string whole = text(name);
+  const auto damaged = [&](const std::string& bytes, const std::string& words) {
+    testing::write_text(file(name), bytes);
+    EXPECT_THAT(testing::load_failure(file(name)), HasSubstr(words));
+  };
+  damaged(whole.substr(0, 200), "a camera cannot be read");
+  damaged("# Bundle file v0.3\n99999999999 0\n", "camera 0");
+  damaged("# Bundle file v0.3\nmany\n", "line 2");
+  damaged("# Bundle file v0.3\n1 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n0 0 0\n", "not equally many");
+  testing::write_text(file("colmap.list.txt"), "view_0.png\n");
+  damaged("# Bundle file v0.3\n1 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n0 0 0\n", "no camera was found");
+  fs::remove(file("colmap.list.txt"));
+  damaged(whole, "the list of photographs is missing");
+}
+
+TEST_F(EveryFormat, WhatIsWrongWithLvsmIsNamed) {
+  replace_in("lvsm.json", "\"w2c\"", "\"w3c\"");
+  EXPECT_THAT(testing::load_failure(file("lvsm.json")), AllOf(HasSubstr("view 0"), HasSubstr("w2c")));
+  replace_in("lvsm.json", "view_1.png", "view_9.png");
+  EXPECT_THAT(testing::load_failure(file("lvsm.json")), HasSubstr("2 of 6 views are left out"));
+}
+
+// As numpy.lib.format describes files.
+std::string npy_bytes(const std::string& header, const std::string& numbers, char version = 1) {
+  std::string bytes = "\x93NUMPY";
+  bytes += {version, '\0', static_cast<char>(header.size()), '\0'};
+  bytes += version == 1 ? "" : std::string(2, '\0');
+  return bytes + header + numbers;
+}
+
+TEST(Npy, ReadsBothOrdersAndPrecisions) {
+  const testing::ScratchFolder scratch;
+  const fs::path file = scratch.path() / "a.npy";
+  const auto read = [&](const std::string& bytes) {
+    testing::write_text(file, bytes);
+    return read_npy(file);
+  };
+  const float floats[] = {1, 2, 3, 4, 5, 6};
+  const std::string numbers(reinterpret_cast<const char*>(floats), sizeof(floats));
+  const NpyArray c = read(
+      npy_bytes("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", numbers));
+  EXPECT_THAT(c.shape, ElementsAre(2, 3));
+  EXPECT_THAT(c.values, ElementsAre(1, 2, 3, 4, 5, 6));
+  const NpyArray fortran = read(
+      npy_bytes("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }\n", numbers, 2));
+  EXPECT_THAT(fortran.values, ElementsAre(1, 3, 5, 2, 4, 6));
+  const NpyArray none =
+      read(npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 17), }\n", ""));
+  EXPECT_THAT(none.values, IsEmpty());
+  // A shape whose product overflows is no reason to allocate.
+  EXPECT_THROW(read(npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': "
+                              "(4294967296, 4294967296, 2), }\n",
+                              "")),
+               Error);
+}
+
+}  // namespace
+}  // namespace parallax
