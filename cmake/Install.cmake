@@ -32,7 +32,7 @@ if(PARALLAX_CUDA)
   list(APPEND parallax_libtorch_files "${Torch_CUDA_LIBRARY}" "${Torch_C10_CUDA_LIBRARY}")
 endif()
 # Their licences come with their wheels.
-file(GLOB parallax_wheels RELATIVE "${PROJECT_SOURCE_DIR}"
+file(GLOB parallax_wheels CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
     third_party/torch-*.dist-info third_party/cuda-runtime/*.dist-info)
 foreach(wheel IN LISTS parallax_wheels)
   cmake_path(GET wheel STEM LAST_ONLY wheel_name)

@@ -25,6 +25,11 @@ for component in runtime libtorch libraries; do
   cmake --install $build --prefix "$stage" --strip --component "$component" >"$build/packages/$component.log"
 done
 
+compgen -G "$stage/share/doc/parallax/copyright/torch-*" >/dev/null || {
+  say "LibTorch's licence is missing: remove third_party/torch and run scripts/setup.sh"
+  exit 1
+}
+
 say "packing the tarball"
 # The same input gives the same bytes: order, owner and time are fixed.
 tar -C "$build/packages" --sort=name --owner=0 --group=0 --numeric-owner \

@@ -110,7 +110,7 @@ class Viewer {
   }
 
   bool is_moving() const {
-    return script_.has_value() || state_.playing || window_.has_unseen_keys() ||
+    return (script_ && !script_->awaits_work()) || state_.playing || window_.has_unseen_keys() ||
            ImGui::IsAnyMouseDown() ||
            std::any_of(std::begin(ImGui::GetIO().KeysDown),
                        std::end(ImGui::GetIO().KeysDown),

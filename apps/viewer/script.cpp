@@ -218,6 +218,14 @@ void Script::advance(const Actions& actions, double now) {
   }
 }
 
+bool Script::awaits_work() const {
+  if (is_done() || !gestures_.empty() || begun_ || !steps_[next_].contains("wait")) {
+    return false;
+  }
+  const json& what = steps_[next_]["wait"];
+  return what.is_string() && (what == "frame" ? shown_frames_ : idle_frames_) == 0;
+}
+
 void Script::do_step(const Actions& actions, double now) {
   const std::string name = steps_[next_].begin().key();
   const json& value = steps_[next_].begin().value();

@@ -24,6 +24,8 @@ class Script {
   explicit Script(nlohmann::json steps);
 
   bool is_done() const { return next_ >= steps_.size(); }
+  // Whether it only waits for others' work: frames drawn meanwhile would take its processor.
+  bool awaits_work() const;
 
   // The program's functions for scripts, set by the owner.
   struct Actions {

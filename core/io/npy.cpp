@@ -1,5 +1,5 @@
-// The format is described in numpy.lib.format: a magic string, a version, the length of a header, and
-// the header, a Python dictionary as text.
+// The format is described in numpy.lib.format: a magic string, a version, the length of a header,
+// and the header, a Python dictionary as text.
 #include "core/io/npy.h"
 
 #include <fmt/format.h>
@@ -28,9 +28,8 @@ struct NpyHeader {
 };
 
 Error broken(const InputFile& file, const std::string& what) {
-  return Error(ErrorParts{.what = what,
-                          .where = file.name(),
-                          .expected = "a .npy file of float32 or float64 numbers"});
+  return Error(ErrorParts{
+      .what = what, .where = file.name(), .expected = "a .npy file of float32 or float64 numbers"});
 }
 
 // The group of the first match, or nothing.
@@ -46,8 +45,9 @@ NpyHeader read_header(const InputFile& file) {
     throw broken(file, "this is no .npy file");
   }
   const std::string preface = file.read(0, kPreface);
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint64_t>(
-      static_cast<unsigned char>(preface[i])); };
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint64_t>(static_cast<unsigned char>(preface[i]));
+  };
   const bool is_first = byte(6) == 1;
   const std::uint64_t begin = is_first ? 10 : 12;
   std::uint64_t length = byte(8) | byte(9) << 8U;

@@ -13,8 +13,9 @@ struct NpyArray {
   std::vector<double> values;
 };
 
-// Reads an array of little-endian float32 or float64 numbers, in C or Fortran order (format versions
-// 1 to 3). Throws Error naming the file for any other, and where header and size contradict.
+// Reads an array of little-endian float32 or float64 numbers, in C or Fortran order (format
+// versions 1 to 3). Throws Error naming the file for any other, and where header and size
+// contradict.
 NpyArray read_npy(const std::filesystem::path& path);
 
 }  // namespace parallax

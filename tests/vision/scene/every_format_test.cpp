@@ -1,5 +1,5 @@
-// One scene in the formats of other tools (tests/captures/every-format says who wrote them): the same
-// cameras come out of each, and what is broken in one is named.
+// One scene in the formats of other tools (tests/captures/every-format says who wrote them): the
+// same cameras come out of each, and what is broken in one is named.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -162,7 +162,8 @@ TEST_F(EveryFormat, WhatIsWrongWithBundlerIsNamed) {
 
 TEST_F(EveryFormat, WhatIsWrongWithLvsmIsNamed) {
   replace_in("lvsm.json", "\"w2c\"", "\"w3c\"");
-  EXPECT_THAT(testing::load_failure(file("lvsm.json")), AllOf(HasSubstr("view 0"), HasSubstr("w2c")));
+  EXPECT_THAT(testing::load_failure(file("lvsm.json")),
+              AllOf(HasSubstr("view 0"), HasSubstr("w2c")));
   replace_in("lvsm.json", "view_1.png", "view_9.png");
   EXPECT_THAT(testing::load_failure(file("lvsm.json")), HasSubstr("2 of 6 views are left out"));
 }
@@ -184,12 +185,12 @@ TEST(Npy, ReadsBothOrdersAndPrecisions) {
   };
   const float floats[] = {1, 2, 3, 4, 5, 6};
   const std::string numbers(reinterpret_cast<const char*>(floats), sizeof(floats));
-  const NpyArray c = read(
-      npy_bytes("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", numbers));
+  const NpyArray c =
+      read(npy_bytes("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n", numbers));
   EXPECT_THAT(c.shape, ElementsAre(2, 3));
   EXPECT_THAT(c.values, ElementsAre(1, 2, 3, 4, 5, 6));
-  const NpyArray fortran = read(
-      npy_bytes("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }\n", numbers, 2));
+  const NpyArray fortran =
+      read(npy_bytes("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }\n", numbers, 2));
   EXPECT_THAT(fortran.values, ElementsAre(1, 3, 5, 2, 4, 6));
   const NpyArray none =
       read(npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 17), }\n", ""));

@@ -90,7 +90,8 @@ std::vector<CameraNumbers> read_cameras(const fs::path& file) {
         std::string word;
         stream >> word;
         char* end = nullptr;
-        number = std::strtod(word.c_str(), &end);  // reads NaN, too, for the view to be refused by name
+        number =
+            std::strtod(word.c_str(), &end);  // reads NaN, too, for the view to be refused by name
         if (word.empty() || *end != '\0') {
           throw Error(ErrorParts{.what = "a camera cannot be read",
                                  .where = fmt::format("{}, camera {}", file.string(), i),
@@ -111,7 +112,8 @@ View read_view(const CameraNumbers& numbers,
                ImageFinder& photographs,
                const std::string& where) {
   if (numbers[0] == 0) {
-    throw Error(ErrorParts{.what = fmt::format("no camera was found for {}", name), .where = where});
+    throw Error(
+        ErrorParts{.what = fmt::format("no camera was found for {}", name), .where = where});
   }
   View view;
   view.name = name;

@@ -8,11 +8,11 @@
 
 namespace parallax {
 
-// Nothing if the path holds no such scene; Error if it does but the scene is broken. The path is the
-// folder or the file itself. A row per photograph, in the order of their names: 3 × 5 numbers, whose
-// columns are the camera's down, right and back, its position, and (height, width, focal length in
-// pixels) of the images that the poses were computed from; then two depths, which are not used. The
-// principal point is the middle of the image.
+// Nothing if the path holds no such scene; Error if it does but the scene is broken. The path is
+// the folder or the file itself. A row per photograph, in the order of their names: 3 × 5 numbers,
+// whose columns are the camera's down, right and back, its position, and (height, width, focal
+// length in pixels) of the images that the poses were computed from; then two depths, which are not
+// used. The principal point is the middle of the image.
 std::optional<Scene> load_llff(const std::filesystem::path& path, const SceneOptions& options);
 
 }  // namespace parallax

@@ -49,8 +49,7 @@ View read_view(const JsonFields& frame,
                ImageFinder& photographs) {
   View view;
   view.name = frame.text("image_path");
-  view.image_path =
-      photographs.find(existing_end(view.name, folders), frame.where("image_path"));
+  view.image_path = photographs.find(existing_end(view.name, folders), frame.where("image_path"));
   const json& numbers = frame.list("fxfycxcy");
   if (numbers.size() != 4 || !std::all_of(numbers.begin(), numbers.end(), [](const json& number) {
         return number.is_number();
