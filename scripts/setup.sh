@@ -95,7 +95,7 @@ build() { # PRESET TARGET...
   shift
   local folder=build/$preset
   if [ ! -e "$folder/build.ninja" ]; then
-    say "configuring and building ($preset; about 10 minutes on two cores the first time)"
+    say "configuring and building ($preset; about 5 minutes on two cores the first time)"
     cmake --preset "$preset" >/dev/null
   fi
   cmake --build "$folder" --target "$@" >"$folder/build.log" 2>&1 || {

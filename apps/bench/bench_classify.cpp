@@ -131,7 +131,7 @@ Command add_bench_classify_command(CLI::App& bench) {
   CLI::App* app = add_subcommand(
       bench,
       "classify",
-      "Images a second of the published classifiers, with random weights",
+      "Images per second of the published classifiers, with random weights",
       "Example:\n  parallax bench classify --model vit3-t --batch-size 1 8 --threads 1");
   add_options(*app, *options);
   add_options(*app, options->bench);

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "core/base/json_text.h"
 #include "vision/images/class_labels.h"
 
 namespace parallax {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdlib>
 
 #include "core/base/error.h"
@@ -13,6 +14,24 @@ namespace parallax {
 namespace {
 
 using std::string_view_literals::operator""sv;
+
+constexpr std::array<std::string_view, 17> kExtensions = {".jpg",
+                                                          ".jpeg",
+                                                          ".jpe",
+                                                          ".jfif",
+                                                          ".png",
+                                                          ".webp",
+                                                          ".bmp",
+                                                          ".dib",
+                                                          ".tif",
+                                                          ".tiff",
+                                                          ".apng",
+                                                          ".gif",
+                                                          ".ppm",
+                                                          ".pgm",
+                                                          ".pbm",
+                                                          ".pnm",
+                                                          ".jif"};
 
 constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n"sv;
 constexpr std::uint32_t kMostBmpCompression = 3;  // none, two run-length kinds, bit fields
@@ -163,6 +182,14 @@ void check_bmp(std::string_view file, const std::string& where) {
 }
 
 }  // namespace
+
+bool has_image_extension(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
 
 std::optional<ImageFormat> image_format(std::string_view file) {
   if (file.starts_with(kPngSignature)) {

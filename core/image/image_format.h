@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ enum class ImageFormat { kPng, kJpeg, kWebp, kBmp, kTiff, kPnm, kGif };
 
 // The format that the file's first bytes announce; nullopt for one that Parallax does not read.
 std::optional<ImageFormat> image_format(std::string_view file);
+
+// Whether the path has an image extension, in upper or lower case.
+bool has_image_extension(const std::filesystem::path& path);
 
 // The byte order of integers in a file.
 enum class ByteOrder { kLittle, kBig };

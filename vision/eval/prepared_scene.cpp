@@ -228,15 +228,13 @@ PreparedScene try_to_prepare(const Scene& scene,
 void mark(const std::vector<UnreadableView>& unreadable,
           Scene& scene,
           std::vector<std::string>& reasons) {
-  for (const auto& [index, reason] : unreadable) {
-    View& view = scene.views[index];
-    if (view.is_unreadable) {
-      throw Error(ErrorParts{
-          .what = reason,
-          .where = fmt::format("scene '{}', view {} ('{}')", scene.name, index, view.name)});
+  for (const UnreadableView& view : unreadable) {
+    bool& is_marked = scene.views[view.index].is_unreadable;
+    if (is_marked) {
+      throw unreadable_view_error(scene, view);
     }
-    view.is_unreadable = true;
-    reasons.push_back(reason);
+    is_marked = true;
+    reasons.push_back(view.reason);
   }
 }
 
@@ -274,7 +272,7 @@ ViewSet load_inputs(const Scene& scene, const PreparedScene& prepared, const Vie
   ViewSet inputs =
       load_set(scene, prepared.inputs.indices, options, prepared.transform, notes, unreadable);
   if (!unreadable.empty()) {
-    throw Error(unreadable.front().reason);
+    throw unreadable_view_error(scene, unreadable.front());
   }
   return inputs;
 }

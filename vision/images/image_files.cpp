@@ -5,34 +5,15 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <charconv>
 #include <deque>
-#include <string_view>
+
+#include "core/image/image_format.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::array<std::string_view, 17> kExtensions = {".jpg",
-                                                          ".jpeg",
-                                                          ".jpe",
-                                                          ".jfif",
-                                                          ".png",
-                                                          ".webp",
-                                                          ".bmp",
-                                                          ".dib",
-                                                          ".tif",
-                                                          ".tiff",
-                                                          ".apng",
-                                                          ".gif",
-                                                          ".ppm",
-                                                          ".pgm",
-                                                          ".pbm",
-                                                          ".pnm",
-                                                          ".jif"};
 
 // Distinguishes two paths to one folder from two folders.
 struct FolderId {
@@ -242,14 +223,6 @@ std::optional<ImageFile> ImageFiles::next() {
 int64_t ImageFiles::skipped() const { return walk_->skipped; }
 
 const std::vector<std::string>& ImageFiles::loops() const { return walk_->loops; }
-
-bool has_image_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
 
 int64_t count_image_files(ImageFilesOptions options) {
   options.labels = nullptr;

@@ -54,9 +54,6 @@ class ImageFiles {
   std::unique_ptr<Walk> walk_;
 };
 
-// Whether the path has an image extension, in upper or lower case.
-bool has_image_extension(const std::filesystem::path& path);
-
 // Counts the files by walking over them once. Not for lists, which can be read only once.
 int64_t count_image_files(ImageFilesOptions options);
 

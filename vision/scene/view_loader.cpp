@@ -127,6 +127,13 @@ LoadedView load_view(const View& view, const ViewOptions& options) {
   return loaded;
 }
 
+Error unreadable_view_error(const Scene& scene, const UnreadableView& view) {
+  return Error(ErrorParts{
+      .what = view.reason,
+      .where = fmt::format(
+          "scene '{}', view {} ('{}')", scene.name, view.index, scene.views[view.index].name)});
+}
+
 std::vector<LoadedView> load_readable_views(const Scene& scene,
                                             const std::vector<int>& indices,
                                             const ViewOptions& options,
@@ -166,11 +173,7 @@ std::vector<LoadedView> load_views(const Scene& scene,
   std::vector<UnreadableView> unreadable;
   std::vector<LoadedView> views = load_readable_views(scene, indices, options, unreadable);
   if (!unreadable.empty()) {
-    const auto& [index, reason] = unreadable.front();
-    throw Error(ErrorParts{
-        .what = reason,
-        .where =
-            fmt::format("scene '{}', view {} ('{}')", scene.name, index, scene.views[index].name)});
+    throw unreadable_view_error(scene, unreadable.front());
   }
   return views;
 }

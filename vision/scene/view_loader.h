@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/torch.h"
 #include "vision/scene/scene.h"
 
@@ -45,6 +46,9 @@ struct UnreadableView {
   int index = 0;
   std::string reason;
 };
+
+// The Error for such a view, naming scene and view.
+Error unreadable_view_error(const Scene& scene, const UnreadableView& view);
 
 // Like load_views(), without the views that fail: those are added to `unreadable`.
 std::vector<LoadedView> load_readable_views(const Scene& scene,

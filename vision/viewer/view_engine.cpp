@@ -177,7 +177,7 @@ OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const Work
   }
   if (!unreadable.empty()) {
     if (request.input_views.find(',') != std::string::npos) {  // indices would mean other views
-      throw Error(unreadable.front().reason);
+      throw unreadable_view_error(scene, unreadable.front());
     }
     opened.notes.push_back(leave_out(unreadable, scene, own_views));
     count = scene.views.size();

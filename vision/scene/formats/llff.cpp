@@ -4,12 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/image/image_format.h"
 #include "core/io/npy.h"
-#include "vision/scene/formats/image_finder.h"
 #include "vision/scene/formats/loader_support.h"
 
 namespace parallax {
@@ -19,20 +18,11 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFileName = "poses_bounds.npy";
 constexpr size_t kRowNumbers = 17;
-constexpr std::array kExtensions = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"};
 
 fs::path poses_file(const fs::path& path) {
   const fs::path file = fs::is_directory(path) ? path / kFileName : path;
   const bool is_named_so = file.filename() == kFileName;
   return is_named_so && fs::is_regular_file(file) ? file : fs::path();
-}
-
-bool is_photograph(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
 // The photographs of the first folder that has any, sorted by name as the poses are.
@@ -45,7 +35,7 @@ std::vector<std::string> list_photographs(const fs::path& root, const SceneOptio
   for (const std::string& folder : folders) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(root / folder, error)) {
-      if (is_photograph(entry.path()) && entry.is_regular_file(error)) {
+      if (has_image_extension(entry.path()) && entry.is_regular_file(error)) {
         names.push_back((fs::path(folder) / entry.path().filename()).lexically_normal().string());
       }
     }
