@@ -61,6 +61,7 @@ std::shared_ptr<ImageClassifier> random_model(const BenchClassifyOptions& option
   if (dtype == torch::kBFloat16) {
     model->use_bfloat16();
   }
+  model->to(parse_device(options.bench.device));
   return model;
 }
 
@@ -69,17 +70,20 @@ std::vector<ClassifyTiming> time_model(const BenchClassifyOptions& options,
                                        const std::string& name) {
   std::vector<ClassifyTiming> timings;
   std::vector<std::function<void()>> cases;
+  const torch::Device device = parse_device(options.bench.device);
   for (const std::string& dtype_name : options.dtypes) {
     const auto dtype = parse_dtype(dtype_name);
     const auto model = random_model(options, name, dtype);
     for (const int batch : options.batch_sizes) {
-      const Tensor images = torch::randn({batch, 3, options.size, options.size}).to(dtype);
+      const Tensor images = torch::randn({batch, 3, options.size, options.size}).to(device, dtype);
       for (const Form form : parse_forms(options.form)) {
         timings.push_back({.model = name, .dtype = dtype_name, .form = form, .batch = batch});
-        cases.emplace_back([model, images, form] {
-          const torch::InferenceMode no_graph;
-          model->forward(images, {.form = form});
-        });
+        cases.push_back(to_its_end(
+            [model, images, form] {
+              const torch::InferenceMode no_graph;
+              model->forward(images, {.form = form});
+            },
+            device));
       }
     }
   }

@@ -34,6 +34,7 @@ struct BenchLayerOptions {
   std::string kernels = "best";
   int newton_schulz_steps = 5;
   bool backward = false;
+  bool momentum = false;
   BenchOptions bench;
   CommonOptions common;
 
@@ -56,6 +57,7 @@ struct BenchLayerOptions {
             "Newton-Schulz iterations, if the variant has them",
             OptionRange{0, 100});
     visitor("backward", self.backward, "time forward and backward, as in training");
+    visitor("momentum", self.momentum, "with a momentum of 0.9, if the variant has it");
   }
 };
 
@@ -77,11 +79,12 @@ LayerProblem make_problem(const BenchLayerOptions& options,
   const int64_t hidden = variant.switches.feature_map == FeatureMap::kIdentity ? width : wide;
   const int64_t heads = options.heads;
   const auto dtype = parse_dtype(options.dtype);
+  const torch::Device device = parse_device(options.bench.device);
   const auto normal = [&](at::IntArrayRef shape, double scale, torch::Dtype type) {
-    return (torch::randn(shape) * scale).to(type).requires_grad_(options.backward);
+    return (torch::randn(shape) * scale).to(device, type).requires_grad_(options.backward);
   };
-  const auto rate = [&] {
-    return torch::full({heads, tokens, 1}, 0.01).requires_grad_(options.backward);
+  const auto constant = [&](double value) {
+    return torch::full({heads, tokens, 1}, value).to(device).requires_grad_(options.backward);
   };
   LayerProblem p{.rule = {.switches = variant.switches}};
   p.rule.newton_schulz.steps = options.newton_schulz_steps;
@@ -95,9 +98,12 @@ LayerProblem make_problem(const BenchLayerOptions& options,
   p.inputs = {.q = normal({heads, tokens, width}, gain, dtype),
               .k = normal({heads, tokens, width}, gain, dtype),
               .v = normal({heads, tokens, width}, 1, dtype),
-              .lr0 = rate(),
-              .lr1 = rate(),
-              .lr2 = rate()};
+              .lr0 = constant(0.01),
+              .lr1 = constant(0.01),
+              .lr2 = constant(0.01)};
+  if (options.momentum) {
+    p.inputs.momentum = constant(0.9);
+  }
   p.schedule =
       chunk > 0 ? update_then_apply_chunks(tokens, chunk) : update_then_apply_all(tokens, tokens);
   p.shape = {heads, width, hidden};
@@ -165,10 +171,12 @@ std::vector<LayerTiming> time_variant(const BenchLayerOptions& options,
                          .reference = reference,
                          .tokens = tokens,
                          .chunk = chunk});
-      cases.emplace_back([&problem, &options, form, reference] {
-        const KernelPathGuard guard(reference ? KernelPath::kReference : kernel_path());
-        run_layer(problem, form, options.backward);
-      });
+      cases.push_back(to_its_end(
+          [&problem, &options, form, reference] {
+            const KernelPathGuard guard(reference ? KernelPath::kReference : kernel_path());
+            run_layer(problem, form, options.backward);
+          },
+          problem.inputs.k.device()));
     }
   }
   cases.push_back(peak.burst_case());
@@ -331,7 +339,7 @@ void check_lengths(const BenchLayerOptions& options) {
 // Every variant at every size, with their speeds.
 std::vector<LayerTiming> time_variants(const BenchLayerOptions& options) {
   std::vector<LayerTiming> timings;
-  PeakMeasurement peak(parse_dtype(options.dtype));
+  PeakMeasurement peak(parse_dtype(options.dtype), parse_device(options.bench.device));
   Progress progress(
       "bench layer",
       static_cast<int64_t>(options.variants.size() * options.tokens.size() * options.chunk.size()),

@@ -55,15 +55,15 @@ struct BenchRenderOptions {
   }
 };
 
-CameraBatch orbit(int64_t batch, int64_t views, const ImageSize& size) {
+CameraBatch orbit(int64_t batch, int64_t views, const ImageSize& size, torch::Device device) {
   std::vector<Camera> path;
   for (int64_t i = 0; i < views; ++i) {
     const double azimuth = 360.0 * static_cast<double>(i) / static_cast<double>(views);
     path.push_back(orbit_camera(azimuth, 20, 2.7, 50, size.height, size.width));
   }
   const CameraBatch one = to_camera_batch(path);
-  return {one.fxfycxcy.expand({batch, -1, -1}),
-          one.c2w.expand({batch, -1, -1, -1}),
+  return {one.fxfycxcy.to(device).expand({batch, -1, -1}),
+          one.c2w.to(device).expand({batch, -1, -1, -1}),
           size.height,
           size.width};
 }
@@ -109,26 +109,34 @@ void add_inference(const BenchRenderOptions& options,
   // Created outside inference mode, in which weights could not be repacked.
   const auto model = make_model(options);
   choose_precision(*model, dtype, options.newton_schulz);
+  const torch::Device device = parse_device(options.bench.device);
+  model->to(device);
   const torch::InferenceMode inference;
   const ImageSize size = parse_image_size(like.size, "--size");
-  const CameraBatch cameras = orbit(1, like.views, size);
-  const Tensor images = torch::rand({1, like.views, 3, size.height, size.width});
+  const CameraBatch cameras = orbit(1, like.views, size, device);
+  const Tensor images = torch::rand({1, like.views, 3, size.height, size.width}).to(device);
   RenderTiming timing = like;
   timing.what = "reconstruct";
   for (const Form form : parse_forms(options.form)) {
     timing.form = form_name(form);
-    cases.add(timing, [=] {
-      const torch::InferenceMode no_graph;
-      model->reconstruct(images, cameras, form);
-    });
+    cases.add(timing,
+              to_its_end(
+                  [=] {
+                    const torch::InferenceMode no_graph;
+                    model->reconstruct(images, cameras, form);
+                  },
+                  device));
   }
   const SceneState state = model->reconstruct(images, cameras, Form::kParallel);
   timing.what = "view";
   timing.form = "";
-  cases.add(timing, [=, target = cameras.slice(0, 1)] {
-    const torch::InferenceMode no_graph;
-    model->render(state, target);
-  });
+  cases.add(timing,
+            to_its_end(
+                [=, target = cameras.slice(0, 1)] {
+                  const torch::InferenceMode no_graph;
+                  model->render(state, target);
+                },
+                device));
 }
 
 // Of one training step; Newton-Schulz counts as the model's rule has it.
@@ -149,16 +157,18 @@ void add_training(const BenchRenderOptions& options,
                   const RenderTiming& like,
                   TimedCases& cases) {
   const auto model = make_model(options);
+  const torch::Device device = parse_device(options.bench.device);
+  model->to(device);
   for (Tensor& parameter :
        model->parameters()) {  // a stored model's parameters require no gradients
     parameter.set_requires_grad(true);
   }
   model->freeze_unused();
   const ImageSize size = parse_image_size(like.size, "--size");
-  const CameraBatch inputs = orbit(options.batch_size, like.views, size);
-  const CameraBatch targets = orbit(options.batch_size, options.target_views, size);
+  const CameraBatch inputs = orbit(options.batch_size, like.views, size, device);
+  const CameraBatch targets = orbit(options.batch_size, options.target_views, size, device);
   const auto pictures = [&](int64_t views) {
-    return torch::rand({options.batch_size, views, 3, size.height, size.width});
+    return torch::rand({options.batch_size, views, 3, size.height, size.width}).to(device);
   };
   const Tensor images = pictures(like.views);
   const Tensor truth = pictures(options.target_views);
@@ -167,15 +177,18 @@ void add_training(const BenchRenderOptions& options,
   timing.operations = training_operations(*model, options, inputs);
   for (const Form form : parse_forms(options.form)) {
     timing.form = form_name(form);
-    cases.add(timing, [=] {
-      model->zero_grad();
-      Tensor loss;
-      {
-        const AutocastGuard mixed(torch::kCPU, parse_dtype(dtype));
-        loss = (model->forward(images, inputs, targets, form) - truth).square().mean();
-      }
-      loss.backward();
-    });
+    cases.add(timing,
+              to_its_end(
+                  [=] {
+                    model->zero_grad();
+                    Tensor loss;
+                    {
+                      const AutocastGuard mixed(device, parse_dtype(dtype));
+                      loss = (model->forward(images, inputs, targets, form) - truth).square().mean();
+                    }
+                    loss.backward();
+                  },
+                  device));
   }
 }
 
@@ -231,7 +244,7 @@ std::vector<RenderTiming> time_sizes(const BenchRenderOptions& options) {
   PeaksByDtype peaks;
   if (options.train_step) {  // what else there is has no count of operations
     for (const std::string& dtype : options.dtypes) {
-      peaks.try_emplace(dtype, parse_dtype(dtype));
+      peaks.try_emplace(dtype, parse_dtype(dtype), parse_device(options.bench.device));
     }
   }
   std::vector<RenderTiming> timings;

@@ -8,13 +8,25 @@
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
 #include "core/base/build_info.h"
+#include "core/base/device.h"
 #include "core/base/paths.h"
 #include "core/image/image.h"
+#include "core/ops/cuda/operators.h"
 
 namespace parallax {
 
 TimingOptions timing_options(const BenchOptions& options) {
   return {.repeats = options.repeats, .min_seconds = options.min_ms * 1e-3};
+}
+
+std::function<void()> to_its_end(std::function<void()> work, torch::Device device) {
+  if (!device.is_cuda()) {
+    return work;
+  }
+  return [work = std::move(work), device] {
+    work();
+    torch::cuda::synchronize(device.index());
+  };
 }
 
 nlohmann::json bench_header(nlohmann::json settings) {
@@ -44,7 +56,11 @@ void report_bench(const BenchOptions& options,
     write_json((std::filesystem::path(options.output) / "bench.json").string(), json);
   }
   if (options.json != "-") {
-    fmt::print("{}{}; medians of {} rounds\n", text, describe_machine(), options.repeats);
+    fmt::print("{}{}{}; medians of {} rounds\n",
+               text,
+               describe_machine(),
+               options.device == "cpu" ? "" : "; " + cuda::device_name(parse_device(options.device)),
+               options.repeats);
   }
   if (!options.json.empty()) {
     write_json(options.json, json);

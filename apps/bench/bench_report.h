@@ -1,6 +1,7 @@
 // What the `bench` commands share: options, facts about the machine, and output of results.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <opencv2/core/mat.hpp>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "apps/common/cli.h"
 #include "apps/report/timing.h"
+#include "core/base/torch.h"
 
 namespace parallax {
 
@@ -15,6 +17,7 @@ namespace parallax {
 struct BenchOptions {
   int repeats = 5;
   double min_ms = 100;
+  std::string device = "cpu";
   std::string output;
   std::string json;
 
@@ -26,12 +29,16 @@ struct BenchOptions {
             OptionRange{1, 1000});
     visitor(
         "min_ms", self.min_ms, "milliseconds that each case runs per round", OptionRange{0, 1e6});
+    visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("output", self.output, "folder for bench.json and plots (default: not written)");
     visitor("json", self.json, "also write the results here; - is stdout");
   }
 };
 
 TimingOptions timing_options(const BenchOptions& options);
+
+// The same work, ended when the device has done it: a GPU works on after its work was ordered.
+std::function<void()> to_its_end(std::function<void()> work, torch::Device device);
 
 // JSON with machine, program and settings, and an empty list of results.
 nlohmann::json bench_header(nlohmann::json settings);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "apps/report/system_info.h"
@@ -14,13 +15,16 @@ namespace parallax {
 namespace {
 
 constexpr int64_t kProductSide = 1024;
-constexpr double kProductOperations = 2.0 * kProductSide * kProductSide * kProductSide;
+constexpr int64_t kProductSideOnGpu = 8192;  // enough for all of its processors
 
 double gigaflops(double operations_per_second) { return operations_per_second * 1e-9; }
 
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
 std::string percent_of_instructions(double share) {
+  if (std::isnan(share)) {
+    return "-";
+  }
   return percent(share) + (share <= 1 ? "" : " (!)");
 }
 
@@ -40,14 +44,19 @@ std::string describe_peak(const std::vector<Speed>& speeds) {
     products.push_back(speed.of_libtorch);
   }
   const double product = median(products);
+  if (std::isnan(any.of_instructions)) {
+    return fmt::format("of LibTorch: of its {0}x{0} product in the same rounds, {1:.0f} GFLOP/s\n",
+                       any.product_side,
+                       gigaflops(product));
+  }
   std::string text = fmt::format(
       "of instructions: of {:.1f} GFLOP/s, the fastest bursts of {}\n"
       "of LibTorch: of its {}x{} product in the same rounds, {:.1f} GFLOP/s in the middle, {} of "
       "instructions\n",
       gigaflops(any.of_instructions),
       any.instructions,
-      kProductSide,
-      kProductSide,
+      any.product_side,
+      any.product_side,
       gigaflops(product),
       percent_of_instructions(product / any.of_instructions));
   if (!std::all_of(speeds.begin(), speeds.end(), [](const Speed& s) { return s.is_credible(); })) {
@@ -58,29 +67,42 @@ std::string describe_peak(const std::vector<Speed>& speeds) {
 
 }  // namespace
 
-PeakMeasurement::PeakMeasurement(torch::Dtype dtype)
-    : instructions_(dtype),
-      a_(torch::randn({kProductSide, kProductSide}).to(dtype)),
-      b_(torch::randn({kProductSide, kProductSide}).to(dtype)) {}
+PeakMeasurement::PeakMeasurement(torch::Dtype dtype, torch::Device device) {
+  const int64_t side = device.is_cuda() ? kProductSideOnGpu : kProductSide;
+  a_ = torch::randn({side, side}).to(device, dtype);
+  b_ = torch::randn({side, side}).to(device, dtype);
+  if (!device.is_cuda()) {
+    instructions_.emplace(dtype);
+  }
+}
 
 std::function<void()> PeakMeasurement::burst_case() {
-  return [this] { instructions_.run_burst(); };
+  return [this] {
+    if (instructions_) {
+      instructions_->run_burst();
+    }
+  };
 }
 
 std::function<void()> PeakMeasurement::product_case() const {
   return [this] {
     const torch::InferenceMode inference;
     a_.matmul(b_);
+    if (a_.is_cuda()) {
+      torch::cuda::synchronize(a_.device().index());
+    }
   };
 }
 
 Speed PeakMeasurement::speed(double operations_per_second, double product_seconds) const {
+  const auto side = static_cast<double>(a_.size(0));
   return {
       .of_work = operations_per_second,
-      .of_instructions = instructions_.operations_per_second(),
-      .of_libtorch = kProductOperations / product_seconds,
-      .instructions = instructions_.instructions(),
-      .has_matrix_tiles = a_.scalar_type() == torch::kBFloat16 && has_processor_flag("amx_bf16")};
+      .of_instructions = instructions_ ? instructions_->operations_per_second() : NAN,
+      .of_libtorch = 2 * side * side * side / product_seconds,
+      .instructions = instructions_ ? instructions_->instructions() : "",
+      .has_matrix_tiles = a_.scalar_type() == torch::kBFloat16 && has_processor_flag("amx_bf16"),
+      .product_side = a_.size(0)};
 }
 
 std::vector<std::string> speed_headings() { return {"GFLOP/s", "of instructions", "of LibTorch"}; }

@@ -134,7 +134,8 @@ FastWeights fused_gradient(const VariantSwitches& rule,
 FastWeights gradient_of_tokens(const UpdateRule& rule,
                                const FastWeights& weights,
                                const RangeTokens& tokens) {
-  FastWeights gradient = has_fused_kernels(tokens.k) && !keeps_published_order(rule)
+  FastWeights gradient = (has_fused_kernels(tokens.k) || cuda::has_cuda_kernels(tokens.k)) &&
+                                 !keeps_published_order(rule)
                              ? fused_gradient(rule.switches, weights, tokens)
                              : reference_gradient(rule.switches, weights, tokens);
   for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
@@ -171,19 +172,34 @@ FastWeights orthogonal_steps(const UpdateRule& rule,
   return steps;
 }
 
-// Momentum and orthogonalisation.
-Tensor step_of(const UpdateRule& rule,
-               const Tensor& gradient,
-               const Tensor& momentum,
-               Tensor& velocity) {
-  Tensor step = gradient;
-  if (momentum.defined()) {
-    if (velocity.defined()) {
-      step = step + momentum.to(step.scalar_type()) * velocity;
-    }
-    velocity = step;
+// The gradient with momentum, which becomes the velocity.
+Tensor with_momentum(const Tensor& gradient, const Tensor& momentum, Tensor& velocity) {
+  if (!momentum.defined()) {
+    return gradient;
   }
-  return rule.switches.normalise_gradient ? orthogonalise(step, rule.newton_schulz) : step;
+  velocity = velocity.defined() ? gradient + momentum.to(gradient.scalar_type()) * velocity
+                                : gradient;
+  return velocity;
+}
+
+// Orthogonalises all steps: on a GPU those of one shape together, as launches are what a few small
+// matrices cost there.
+void orthogonalise_steps(const UpdateRule& rule, FastWeights& steps) {
+  const bool together = steps.w0.defined() && steps.w0.is_cuda();
+  if (together) {
+    const bool square = steps.w1.sizes() == steps.w0.sizes();
+    // The transpose's step is the transposed step.
+    const Tensor last = square ? steps.w1 : steps.w1.transpose(1, 2);
+    const std::vector<Tensor> parts =
+        orthogonalise(torch::cat({steps.w0, steps.w2, last}), rule.newton_schulz).chunk(3);
+    steps = {parts[0], square ? parts[2] : parts[2].transpose(1, 2), parts[1]};
+    return;
+  }
+  for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
+    if ((steps.*matrix).defined()) {
+      steps.*matrix = orthogonalise(steps.*matrix, rule.newton_schulz);
+    }
+  }
 }
 
 // Addition and weight normalisation.
@@ -309,6 +325,9 @@ Tensor feature_map(const VariantSwitches& rule,
   if (rule.feature_map == FeatureMap::kIdentity) {
     return rate.defined() ? x * rate.to(dtype) : x;
   }
+  if (cuda::has_cuda_kernels(x) && !fused::requires_graph({x, weights.w0, weights.w2, rate})) {
+    return cuda::gated_hidden(x, weights.w0, weights.w2, rate);
+  }
   return swiglu(batched_product(x, weights.w0), batched_product(x, weights.w2), rate);
 }
 
@@ -357,8 +376,11 @@ void close_step(const UpdateRule& rule,
   FastWeights steps;
   for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
     if ((gradient.*matrix).defined()) {
-      steps.*matrix = step_of(rule, gradient.*matrix, momentum, state.velocity.*matrix);
+      steps.*matrix = with_momentum(gradient.*matrix, momentum, state.velocity.*matrix);
     }
+  }
+  if (rule.switches.normalise_gradient) {
+    orthogonalise_steps(rule, steps);
   }
   add_steps(rule, steps, state);
 }

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/ops/cuda/operators.h"
 #include "core/ops/matmul/batched_matmul.h"
+#include "core/ops/newton_schulz/newton_schulz_cuda.h"
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
 #include "core/ttt/head_parallel.h"
 #include "core/ttt/parallel_chunkwise.h"
@@ -21,7 +23,7 @@ Tensor momentum_scan(Tensor gradients,  // [batch, N, Dh, D]
                      Tensor factors) {  // [batch, N, 1, 1]
   if (cuda::has_cuda_kernels(gradients) && gradients.scalar_type() == torch::kFloat32 &&
       !fused::requires_graph({gradients, factors})) {
-    return cuda::linear_scan(gradients, factors, {}, 1);
+    return cuda::linear_scan(gradients, {.factors = factors}).states;
   }
   const int64_t count = gradients.size(1);
   for (int64_t shift = 1; shift < count; shift *= 2) {
@@ -39,15 +41,18 @@ Tensor momentum_scan(Tensor gradients,  // [batch, N, Dh, D]
 Tensor range_momentum(const UpdateRule& rule,
                       const TttInputs& inputs,
                       const std::vector<TokenRange>& ranges) {
-  std::vector<Tensor> factors;
-  for (const TokenRange& range : ranges) {
-    const Tensor factor = momentum_of_range(rule.switches, inputs, range.start, range.end);
-    if (!factor.defined()) {
-      return {};
-    }
-    factors.push_back(factor);
+  if (!rule.switches.momentum || !inputs.momentum.defined() || ranges.empty()) {
+    return {};
   }
-  return factors.empty() ? Tensor() : torch::stack(factors, 1);
+  if (are_uniform(ranges) && ranges.back().length() == ranges.front().length()) {
+    return gather_ranges(inputs.momentum, ranges).mean(2, true);
+  }
+  std::vector<Tensor> factors;
+  factors.reserve(ranges.size());
+  for (const TokenRange& range : ranges) {
+    factors.push_back(momentum_of_range(rule.switches, inputs, range.start, range.end));
+  }
+  return torch::stack(factors, 1);
 }
 
 // Ṽ: the values weighted by the per-token rate.
@@ -55,9 +60,18 @@ Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs) {
   return rule.switches.per_token_rate ? inputs.v * inputs.lr1.to(inputs.v.scalar_type()) : inputs.v;
 }
 
+// Which of the N + 1 states that the updating ranges lead to are wanted: those read by ranges that
+// apply, if these read one after the other.
+struct StatesRead {
+  int64_t first = 1;  // updates before the first of them
+  int64_t count = 0;
+};
+
 // The states that the scan over the updating ranges yields.
 struct Prefix {
-  Tensor main;      // [batch, N, Dh, D]: W1 after each updating range
+  Tensor main;      // [batch, N, Dh, D]: W1 after each updating range; undefined where `read` is
+  Tensor read;      // [batch, reading ranges, Dh, D] in the tokens' dtype; undefined where `main` is
+  Tensor last;      // [batch, Dh, D]: W1 after all updating ranges
   Tensor velocity;  // [batch, Dh, D] or undefined
 };
 
@@ -77,11 +91,34 @@ Tensor add_up(const Tensor& w1, const Tensor& steps, double scale) {
   return sums;
 }
 
-// Computes the states after all updating ranges at once.
+// The states that the ranges read, where each reads the one after that of the range before.
+std::optional<StatesRead> states_in_order(const std::vector<TokenRange>& ranges) {
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (ranges[i].updates_before != ranges.front().updates_before + static_cast<int64_t>(i)) {
+      return std::nullopt;
+    }
+  }
+  return ranges.empty() ? std::nullopt
+                        : std::optional(StatesRead{ranges.front().updates_before,
+                                                   static_cast<int64_t>(ranges.size())});
+}
+
+// The states read, from the steps, without a pass over memory for the others: on a GPU, where no
+// graph is recorded, and where states are read as they are.
+bool scans_on_gpu(const UpdateRule& rule, const InnerState& start, const Tensor& steps) {
+  return cuda::has_cuda_kernels(steps) && steps.scalar_type() == torch::kFloat32 &&
+         start.main.w1.scalar_type() == torch::kFloat32 &&
+         rule.switches.weight_norm == WeightNorm::kNone &&
+         !fused::requires_graph({start.main.w1, steps});
+}
+
+// Computes the states after all updating ranges at once; those of `read` alone, where that is given
+// and saves work.
 Prefix scan_states(const UpdateRule& rule,
                    const InnerState& start,
                    const TttInputs& inputs,
-                   const std::vector<TokenRange>& ranges) {
+                   const std::vector<TokenRange>& ranges,
+                   const std::optional<StatesRead>& read) {
   const VariantSwitches& switches = rule.switches;
   const Tensor rate = switches.per_token_rate ? inputs.lr1 : Tensor();
   const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights, rate), ranges);
@@ -115,14 +152,33 @@ Prefix scan_states(const UpdateRule& rule,
     steps = momentum_scan(steps, factors);
     prefix.velocity = steps.select(1, steps.size(1) - 1);
   }
+  const double sign = switches.direction == Direction::kAscent ? -1 : 1;
+  const bool one_step_each = !factors.defined() || repeats == 1;
+  if (read && one_step_each && scans_on_gpu(rule, start, steps)) {
+    if (switches.normalise_gradient) {
+      steps = has_cuda_newton_schulz(steps, rule.newton_schulz)
+                  ? orthogonalise_cuda(steps, rule.newton_schulz)
+                  : orthogonalise(steps, rule.newton_schulz);
+    }
+    const auto [states, end] = cuda::linear_scan(steps,
+                                                 {.start = start.main.w1,
+                                                  .scale = sign * static_cast<double>(repeats),
+                                                  .first = read->first,
+                                                  .kept = read->count,
+                                                  .dtype = inputs.k.scalar_type(),
+                                                  .wants_end = true});
+    prefix.read = states;
+    prefix.last = end;
+    return prefix;
+  }
   if (switches.normalise_gradient && !from_factors) {
     steps = orthogonalise(steps, rule.newton_schulz);
   }
-  const double sign = switches.direction == Direction::kAscent ? -1 : 1;
   prefix.main =
       factors.defined()
           ? add_up(start.main.w1, steps, sign).slice(1, repeats - 1, c10::nullopt, repeats)
           : add_up(start.main.w1, steps, sign * static_cast<double>(repeats));
+  prefix.last = prefix.main.select(1, prefix.main.size(1) - 1);
   return prefix;
 }
 
@@ -196,21 +252,24 @@ TttResult run_segment(const UpdateRule& rule,
   if (has_chunkwise_form(rule, start, inputs, ranges)) {
     return run_chunkwise(rule, start, inputs, ranges);
   }
-  const Prefix prefix = scan_states(rule, start, inputs, ranges.updating);
-  Tensor states = prefix.main;
-  if (rule.switches.weight_norm == WeightNorm::kPre) {
-    states = normalise_columns(rule, states, start.reference_norms.w1.unsqueeze(1));
-  }
+  const Prefix prefix =
+      scan_states(rule, start, inputs, ranges.updating, states_in_order(ranges.applying));
   TttResult result{.state = start};
-  if (!ranges.applying.empty()) {
-    const Tensor read = states_read(start.weights.w1, states, ranges.applying);
-    result.output = apply_ranges(rule, start, inputs, read, ranges.applying);
+  result.state.main.w1 = prefix.last;
+  if (prefix.read.defined()) {
+    result.output = apply_ranges(rule, start, inputs, prefix.read, ranges.applying);
+    result.state.weights.w1 = prefix.last;
+  } else {
+    Tensor states = prefix.main;
+    if (rule.switches.weight_norm == WeightNorm::kPre) {
+      states = normalise_columns(rule, states, start.reference_norms.w1.unsqueeze(1));
+    }
+    if (!ranges.applying.empty()) {
+      const Tensor read = states_read(start.weights.w1, states, ranges.applying);
+      result.output = apply_ranges(rule, start, inputs, read, ranges.applying);
+    }
+    result.state.weights.w1 = states.select(1, states.size(1) - 1);
   }
-  const int64_t last = states.size(1) - 1;
-  result.state.weights.w1 = states.select(1, last);
-  result.state.main.w1 = rule.switches.weight_norm == WeightNorm::kNone
-                             ? result.state.weights.w1
-                             : prefix.main.select(1, last);
   if (prefix.velocity.defined()) {
     result.state.velocity.w1 = prefix.velocity;
   }

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "core/ops/common/dispatch.h"
-#include "core/ops/cuda/operators.h"
 #include "core/ops/matmul/batched_matmul.h"
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
 #include "core/ttt/chunkwise_cpu.h"
@@ -147,15 +146,6 @@ Tensor run_batched(const TileFeatures& features, const Tiling& t, const Tensor& 
   return output.flatten(1, 2).slice(1, 0, t.applied);
 }
 
-// Whether one CUDA kernel can run all chunks: each is read right after its update.
-bool runs_on_gpu(const TileFeatures& features, const Tiling& tiling, const Tensor& w1) {
-  return cuda::has_cuda_kernels(features.values) && w1.scalar_type() == torch::kFloat32 &&
-         features.keys.scalar_type() == features.values.scalar_type() &&
-         features.queries.scalar_type() == features.values.scalar_type() &&
-         tiling.own_updates == 1 && tiling.applied == tiling.updating &&
-         !fused::requires_graph({features.queries, features.keys, features.values, w1});
-}
-
 }  // namespace
 
 bool runs_in_cache(const InnerState& start, const TttInputs& inputs) {
@@ -190,12 +180,7 @@ TttResult run_chunkwise(const UpdateRule& rule,
   const TileFeatures features = features_of(rule, start, inputs, tiling);
   TttResult result{.state = start};
   Tensor& w1 = result.state.weights.w1;
-  if (runs_on_gpu(features, tiling, w1)) {
-    const auto [output, end] = cuda::linear_attention(
-        features.queries, features.keys, features.values, w1, tiling.chunk, tiling.factor);
-    result.output = output;
-    w1 = end;
-  } else if (runs_in_cache(start, inputs)) {
+  if (runs_in_cache(start, inputs)) {
     w1 = w1.clone(at::MemoryFormat::Contiguous);
     result.output = run_heads(features, tiling, w1);
   } else {

@@ -17,6 +17,16 @@ namespace {
 
 using fused::OptionalTensor;
 
+// Whether the argument is the second of two words. Throws UsageError where it is neither.
+bool choose(const char* argument, c10::string_view word, const char* first, const char* second) {
+  if (word != first && word != second) {
+    throw UsageError(ErrorParts{.what = std::string("there is no such ") + argument,
+                                .expected = std::string(first) + " or " + second,
+                                .got = std::string(word.data(), word.size())});
+  }
+  return word == second;
+}
+
 Tensor ttt_layer(const OptionalTensor& q,
                  const Tensor& k,
                  const Tensor& v,
@@ -30,25 +40,29 @@ Tensor ttt_layer(const OptionalTensor& q,
                  c10::string_view variant,
                  c10::string_view form,
                  int64_t chunk,
-                 int64_t newton_schulz_steps) {
+                 int64_t newton_schulz_steps,
+                 c10::string_view order,
+                 c10::string_view coefficients) {
   const auto given = [](const OptionalTensor& tensor) { return tensor.value_or(Tensor()); };
-  const UpdateRule rule{find_variant({variant.data(), variant.size()}).switches,
-                        {.steps = static_cast<int>(newton_schulz_steps)}};
+  UpdateRule rule{find_variant({variant.data(), variant.size()}).switches,
+                  {.steps = static_cast<int>(newton_schulz_steps)}};
+  if (k.scalar_type() == torch::kBFloat16) {
+    rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
+  }
+  if (choose("coefficients", coefficients, "muon", "language-model")) {
+    rule.newton_schulz.coefficients = language_model_coefficients();
+  }
   const TttInputs inputs{given(q), k, v, given(lr0), given(lr1), given(lr2), given(momentum)};
   const FastWeights weights{given(w0), w1, given(w2)};
   check_inputs(rule, weights, inputs);
   const int64_t tokens = k.size(1);
-  const Schedule schedule =
-      chunk > 0 ? update_then_apply_chunks(tokens, chunk) : update_then_apply_all(tokens, tokens);
-  if (form == "parallel") {
-    return run_parallel(rule, weights, inputs, schedule).output;
-  }
-  if (form == "recurrent") {
-    return run_recurrent(rule, weights, inputs, schedule).output;
-  }
-  throw UsageError(ErrorParts{.what = "there is no such form",
-                              .expected = "recurrent or parallel",
-                              .got = std::string(form.data(), form.size())});
+  const bool applies_first = choose("order", order, "update-first", "language-model");
+  const Schedule schedule = chunk <= 0      ? update_then_apply_all(tokens, tokens)
+                            : applies_first ? language_model_chunks(tokens, chunk)
+                                            : update_then_apply_chunks(tokens, chunk);
+  return choose("form", form, "recurrent", "parallel")
+             ? run_parallel(rule, weights, inputs, schedule).output
+             : run_recurrent(rule, weights, inputs, schedule).output;
 }
 
 Tensor newton_schulz(const Tensor& gradient, int64_t steps) {
@@ -83,7 +97,8 @@ TORCH_LIBRARY(parallax, library) {
   library.def(
       "ttt_layer(Tensor? q, Tensor k, Tensor v, Tensor? w0, Tensor w1, Tensor? w2, *, "
       "Tensor? lr0=None, Tensor? lr1=None, Tensor? lr2=None, Tensor? momentum=None, "
-      "str variant='0', str form='parallel', int chunk=0, int newton_schulz_steps=5) -> Tensor",
+      "str variant='0', str form='parallel', int chunk=0, int newton_schulz_steps=5, "
+      "str order='update-first', str coefficients='muon') -> Tensor",
       parallax::ttt_layer);
   library.def("newton_schulz(Tensor gradient, int steps=5) -> Tensor", parallax::newton_schulz);
   library.def(

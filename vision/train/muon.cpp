@@ -48,12 +48,10 @@ void Muon::step_group(const std::vector<size_t>& group, const MuonOptions& optio
   if (members.empty()) {
     return;
   }
-  // bfloat16 suffices for a direction and is faster; our own kernels for it run on the CPU only.
-  const Tensor gradients = torch::cat(directions);
-  const auto precision = gradients.is_cpu() ? NewtonSchulzPrecision::kBfloat16Products
-                                            : NewtonSchulzPrecision::kBfloat16;
-  const Tensor steps =
-      orthogonalise(gradients, {.steps = options.newton_schulz_steps, .precision = precision});
+  // Low precision suffices for a direction and is faster.
+  const Tensor steps = orthogonalise(
+      torch::cat(directions),
+      {.steps = options.newton_schulz_steps, .precision = NewtonSchulzPrecision::kBfloat16Products});
   const double aspect = static_cast<double>(steps.size(1)) / static_cast<double>(steps.size(2));
   const double rate = options.learning_rate * std::sqrt(std::max(1.0, aspect));
   int64_t start = 0;

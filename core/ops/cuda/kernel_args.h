@@ -6,16 +6,46 @@
 
 namespace parallax::cuda {
 
-// states_i = factor_i · states_{i−1} + scale · steps_i: momentum, or a running sum.
+// A float16 value as it is stored: where products are to lose less to rounding than in bfloat16.
+struct Float16Bits {
+  std::uint16_t bits;
+};
+
+// The running state x_i = factor_i · x_{i−1} + scale · steps_i: momentum, or a running sum. Kept are
+// `kept` states from the one after `first` steps on; the one after 0 steps is the start.
+template <class In, class Out>
 struct LinearScan {
   std::int64_t batch = 0;
   std::int64_t count = 0;
   std::int64_t size = 0;           // elements per state
   const float* start = nullptr;    // [batch, size]; null: 0
   const float* factors = nullptr;  // [batch, count]; null: 1
-  const float* steps = nullptr;    // [batch, count, size]
+  const In* steps = nullptr;       // [batch, count, size]
   float scale = 1;
-  float* states = nullptr;  // [batch, count, size]
+  std::int64_t first = 1;
+  std::int64_t kept = 0;
+  Out* states = nullptr;  // [batch, kept, size]
+  float* end = nullptr;   // [batch, size]: the state after all steps; null: not wanted
+};
+
+// to = from · factor of the matrix
+template <class In, class Out>
+struct ScaledCopy {
+  std::int64_t batch = 0;
+  std::int64_t size = 0;           // elements per matrix
+  const In* from = nullptr;        // [batch, size]
+  const float* factors = nullptr;  // [batch]
+  Out* to = nullptr;               // [batch, size]
+};
+
+// h = silu(a) ⊙ m · rate of the row, where a and m are the halves of a packed row.
+template <class S>
+struct GatedHidden {
+  std::int64_t rows = 0;
+  std::int64_t width = 0;
+  const S* packed = nullptr;    // [rows, 2 · width]
+  const float* rate = nullptr;  // [rows]; null: 1
+  S* h = nullptr;               // [rows, width]
 };
 
 // out = w / (‖column‖ + eps) · norms
@@ -27,24 +57,6 @@ struct ColumnNorm {
   const float* norms = nullptr;  // [batch, cols]
   float eps = 0;
   float* out = nullptr;  // [batch, rows, cols]
-};
-
-// Linear attention over chunks; each chunk is first added to the state and then read with it
-// (variant 6): M ← M + scale · Kᵀ V, O = Q M.
-template <class S>
-struct LinearAttention {
-  std::int64_t batch = 0;
-  std::int64_t tokens = 0;
-  std::int64_t chunk = 0;
-  std::int64_t key_width = 0;
-  std::int64_t value_width = 0;
-  const S* q = nullptr;          // [batch, tokens, key_width]
-  const S* k = nullptr;          // [batch, tokens, key_width]
-  const S* v = nullptr;          // [batch, tokens, value_width]
-  const float* start = nullptr;  // [batch, key_width, value_width]
-  float scale = 1;
-  S* output = nullptr;   // [batch, tokens, value_width]
-  float* end = nullptr;  // [batch, key_width, value_width]
 };
 
 }  // namespace parallax::cuda

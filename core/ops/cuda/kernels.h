@@ -15,6 +15,8 @@ using kernels::SwiGlu;
 
 #include "core/ops/common/inner_net-inl.h"
 
+#include "core/ops/cuda/float16-inl.h"
+
 inline constexpr int kThreads = 256;  // per block
 
 // One block per row, with shared memory for `sums` values per thread.
@@ -138,26 +140,107 @@ PARALLAX_DEVICE void inner_gradients_backward(Block& block, const InnerGradients
   }
 }
 
-// One thread per state element.
-inline Grid scan_grid(const LinearScan& k) {
-  return {k.batch * ((k.size + kThreads - 1) / kThreads), kThreads, 0};
+// Elements that one thread reads and writes at once, where rows are a multiple of them long: 16
+// bytes of 16-bit elements. Others go one by one.
+inline constexpr int kVector = 8;
+
+// `count` neighbouring elements, moved together.
+template <class S, int count>
+struct alignas(sizeof(S) * count) Vector {
+  S elements[count];
+};
+
+template <int count, class S>
+PARALLAX_DEVICE inline Vector<S, count> load_vector(const S* from) {
+  return *reinterpret_cast<const Vector<S, count>*>(from);
+}
+
+template <int count, class S>
+PARALLAX_DEVICE inline void store_vector(const Vector<S, count>& vector, S* to) {
+  *reinterpret_cast<Vector<S, count>*>(to) = vector;
+}
+
+// One thread per `vector` elements.
+inline Grid element_grid(std::int64_t elements, int vector) {
+  const std::int64_t threads = elements / vector;
+  return {(threads + kThreads - 1) / kThreads, kThreads, 0};
+}
+
+// Computes h for the block's vectors.
+template <int vector, class Block, class S>
+PARALLAX_DEVICE void gated_hidden(Block& block, const GatedHidden<S>& k) {
+  const std::int64_t in_row = k.width / vector;
+  block.each([&](int thread) {
+    const std::int64_t at = block.index() * block.threads() + thread;
+    if (at >= k.rows * in_row) {
+      return;
+    }
+    const std::int64_t row = at / in_row;
+    const std::int64_t column = at % in_row * vector;
+    const S* const gates = k.packed + row * 2 * k.width + column;
+    const auto a = load_vector<vector>(gates);
+    const auto m = load_vector<vector>(gates + k.width);
+    const float rate = rate_of(k.rate, row);
+    Vector<S, vector> h;
+    for (int i = 0; i < vector; ++i) {
+      store(silu(load(a.elements[i])) * load(m.elements[i]) * rate, h.elements[i]);
+    }
+    store_vector(h, k.h + row * k.width + column);
+  });
+}
+
+// Copies the block's vectors.
+template <int vector, class Block, class In, class Out>
+PARALLAX_DEVICE void scaled_copy(Block& block, const ScaledCopy<In, Out>& k) {
+  block.each([&](int thread) {
+    const std::int64_t at = (block.index() * block.threads() + thread) * vector;
+    if (at >= k.batch * k.size) {
+      return;
+    }
+    const float factor = k.factors[at / k.size];
+    const auto from = load_vector<vector>(k.from + at);
+    Vector<Out, vector> to;
+    for (int i = 0; i < vector; ++i) {
+      store(load(from.elements[i]) * factor, to.elements[i]);
+    }
+    store_vector(to, k.to + at);
+  });
 }
 
 // Computes all states of the block's elements, one after the other.
-template <class Block>
-PARALLAX_DEVICE void linear_scan(Block& block, const LinearScan& k) {
-  const std::int64_t tiles = (k.size + block.threads() - 1) / block.threads();
-  const std::int64_t element = block.index() / tiles;
+template <int vector, class Block, class In, class Out>
+PARALLAX_DEVICE void linear_scan(Block& block, const LinearScan<In, Out>& k) {
+  const std::int64_t in_state = k.size / vector;
   block.each([&](int thread) {
-    const std::int64_t at = block.index() % tiles * block.threads() + thread;
-    if (at >= k.size) {
+    const std::int64_t index = block.index() * block.threads() + thread;
+    if (index >= k.batch * in_state) {
       return;
     }
-    float state = k.start == nullptr ? 0.0F : k.start[element * k.size + at];
-    for (std::int64_t i = element * k.count; i < (element + 1) * k.count; ++i) {
-      const float factor = k.factors == nullptr ? 1.0F : k.factors[i];
-      state = factor * state + k.scale * k.steps[i * k.size + at];
-      k.states[i * k.size + at] = state;
+    const std::int64_t element = index / in_state;
+    const std::int64_t at = index % in_state * vector;
+    float state[vector];
+    for (int j = 0; j < vector; ++j) {
+      state[j] = k.start == nullptr ? 0.0F : k.start[element * k.size + at + j];
+    }
+    for (std::int64_t i = 0; i <= k.count; ++i) {
+      if (i > 0) {
+        const std::int64_t step = element * k.count + i - 1;
+        const float factor = k.factors == nullptr ? 1.0F : k.factors[step];
+        const auto added = load_vector<vector>(k.steps + step * k.size + at);
+        for (int j = 0; j < vector; ++j) {
+          state[j] = factor * state[j] + k.scale * load(added.elements[j]);
+        }
+      }
+      if (i >= k.first && i < k.first + k.kept) {
+        Vector<Out, vector> rounded;
+        for (int j = 0; j < vector; ++j) {
+          store(state[j], rounded.elements[j]);
+        }
+        store_vector(rounded, k.states + (element * k.kept + i - k.first) * k.size + at);
+      }
+    }
+    for (int j = 0; j < vector && k.end != nullptr; ++j) {
+      k.end[element * k.size + at + j] = state[j];
     }
   });
 }
@@ -197,70 +280,6 @@ PARALLAX_DEVICE void column_norm(Block& block, const ColumnNorm& k) {
     const float scale = k.norms[element * k.cols + col] / (norm + k.eps);
     for (std::int64_t row = thread / kNormColumns; row < k.rows; row += lanes) {
       out[row * k.cols + col] = w[row * k.cols + col] * scale;
-    }
-  });
-}
-
-// kValueColumns columns of the state per block; they stay in shared memory for all chunks.
-inline constexpr int kValueColumns = 16;
-template <class S>
-inline Grid linear_attention_grid(const LinearAttention<S>& k) {
-  return {k.batch * ((k.value_width + kValueColumns - 1) / kValueColumns),
-          kThreads,
-          static_cast<std::size_t>(k.key_width) * kValueColumns * sizeof(float)};
-}
-
-// Runs over all chunks for the block's columns of one state.
-template <class Block, class S>
-PARALLAX_DEVICE void linear_attention(Block& block, const LinearAttention<S>& k) {
-  const std::int64_t tiles = (k.value_width + kValueColumns - 1) / kValueColumns;
-  const std::int64_t element = block.index() / tiles;
-  const std::int64_t first = block.index() % tiles * kValueColumns;
-  const int lanes = block.threads() / kValueColumns;
-  const std::int64_t state_offset = element * k.key_width * k.value_width;
-  const std::int64_t key_offset = element * k.tokens * k.key_width;
-  const std::int64_t value_offset = element * k.tokens * k.value_width;
-  float* const state = block.template shared<float>(k.key_width * kValueColumns);
-  // f(lane, column of the tile, column of the values) for threads whose column exists.
-  const auto each_column = [&](const auto& f) {
-    block.each([&](int thread) {
-      const int col = thread % kValueColumns;
-      if (first + col < k.value_width) {
-        f(thread / kValueColumns, col, first + col);
-      }
-    });
-  };
-  each_column([&](int lane, int col, std::int64_t at) {
-    for (std::int64_t row = lane; row < k.key_width; row += lanes) {
-      state[row * kValueColumns + col] = k.start[state_offset + row * k.value_width + at];
-    }
-  });
-  for (std::int64_t begin = 0; begin < k.tokens; begin += k.chunk) {
-    const std::int64_t end = begin + k.chunk < k.tokens ? begin + k.chunk : k.tokens;
-    each_column([&](int lane, int col, std::int64_t at) {
-      for (std::int64_t row = lane; row < k.key_width; row += lanes) {
-        float sum = 0;
-        for (std::int64_t token = begin; token < end; ++token) {
-          sum += load(k.k[key_offset + token * k.key_width + row]) *
-                 load(k.v[value_offset + token * k.value_width + at]);
-        }
-        state[row * kValueColumns + col] += k.scale * sum;
-      }
-    });
-    each_column([&](int lane, int col, std::int64_t at) {
-      for (std::int64_t token = begin + lane; token < end; token += lanes) {
-        float sum = 0;
-        for (std::int64_t row = 0; row < k.key_width; ++row) {
-          sum +=
-              load(k.q[key_offset + token * k.key_width + row]) * state[row * kValueColumns + col];
-        }
-        store(sum, k.output[value_offset + token * k.value_width + at]);
-      }
-    });
-  }
-  each_column([&](int lane, int col, std::int64_t at) {
-    for (std::int64_t row = lane; row < k.key_width; row += lanes) {
-      k.end[state_offset + row * k.value_width + at] = state[row * kValueColumns + col];
     }
   });
 }

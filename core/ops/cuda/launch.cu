@@ -1,6 +1,7 @@
 // The kernels' entry points on the GPU, for float32 and bfloat16.
 #include "core/ops/cuda/launch.h"
 
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <string>
@@ -23,10 +24,22 @@ PARALLAX_ENTRY_POINT(swiglu)
 PARALLAX_ENTRY_POINT(swiglu_backward)
 PARALLAX_ENTRY_POINT(inner_gradients)
 PARALLAX_ENTRY_POINT(inner_gradients_backward)
-PARALLAX_ENTRY_POINT(linear_scan)
 PARALLAX_ENTRY_POINT(column_norm)
-PARALLAX_ENTRY_POINT(linear_attention)
 #undef PARALLAX_ENTRY_POINT
+
+// The same for bodies that move `vector` elements at once.
+#define PARALLAX_VECTOR_ENTRY_POINT(body)                                \
+  template <int vector>                                                  \
+  struct body##_entry {                                                  \
+    template <class Arguments>                                           \
+    __device__ static void run(DeviceBlock& block, const Arguments& k) { \
+      body<vector>(block, k);                                            \
+    }                                                                    \
+  };
+PARALLAX_VECTOR_ENTRY_POINT(gated_hidden)
+PARALLAX_VECTOR_ENTRY_POINT(scaled_copy)
+PARALLAX_VECTOR_ENTRY_POINT(linear_scan)
+#undef PARALLAX_VECTOR_ENTRY_POINT
 
 template <class Body, class Arguments>
 __global__ void __launch_bounds__(kThreads) enter(const Arguments k) {
@@ -59,6 +72,17 @@ void launch(const Arguments& k, const Grid& grid, void* stream) {
   check(cudaGetLastError(), "a kernel");
 }
 
+// Launches with vectors where the rows of `size` elements are made of whole ones, else element by
+// element. The tensors are whole allocations or start at a row, so that their vectors are aligned.
+template <template <int> class Entry, class Arguments>
+void launch_vectors(const Arguments& k, std::int64_t elements, std::int64_t size, void* stream) {
+  if (size % kVector == 0) {
+    launch<Entry<kVector>>(k, element_grid(elements, kVector), stream);
+  } else {
+    launch<Entry<1>>(k, element_grid(elements, 1), stream);
+  }
+}
+
 }  // namespace
 
 template <class S>
@@ -83,17 +107,23 @@ void launch_inner_gradients_backward(const kernels::InnerGradients<S>& k,
   launch<inner_gradients_backward_entry>(k, row_grid(rows, 3), stream);
 }
 
-void launch_linear_scan(const LinearScan& k, void* stream) {
-  launch<linear_scan_entry>(k, scan_grid(k), stream);
+template <class S>
+void launch_gated_hidden(const GatedHidden<S>& k, void* stream) {
+  launch_vectors<gated_hidden_entry>(k, k.rows * k.width, k.width, stream);
+}
+
+template <class In, class Out>
+void launch_scaled_copy(const ScaledCopy<In, Out>& k, void* stream) {
+  launch_vectors<scaled_copy_entry>(k, k.batch * k.size, k.size, stream);
+}
+
+template <class In, class Out>
+void launch_linear_scan(const LinearScan<In, Out>& k, void* stream) {
+  launch_vectors<linear_scan_entry>(k, k.batch * k.size, k.size, stream);
 }
 
 void launch_column_norm(const ColumnNorm& k, void* stream) {
   launch<column_norm_entry>(k, column_norm_grid(k), stream);
-}
-
-template <class S>
-void launch_linear_attention(const LinearAttention<S>& k, void* stream) {
-  launch<linear_attention_entry>(k, linear_attention_grid(k), stream);
 }
 
 #define PARALLAX_INSTANTIATE(S)                                                                    \
@@ -102,9 +132,12 @@ void launch_linear_attention(const LinearAttention<S>& k, void* stream) {
   template void launch_inner_gradients<S>(const kernels::InnerGradients<S>&, std::int64_t, void*); \
   template void launch_inner_gradients_backward<S>(                                                \
       const kernels::InnerGradients<S>&, std::int64_t, void*);                                     \
-  template void launch_linear_attention<S>(const LinearAttention<S>&, void*);
+  template void launch_gated_hidden<S>(const GatedHidden<S>&, void*);                              \
+  template void launch_linear_scan<float, S>(const LinearScan<float, S>&, void*);                  \
+  template void launch_linear_scan<Float16Bits, S>(const LinearScan<Float16Bits, S>&, void*);
 PARALLAX_INSTANTIATE(float)
 PARALLAX_INSTANTIATE(kernels::BFloat16Bits)
 #undef PARALLAX_INSTANTIATE
+template void launch_scaled_copy<float, Float16Bits>(const ScaledCopy<float, Float16Bits>&, void*);
 
 }  // namespace parallax::cuda

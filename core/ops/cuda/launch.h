@@ -16,9 +16,12 @@ template <class S>
 void launch_inner_gradients_backward(const kernels::InnerGradients<S>& k,
                                      std::int64_t rows,
                                      void* stream);
-void launch_linear_scan(const LinearScan& k, void* stream);
-void launch_column_norm(const ColumnNorm& k, void* stream);
 template <class S>
-void launch_linear_attention(const LinearAttention<S>& k, void* stream);
+void launch_gated_hidden(const GatedHidden<S>& k, void* stream);
+template <class In, class Out>
+void launch_scaled_copy(const ScaledCopy<In, Out>& k, void* stream);
+template <class In, class Out>
+void launch_linear_scan(const LinearScan<In, Out>& k, void* stream);
+void launch_column_norm(const ColumnNorm& k, void* stream);
 
 }  // namespace parallax::cuda

@@ -2,6 +2,7 @@
 #include "core/ops/cuda/operators.h"
 
 #ifdef PARALLAX_HAS_CUDA
+#include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDAStream.h>
 #endif
 
@@ -22,7 +23,7 @@ void launch_on(const Tensor& tensor, const F& f) {
   }
 }
 
-const float* floats(const Tensor& tensor) { return fused::data<float>(tensor); }
+float* floats(const Tensor& tensor) { return fused::data<float>(tensor); }
 
 }  // namespace
 
@@ -33,6 +34,15 @@ bool has_cuda_kernels(const Tensor& tensor) {
          kernel_path() != KernelPath::kReference;
 }
 
+std::string device_name([[maybe_unused]] torch::Device device) {
+#ifdef PARALLAX_HAS_CUDA
+  if (device.is_cuda()) {
+    return at::cuda::getDeviceProperties(device.index())->name;
+  }
+#endif
+  return "CPU";
+}
+
 void* current_stream([[maybe_unused]] const Tensor& tensor) {
 #ifdef PARALLAX_HAS_CUDA
   return c10::cuda::getCurrentCUDAStream(tensor.device().index()).stream();
@@ -41,22 +51,83 @@ void* current_stream([[maybe_unused]] const Tensor& tensor) {
 #endif
 }
 
-Tensor linear_scan(const Tensor& steps, const Tensor& factors, const Tensor& start, double scale) {
+ScanResult linear_scan(const Tensor& steps, const ScanOptions& options) {
   const Tensor from = steps.contiguous();
-  const Tensor by = factors.defined() ? factors.contiguous() : factors;
-  const Tensor before = start.defined() ? start.contiguous() : start;
-  const Tensor states = torch::empty_like(from);
-  const int64_t rows = from.size(0) * from.size(1);
-  const LinearScan k{.batch = from.size(0),
-                     .count = from.size(1),
-                     .size = rows > 0 ? from.numel() / rows : 0,
-                     .start = floats(before),
-                     .factors = floats(by),
-                     .steps = floats(from),
-                     .scale = static_cast<float>(scale),
-                     .states = fused::data<float>(states)};
-  launch_on(steps, [&](auto stream) { launch_linear_scan(k, stream); });
-  return states;
+  const Tensor by = options.factors.defined() ? options.factors.contiguous() : options.factors;
+  const Tensor before = options.start.defined() ? options.start.contiguous() : options.start;
+  const int64_t batch = from.size(0);
+  const int64_t count = from.size(1);
+  const int64_t kept = options.kept.value_or(count + 1 - options.first);
+  std::vector<int64_t> shape = from.sizes().vec();
+  shape[1] = kept;
+  ScanResult result{.states = torch::empty(shape, from.options().dtype(options.dtype))};
+  if (options.wants_end) {
+    shape.erase(shape.begin() + 1);
+    result.end = torch::empty(shape, from.options().dtype(torch::kFloat32));
+  }
+  const auto run = [&](auto in, auto out) {
+    using In = decltype(in);
+    using Out = decltype(out);
+    const LinearScan<In, Out> k{.batch = batch,
+                                .count = count,
+                                .size = batch * count > 0 ? from.numel() / (batch * count) : 0,
+                                .start = floats(before),
+                                .factors = floats(by),
+                                .steps = fused::data<In>(from),
+                                .scale = static_cast<float>(options.scale),
+                                .first = options.first,
+                                .kept = kept,
+                                .states = fused::data<Out>(result.states),
+                                .end = floats(result.end)};
+    launch_on(steps, [&](auto stream) { launch_linear_scan(k, stream); });
+  };
+  const auto with_out = [&](auto in) {
+    options.dtype == torch::kBFloat16 ? run(in, kernels::BFloat16Bits{}) : run(in, float{});
+  };
+  from.scalar_type() == torch::kHalf ? with_out(Float16Bits{}) : with_out(float{});
+  return result;
+}
+
+Tensor scaled_to_float16(const Tensor& matrices, const Tensor& factors) {
+  const Tensor from = matrices.contiguous();
+  const Tensor by = factors.contiguous();
+  const Tensor to = torch::empty(from.sizes(), from.options().dtype(torch::kHalf));
+  const ScaledCopy<float, Float16Bits> k{.batch = from.size(0),
+                                         .size = from.numel() / std::max<int64_t>(from.size(0), 1),
+                                         .from = floats(from),
+                                         .factors = floats(by),
+                                         .to = fused::data<Float16Bits>(to)};
+  launch_on(matrices, [&](auto stream) { launch_scaled_copy(k, stream); });
+  return to;
+}
+
+Tensor gated_hidden(const Tensor& x, const Tensor& w0, const Tensor& w2, const Tensor& rate) {
+  const Tensor both = torch::cat({w0, w2}, 2).to(x.scalar_type());
+  const Tensor packed = at::bmm(x, both);  // [batch, L, 2·Dh]
+  const Tensor rates =
+      rate.defined() ? rate.to(torch::kFloat32).expand({x.size(0), x.size(1), 1}).contiguous()
+                     : rate;
+  const Tensor h = torch::empty({x.size(0), x.size(1), w0.size(2)}, x.options());
+  const auto run = [&](auto storage) {
+    using S = decltype(storage);
+    const GatedHidden<S> k{.rows = h.size(0) * h.size(1),
+                           .width = h.size(2),
+                           .packed = fused::data<S>(packed),
+                           .rate = floats(rates),
+                           .h = fused::data<S>(h)};
+    launch_on(x, [&](auto stream) { launch_gated_hidden(k, stream); });
+  };
+  x.scalar_type() == torch::kBFloat16 ? run(kernels::BFloat16Bits{}) : run(float{});
+  return h;
+}
+
+Tensor product_in_float32(const Tensor& a, const Tensor& b) {
+  const auto flat = [](const Tensor& x) {
+    return x.dim() == 3 ? x : x.reshape({-1, x.size(-2), x.size(-1)});
+  };
+  std::vector<int64_t> shape = a.sizes().vec();
+  shape.back() = b.size(-1);
+  return at::bmm(flat(a), flat(b), torch::kFloat32).view(shape);
 }
 
 Tensor normalise_columns(const Tensor& w, const Tensor& norms, double eps) {
@@ -75,41 +146,6 @@ Tensor normalise_columns(const Tensor& w, const Tensor& norms, double eps) {
                      .out = fused::data<float>(out)};
   launch_on(w, [&](auto stream) { launch_column_norm(k, stream); });
   return out;
-}
-
-LinearAttentionResult linear_attention(const Tensor& q,
-                                       const Tensor& k,
-                                       const Tensor& v,
-                                       const Tensor& start,
-                                       int64_t chunk,
-                                       double scale) {
-  const Tensor queries = q.contiguous();
-  const Tensor keys = k.contiguous();
-  const Tensor values = v.contiguous();
-  const Tensor before = start.contiguous();
-  const LinearAttentionResult result{torch::empty_like(values), torch::empty_like(before)};
-  const auto run = [&](auto storage) {
-    using S = decltype(storage);
-    const LinearAttention<S> arguments{.batch = v.size(0),
-                                       .tokens = v.size(1),
-                                       .chunk = chunk,
-                                       .key_width = k.size(2),
-                                       .value_width = v.size(2),
-                                       .q = fused::data<S>(queries),
-                                       .k = fused::data<S>(keys),
-                                       .v = fused::data<S>(values),
-                                       .start = floats(before),
-                                       .scale = static_cast<float>(scale),
-                                       .output = fused::data<S>(result.output),
-                                       .end = fused::data<float>(result.end)};
-    launch_on(v, [&](auto stream) { launch_linear_attention(arguments, stream); });
-  };
-  if (v.scalar_type() == torch::kBFloat16) {
-    run(kernels::BFloat16Bits{});
-  } else {
-    run(float{});
-  }
-  return result;
 }
 
 }  // namespace parallax::cuda

@@ -2,6 +2,9 @@
 // false, and the operators throw Error.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "core/base/torch.h"
 #include "core/ops/common/autograd_support.h"
 
@@ -17,33 +20,51 @@ inline constexpr bool kBuiltWithCuda = false;
 // use is not the reference.
 bool has_cuda_kernels(const Tensor& tensor);
 
+// "NVIDIA H100 80GB HBM3"; "CPU" for the CPU.
+std::string device_name(torch::Device device);
+
 void* current_stream(const Tensor& tensor);  // a cudaStream_t of the tensor's GPU
 
 // Forward only; float32 unless noted.
 
-// states_i = factors_i · states_{i−1} + scale · steps_i, from `start` or 0.
-Tensor linear_scan(const Tensor& steps,    // [batch, count, …]
-                   const Tensor& factors,  // [batch, count, 1…] or undefined: 1
-                   const Tensor& start,    // [batch, …] or undefined
-                   double scale);          // → [batch, count, …]
+// What linear_scan() may be told besides its steps.
+struct ScanOptions {
+  Tensor factors = {};  // [batch, count, 1…]; undefined: 1
+  Tensor start = {};    // [batch, …]; undefined: 0
+  double scale = 1;
+  int64_t first = 1;  // keeps the states after `first` steps and on; 0: the start, too
+  std::optional<int64_t> kept = std::nullopt;      // so many of them; unset: to the last one
+  torch::Dtype dtype = torch::kFloat32;            // of the states: float32 or bfloat16
+  bool wants_end = false;
+};
+
+// The states, and the one after the last step.
+struct ScanResult {
+  Tensor states;  // [batch, kept, …]
+  Tensor end;     // [batch, …]; undefined where not wanted
+};
+
+// states_i = factors_i · states_{i−1} + scale · steps_i
+ScanResult linear_scan(const Tensor& steps,  // [batch, count, …] float32 or float16
+                       const ScanOptions& options);
+
+// Each matrix times its factor, rounded to float16.
+Tensor scaled_to_float16(const Tensor& matrices,  // [batch, …]
+                         const Tensor& factors);  // [batch] → [batch, …]
+
+// φ(x) = silu(x W0) ⊙ (x W2), each row times its rate, by one product with both matrices.
+Tensor gated_hidden(const Tensor& x,           // [batch, L, D] float32 or bfloat16
+                    const Tensor& w0,          // [batch, D, Dh]
+                    const Tensor& w2,          // [batch, D, Dh]
+                    const Tensor& rate = {});  // [batch, L, 1] or undefined → [batch, L, Dh]
 
 // w / (‖column‖ + eps) · norms
 Tensor normalise_columns(const Tensor& w,      // [..., rows, cols]
                          const Tensor& norms,  // [..., 1, cols]
                          double eps);
 
-// The outputs, and the state after the last chunk.
-struct LinearAttentionResult {
-  Tensor output;  // [batch, L, D]
-  Tensor end;     // [batch, Dk, D]
-};
-
-// For each chunk of `chunk` tokens M ← M + scale · Kᵀ V, then O = Q M for the chunk's queries.
-LinearAttentionResult linear_attention(const Tensor& q,      // [batch, L, Dk] float32 or bfloat16
-                                       const Tensor& k,      // [batch, L, Dk]
-                                       const Tensor& v,      // [batch, L, D]
-                                       const Tensor& start,  // [batch, Dk, D]
-                                       int64_t chunk,
-                                       double scale);
+// a b of bfloat16 factors as float32: the sums are not rounded.
+Tensor product_in_float32(const Tensor& a,   // [..., rows, inner]
+                          const Tensor& b);  // [..., inner, cols] → [..., rows, cols]
 
 }  // namespace parallax::cuda

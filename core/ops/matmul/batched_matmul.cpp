@@ -1,6 +1,7 @@
 // Chooses the products that run on our own kernels; autograd around these.
 #include "core/ops/matmul/batched_matmul.h"
 
+#include "core/ops/cuda/operators.h"
 #include "core/ops/matmul/threaded_gemm.h"
 
 namespace parallax {
@@ -136,6 +137,10 @@ struct ProductFunction : torch::autograd::Function<ProductFunction> {
 
 Tensor batched_product(const Tensor& a, const Tensor& b, const ProductOptions& options) {
   const torch::Dtype result = options.result.value_or(a.scalar_type());
+  if (result == torch::kFloat32 && a.scalar_type() == torch::kBFloat16 &&
+      cuda::has_cuda_kernels(a) && !fused::requires_graph({a, b})) {
+    return cuda::product_in_float32(a, b.to(torch::kBFloat16));
+  }
   if (!has_kernel(a.scalar_type(), b.scalar_type(), result) || !takes(a, b)) {
     return a.matmul(b.to(a.scalar_type())).to(result);
   }

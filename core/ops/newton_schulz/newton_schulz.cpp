@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/ops/newton_schulz/newton_schulz_autograd.h"
+#include "core/ops/newton_schulz/newton_schulz_cuda.h"
 #include "core/ops/newton_schulz/newton_schulz_gram.h"
 
 namespace parallax {
@@ -52,6 +53,9 @@ const std::vector<QuinticCoefficients>& language_model_coefficients() {
 Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options) {
   if (has_gram_newton_schulz(gradient, options)) {
     return orthogonalise_gram(gradient, options);
+  }
+  if (has_cuda_newton_schulz(gradient, options)) {
+    return orthogonalise_cuda(gradient, options).to(gradient.scalar_type());
   }
   if (has_autograd_newton_schulz(gradient, options)) {
     return orthogonalise_autograd(gradient, options);

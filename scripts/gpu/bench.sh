@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Parallax beside the published code on one GPU, in at most four minutes: throughput of the layer, its
+# accuracy, novel views, classifiers. Every step has a time limit and a line of its own; one that fails
+# stops no other. Results are written as they come.
+#   scripts/gpu/bench.sh --peers PEERS --library libparallax_torch.so --program parallax --output FOLDER
+#     --peers    folder with checkouts of JunchenLiu77/flame, a1600012888/LaCT and LeapLabTHU/ViTTT, named
+#                flame, lact and vittt; without it only ours is timed
+#     --steps    which of "layers accuracy nvs classify" (default: all)
+#     --device   default cuda;  --quick: tiny sizes, to test the scripts
+# The Python is python3, or the one that PARALLAX_PYTHON names; it needs PyTorch, einops and timm.
+set -uo pipefail
+folder=$(dirname "$0")/bench
+python=${PARALLAX_PYTHON:-python3}
+steps="layers accuracy nvs classify"
+output=output/gpu-bench
+common=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --output) output=$2; shift 2 ;;
+    --steps) steps=$2; shift 2 ;;
+    --quick | --compile) common+=("$1"); shift ;;
+    --peers | --library | --program | --device) common+=("$1" "$2"); shift 2 ;;
+    *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 2 ;;
+  esac
+done
+mkdir -p "$output"
+export TORCHINDUCTOR_CACHE_DIR=${TORCHINDUCTOR_CACHE_DIR:-/tmp/parallax-bench-inductor}
+export TRITON_CACHE_DIR=${TRITON_CACHE_DIR:-/tmp/parallax-bench-triton}
+
+failed=0
+run_step() {  # name, seconds
+  local log=$output/$1.log start=$SECONDS status=0
+  timeout -k 2 "$2" "$python" -u "$folder/bench.py" "$1" --limit "$2" --output "$output" "${common[@]}" \
+    >"$log" 2>&1 || status=$?
+  if [ $status -eq 0 ]; then
+    printf 'bench: %-9s done, %d of %d s\n' "$1" $((SECONDS - start)) "$2"
+  else
+    failed=1
+    [ $status -eq 124 ] && status="time is up"
+    printf 'bench: %-9s FAILED (%s), %d of %d s: %s\n' "$1" "$status" $((SECONDS - start)) "$2" "$(tail -n 1 "$log")"
+  fi
+}
+
+for step in $steps; do
+  case $step in
+    layers) run_step layers 80 ;;
+    accuracy) run_step accuracy 35 ;;
+    nvs) run_step nvs 75 ;;
+    classify) run_step classify 42 ;;
+    *) printf 'bench: there is no step %s\n' "$step" >&2; failed=1 ;;
+  esac
+done 2>&1 | tee "$output/steps.txt"
+grep -q FAILED "$output/steps.txt" && failed=1
+timeout -k 2 8 "$python" "$folder/bench.py" report --output "$output"
+exit $failed
