@@ -16,6 +16,8 @@ if [ "${1:-}" = "--cuda" ]; then
   mkdir -p build/cuda-kernels
   nvcc -std=c++20 -O2 -I. -Werror all-warnings -Xcompiler -Wall -gencode arch=compute_80,code=sm_80 \
     -gencode arch=compute_90,code=[sm_90,compute_90] -c core/ops/cuda/launch.cu -o build/cuda-kernels/launch.o
+  nvcc -std=c++20 -O2 -I. -Werror all-warnings -Xcompiler -Wall -gencode arch=compute_90a,code=sm_90a \
+    -c core/ops/cuda/gated_product.cu -o build/cuda-kernels/gated_product.o
   exit 0
 fi
 mapfile -t sources < <(git ls-files '*.cpp')

@@ -68,12 +68,21 @@ CameraBatch orbit(int64_t batch, int64_t views, const ImageSize& size, torch::De
           size.width};
 }
 
+LactNvsOptions architecture_of(const BenchRenderOptions& options) {
+  return options.model == kRandomModel ? options.architecture
+                                       : load_nvs_model(options.model).card.options;
+}
+
 std::shared_ptr<LactNvs> make_model(const BenchRenderOptions& options) {
+  const torch::Device device = parse_device(options.bench.device);
   if (options.model != kRandomModel) {
-    return load_nvs_model(options.model).module;
+    const auto module = load_nvs_model(options.model).module;
+    module->to(device);
+    return module;
   }
   torch::manual_seed(1);
   auto model = std::make_shared<LactNvs>(options.architecture);
+  model->to(device);
   model->initialise();
   model->eval();
   return model;
@@ -110,7 +119,6 @@ void add_inference(const BenchRenderOptions& options,
   const auto model = make_model(options);
   choose_precision(*model, dtype, options.newton_schulz);
   const torch::Device device = parse_device(options.bench.device);
-  model->to(device);
   const torch::InferenceMode inference;
   const ImageSize size = parse_image_size(like.size, "--size");
   const CameraBatch cameras = orbit(1, like.views, size, device);
@@ -158,7 +166,6 @@ void add_training(const BenchRenderOptions& options,
                   TimedCases& cases) {
   const auto model = make_model(options);
   const torch::Device device = parse_device(options.bench.device);
-  model->to(device);
   for (Tensor& parameter :
        model->parameters()) {  // a stored model's parameters require no gradients
     parameter.set_requires_grad(true);
@@ -299,7 +306,7 @@ int run_bench_render(const BenchRenderOptions& options) {
   }
   check_lact_options(options.architecture, "command line");
   nlohmann::json settings = options_to_json(options);
-  settings["architecture"] = options_to_json(make_model(options)->options());
+  settings["architecture"] = options_to_json(architecture_of(options));
   nlohmann::json json = bench_header(std::move(settings));
   const std::vector<RenderTiming> timings = time_sizes(options);
   for (const RenderTiming& t : timings) {

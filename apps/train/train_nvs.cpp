@@ -1,5 +1,6 @@
 // `parallax train nvs`: LaCT-NVS from scratch on procedural scenes, from other weights, or on one
 // scene.
+#include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -203,6 +204,11 @@ nlohmann::json procedural_card(const TrainNvsCommand& command,
           {"commit", build_commit()}};
 }
 
+// One thread draws scenes beside a step on the CPU; all but the one that keeps a GPU busy else.
+int drawing_threads(torch::Device device) {
+  return device.is_cuda() ? std::max(1, at::get_num_threads() - 1) : 1;
+}
+
 int train_on_procedural_scenes(TrainNvsCommand& command) {
   const RankInfo info = rank_from_environment();
   const NvsTaskOptions options = task_options(command.nvs, info);
@@ -211,8 +217,11 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
     init = load_nvs_model(command.nvs.init);
   }
   command.model = choose_configuration(command, init ? &*init : nullptr);
-  const ProceduralSource source(
-      command.data, command.train.seed, command.train.steps, command.model.patch_size);
+  const ProceduralSource source(command.data,
+                                command.train.seed,
+                                command.train.steps,
+                                command.model.patch_size,
+                                drawing_threads(options.device));
   shard_of_batch(
       parse_count(StagedValue(command.data.batch_size, "--batch-size").last(), "--batch-size", 1),
       0,

@@ -140,8 +140,8 @@ check_libraries $kit/bin/* $kit/lib/libparallax_torch.so
 
 # As they lie in the checkout, so that the scripts run in both.
 cp -r scripts/gpu scripts/compare-with-reference.sh scripts/compare_with_reference.py $kit/scripts/
-rm -rf $kit/scripts/gpu/__pycache__
 cp -r tests/python $kit/tests/
+find $kit/scripts $kit/tests -name __pycache__ -prune -exec rm -r {} +
 cp LICENSE $kit/
 git describe --always --dirty >$kit/VERSION 2>/dev/null || echo unknown >$kit/VERSION
 if [ $with_assets = yes ]; then

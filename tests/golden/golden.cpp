@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "tests/support/test_device.h"
 
 namespace parallax::testing {
 namespace {
@@ -22,7 +23,10 @@ std::vector<std::filesystem::path> golden_folders() {
   const bool is_set = variable != nullptr && *variable != '\0';
   const std::filesystem::path more =
       is_set ? std::filesystem::path(variable) : source / ".." / "shared" / "golden";
-  std::vector<std::filesystem::path> folders = {source / "tests" / "golden" / "data"};
+  std::vector<std::filesystem::path> folders;
+  if (const auto own = source / "tests" / "golden" / "data"; std::filesystem::is_directory(own)) {
+    folders.push_back(own);  // not where the tests were carried to another machine
+  }
   if (is_set || std::filesystem::is_directory(more)) {
     folders.push_back(more);
   }
@@ -71,9 +75,13 @@ std::vector<std::filesystem::path> golden_cases(const std::string& kind) {
 }
 
 GoldenCase load_golden_case(const std::filesystem::path& folder) {
-  return {.folder = folder,
-          .json = read_case_json(folder),
-          .tensors = load_checkpoint(folder / "tensors.safetensors").tensors};
+  GoldenCase golden{.folder = folder,
+                    .json = read_case_json(folder),
+                    .tensors = load_checkpoint(folder / "tensors.safetensors").tensors};
+  for (auto& [name, tensor] : golden.tensors) {
+    tensor = tensor.to(test_device());
+  }
+  return golden;
 }
 
 }  // namespace parallax::testing

@@ -15,7 +15,7 @@ namespace parallax::testing {
 struct GoldenCase {
   std::filesystem::path folder;
   nlohmann::json json;  // case.json
-  TensorMap tensors;    // tensors.safetensors
+  TensorMap tensors;    // tensors.safetensors, on the device under test
 
   std::string name() const { return folder.filename().string(); }
   // Throws Error naming the case if there is no such tensor.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/golden/golden.h"
+#include "tests/support/test_device.h"
 #include "vision/models/module_weights.h"
 #include "vision/models/vit3/model_store.h"
 
@@ -84,10 +85,10 @@ TEST(Golden, Vit3LayerInEveryVariantAndForm) {
     const Tensor stored = has_rope ? golden.tensor("rope.rotations") : Tensor();
     if (has_rope) {
       const Tensor table = rotary_table(grid.rows, grid.cols, config.at("dim"));
-      EXPECT_LE((table - stored).abs().max().item<double>(), 2e-6) << golden.name();
+      EXPECT_LE((table - stored.to(torch::kCPU)).abs().max().item<double>(), 2e-6) << golden.name();
     }
     for (const torch::Dtype dtype : {torch::kFloat32, torch::kFloat64}) {
-      layer.to(dtype);
+      layer.to(test_device(), dtype);
       const Tensor x = golden.tensor("x").to(dtype);
       for (const Vit3Pass& pass : all_passes()) {
         Vit3LayerTrace trace;
@@ -139,6 +140,7 @@ void check_model(const std::filesystem::path& folder) {
   const auto model = make_classifier(options);
   model->eval();
   load_weights(*model, weights, golden.name());
+  model->to(test_device());
   if (golden.json.contains("parameters")) {
     EXPECT_EQ(count_parameters(options), golden.json.at("parameters")) << golden.name();
   }
@@ -193,6 +195,7 @@ TEST(Golden, ClassifierCheckpointFiles) {
     for (const auto& file : golden.json.at("files").items()) {
       SCOPED_TRACE(golden.name() + "/" + file.key());
       const Classifier classifier = load_classifier((folder / file.key()).string());
+      classifier.module->to(test_device());
       const std::string name = logits_of_file(file.key());
       for (const Vit3Pass& pass : all_passes()) {
         expect_near(

@@ -10,16 +10,23 @@
 
 namespace parallax {
 
-// One measured quantity of a training step; the log shows its mean.
+// One measured quantity.
 struct Metric {
   std::string name;
   double value = 0;
 };
 
+// One measured quantity of a training step, a scalar that is read only when the device has nothing
+// else to wait for; the log shows its mean.
+struct ShardMetric {
+  std::string name;
+  Tensor value;
+};
+
 // The loss of one shard of a batch.
 struct ShardLoss {
   Tensor loss;  // scalar, with its autograd graph
-  std::vector<Metric> metrics;
+  std::vector<ShardMetric> metrics;
 };
 
 // The items (scenes, images) of one shard of a batch: [first, first + count).

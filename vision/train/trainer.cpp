@@ -196,13 +196,19 @@ void Trainer::update_average() {
   // In the first steps old weights count for less; otherwise the initial ones would linger.
   const auto steps = static_cast<double>(steps_done_);
   const double decay = std::min(options_.ema, (1 + steps) / (10 + steps));
+  std::vector<Tensor> averages;
+  std::vector<Tensor> values;
   for (size_t i = 0; i < weights_.size(); ++i) {
     const Tensor value = weights_[i].second.detach();
     if (value.is_floating_point() && weights_[i].second.requires_grad()) {
-      average_[i].lerp_(value, 1 - decay);
+      averages.push_back(average_[i]);
+      values.push_back(value);
     } else {
       average_[i].copy_(value);
     }
+  }
+  if (!averages.empty()) {
+    at::_foreach_lerp_(averages, values, 1 - decay);  // on a GPU, a few launches for all
   }
 }
 
@@ -224,8 +230,8 @@ void Trainer::train_step(const TrainHooks& hooks) {
     gradients_->backward(result.loss / static_cast<double>(options_.accumulate),
                          i + 1 == options_.accumulate);
     interval_sums_["loss"] += result.loss.item<double>() / options_.accumulate;
-    for (const Metric& measure : result.metrics) {
-      interval_sums_[measure.name] += measure.value / options_.accumulate;
+    for (const ShardMetric& measure : result.metrics) {
+      interval_sums_[measure.name] += measure.value.item<double>() / options_.accumulate;
     }
   }
   const double norm = optimiser_.clip_gradients();

@@ -6,6 +6,7 @@
 #include <c10/cuda/CUDAStream.h>
 #endif
 
+#include "core/ops/cuda/gated_product.h"
 #include "core/ops/cuda/launch.h"
 
 namespace parallax::cuda {
@@ -101,13 +102,68 @@ Tensor scaled_to_float16(const Tensor& matrices, const Tensor& factors) {
   return to;
 }
 
+namespace {
+
+bool is_hopper([[maybe_unused]] const Tensor& tensor) {
+#ifdef PARALLAX_HAS_CUDA
+  return at::cuda::getDeviceProperties(tensor.device().index())->major == 9;
+#else
+  return false;
+#endif
+}
+
+// Rows dense, and at addresses that tensor copies take.
+bool takes_tensor_copies(const Tensor& x) {
+  constexpr int64_t kAligned = 8;  // elements of 16 bytes
+  return x.stride(2) == 1 && x.stride(1) == x.size(2) && x.stride(0) % kAligned == 0 &&
+         x.storage_offset() % kAligned == 0;
+}
+
+// gated_hidden() where the gates stay on the processor.
+void run_gated_product([[maybe_unused]] const Tensor& x,
+                       [[maybe_unused]] const Tensor& w0,
+                       [[maybe_unused]] const Tensor& w2,
+                       [[maybe_unused]] const Tensor& rates,
+                       [[maybe_unused]] const Tensor& h) {
+#ifdef PARALLAX_HAS_CUDA
+  const Tensor first = w0.to(torch::kFloat32).contiguous();
+  const Tensor second = w2.to(torch::kFloat32).contiguous();
+  const Tensor packed = torch::empty({w0.size(0), 2 * w0.size(2), w0.size(1)}, x.options());
+  const PackGates pack{.batch = w0.size(0),
+                       .inner = w0.size(1),
+                       .outputs = w0.size(2),
+                       .w0 = floats(first),
+                       .w2 = floats(second),
+                       .packed = fused::data<kernels::BFloat16Bits>(packed)};
+  launch_pack_gates(pack, current_stream(x));
+  const GatedProduct product{.batch = x.size(0),
+                             .rows = x.size(1),
+                             .inner = x.size(2),
+                             .outputs = w0.size(2),
+                             .x = fused::data<kernels::BFloat16Bits>(x),
+                             .x_batch_stride = x.stride(0),
+                             .packed = pack.packed,
+                             .rate = floats(rates),
+                             .h = fused::data<kernels::BFloat16Bits>(h)};
+  const auto* const device = at::cuda::getDeviceProperties(x.device().index());
+  launch_gated_product(product, device->multiProcessorCount, current_stream(x));
+#endif
+}
+
+}  // namespace
+
 Tensor gated_hidden(const Tensor& x, const Tensor& w0, const Tensor& w2, const Tensor& rate) {
-  const Tensor both = torch::cat({w0, w2}, 2).to(x.scalar_type());
-  const Tensor packed = at::bmm(x, both);  // [batch, L, 2·Dh]
   const Tensor rates =
       rate.defined() ? rate.to(torch::kFloat32).expand({x.size(0), x.size(1), 1}).contiguous()
                      : rate;
   const Tensor h = torch::empty({x.size(0), x.size(1), w0.size(2)}, x.options());
+  if (x.scalar_type() == torch::kBFloat16 && is_hopper(x) && takes_tensor_copies(x) &&
+      takes_gated_product(x.size(1), x.size(2), w0.size(2))) {
+    run_gated_product(x, w0, w2, rates, h);
+    return h;
+  }
+  const Tensor both = torch::cat({w0, w2}, 2).to(x.scalar_type());
+  const Tensor packed = at::bmm(x, both);  // [batch, L, 2·Dh]
   const auto run = [&](auto storage) {
     using S = decltype(storage);
     const GatedHidden<S> k{.rows = h.size(0) * h.size(1),

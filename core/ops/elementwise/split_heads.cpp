@@ -198,6 +198,8 @@ std::vector<Tensor> split_heads_reference(const Tensor& packed,
       default:
         break;
     }
+    // Under mixed precision some of these operations give float32; the kernels keep the dtype.
+    rows[i] = rows[i].to(packed.scalar_type());
   }
   return rows;
 }

@@ -41,17 +41,18 @@ def parse_arguments():
 
 
 def main():
-    """Runs the step, or prints the table."""
+    """Runs the step, or prints the table. Returns what failed, or None."""
     arguments = parse_arguments()
     results = Results(arguments.output)
     if arguments.step == "report":
         results.save()
         print((arguments.output / "results.md").read_text())
-        return
-    peers.allow_compilation(arguments.compile)
-    torch.set_float32_matmul_precision("high")  # what is left in float32 may use the tensor cores
+        return None
+    peers.allow_compilation(arguments.compile, any_shape=arguments.step == "accuracy")
+    results.data.pop(arguments.step, None)  # of a run before this one
     results.set("machine", describe_machine(arguments.device) | {"quick": arguments.quick})
-    STEPS[arguments.step](arguments, results)
+    results.set("peers", peers.revisions(arguments.peers))
+    return STEPS[arguments.step](arguments, results)
 
 
 if __name__ == "__main__":

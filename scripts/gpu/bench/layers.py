@@ -151,7 +151,7 @@ def measure_variant(variant, operator, modules, size, device, dtype):
 
 
 def run(arguments, results):
-    """The step: a row for each variant, saved as it comes."""
+    """The step: a row for each variant, saved as it comes. Returns what failed, or None."""
     device, dtype = arguments.device, torch.bfloat16
     size = QUICK_SIZE if arguments.quick else LayerSize()
     section = {"size": dataclasses.asdict(size), "rows": []}
@@ -172,3 +172,11 @@ def run(arguments, results):
         print(f"variant {variant}: " + ", ".join(
             f"{side} {form} {case['tokens_per_second'] / 1e6:.2f} M tokens/s"
             for side in ("ours", "theirs") for form, case in row[side].items()), flush=True)
+    failed = [f"variant {row['variant']}, {name}: {text}"
+              for row in section["rows"] for name, text in row.get("errors", {}).items()]
+    return "; ".join(failed) or missing(arguments, section)
+
+
+def missing(arguments, section):
+    """Why theirs could not be loaded although the user named a folder; else None."""
+    return section.get("theirs_missing") if arguments.peers else None

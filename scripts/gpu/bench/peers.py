@@ -10,6 +10,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import pathlib
+import subprocess
 import sys
 import types
 
@@ -20,16 +21,16 @@ class PeerMissing(Exception):
     """The checkout was not given, or lacks a file."""
 
 
-def allow_compilation(allowed):
+def allow_compilation(allowed, any_shape=False):
     """Whether torch.compile, which the published code asks for, compiles.
 
-    Shapes are compiled one by one: a kernel for any shape would be slower, and how many shapes came
-    before is an accident of the order here.
+    Each shape by itself: a kernel for any shape would be slower, and how many shapes came before is an
+    accident of the order here. `any_shape` saves the time of compiling where nothing is timed.
     """
     import torch._dynamo
 
     torch._dynamo.config.disable = not allowed
-    torch._dynamo.config.automatic_dynamic_shapes = False
+    torch._dynamo.config.automatic_dynamic_shapes = any_shape
     torch._dynamo.config.recompile_limit = 64
 
 
@@ -41,6 +42,19 @@ def checkout(peers, name, needed):
     if not (folder / needed).exists():
         raise PeerMissing(f"{folder} has no {needed}")
     return folder
+
+
+def revisions(peers):
+    """The commit of every checkout, from Git or from a file COMMIT beside the files."""
+    found = {}
+    for name in ("flame", "lact", "vittt") if peers else ():
+        folder = pathlib.Path(peers) / name
+        if (folder / ".git").exists():
+            command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+            found[name] = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        elif (folder / "COMMIT").exists():
+            found[name] = (folder / "COMMIT").read_text().strip()
+    return found
 
 
 def add_package(name, folder):

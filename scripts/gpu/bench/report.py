@@ -174,7 +174,9 @@ def model_part(data):
             rows.append([side, *(number(case[key] * 1e3 if key in case else None, 3) for key in keys)])
         text += table(rows)
         for way, message in section["errors"].items():
-            text += f"\n{way}: {message}\n"
+            text += f"\nFailed: {way}: {message}\n"
+        if section["left_out"]:
+            text += f"\nLeft out, as too little time was left: {'; '.join(section['left_out'])}.\n"
     return text
 
 
@@ -186,6 +188,8 @@ def markdown(data):
         text += ", ".join(f"{key} {value}" for key, value in machine.items() if key != "quick") + ".\n\n"
         if machine.get("quick"):
             text += "**Tiny sizes: this tests the scripts; the numbers mean nothing.**\n\n"
+    if data.get("peers"):
+        text += "Published code: " + ", ".join(f"{k} {v[:10]}" for k, v in data["peers"].items()) + ".\n\n"
     rows = ratio_rows(data)
     if len(rows) > 1:
         text += table(rows) + "\n" + other_targets(data)

@@ -1,5 +1,6 @@
 // The bodies of the CUDA kernels, run on the CPU: against plain loops in float64 and finite
 // differences, over ragged shapes, with the block's threads run sequentially and concurrently.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cmath>
 #include <random>
 
+#include "core/ops/cuda/gated_product.h"
 #include "core/ops/cuda/kernels.h"
 #include "tests/support/host_block.h"
 
@@ -422,6 +424,32 @@ TEST(CudaStateKernels, ColumnNormScalesEveryColumn) {
         [&](auto& block) { cuda::column_norm(block, k); },
         [&] { expect_near(loaded(out), expected, 1e-6); });
   }
+}
+
+// Each thread's sums, put where wgmma leaves them, are a and m of the outputs that it stores, and the
+// threads of a warp group store every output of the tile once.
+TEST(CudaKernelOfHalves, PackedGatesMeetInTheThreadThatNeedsBoth) {
+  std::vector<int> stored_times(cuda::kGateRows * cuda::kGateOutputs);
+  for (int thread = 0; thread < 128; ++thread) {
+    for (int half = 0; half < 2; ++half) {
+      const int row = cuda::sum_position(thread, 2 * half).row;
+      for (int block = 0; block < 4; ++block) {
+        for (int i = 0; i < 8; ++i) {
+          const int output = cuda::first_output(thread, block) + i;
+          const auto at = cuda::gate_indices(block, i, half);
+          for (const auto& [index, is_value] : {std::pair{at.a, false}, std::pair{at.m, true}}) {
+            const auto position = cuda::sum_position(thread, index);
+            const auto packed = cuda::packed_column(position.column);
+            EXPECT_EQ(position.row, row);
+            EXPECT_EQ(packed.is_value, is_value);
+            EXPECT_EQ(packed.output, output);
+          }
+          ++stored_times[static_cast<size_t>(row * cuda::kGateOutputs + output)];
+        }
+      }
+    }
+  }
+  EXPECT_THAT(stored_times, ::testing::Each(1));
 }
 
 }  // namespace

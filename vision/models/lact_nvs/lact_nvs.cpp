@@ -284,6 +284,16 @@ SceneState LactNvs::extend(const SceneState& state,
   return longer;
 }
 
+Tensor LactNvs::render_at_once(const SceneState& state, const CameraBatch& targets) const {
+  Tensor x = embed({}, targets);
+  const LactPass pass{.schedule = {{0, x.size(1), false, true}},
+                      .tokens_per_view = tokens_per_view(targets, options_.patch_size)};
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    x = blocks_[i]->forward(x, pass, &state.blocks[i]).output;
+  }
+  return decode(x, targets);
+}
+
 Tensor LactNvs::render(const SceneState& state,
                        const CameraBatch& targets,
                        int64_t views_per_pass) const {
@@ -294,13 +304,8 @@ Tensor LactNvs::render(const SceneState& state,
   std::vector<Tensor> images;
   for (int64_t start = 0; start < targets.views(); start += step) {
     const CameraBatch chunk = targets.slice(start, std::min(start + step, targets.views()));
-    Tensor x = embed({}, chunk);
-    const LactPass pass{.schedule = {{0, x.size(1), false, true}},
-                        .tokens_per_view = tokens_per_view(chunk, options_.patch_size)};
-    for (size_t i = 0; i < blocks_.size(); ++i) {
-      x = blocks_[i]->forward(x, pass, &state.blocks[i]).output;
-    }
-    images.push_back(decode(x, chunk));
+    images.push_back(state.captured->run(
+        chunk, [&](const CameraBatch& cameras) { return render_at_once(state, cameras); }));
   }
   return images.size() == 1 ? images.front() : torch::cat(images, 1);
 }

@@ -2,6 +2,7 @@
 // (SPEC §2).
 #pragma once
 
+#include "vision/models/lact_nvs/captured_render.h"
 #include "vision/models/lact_nvs/lact_layer.h"
 #include "vision/models/lact_nvs/rays.h"
 
@@ -40,6 +41,8 @@ class LactBlock : public torch::nn::Module {
 struct SceneState {
   std::vector<InnerState> blocks;
   int64_t views = 0;  // input views read
+  // What LactNvs::render() records on a GPU, for all copies of this state.
+  std::shared_ptr<CapturedRender> captured = std::make_shared<CapturedRender>();
 };
 
 // Intermediate results of a joint pass, for tests and inspection.
@@ -91,7 +94,8 @@ class LactNvs : public torch::nn::Module {
   SceneState extend(const SceneState& state, const Tensor& images, const CameraBatch& inputs) const;
 
   // Renders cameras from fast weights, `views_per_pass` at a time (0: all at once). Attention is
-  // per view and targets never update, so the chunks do not influence each other.
+  // per view and targets never update, so the chunks do not influence each other. On a GPU, moving
+  // the model's weights to other memory is not noticed by states that were rendered before.
   Tensor render(const SceneState& state,
                 const CameraBatch& targets,
                 int64_t views_per_pass = 0) const;  // [B, V, 3, H, W] in [0, 1]
@@ -110,6 +114,7 @@ class LactNvs : public torch::nn::Module {
   Tensor embed(const Tensor& images, const CameraBatch& cameras) const;
   SceneState read(const Tensor& images, const CameraBatch& inputs, Form form, bool streamed) const;
   Tensor decode(const Tensor& tokens, const CameraBatch& cameras) const;
+  Tensor render_at_once(const SceneState& state, const CameraBatch& targets) const;
   void require_patches(const CameraBatch& cameras) const;
 
   LactNvsOptions options_;

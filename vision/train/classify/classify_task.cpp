@@ -139,8 +139,7 @@ ShardLoss ClassifyTask::shard_loss(int64_t step, int64_t shard, int64_t num_shar
   }
   const Tensor loss = -(targets * logits.to(torch::kFloat32).log_softmax(1)).sum(1).mean();
   const torch::NoGradGuard no_grad;
-  const double right =
-      logits.argmax(1).eq(targets.argmax(1)).to(torch::kFloat32).mean().item<double>();
+  const Tensor right = logits.argmax(1).eq(targets.argmax(1)).to(torch::kFloat32).mean();
   return {loss, {{"right", right}}};
 }
 

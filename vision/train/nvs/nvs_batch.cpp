@@ -3,16 +3,30 @@
 
 namespace parallax {
 
-NvsBatch NvsBatch::to(torch::Device device) const {
-  const auto move = [&](const CameraBatch& cameras) {
-    return CameraBatch{
-        cameras.fxfycxcy.to(device), cameras.c2w.to(device), cameras.height, cameras.width};
+namespace {
+
+template <class F>
+NvsBatch map_batch(const NvsBatch& batch, const F& f) {
+  const auto of_cameras = [&](const CameraBatch& cameras) {
+    return CameraBatch{f(cameras.fxfycxcy), f(cameras.c2w), cameras.height, cameras.width};
   };
-  return {.images = images.to(device),
-          .inputs = move(inputs),
-          .truth = truth.to(device),
-          .targets = move(targets),
-          .alpha = alpha.defined() ? alpha.to(device) : alpha};
+  return {.images = f(batch.images),
+          .inputs = of_cameras(batch.inputs),
+          .truth = f(batch.truth),
+          .targets = of_cameras(batch.targets),
+          .alpha = batch.alpha.defined() ? f(batch.alpha) : batch.alpha};
+}
+
+}  // namespace
+
+NvsBatch NvsBatch::to(torch::Device device) const {
+  return map_batch(*this, [&](const Tensor& x) {
+    return x.to(device, /*non_blocking=*/device.is_cuda() && x.is_pinned());
+  });
+}
+
+NvsBatch NvsBatch::pinned() const {
+  return map_batch(*this, [](const Tensor& x) { return x.contiguous().pin_memory(); });
 }
 
 NvsBatch make_batch(const std::vector<MultiViewSample>& scenes, int num_inputs) {

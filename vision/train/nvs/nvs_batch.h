@@ -14,7 +14,10 @@ struct NvsBatch {
   CameraBatch targets;
   Tensor alpha;  // [B, Vt, 1, H, W]; undefined if the images have none
 
+  // Copies; from pinned memory without waiting for the device.
   NvsBatch to(torch::Device device) const;
+  // In memory that a GPU copies from by itself. Needs a GPU.
+  NvsBatch pinned() const;
 };
 
 // A scene's views with the first `num_inputs` read and the rest rendered, stacked over scenes.

@@ -38,7 +38,8 @@ bool NvsTask::is_hidden(const std::string& parameter) const {
 
 void NvsTask::prepare(int64_t step, int64_t shard, int64_t num_shards) {
   prepared_.prepare(step, shard, [this, step, shard, num_shards] {
-    return source_.batch(step, shard, num_shards);
+    NvsBatch batch = source_.batch(step, shard, num_shards);
+    return options_.device.is_cuda() ? batch.pinned() : batch;
   });
 }
 
@@ -67,9 +68,9 @@ ShardLoss NvsTask::shard_loss(int64_t step, int64_t shard, int64_t num_shards) {
   rendered = rendered.to(torch::kFloat32);
   const Tensor loss = loss_of(rendered, batch.truth);
   const torch::NoGradGuard no_grad;
-  const double psnr =
-      psnr_per_image(merge_views(rendered), merge_views(batch.truth)).mean().item<double>();
-  return {loss, {{"psnr", psnr}, {"input_views", static_cast<double>(batch.inputs.views())}}};
+  const Tensor psnr = psnr_per_image(merge_views(rendered), merge_views(batch.truth)).mean();
+  const Tensor views = torch::tensor(static_cast<double>(batch.inputs.views()));
+  return {loss, {{"psnr", psnr}, {"input_views", views}}};
 }
 
 TrainTask::Evaluation NvsTask::evaluate() {

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+#include <future>
+
 #include "core/base/error.h"
 #include "vision/scene/image_size.h"
 #include "vision/synth/random.h"
@@ -18,6 +21,25 @@ constexpr std::uint64_t kDifficultyStream = 3;
 constexpr std::uint64_t kHeldOutSeed = 0x5EED0F7E57;
 constexpr int kHeldOutTargets = 8;
 
+// f(i) for all i below `count`, each taken by the next thread that is free. Rethrows what one threw.
+template <class F>
+void for_each_on_threads(int64_t count, int threads, const F& f) {
+  std::atomic<int64_t> next = 0;
+  const auto work = [&] {
+    for (int64_t i = next++; i < count; i = next++) {
+      f(i);
+    }
+  };
+  std::vector<std::future<void>> others;
+  for (int64_t i = 1; i < std::min<int64_t>(threads, count); ++i) {
+    others.push_back(std::async(std::launch::async, work));
+  }
+  work();
+  for (std::future<void>& other : others) {
+    other.get();
+  }
+}
+
 // Copies one view of the sample over another.
 void copy_view(MultiViewSample& sample, int from, int to) {
   for (const Tensor& tensor : {sample.images, sample.alpha, sample.fxfycxcy, sample.c2w}) {
@@ -30,10 +52,12 @@ void copy_view(MultiViewSample& sample, int from, int to) {
 ProceduralSource::ProceduralSource(const NvsDataOptions& options,
                                    int64_t seed,
                                    int64_t total_steps,
-                                   int patch_size)
+                                   int patch_size,
+                                   int threads)
     : options_(options),
       seed_(static_cast<std::uint64_t>(seed)),
       total_steps_(total_steps),
+      threads_(threads),
       batch_sizes_(options.batch_size, "--batch-size"),
       sizes_(options.size, "--size"),
       difficulties_(options.difficulty, "--difficulty"),
@@ -86,14 +110,14 @@ NvsBatch ProceduralSource::batch(int64_t step, int64_t shard, int64_t num_shards
   Random random = of_step;
   const int num_inputs = random.integer(input_views_.min, input_views_.max);
   const ShardRange range = shard_of_batch(batch_size, shard, num_shards);
-  std::vector<MultiViewSample> scenes;
-  for (int64_t i = range.first; i < range.first + range.count; ++i) {
-    Random of_scene = of_step.fork(kScenesStream + static_cast<std::uint64_t>(i));
+  std::vector<MultiViewSample> scenes(static_cast<size_t>(range.count));
+  for_each_on_threads(range.count, threads_, [&](int64_t i) {
+    Random of_scene = of_step.fork(kScenesStream + static_cast<std::uint64_t>(range.first + i));
     const SceneFamily family =
         family_at(of_scene.fork(kDifficultyStream).uniform(difficulty.low, difficulty.high));
-    scenes.push_back(
-        draw_scene(family, of_scene.next(), progress, num_inputs, size.height, size.width));
-  }
+    scenes[static_cast<size_t>(i)] =
+        draw_scene(family, of_scene.next(), progress, num_inputs, size.height, size.width);
+  });
   return make_batch(scenes, num_inputs);
 }
 

@@ -10,11 +10,13 @@ namespace parallax {
 // Every scene of every step is new, determined by the seed, the step and its position in the batch.
 class ProceduralSource : public NvsSource {
  public:
+  // `threads` draw the scenes of a batch: where a GPU trains, the processor has nothing else to do.
   // Throws UsageError naming the option that cannot be read.
   ProceduralSource(const NvsDataOptions& options,
                    int64_t seed,
                    int64_t total_steps,
-                   int patch_size);
+                   int patch_size,
+                   int threads = 1);
 
   NvsBatch batch(int64_t step, int64_t shard, int64_t num_shards) const override;
   std::vector<NvsBatch> held_out() const override;
@@ -33,6 +35,7 @@ class ProceduralSource : public NvsSource {
   NvsDataOptions options_;
   std::uint64_t seed_;
   int64_t total_steps_;
+  int threads_;
   StagedValue batch_sizes_;
   StagedValue sizes_;
   StagedValue difficulties_;

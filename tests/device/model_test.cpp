@@ -1,0 +1,75 @@
+// Models on the device under test against float64 on the CPU, as users run them.
+#include <gtest/gtest.h>
+
+#include "tests/support/test_device.h"
+#include "vision/models/lact_nvs/lact_nvs.h"
+#include "vision/synth/scene_generator.h"
+
+namespace parallax::testing {
+namespace {
+
+CameraBatch ring_of_cameras(int views, double shift) {
+  std::vector<Camera> cameras;
+  for (int i = 0; i < views; ++i) {
+    cameras.push_back(orbit_camera(shift + 360.0 * i / views, 20, 2.7, 50, 32, 32));
+  }
+  return to_camera_batch(cameras);
+}
+
+CameraBatch moved_cameras(const CameraBatch& cameras, torch::Device device, torch::Dtype dtype) {
+  return {cameras.fxfycxcy.to(device, dtype),
+          cameras.c2w.to(device, dtype),
+          cameras.height,
+          cameras.width};
+}
+
+// Every view is rendered three times: as it is, recorded, and from the recording, each time with
+// other cameras.
+TEST(DeviceModel, ViewsAreThoseOfFloat64EachTime) {
+  const torch::InferenceMode inference;
+  for (const char* variant : {"0", "2", "6"}) {
+    LactNvsOptions options;
+    options.patch_size = 8;
+    options.dim = 64;
+    options.layers = 2;
+    options.attention_head_dim = 32;
+    options.ttt_head_dim = 32;
+    options.inter_multi = 1;
+    options.variant = variant;
+    torch::manual_seed(5);
+    LactNvs exact(options);
+    exact.initialise();
+    LactNvs model(options);
+    {
+      const auto from = exact.named_parameters();
+      for (auto& item : model.named_parameters()) {
+        item.value().copy_(from[item.key()]);
+      }
+    }
+    exact.to(torch::kFloat64);
+    model.to(test_device());
+    const Tensor images = torch::rand({1, 3, 3, 32, 32});
+    const CameraBatch inputs = ring_of_cameras(3, 0);
+    const SceneState expected_state =
+        exact.reconstruct(images.to(torch::kFloat64),
+                          moved_cameras(inputs, torch::kCPU, torch::kFloat64),
+                          Form::kParallel);
+    const SceneState state =
+        model.reconstruct(images.to(test_device()),
+                          moved_cameras(inputs, test_device(), torch::kFloat32),
+                          Form::kParallel);
+    for (const int views : {1, 2}) {
+      for (int time = 0; time < 4; ++time) {
+        const CameraBatch targets = ring_of_cameras(views, 17.0 * time + 5);
+        const Tensor expected = exact.render(
+            expected_state, moved_cameras(targets, torch::kCPU, torch::kFloat64));
+        const Tensor got =
+            model.render(state, moved_cameras(targets, test_device(), torch::kFloat32));
+        EXPECT_LT(device_error(got, expected), 1e-3) << variant << ", time " << time;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace parallax::testing
