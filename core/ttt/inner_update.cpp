@@ -26,8 +26,11 @@ void require_shape(const Tensor& tensor, const char* name, at::IntArrayRef expec
   }
 }
 
-Tensor slice(const Tensor& tensor, int64_t start, int64_t end) {
-  return tensor.slice(1, start, end);
+// Tokens [start, end). All of them are the tensor itself: a slice's backward pass would fill a tensor
+// with zeros and copy into it.
+Tensor slice(const Tensor& tensor, int64_t start, int64_t end, int64_t dimension = 1) {
+  return start == 0 && end == tensor.size(dimension) ? tensor
+                                                     : tensor.slice(dimension, start, end);
 }
 
 // The inputs of one update; rates are undefined where the rule has none.
@@ -233,7 +236,7 @@ bool have_one_dtype(const TttInputs& inputs) {
 }
 
 TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin, int64_t end) {
-  return map_inputs(inputs, [&](const Tensor& x) { return x.slice(dimension, begin, end); });
+  return map_inputs(inputs, [&](const Tensor& x) { return slice(x, begin, end, dimension); });
 }
 
 bool requires_graph(const InnerState& start, const TttInputs& inputs) {

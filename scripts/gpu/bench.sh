@@ -2,9 +2,10 @@
 # Parallax beside the published code on one GPU, in at most four minutes: throughput of the layer, its
 # accuracy, novel views, classifiers. Every step has a time limit and a line of its own; one that fails
 # stops no other. Results are written as they come.
-#   scripts/gpu/bench.sh --peers PEERS --library libparallax_torch.so --program parallax --output FOLDER
+#   scripts/gpu/bench.sh --peers PEERS --output FOLDER
 #     --peers    folder with checkouts of JunchenLiu77/flame, a1600012888/LaCT and LeapLabTHU/ViTTT, named
 #                flame, lact and vittt; without it only ours is timed
+#     --program, --library    parallax and libparallax_torch.so elsewhere than env.sh finds them
 #     --steps    which of "layers accuracy nvs classify" (default: all)
 #     --device   default cuda;  --quick: tiny sizes, to test the scripts
 # The Python is python3, or the one that PARALLAX_PYTHON names; it needs PyTorch, einops and timm.
@@ -23,6 +24,13 @@ while [ $# -gt 0 ]; do
     *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 2 ;;
   esac
 done
+if [[ " ${common[*]} " != *" --program "* ]]; then
+  # shellcheck source=scripts/gpu/env.sh
+  . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+  library=$programs/libparallax_torch.so
+  [ -e "$library" ] || library=$programs/../lib/libparallax_torch.so
+  common+=(--program "$programs/parallax" --library "$library")
+fi
 mkdir -p "$output"
 export TORCHINDUCTOR_CACHE_DIR=${TORCHINDUCTOR_CACHE_DIR:-/tmp/parallax-bench-inductor}
 export TRITON_CACHE_DIR=${TRITON_CACHE_DIR:-/tmp/parallax-bench-triton}

@@ -67,6 +67,24 @@ TEST_F(CudaKernel, GatedHiddenIsTheFeatureMap) {
   }
 }
 
+// So many rows that each block passes over several tiles and uses its stages again and again.
+TEST_F(CudaKernel, GatedHiddenOfManyRows) {
+  for (const int64_t width : {64, 256, 384}) {
+    const Tensor x = on_test_device(torch::randn({2, 20000, width}), torch::kBFloat16);
+    const double gain = 1 / std::sqrt(static_cast<double>(width));
+    const Tensor w0 = on_test_device(gain * torch::randn({2, width, 384}), torch::kFloat32);
+    const Tensor w2 = on_test_device(gain * torch::randn({2, width, 384}), torch::kFloat32);
+    const Tensor exact = x.to(torch::kFloat32);
+    const Tensor expected = torch::silu(exact.matmul(w0)) * exact.matmul(w2);
+    for (int time = 0; time < 3; ++time) {
+      const Tensor difference = cuda::gated_hidden(x, w0, w2).to(torch::kFloat32) - expected;
+      // Of the worst row: an average would hide a tile that is wrong.
+      const Tensor errors = difference.norm(2, {2}) / expected.norm(2, {2});
+      EXPECT_LT(errors.max().item<double>(), 2e-2) << width;
+    }
+  }
+}
+
 TEST_F(CudaKernel, LinearScanKeepsTheStatesAskedFor) {
   for (const int64_t size : {7, 64}) {
     const Tensor steps = on_test_device(torch::randn({2, 5, 3, size}), torch::kFloat32);

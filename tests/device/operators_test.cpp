@@ -1,6 +1,8 @@
 // Operators on the device under test against float64 on the CPU.
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
+#include "core/ops/common/dispatch.h"
 #include "core/ops/elementwise/fused.h"
 #include "core/ops/matmul/batched_matmul.h"
 #include "core/ops/newton_schulz/newton_schulz.h"
@@ -33,7 +35,7 @@ TEST(DeviceOperator, NewtonSchulzOfAThinGradient) {
   const NewtonSchulzOptions options{.precision = NewtonSchulzPrecision::kBfloat16Products};
   const double error =
       device_error(orthogonalise(gradient, options), orthogonalise(in_float64(gradient), {}));
-  EXPECT_LT(error, test_device().is_cuda() ? 4e-2 : 2e-1);  // in float16, and in bfloat16
+  EXPECT_LT(error, test_device().is_cuda() ? 8e-2 : 2e-1);  // in float16, and in bfloat16
 }
 
 TEST(DeviceOperator, ProductsInEveryPrecision) {
@@ -65,6 +67,69 @@ TEST(DeviceOperator, SwigluWithAndWithoutRates) {
       const double most = dtype == torch::kFloat32 ? 1e-6 : 5e-3;
       EXPECT_LT(device_error(swiglu(a, m), plain), most);
       EXPECT_LT(device_error(swiglu(a, m, rate), plain * in_float64(rate)), most);
+    }
+  }
+}
+
+// The gradients of a fixed functional of all results.
+std::vector<Tensor> results_and_gradients(const std::vector<Tensor>& results,
+                                          const std::vector<Tensor>& inputs) {
+  Tensor sum;
+  for (const Tensor& result : results) {
+    const Tensor direction = torch::linspace(-3, 3, result.numel(), torch::kFloat64)
+                                 .sin()
+                                 .view(result.sizes())
+                                 .to(result.device(), torch::kFloat32);
+    const Tensor term = (result.to(torch::kFloat32) * direction).sum();
+    sum = sum.defined() ? sum + term : term;
+  }
+  std::vector<Tensor> all = results;
+  for (const Tensor& gradient : torch::autograd::grad({sum}, inputs)) {
+    all.push_back(gradient);
+  }
+  return all;
+}
+
+Tensor leaf(const Tensor& x) { return x.detach().clone().requires_grad_(); }
+
+// Heads of a packed projection, with what is done to their rows, and back; against the reference in
+// float64.
+TEST(DeviceOperator, HeadsSplitAndMergedForwardAndBackward) {
+  using enum HeadMode;
+  torch::manual_seed(8);
+  const std::vector<std::vector<HeadMode>> choices = {
+      {kSiluUnit, kSiluUnit, kSilu}, {kRmsNorm, kRmsNorm, kCopy}, {kRotate, kRotate, kCopy}};
+  for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
+    for (const int64_t width : {20, 64}) {
+      for (const auto& modes : choices) {
+        const bool scaled = modes.front() == kRmsNorm;
+        const bool turned = modes.front() == kRotate;
+        const HeadSplit split{.heads = 3,
+                              .modes = modes,
+                              .eps = 1e-5,
+                              .rotations = turned ? torch::randn({40, 3 * width / 2, 2}) : Tensor()};
+        const Tensor packed = leaf(on_test_device(torch::randn({2, 40, 9 * width}), dtype));
+        const Tensor scale = leaf(on_test_device(torch::rand({width}) + 0.5, torch::kFloat32));
+        const auto run = [&](const Tensor& x, const Tensor& w, const Tensor& rotations) {
+          HeadSplit here = split;
+          here.rotations = rotations;
+          std::vector<Tensor> parts =
+              split_heads(x, here, scaled ? std::vector<Tensor>{w, w} : std::vector<Tensor>{});
+          parts.push_back(merge_heads(parts.back(), 3, w, 1e-5));
+          return results_and_gradients(parts, {x, w});
+        };
+        const Tensor rotations =
+            turned ? on_test_device(split.rotations, torch::kFloat32) : Tensor();
+        const auto got = run(packed, scale, rotations);
+        const KernelPathGuard reference(KernelPath::kReference);
+        const auto expected = run(leaf(in_float64(packed)),
+                                  leaf(in_float64(scale)),
+                                  turned ? in_float64(split.rotations) : Tensor());
+        for (size_t i = 0; i < got.size(); ++i) {
+          EXPECT_LT(device_error(got[i], expected[i]), dtype == torch::kFloat32 ? 1e-5 : 2e-2)
+              << "result " << i << ", width " << width;
+        }
+      }
     }
   }
 }

@@ -9,7 +9,7 @@
 namespace parallax::testing {
 namespace {
 
-LactNvsOptions options_of(const nlohmann::json& config) {
+LactNvsOptions lact_options_of(const nlohmann::json& config) {
   const auto& blocks = config.at("block_config");
   const auto& attention = blocks.at(0).at("params");
   const auto& ttt = blocks.at(1).at("params");
@@ -41,7 +41,7 @@ struct NvsCase {
 NvsCase load_case(const std::filesystem::path& folder, torch::Dtype dtype) {
   NvsCase c{.golden = load_golden_case(folder)};
   const auto& config = c.golden.json.at("config");
-  c.model = std::make_shared<LactNvs>(options_of(config));
+  c.model = std::make_shared<LactNvs>(lact_options_of(config));
   UpdateRule rule = c.model->rule();
   const auto& ttt = config.at("block_config").at(1).at("params");
   const std::string loss = ttt.value("ttt_loss_type", "dot_product");

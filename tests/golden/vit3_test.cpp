@@ -108,7 +108,7 @@ TEST(Golden, Vit3LayerInEveryVariantAndForm) {
   }
 }
 
-Vit3Options options_of(const nlohmann::json& config) {
+Vit3Options vit3_options_of(const nlohmann::json& config) {
   Vit3Options options{.image_size = config.at("img_size"), .num_classes = config.at("num_classes")};
   options.hierarchical = config.contains("depths");
   options.patch_size = config.value("patch_size", 4);
@@ -128,7 +128,7 @@ Vit3Options options_of(const nlohmann::json& config) {
 
 void check_model(const std::filesystem::path& folder) {
   const GoldenCase golden = load_golden_case(folder);
-  Vit3Options options = options_of(golden.json.at("config"));
+  Vit3Options options = vit3_options_of(golden.json.at("config"));
   options.variant = variant_of_loss(golden.json.at("loss_type")).name;
   const TensorMap weights = golden.tensors_under("weights.");
   Vit3Options told = vit3_options_from_shapes(weights, golden.name());

@@ -27,6 +27,58 @@ struct ComputeOf<double> {
 template <class S>
 using Compute = typename ComputeOf<S>::Type;
 
+// What is done to a head's row when a packed projection is split.
+enum class HeadMode {
+  kCopy,      // x
+  kSilu,      // silu(x)
+  kSiluUnit,  // silu(x) / (‖silu(x)‖ + eps)
+  kRmsNorm,   // x / √(mean x² + eps) ⊙ weight
+  kRotate,    // neighbouring pairs of x rotated by the token's angles
+};
+
+// How many parts a packed projection may have.
+inline constexpr int kMaxParts = 3;
+
+// Where a head's tokens are stored in a part, which is [batch, heads, tokens, width] or [heads,
+// batch, tokens, width]. Strides are in elements.
+struct PartLayout {
+  std::int64_t tokens = 0;  // of one batch element
+  std::int64_t heads = 0;
+  std::int64_t width = 0;
+  std::int64_t batch_stride = 0;
+  std::int64_t head_stride = 0;
+};
+
+// Arguments for splitting packed [batch · tokens, parts · heads · width], its rows packed_stride
+// apart, into parts, and for the backward pass.
+template <class S>
+struct SplitHeads {
+  PartLayout layout;
+  int parts = 0;
+  std::int64_t packed_stride = 0;
+  HeadMode mode[kMaxParts] = {};
+  Compute<S> eps = 0;
+  const Compute<S>* weight[kMaxParts] = {};  // [width] for kRmsNorm
+  const Compute<S>* rotations = nullptr;  // [tokens, heads · width / 2, 2] for kRotate: cos, sin
+  const S* packed = nullptr;
+  S* part[kMaxParts] = {};                 // forward: outputs
+  const S* part_gradient[kMaxParts] = {};  // backward: null where there is no gradient
+  S* packed_gradient = nullptr;            // dense
+};
+
+// Arguments for merging parted [batch · heads, tokens, width] into merged [batch · tokens, heads ·
+// width], RMS-normalised, and for the backward pass.
+template <class S>
+struct MergeHeads {
+  PartLayout layout;
+  Compute<S> eps = 0;
+  const Compute<S>* weight = nullptr;  // [width]
+  const S* parted = nullptr;
+  S* merged = nullptr;
+  const S* merged_gradient = nullptr;
+  S* parted_gradient = nullptr;
+};
+
 // Arguments for h = silu(a) ⊙ m, its rows scaled by a rate, and for its backward pass; all [rows,
 // width].
 template <class S>

@@ -193,6 +193,7 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
   std::uint64_t* const has_weights = barriers;
   std::uint64_t* const full = barriers + 1;
   std::uint64_t* const empty = full + kStages;
+  std::uint64_t* const turn_ends = empty + kStages;  // of each of the two groups
   char* const weight_tiles = aligned + kAlignment;
   char* const token_tiles = weight_tiles + depths * kWeightTile;
 
@@ -210,6 +211,8 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
       init_barrier(full + stage, 1);
       init_barrier(empty + stage, kGroupThreads / 32);
     }
+    init_barrier(turn_ends, kGroupThreads / 32);
+    init_barrier(turn_ends + 1, kGroupThreads / 32);
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
   }
@@ -251,8 +254,14 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
   wait(has_weights, 0);
   int turn = 0;
   for (int tile = member; tile < tiles; tile += members, ++turn) {
-    if (turn % 2 != group - 1) {
+    const int own = group - 1;
+    if (turn % 2 != own) {
       continue;
+    }
+    // The other group has seen all its copies arrive: a barrier tells only the parity of its phases
+    // apart, so that nobody may wait for a phase before the one before it is over.
+    if (turn > 0) {
+      wait(turn_ends + 1 - own, (turn - 1) / 2 & 1);
     }
     float d[128];
 #pragma unroll
@@ -274,6 +283,9 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
           arrive(empty + (copies - 1) % kStages);
         }
       }
+    }
+    if (thread % 32 == 0) {
+      arrive(turn_ends + own);
     }
     wait_for_products<0>();
     if (thread % 32 == 0) {

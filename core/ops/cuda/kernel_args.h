@@ -6,6 +6,10 @@
 
 namespace parallax::cuda {
 
+// Elements that one thread reads and writes at once, where rows are a multiple of them long and begin
+// at one: 16 bytes of 16-bit elements. Others go one by one.
+inline constexpr int kVector = 8;
+
 // A float16 value as it is stored: where products are to lose less to rounding than in bfloat16.
 struct Float16Bits {
   std::uint16_t bits;

@@ -19,9 +19,20 @@ using kernels::SwiGlu;
 
 inline constexpr int kThreads = 256;  // per block
 
-// One block per row, with shared memory for `sums` values per thread.
-inline Grid row_grid(std::int64_t rows, int sums = 0) {
-  return {rows, kThreads, sums * kThreads * sizeof(double)};
+// `count` neighbouring elements, moved together.
+template <class S, int count>
+struct alignas(sizeof(S) * count) Vector {
+  S elements[count];
+};
+
+template <int count, class S>
+PARALLAX_DEVICE inline Vector<S, count> load_vector(const S* from) {
+  return *reinterpret_cast<const Vector<S, count>*>(from);
+}
+
+template <int count, class S>
+PARALLAX_DEVICE inline void store_vector(const Vector<S, count>& vector, S* to) {
+  *reinterpret_cast<Vector<S, count>*>(to) = vector;
 }
 
 // Adds up the values of threads whose indices are a multiple of `columns` apart; the sums are left
@@ -37,127 +48,191 @@ PARALLAX_DEVICE void sum_of_threads(Block& block, C* partial, int columns = 1) {
   }
 }
 
-// Computes h for one row.
-template <class Block, class S>
-PARALLAX_DEVICE void swiglu(Block& block, const SwiGlu<S>& k) {
-  const std::int64_t offset = block.index() * k.width;
-  const Compute<S> rate = rate_of(k.rate, block.index());
+// So many neighbouring threads, a power of two of at most 32, share a row that each has one vector
+// of it, if that is enough.
+PARALLAX_HOST_DEVICE inline int lanes_of(std::int64_t width, int vector) {
+  int lanes = 1;
+  while (lanes < 32 && lanes * vector < width) {
+    lanes *= 2;
+  }
+  return lanes;
+}
+
+// Lanes for each row, with shared memory for `sums` values per thread.
+inline Grid row_grid(std::int64_t rows, std::int64_t width, int vector, int sums = 0) {
+  const std::int64_t at_once = kThreads / lanes_of(width, vector);
+  return {(rows + at_once - 1) / at_once, kThreads, sums * kThreads * sizeof(double)};
+}
+
+// f(thread, row, lane, lanes) for the threads of a block whose row exists.
+template <int vector, class Block, class F>
+PARALLAX_DEVICE void each_row(Block& block, std::int64_t rows, std::int64_t width, const F& f) {
+  const int lanes = lanes_of(width, vector);
   block.each([&](int thread) {
-    for (std::int64_t j = offset + thread; j < offset + k.width; j += block.threads()) {
-      store(silu(load(k.a[j])) * load(k.m[j]) * rate, k.h[j]);
+    const std::int64_t row = block.index() * (block.threads() / lanes) + thread / lanes;
+    if (row < rows) {
+      f(thread, row, thread % lanes, lanes);
     }
   });
 }
 
-// Computes the gradients of a, m and the rate for one row.
-template <class Block, class S>
-PARALLAX_DEVICE void swiglu_backward(Block& block, const SwiGlu<S>& k) {
+// f(column) for the columns at which a lane's vectors begin.
+template <int vector, class F>
+PARALLAX_DEVICE void for_columns(std::int64_t width, int lane, int lanes, const F& f) {
+  for (std::int64_t column = lane * vector; column < width; column += lanes * vector) {
+    f(column);
+  }
+}
+
+// The sum over the lanes of a thread's row.
+template <class C>
+PARALLAX_DEVICE C sum_of_lanes(const C* sums, int thread, int lanes) {
+  C total = 0;
+  for (int i = thread / lanes * lanes; i < thread / lanes * lanes + lanes; ++i) {
+    total += sums[i];
+  }
+  return total;
+}
+
+// Computes h for the block's rows.
+template <int vector, class Block, class S>
+PARALLAX_DEVICE void swiglu(Block& block, const SwiGlu<S>& k, std::int64_t rows) {
+  each_row<vector>(block, rows, k.width, [&](int /*thread*/, std::int64_t row, int lane, int lanes) {
+    const Compute<S> rate = rate_of(k.rate, row);
+    for_columns<vector>(k.width, lane, lanes, [&](std::int64_t column) {
+      const std::int64_t at = row * k.width + column;
+      const auto a = load_vector<vector>(k.a + at);
+      const auto m = load_vector<vector>(k.m + at);
+      Vector<S, vector> h;
+      for (int i = 0; i < vector; ++i) {
+        store(silu(load(a.elements[i])) * load(m.elements[i]) * rate, h.elements[i]);
+      }
+      store_vector(h, k.h + at);
+    });
+  });
+}
+
+// Computes the gradients of a, m and the rates for the block's rows.
+template <int vector, class Block, class S>
+PARALLAX_DEVICE void swiglu_backward(Block& block, const SwiGlu<S>& k, std::int64_t rows) {
   using C = Compute<S>;
-  const std::int64_t offset = block.index() * k.width;
-  const C rate = rate_of(k.rate, block.index());
   C* const sums = block.template shared<C>(block.threads());
-  block.each([&](int thread) {
+  each_row<vector>(block, rows, k.width, [&](int thread, std::int64_t row, int lane, int lanes) {
+    const C rate = rate_of(k.rate, row);
     C sum = 0;
-    for (std::int64_t j = offset + thread; j < offset + k.width; j += block.threads()) {
-      const auto g = swiglu_gradient<C>(load(k.a[j]), load(k.m[j]), load(k.h_gradient[j]), rate);
-      sum += g.rate;
-      store(g.a, k.a_gradient[j]);
-      store(g.m, k.m_gradient[j]);
-    }
+    for_columns<vector>(k.width, lane, lanes, [&](std::int64_t column) {
+      const std::int64_t at = row * k.width + column;
+      const auto a = load_vector<vector>(k.a + at);
+      const auto m = load_vector<vector>(k.m + at);
+      const auto of_h = load_vector<vector>(k.h_gradient + at);
+      Vector<S, vector> of_a;
+      Vector<S, vector> of_m;
+      for (int i = 0; i < vector; ++i) {
+        const auto g = swiglu_gradient<C>(
+            load(a.elements[i]), load(m.elements[i]), load(of_h.elements[i]), rate);
+        sum += g.rate;
+        store(g.a, of_a.elements[i]);
+        store(g.m, of_m.elements[i]);
+      }
+      store_vector(of_a, k.a_gradient + at);
+      store_vector(of_m, k.m_gradient + at);
+    });
     sums[thread] = sum;
   });
   if (k.rate_gradient != nullptr) {
-    sum_of_threads(block, sums);
-    block.each([&](int thread) {
-      if (thread == 0) {
-        k.rate_gradient[block.index()] = sums[0];
+    each_row<vector>(block, rows, k.width, [&](int thread, std::int64_t row, int lane, int lanes) {
+      if (lane == 0) {
+        k.rate_gradient[row] = sum_of_lanes(sums, thread, lanes);
       }
     });
   }
 }
 
-// Computes h, da and dm for one row.
-template <class Block, class S>
-PARALLAX_DEVICE void inner_gradients(Block& block, const InnerGradients<S>& k) {
+// Computes h, da and dm for the block's rows.
+template <int vector, class Block, class S>
+PARALLAX_DEVICE void inner_gradients(Block& block, const InnerGradients<S>& k, std::int64_t rows) {
   using C = Compute<S>;
-  const std::int64_t row = block.index();
-  const std::int64_t offset = row * k.width;
-  const InnerRates<C> rates = rates_of(k, row);
-  block.each([&](int thread) {
-    for (std::int64_t j = offset + thread; j < offset + k.width; j += block.threads()) {
-      const auto factors = inner_factors<C>(load(k.a[j]), load(k.m[j]), load(k.dh[j]));
-      store(factors.h * rates.lr1, k.h[j]);
-      store(factors.da * rates.lr0, k.da[j]);
-      store(factors.dm * rates.lr2, k.dm[j]);
-    }
+  each_row<vector>(block, rows, k.width, [&](int /*thread*/, std::int64_t row, int lane, int lanes) {
+    const InnerRates<C> rates = rates_of(k, row);
+    for_columns<vector>(k.width, lane, lanes, [&](std::int64_t column) {
+      const std::int64_t at = row * k.width + column;
+      const auto a = load_vector<vector>(k.a + at);
+      const auto m = load_vector<vector>(k.m + at);
+      const auto dh = load_vector<vector>(k.dh + at);
+      Vector<S, vector> h;
+      Vector<S, vector> da;
+      Vector<S, vector> dm;
+      for (int i = 0; i < vector; ++i) {
+        const auto factors = inner_factors<C>(
+            load(a.elements[i]), load(m.elements[i]), load(dh.elements[i]));
+        store(factors.h * rates.lr1, h.elements[i]);
+        store(factors.da * rates.lr0, da.elements[i]);
+        store(factors.dm * rates.lr2, dm.elements[i]);
+      }
+      store_vector(h, k.h + at);
+      store_vector(da, k.da + at);
+      store_vector(dm, k.dm + at);
+    });
   });
 }
 
-// Computes the gradients of a, m, dh and the rates for one row.
-template <class Block, class S>
-PARALLAX_DEVICE void inner_gradients_backward(Block& block, const InnerGradients<S>& k) {
+// Computes the gradients of a, m, dh and the rates for the block's rows.
+template <int vector, class Block, class S>
+PARALLAX_DEVICE void inner_gradients_backward(Block& block,
+                                              const InnerGradients<S>& k,
+                                              std::int64_t rows) {
   using C = Compute<S>;
-  const std::int64_t row = block.index();
-  const std::int64_t offset = row * k.width;
-  const InnerRates<C> rates = rates_of(k, row);
   C* const sum0 = block.template shared<C>(block.threads());
   C* const sum1 = block.template shared<C>(block.threads());
   C* const sum2 = block.template shared<C>(block.threads());
-  block.each([&](int thread) {
+  each_row<vector>(block, rows, k.width, [&](int thread, std::int64_t row, int lane, int lanes) {
+    const InnerRates<C> rates = rates_of(k, row);
     C of0 = 0;
     C of1 = 0;
     C of2 = 0;
-    for (std::int64_t j = offset + thread; j < offset + k.width; j += block.threads()) {
-      const auto g = inner_factors_gradient<C>(load(k.a[j]),
-                                               load(k.m[j]),
-                                               load(k.dh[j]),
-                                               load(k.h_gradient[j]),
-                                               load(k.da_gradient[j]),
-                                               load(k.dm_gradient[j]),
-                                               rates);
-      of0 += g.lr0;
-      of1 += g.lr1;
-      of2 += g.lr2;
-      store(g.a, k.a_gradient[j]);
-      store(g.m, k.m_gradient[j]);
-      store(g.dh, k.dh_gradient[j]);
-    }
+    for_columns<vector>(k.width, lane, lanes, [&](std::int64_t column) {
+      const std::int64_t at = row * k.width + column;
+      const auto a = load_vector<vector>(k.a + at);
+      const auto m = load_vector<vector>(k.m + at);
+      const auto dh = load_vector<vector>(k.dh + at);
+      const auto of_h = load_vector<vector>(k.h_gradient + at);
+      const auto of_da = load_vector<vector>(k.da_gradient + at);
+      const auto of_dm = load_vector<vector>(k.dm_gradient + at);
+      Vector<S, vector> of_a;
+      Vector<S, vector> of_m;
+      Vector<S, vector> of_dh;
+      for (int i = 0; i < vector; ++i) {
+        const auto g = inner_factors_gradient<C>(load(a.elements[i]),
+                                                 load(m.elements[i]),
+                                                 load(dh.elements[i]),
+                                                 load(of_h.elements[i]),
+                                                 load(of_da.elements[i]),
+                                                 load(of_dm.elements[i]),
+                                                 rates);
+        of0 += g.lr0;
+        of1 += g.lr1;
+        of2 += g.lr2;
+        store(g.a, of_a.elements[i]);
+        store(g.m, of_m.elements[i]);
+        store(g.dh, of_dh.elements[i]);
+      }
+      store_vector(of_a, k.a_gradient + at);
+      store_vector(of_m, k.m_gradient + at);
+      store_vector(of_dh, k.dh_gradient + at);
+    });
     sum0[thread] = of0;
     sum1[thread] = of1;
     sum2[thread] = of2;
   });
   if (k.lr0_gradient != nullptr) {
-    sum_of_threads(block, sum0);
-    sum_of_threads(block, sum1);
-    sum_of_threads(block, sum2);
-    block.each([&](int thread) {
-      if (thread == 0) {
-        k.lr0_gradient[row] = sum0[0];
-        k.lr1_gradient[row] = sum1[0];
-        k.lr2_gradient[row] = sum2[0];
+    each_row<vector>(block, rows, k.width, [&](int thread, std::int64_t row, int lane, int lanes) {
+      if (lane == 0) {
+        k.lr0_gradient[row] = sum_of_lanes(sum0, thread, lanes);
+        k.lr1_gradient[row] = sum_of_lanes(sum1, thread, lanes);
+        k.lr2_gradient[row] = sum_of_lanes(sum2, thread, lanes);
       }
     });
   }
-}
-
-// Elements that one thread reads and writes at once, where rows are a multiple of them long: 16
-// bytes of 16-bit elements. Others go one by one.
-inline constexpr int kVector = 8;
-
-// `count` neighbouring elements, moved together.
-template <class S, int count>
-struct alignas(sizeof(S) * count) Vector {
-  S elements[count];
-};
-
-template <int count, class S>
-PARALLAX_DEVICE inline Vector<S, count> load_vector(const S* from) {
-  return *reinterpret_cast<const Vector<S, count>*>(from);
-}
-
-template <int count, class S>
-PARALLAX_DEVICE inline void store_vector(const Vector<S, count>& vector, S* to) {
-  *reinterpret_cast<Vector<S, count>*>(to) = vector;
 }
 
 // One thread per `vector` elements.

@@ -7,27 +7,21 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/ops/cuda/head_kernels.h"
 #include "core/ops/cuda/kernels.h"
 
 namespace parallax::cuda {
 namespace {
 
 // One entry point per body: each GPU thread builds its view of the block and runs the body.
-#define PARALLAX_ENTRY_POINT(body)                                       \
-  struct body##_entry {                                                  \
-    template <class Arguments>                                           \
-    __device__ static void run(DeviceBlock& block, const Arguments& k) { \
-      body(block, k);                                                    \
-    }                                                                    \
-  };
-PARALLAX_ENTRY_POINT(swiglu)
-PARALLAX_ENTRY_POINT(swiglu_backward)
-PARALLAX_ENTRY_POINT(inner_gradients)
-PARALLAX_ENTRY_POINT(inner_gradients_backward)
-PARALLAX_ENTRY_POINT(column_norm)
-#undef PARALLAX_ENTRY_POINT
+struct column_norm_entry {
+  template <class Arguments>
+  __device__ static void run(DeviceBlock& block, const Arguments& k) {
+    column_norm(block, k);
+  }
+};
 
-// The same for bodies that move `vector` elements at once.
+// Bodies that move `vector` elements at once.
 #define PARALLAX_VECTOR_ENTRY_POINT(body)                                \
   template <int vector>                                                  \
   struct body##_entry {                                                  \
@@ -36,9 +30,30 @@ PARALLAX_ENTRY_POINT(column_norm)
       body<vector>(block, k);                                            \
     }                                                                    \
   };
+// Arguments of a kernel over rows, and their number.
+template <class Arguments>
+struct Rows {
+  Arguments k;
+  std::int64_t count = 0;
+};
+#define PARALLAX_ROW_ENTRY_POINT(body)                                         \
+  template <int vector>                                                        \
+  struct body##_entry {                                                        \
+    template <class Arguments>                                                 \
+    __device__ static void run(DeviceBlock& block, const Rows<Arguments>& rows) { \
+      body<vector>(block, rows.k, rows.count);                                 \
+    }                                                                          \
+  };
+PARALLAX_ROW_ENTRY_POINT(swiglu)
+PARALLAX_ROW_ENTRY_POINT(swiglu_backward)
+PARALLAX_ROW_ENTRY_POINT(inner_gradients)
+PARALLAX_ROW_ENTRY_POINT(inner_gradients_backward)
+#undef PARALLAX_ROW_ENTRY_POINT
 PARALLAX_VECTOR_ENTRY_POINT(gated_hidden)
 PARALLAX_VECTOR_ENTRY_POINT(scaled_copy)
 PARALLAX_VECTOR_ENTRY_POINT(linear_scan)
+PARALLAX_VECTOR_ENTRY_POINT(head_rows)
+PARALLAX_VECTOR_ENTRY_POINT(head_rows_backward)
 #undef PARALLAX_VECTOR_ENTRY_POINT
 
 template <class Body, class Arguments>
@@ -72,6 +87,18 @@ void launch(const Arguments& k, const Grid& grid, void* stream) {
   check(cudaGetLastError(), "a kernel");
 }
 
+int vector_of(std::int64_t width) { return width % kVector == 0 ? kVector : 1; }
+
+template <template <int> class Entry, class Arguments>
+void launch_rows(const Arguments& k, std::int64_t rows, int sums, void* stream) {
+  const Rows<Arguments> arguments{k, rows};
+  if (vector_of(k.width) == kVector) {
+    launch<Entry<kVector>>(arguments, row_grid(rows, k.width, kVector, sums), stream);
+  } else {
+    launch<Entry<1>>(arguments, row_grid(rows, k.width, 1, sums), stream);
+  }
+}
+
 // Launches with vectors where the rows of `size` elements are made of whole ones, else element by
 // element. The tensors are whole allocations or start at a row, so that their vectors are aligned.
 template <template <int> class Entry, class Arguments>
@@ -83,28 +110,95 @@ void launch_vectors(const Arguments& k, std::int64_t elements, std::int64_t size
   }
 }
 
+template <class Arguments>
+HeadRows<Arguments> head_rows_of(const Arguments& k, std::int64_t rows, float* weight_partials) {
+  const std::int64_t width = k.layout.width;
+  return {.k = k,
+          .rows = rows,
+          .lanes = lanes_of(width, vector_of(width)),
+          .blocks = head_row_blocks(rows, width),
+          .weight_partials = weight_partials};
+}
+
+template <class Arguments>
+void launch_head_rows(const Arguments& k, std::int64_t rows, void* stream) {
+  const auto arguments = head_rows_of(k, rows, nullptr);
+  if (vector_of(k.layout.width) == kVector) {
+    launch<head_rows_entry<kVector>>(arguments, head_grid(arguments, kVector, false), stream);
+  } else {
+    launch<head_rows_entry<1>>(arguments, head_grid(arguments, 1, false), stream);
+  }
+}
+
+template <class Arguments>
+void launch_head_rows_backward(const Arguments& k,
+                               std::int64_t rows,
+                               float* weight_partials,
+                               void* stream) {
+  const auto arguments = head_rows_of(k, rows, weight_partials);
+  if (vector_of(k.layout.width) == kVector) {
+    launch<head_rows_backward_entry<kVector>>(
+        arguments, head_grid(arguments, kVector, true), stream);
+  } else {
+    launch<head_rows_backward_entry<1>>(arguments, head_grid(arguments, 1, true), stream);
+  }
+}
+
 }  // namespace
+
+std::int64_t head_row_blocks(std::int64_t rows, std::int64_t width) {
+  constexpr std::int64_t kMostBlocks = 2048;  // several for each of a large GPU's processors
+  const std::int64_t at_once = kThreads / lanes_of(width, vector_of(width));
+  const std::int64_t blocks = (rows + at_once - 1) / at_once;
+  return blocks < kMostBlocks ? blocks : kMostBlocks;
+}
+
+template <class S>
+void launch_split_heads(const kernels::SplitHeads<S>& k, std::int64_t tokens, void* stream) {
+  launch_head_rows(k, tokens * k.parts * k.layout.heads, stream);
+}
+
+template <class S>
+void launch_split_heads_backward(const kernels::SplitHeads<S>& k,
+                                 std::int64_t tokens,
+                                 float* weight_partials,
+                                 void* stream) {
+  launch_head_rows_backward(k, tokens * k.parts * k.layout.heads, weight_partials, stream);
+}
+
+template <class S>
+void launch_merge_heads(const kernels::MergeHeads<S>& k, std::int64_t tokens, void* stream) {
+  launch_head_rows(k, tokens * k.layout.heads, stream);
+}
+
+template <class S>
+void launch_merge_heads_backward(const kernels::MergeHeads<S>& k,
+                                 std::int64_t tokens,
+                                 float* weight_partials,
+                                 void* stream) {
+  launch_head_rows_backward(k, tokens * k.layout.heads, weight_partials, stream);
+}
 
 template <class S>
 void launch_swiglu(const kernels::SwiGlu<S>& k, std::int64_t rows, void* stream) {
-  launch<swiglu_entry>(k, row_grid(rows), stream);
+  launch_rows<swiglu_entry>(k, rows, 0, stream);
 }
 
 template <class S>
 void launch_swiglu_backward(const kernels::SwiGlu<S>& k, std::int64_t rows, void* stream) {
-  launch<swiglu_backward_entry>(k, row_grid(rows, 1), stream);
+  launch_rows<swiglu_backward_entry>(k, rows, 1, stream);
 }
 
 template <class S>
 void launch_inner_gradients(const kernels::InnerGradients<S>& k, std::int64_t rows, void* stream) {
-  launch<inner_gradients_entry>(k, row_grid(rows), stream);
+  launch_rows<inner_gradients_entry>(k, rows, 0, stream);
 }
 
 template <class S>
 void launch_inner_gradients_backward(const kernels::InnerGradients<S>& k,
                                      std::int64_t rows,
                                      void* stream) {
-  launch<inner_gradients_backward_entry>(k, row_grid(rows, 3), stream);
+  launch_rows<inner_gradients_backward_entry>(k, rows, 3, stream);
 }
 
 template <class S>
@@ -132,6 +226,12 @@ void launch_column_norm(const ColumnNorm& k, void* stream) {
   template void launch_inner_gradients<S>(const kernels::InnerGradients<S>&, std::int64_t, void*); \
   template void launch_inner_gradients_backward<S>(                                                \
       const kernels::InnerGradients<S>&, std::int64_t, void*);                                     \
+  template void launch_split_heads<S>(const kernels::SplitHeads<S>&, std::int64_t, void*);         \
+  template void launch_split_heads_backward<S>(                                                    \
+      const kernels::SplitHeads<S>&, std::int64_t, float*, void*);                                 \
+  template void launch_merge_heads<S>(const kernels::MergeHeads<S>&, std::int64_t, void*);         \
+  template void launch_merge_heads_backward<S>(                                                    \
+      const kernels::MergeHeads<S>&, std::int64_t, float*, void*);                                 \
   template void launch_gated_hidden<S>(const GatedHidden<S>&, void*);                              \
   template void launch_linear_scan<float, S>(const LinearScan<float, S>&, void*);                  \
   template void launch_linear_scan<Float16Bits, S>(const LinearScan<Float16Bits, S>&, void*);

@@ -24,4 +24,25 @@ template <class In, class Out>
 void launch_linear_scan(const LinearScan<In, Out>& k, void* stream);
 void launch_column_norm(const ColumnNorm& k, void* stream);
 
+// The heads' rows of `k`, S = float or BFloat16Bits. A backward pass that wants the weights' gradients
+// gets head_row_blocks() shares of them; rows may then be no longer than one vector of each lane.
+inline bool can_weigh_rows(std::int64_t width) {
+  return width <= 32 * (width % kVector == 0 ? kVector : 1);
+}
+std::int64_t head_row_blocks(std::int64_t rows, std::int64_t width);
+template <class S>
+void launch_split_heads(const kernels::SplitHeads<S>& k, std::int64_t tokens, void* stream);
+template <class S>
+void launch_split_heads_backward(const kernels::SplitHeads<S>& k,
+                                 std::int64_t tokens,
+                                 float* weight_partials,
+                                 void* stream);
+template <class S>
+void launch_merge_heads(const kernels::MergeHeads<S>& k, std::int64_t tokens, void* stream);
+template <class S>
+void launch_merge_heads_backward(const kernels::MergeHeads<S>& k,
+                                 std::int64_t tokens,
+                                 float* weight_partials,
+                                 void* stream);
+
 }  // namespace parallax::cuda

@@ -2,6 +2,8 @@
 // LibTorch.
 #include "core/base/error.h"
 #include "core/ops/common/parallel_for.h"
+#include "core/ops/cuda/launch.h"
+#include "core/ops/cuda/operators.h"
 #include "core/ops/elementwise/fused.h"
 #include "core/ops/elementwise/table.h"
 
@@ -33,6 +35,50 @@ kernels::PartLayout part_layout(const Tensor& rows,  // [B, L, parts·heads·D]
           .width = width,
           .batch_stride = heads_first ? head : heads * head,
           .head_stride = heads_first ? rows.size(0) * head : head};
+}
+
+// The storage types that the GPU's kernels take.
+template <class S>
+constexpr bool kHasLaunches = cuda::kBuiltWithCuda && !std::is_same_v<S, double>;
+
+int64_t rows_of_tokens(const Tensor& rows) { return rows.size(0) * rows.size(1); }  // [B, L, …]
+
+// Whether rows whose length is a multiple of a GPU's vector begin at one.
+bool begins_with_vectors(const Tensor& packed) {
+  return packed.storage_offset() % cuda::kVector == 0 && packed.stride(1) % cuda::kVector == 0;
+}
+
+// Memory for the shares of the weights' gradients, [blocks, parts, width] in float32; undefined where
+// they are not wanted.
+Tensor gpu_shares(bool wanted,
+                  [[maybe_unused]] const Tensor& rows,
+                  [[maybe_unused]] int64_t heads_in_row,
+                  [[maybe_unused]] int64_t parts,
+                  [[maybe_unused]] int64_t width) {
+  if constexpr (cuda::kBuiltWithCuda) {
+    if (wanted) {
+      return torch::empty(
+          {cuda::head_row_blocks(rows_of_tokens(rows) * heads_in_row, width), parts, width},
+          rows.options().dtype(torch::kFloat32));
+    }
+  }
+  return {};
+}
+
+// Whether the GPU's kernels take this problem.
+bool has_gpu_split(const Tensor& packed,
+                   const HeadSplit& split,
+                   const std::vector<Tensor>& weights,
+                   int64_t width) {
+  if (!cuda::has_cuda_kernels(packed) || packed.numel() == 0) {
+    return false;
+  }
+  const auto has = [&](HeadMode mode) {
+    return std::find(split.modes.begin(), split.modes.end(), mode) != split.modes.end();
+  };
+  const bool needs_graph = requires_graph({packed, weights[0], weights[1], weights[2]});
+  return (!has(HeadMode::kRotate) || width % cuda::kVector == 0) &&
+         (!has(HeadMode::kRmsNorm) || !needs_graph || cuda::can_weigh_rows(width));
 }
 
 // Whether rows are dense and equally far apart throughout the batch.
@@ -76,6 +122,12 @@ variable_list split_heads_forward(const Tensor& packed,
     for (size_t i = 0; i < parts.size(); ++i) {
       arguments.part[i] = data<S>(parts[i]);
     }
+    if constexpr (kHasLaunches<S>) {
+      if (packed.is_cuda()) {
+        cuda::launch_split_heads(arguments, rows_of_tokens(packed), cuda::current_stream(packed));
+        return;
+      }
+    }
     for_rows(packed.size(0) * packed.size(1), packed.size(2), [&](int64_t begin, int64_t end) {
       elementwise_kernels<S>().split_heads(arguments, begin, end);
     });
@@ -118,9 +170,15 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
     const Tensor& packed = saved[0];
     const variable_list weights(saved.begin() + 2, saved.end());
     const Tensor packed_gradient = torch::empty(packed.sizes(), packed.options());
-    const int64_t width = packed.size(2) / (static_cast<int64_t>(split.modes.size()) * split.heads);
-    const Tensor weight_gradients = torch::zeros({at::get_num_threads(), kernels::kMaxParts, width},
-                                                 packed.options().dtype(compute_dtype(packed)));
+    const auto parts = static_cast<int64_t>(split.modes.size());
+    const int64_t width = packed.size(2) / (parts * split.heads);
+    const bool weighs = std::any_of(
+        weights.begin(), weights.end(), [](const Tensor& weight) { return weight.defined(); });
+    // One share of each thread, or of each block of a GPU's.
+    const Tensor weight_gradients =
+        packed.is_cuda() ? gpu_shares(weighs, packed, parts * split.heads, parts, width)
+                         : torch::zeros({at::get_num_threads(), kernels::kMaxParts, width},
+                                        packed.options().dtype(compute_dtype(packed)));
     variable_list dense;
     for (const Tensor& gradient : gradients) {
       dense.push_back(gradient.defined() ? gradient.contiguous() : Tensor());
@@ -132,6 +190,15 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
       for (size_t i = 0; i < dense.size(); ++i) {
         arguments.part_gradient[i] = data<S>(dense[i]);
       }
+      if constexpr (kHasLaunches<S>) {
+        if (packed.is_cuda()) {
+          cuda::launch_split_heads_backward(arguments,
+                                            rows_of_tokens(packed),
+                                            data<float>(weight_gradients),
+                                            cuda::current_stream(packed));
+          return;
+        }
+      }
       for_rows(packed.size(0) * packed.size(1), packed.size(2), [&](int64_t begin, int64_t end) {
         std::vector<Compute<S>> scratch(static_cast<size_t>(2 * width));
         auto* partial =
@@ -141,7 +208,7 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
       });
     });
     variable_list result = {packed_gradient, Tensor(), Tensor(), Tensor(), Tensor()};
-    const Tensor sums = weight_gradients.sum(0);
+    const Tensor sums = weight_gradients.defined() ? weight_gradients.sum(0) : Tensor();
     for (size_t i = 0; i < weights.size(); ++i) {
       if (weights[i].defined()) {
         result[2 + i] = sums[static_cast<int64_t>(i)];
@@ -214,6 +281,12 @@ Tensor merge_heads_forward(const Tensor& parted, int64_t heads, const Tensor& we
                                            .weight = data<Compute<S>>(weight),
                                            .parted = data<S>(parted),
                                            .merged = data<S>(merged)};
+    if constexpr (kHasLaunches<S>) {
+      if (parted.is_cuda()) {
+        cuda::launch_merge_heads(arguments, rows_of_tokens(merged), cuda::current_stream(parted));
+        return;
+      }
+    }
     for_rows(merged.size(0) * merged.size(1), merged.size(2), [&](int64_t begin, int64_t end) {
       elementwise_kernels<S>().merge_heads(arguments, begin, end);
     });
@@ -244,7 +317,9 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
     const Tensor gradient = gradients[0].contiguous();
     const Tensor parted_gradient = torch::empty_like(parted);
     const int64_t width = parted.size(2);
-    const Tensor weight_gradients = torch::zeros({at::get_num_threads(), width}, weight.options());
+    const Tensor weight_gradients =
+        parted.is_cuda() ? gpu_shares(true, gradient, heads, 1, width).squeeze(1)
+                         : torch::zeros({at::get_num_threads(), width}, weight.options());
     with_storage(parted, [&](auto storage) {
       using S = decltype(storage);
       const kernels::MergeHeads<S> arguments{.layout = part_layout(gradient, heads, 1, false),
@@ -253,6 +328,15 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
                                              .parted = data<S>(parted),
                                              .merged_gradient = data<S>(gradient),
                                              .parted_gradient = data<S>(parted_gradient)};
+      if constexpr (kHasLaunches<S>) {
+        if (parted.is_cuda()) {
+          cuda::launch_merge_heads_backward(arguments,
+                                            rows_of_tokens(gradient),
+                                            data<float>(weight_gradients),
+                                            cuda::current_stream(parted));
+          return;
+        }
+      }
       for_rows(gradient.size(0) * gradient.size(1), gradient.size(2), [&](int64_t b, int64_t e) {
         elementwise_kernels<S>().merge_heads_backward(
             arguments, b, e, data<Compute<S>>(weight_gradients) + at::get_thread_num() * width);
@@ -302,12 +386,13 @@ std::vector<Tensor> split_heads(const Tensor& packed,
   }
   variable_list of_part(kernels::kMaxParts);
   std::copy_n(weights.begin(), std::min(weights.size(), of_part.size()), of_part.begin());
-  if (!has_fused_kernels(packed)) {
+  if (!has_fused_kernels(packed) && !has_gpu_split(packed, split, of_part, width)) {
     return split_heads_reference(packed, split, of_part);
   }
   // contiguous() would keep odd strides of dimensions of size 1.
-  const Tensor dense =
-      rows_follow_on(packed) ? packed : packed.clone(torch::MemoryFormat::Contiguous);
+  const Tensor dense = rows_follow_on(packed) && (packed.is_cpu() || begins_with_vectors(packed))
+                           ? packed
+                           : packed.clone(torch::MemoryFormat::Contiguous);
   HeadSplit in_compute = split;
   in_compute.rotations = as_compute(split.rotations, packed);
   if (requires_graph({packed, of_part[0], of_part[1], of_part[2]})) {
@@ -324,7 +409,9 @@ std::vector<Tensor> split_heads(const Tensor& packed,
 }
 
 Tensor merge_heads(const Tensor& parted, int64_t heads, const Tensor& weight, double eps) {
-  if (!has_fused_kernels(parted)) {
+  const bool on_gpu = cuda::has_cuda_kernels(parted) && parted.numel() > 0 &&
+                      (cuda::can_weigh_rows(parted.size(2)) || !requires_graph({parted, weight}));
+  if (!has_fused_kernels(parted) && !on_gpu) {
     return at::rms_norm(parted, weight.sizes(), weight, eps)
         .view({parted.size(0) / heads, heads, parted.size(1), parted.size(2)})
         .transpose(1, 2)

@@ -75,10 +75,29 @@ TYPED_TEST_SUITE(CudaKernels, Precisions);
 
 constexpr std::int64_t kRows = 3;
 
+// Runs body(vector, block) over rows element by element and, where they are made of whole vectors,
+// by vectors.
+template <class Body, class Check>
+void run_rows(std::int64_t width, int sums, const Body& body, const Check& check) {
+  const auto run = [&](auto vector) {
+    const auto body_of_vector = [&](auto& block) { body(vector, block); };
+    cuda::Grid grid = cuda::row_grid(kRows, width, vector, sums);
+    run_sequentially(grid, body_of_vector);
+    check();
+    grid.blocks *= cuda::kThreads / 32;  // of fewer threads, which have fewer rows
+    run_threaded(grid, 32, body_of_vector);
+    check();
+  };
+  run(std::integral_constant<int, 1>());
+  if (width % cuda::kVector == 0) {
+    run(std::integral_constant<int, cuda::kVector>());
+  }
+}
+
 TYPED_TEST(CudaKernels, SwigluOfRaggedRows) {
   using S = TypeParam;
   using C = cuda::Compute<S>;
-  for (const std::int64_t width : {1, 5, 257, 600}) {
+  for (const std::int64_t width : {1, 5, 64, 257, 600}) {
     const auto a = stored<S>(normal(kRows * width, 1));
     const auto m = stored<S>(normal(kRows * width, 2));
     const auto rate = stored<C>(normal(kRows, 3));
@@ -90,9 +109,10 @@ TYPED_TEST(CudaKernels, SwigluOfRaggedRows) {
     }
     const kernels::SwiGlu<S> k{
         .width = width, .a = a.data(), .m = m.data(), .rate = rate.data(), .h = h.data()};
-    run_both(
-        cuda::row_grid(kRows),
-        [&](auto& block) { cuda::swiglu(block, k); },
+    run_rows(
+        width,
+        0,
+        [&](auto vector, auto& block) { cuda::swiglu<vector>(block, k, kRows); },
         [&] { expect_near(loaded(h), expected, kTolerance<S>); });
   }
 }
@@ -100,7 +120,7 @@ TYPED_TEST(CudaKernels, SwigluOfRaggedRows) {
 TYPED_TEST(CudaKernels, InnerFactorsOfRaggedRows) {
   using S = TypeParam;
   using C = cuda::Compute<S>;
-  for (const std::int64_t width : {1, 5, 257, 600}) {
+  for (const std::int64_t width : {1, 5, 64, 257, 600}) {
     const auto a = stored<S>(normal(kRows * width, 1));
     const auto m = stored<S>(normal(kRows * width, 2));
     const auto dh = stored<S>(normal(kRows * width, 3));
@@ -129,9 +149,10 @@ TYPED_TEST(CudaKernels, InnerFactorsOfRaggedRows) {
                                        .h = h.data(),
                                        .da = da.data(),
                                        .dm = dm.data()};
-    run_both(
-        cuda::row_grid(kRows),
-        [&](auto& block) { cuda::inner_gradients(block, k); },
+    run_rows(
+        width,
+        0,
+        [&](auto vector, auto& block) { cuda::inner_gradients<vector>(block, k, kRows); },
         [&] {
           expect_near(loaded(h), expected[0], kTolerance<S>);
           expect_near(loaded(da), expected[1], std::max(kTolerance<S>, 1e-9));
@@ -166,7 +187,7 @@ double dot(const Numbers& x, const Numbers& y) {
 
 TEST(CudaKernelGradients, SwigluAgainstFiniteDifferences) {
   for (const bool rated : {true, false}) {
-    const std::int64_t width = 41;
+    const std::int64_t width = rated ? 41 : 48;
     Numbers a = normal(kRows * width, 1);
     Numbers m = normal(kRows * width, 2);
     Numbers rate = normal(kRows, 3);
@@ -185,12 +206,14 @@ TEST(CudaKernelGradients, SwigluAgainstFiniteDifferences) {
                                     .m_gradient = of_m.data(),
                                     .rate_gradient = rated ? of_rate.data() : nullptr};
     const auto functional = [&] {
-      run_sequentially(cuda::row_grid(kRows), [&](auto& block) { cuda::swiglu(block, k); });
+      run_sequentially(cuda::row_grid(kRows, width, 1),
+                       [&](auto& block) { cuda::swiglu<1>(block, k, kRows); });
       return dot(h, outer);
     };
-    run_both(
-        cuda::row_grid(kRows, 1),
-        [&](auto& block) { cuda::swiglu_backward(block, k); },
+    run_rows(
+        width,
+        1,
+        [&](auto vector, auto& block) { cuda::swiglu_backward<vector>(block, k, kRows); },
         [&] {
           expect_near(of_a, finite_differences(a, functional), 1e-8);
           expect_near(of_m, finite_differences(m, functional), 1e-8);
@@ -202,7 +225,7 @@ TEST(CudaKernelGradients, SwigluAgainstFiniteDifferences) {
 }
 
 TEST(CudaKernelGradients, InnerFactorsAgainstFiniteDifferences) {
-  const std::int64_t width = 37;
+  const std::int64_t width = 40;
   const std::int64_t size = kRows * width;
   Numbers inputs[6] = {normal(size, 1),
                        normal(size, 2),
@@ -236,12 +259,14 @@ TEST(CudaKernelGradients, InnerFactorsAgainstFiniteDifferences) {
                                           .lr1_gradient = gradients[4].data(),
                                           .lr2_gradient = gradients[5].data()};
   const auto functional = [&] {
-    run_sequentially(cuda::row_grid(kRows), [&](auto& block) { cuda::inner_gradients(block, k); });
+    run_sequentially(cuda::row_grid(kRows, width, 1),
+                     [&](auto& block) { cuda::inner_gradients<1>(block, k, kRows); });
     return dot(outputs[0], outer[0]) + dot(outputs[1], outer[1]) + dot(outputs[2], outer[2]);
   };
-  run_both(
-      cuda::row_grid(kRows, 3),
-      [&](auto& block) { cuda::inner_gradients_backward(block, k); },
+  run_rows(
+      width,
+      3,
+      [&](auto vector, auto& block) { cuda::inner_gradients_backward<vector>(block, k, kRows); },
       [&] {
         for (int i = 0; i < 6; ++i) {
           expect_near(gradients[i], finite_differences(inputs[i], functional), 1e-8);
