@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/ops/common/dispatch.h"
+#include "core/ops/depthwise/depthwise.h"
 #include "core/ops/elementwise/fused.h"
 #include "core/ops/matmul/batched_matmul.h"
 #include "core/ops/newton_schulz/newton_schulz.h"
@@ -129,6 +130,30 @@ TEST(DeviceOperator, HeadsSplitAndMergedForwardAndBackward) {
           EXPECT_LT(device_error(got[i], expected[i]), dtype == torch::kFloat32 ? 1e-5 : 2e-2)
               << "result " << i << ", width " << width;
         }
+      }
+    }
+  }
+}
+
+TEST(DeviceOperator, DepthwiseConvolutionForwardAndBackward) {
+  torch::manual_seed(9);
+  for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
+    for (const auto& [channels, kernels] : {std::pair{12, 1}, std::pair{64, 3}, std::pair{64, 1}}) {
+      const Tensor picture = leaf(on_test_device(torch::randn({3, 9, 7, channels}), dtype));
+      const Tensor weight =
+          leaf(on_test_device(torch::randn({kernels, 9, channels}), torch::kFloat32));
+      const Tensor values = leaf(on_test_device(torch::randn({3, 9, 7, channels}), dtype));
+      const auto run = [](const Tensor& x, const Tensor& w, const Tensor& v) {
+        return results_and_gradients(
+            {depthwise_convolution(x, w, Tensor(), 9), depthwise_correlation(x, v)}, {x, w, v});
+      };
+      const auto got = run(picture, weight, values);
+      const KernelPathGuard reference(KernelPath::kReference);
+      const auto expected =
+          run(leaf(in_float64(picture)), leaf(in_float64(weight)), leaf(in_float64(values)));
+      for (size_t i = 0; i < got.size(); ++i) {
+        EXPECT_LT(device_error(got[i], expected[i]), dtype == torch::kFloat32 ? 1e-5 : 2e-2)
+            << "result " << i << ", channels " << channels;
       }
     }
   }

@@ -79,6 +79,33 @@ struct MergeHeads {
   S* parted_gradient = nullptr;
 };
 
+inline constexpr int kTaps = 9;  // of a 3×3 kernel, row by row
+
+// Arguments of the depthwise kernels, convolution and correlation. Row r of `to` reads rows r + offset − 1 … r + offset + 1 of `from`;
+// pixels outside are zero. Strides are in elements; channels are contiguous.
+template <class S>
+struct Depthwise {
+  std::int64_t images = 0;
+  std::int64_t from_rows = 0;
+  std::int64_t to_rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t channels = 0;
+  std::int64_t offset = 0;
+  const S* from = nullptr;       // [images, from_rows, cols, channels]
+  std::int64_t from_stride = 0;  // from one column to the next; rows are contiguous
+  std::int64_t from_image_stride = 0;
+  // convolution: to = Σ_tap weight[tap] ⊙ shifted from + bias
+  const Compute<S>* weight = nullptr;    // [taps, channels] per image
+  std::int64_t weight_image_stride = 0;  // 0: one kernel for all images
+  const Compute<S>* bias = nullptr;      // [channels] or null
+  S* to = nullptr;                       // [images, to_rows, cols, channels], dense
+  // correlation: sums[tap] = Σ over pixels of values ⊙ shifted from
+  const S* values = nullptr;  // [images, to_rows, cols, channels]
+  std::int64_t values_stride = 0;
+  std::int64_t values_image_stride = 0;
+  Compute<S>* sums = nullptr;  // [images, taps, channels]
+};
+
 // Arguments for h = silu(a) ⊙ m, its rows scaled by a rate, and for its backward pass; all [rows,
 // width].
 template <class S>

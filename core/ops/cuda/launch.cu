@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/ops/cuda/depthwise_kernels.h"
 #include "core/ops/cuda/head_kernels.h"
 #include "core/ops/cuda/kernels.h"
 
@@ -52,6 +53,8 @@ PARALLAX_ROW_ENTRY_POINT(inner_gradients_backward)
 PARALLAX_VECTOR_ENTRY_POINT(gated_hidden)
 PARALLAX_VECTOR_ENTRY_POINT(scaled_copy)
 PARALLAX_VECTOR_ENTRY_POINT(linear_scan)
+PARALLAX_VECTOR_ENTRY_POINT(depthwise_convolution)
+PARALLAX_VECTOR_ENTRY_POINT(depthwise_correlation)
 PARALLAX_VECTOR_ENTRY_POINT(head_rows)
 PARALLAX_VECTOR_ENTRY_POINT(head_rows_backward)
 #undef PARALLAX_VECTOR_ENTRY_POINT
@@ -146,6 +149,21 @@ void launch_head_rows_backward(const Arguments& k,
 
 }  // namespace
 
+template <class S>
+void launch_depthwise_convolution(const kernels::Depthwise<S>& k, void* stream) {
+  launch_vectors<depthwise_convolution_entry>(
+      k, k.images * k.to_rows * k.cols * k.channels, k.channels, stream);
+}
+
+template <class S>
+void launch_depthwise_correlation(const kernels::Depthwise<S>& k, void* stream) {
+  if (vector_of(k.channels) == kVector) {
+    launch<depthwise_correlation_entry<kVector>>(k, correlation_grid(k, kVector), stream);
+  } else {
+    launch<depthwise_correlation_entry<1>>(k, correlation_grid(k, 1), stream);
+  }
+}
+
 std::int64_t head_row_blocks(std::int64_t rows, std::int64_t width) {
   constexpr std::int64_t kMostBlocks = 2048;  // several for each of a large GPU's processors
   const std::int64_t at_once = kThreads / lanes_of(width, vector_of(width));
@@ -226,6 +244,8 @@ void launch_column_norm(const ColumnNorm& k, void* stream) {
   template void launch_inner_gradients<S>(const kernels::InnerGradients<S>&, std::int64_t, void*); \
   template void launch_inner_gradients_backward<S>(                                                \
       const kernels::InnerGradients<S>&, std::int64_t, void*);                                     \
+  template void launch_depthwise_convolution<S>(const kernels::Depthwise<S>&, void*);              \
+  template void launch_depthwise_correlation<S>(const kernels::Depthwise<S>&, void*);              \
   template void launch_split_heads<S>(const kernels::SplitHeads<S>&, std::int64_t, void*);         \
   template void launch_split_heads_backward<S>(                                                    \
       const kernels::SplitHeads<S>&, std::int64_t, float*, void*);                                 \

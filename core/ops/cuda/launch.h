@@ -24,6 +24,12 @@ template <class In, class Out>
 void launch_linear_scan(const LinearScan<In, Out>& k, void* stream);
 void launch_column_norm(const ColumnNorm& k, void* stream);
 
+// For S = float or BFloat16Bits. Channels whose number is a multiple of kVector must begin at one.
+template <class S>
+void launch_depthwise_convolution(const kernels::Depthwise<S>& k, void* stream);
+template <class S>
+void launch_depthwise_correlation(const kernels::Depthwise<S>& k, void* stream);
+
 // The heads' rows of `k`, S = float or BFloat16Bits. A backward pass that wants the weights' gradients
 // gets head_row_blocks() shares of them; rows may then be no longer than one vector of each lane.
 inline bool can_weigh_rows(std::int64_t width) {

@@ -4,6 +4,8 @@
 #include "core/base/error.h"
 #include "core/ops/common/autograd_support.h"
 #include "core/ops/common/parallel_for.h"
+#include "core/ops/cuda/launch.h"
+#include "core/ops/cuda/operators.h"
 #include "core/ops/depthwise/kernels.h"
 
 namespace parallax {
@@ -26,11 +28,18 @@ const kernels::DepthwiseKernels<S>& depthwise_kernels() {
       kernels::kDepthwisePortable, kernels::kDepthwiseAvx2, kernels::kDepthwiseAvx512));
 }
 
+// The storage types that the GPU's kernels take.
+template <class S>
+constexpr bool kHasLaunches = cuda::kBuiltWithCuda && !std::is_same_v<S, double>;
+
 // The tensor itself if its channels and rows are contiguous, as the kernels need them; else a dense
 // copy.
 Tensor walkable(const Tensor& picture) {
+  const bool aligned = picture.is_cpu() || (picture.storage_offset() % cuda::kVector == 0 &&
+                                            picture.stride(2) % cuda::kVector == 0 &&
+                                            picture.stride(0) % cuda::kVector == 0);
   const bool fits = picture.stride(3) == 1 && picture.stride(2) >= picture.size(3) &&
-                    picture.stride(1) == picture.size(2) * picture.stride(2);
+                    picture.stride(1) == picture.size(2) * picture.stride(2) && aligned;
   // contiguous() would keep odd strides of dimensions of size 1.
   return fits ? picture : picture.clone(torch::MemoryFormat::Contiguous);
 }
@@ -65,6 +74,12 @@ Tensor convolve(const Tensor& picture,
     arguments.weight_image_stride = taps.size(0) == 1 ? 0 : taps.stride(0);
     arguments.bias = data<Compute<S>>(shift);
     arguments.to = data<S>(to);
+    if constexpr (kHasLaunches<S>) {
+      if (from.is_cuda()) {
+        cuda::launch_depthwise_convolution(arguments, cuda::current_stream(from));
+        return;
+      }
+    }
     fused::for_rows(from.size(0) * to_rows,
                     kDepthwiseTaps * from.size(2) * from.size(3),
                     [&](int64_t begin, int64_t end) {
@@ -86,6 +101,12 @@ Tensor correlate(const Tensor& picture, const Tensor& other, int64_t offset) {
     arguments.values_stride = values.stride(2);
     arguments.values_image_stride = values.stride(0);
     arguments.sums = data<Compute<S>>(sums);
+    if constexpr (kHasLaunches<S>) {
+      if (from.is_cuda()) {
+        cuda::launch_depthwise_correlation(arguments, cuda::current_stream(from));
+        return;
+      }
+    }
     fused::for_rows(from.size(0),
                     kDepthwiseTaps * values.size(1) * values.size(2) * values.size(3),
                     [&](int64_t begin, int64_t end) {
@@ -203,7 +224,9 @@ void check_images(const Tensor& from, const char* name, const Tensor& tensor, bo
   }
 }
 
-bool is_fused(const Tensor& from) { return has_fused_kernels(from) && from.numel() > 0; }
+bool is_fused(const Tensor& from) {
+  return (has_fused_kernels(from) || cuda::has_cuda_kernels(from)) && from.numel() > 0;
+}
 
 }  // namespace
 

@@ -4,7 +4,9 @@
 
 #include <random>
 
+#include "core/ops/cuda/depthwise_kernels.h"
 #include "core/ops/cuda/head_kernels.h"
+#include "core/ops/depthwise/kernels.h"
 #include "core/ops/elementwise/kernels.h"
 #include "tests/support/host_block.h"
 
@@ -200,6 +202,73 @@ TEST(CudaHeadKernels, MergeAsOnTheCpu) {
   check_merge<float, 1>(7);
   check_merge<float, 8>(64);
   check_merge<kernels::BFloat16Bits, 8>(192);
+}
+
+// Of rows that are part of a larger picture, with one kernel for all images and one for each.
+template <class S, int vector>
+void check_depthwise(std::int64_t channels, bool shared, std::int64_t offset) {
+  const std::int64_t images = 3;
+  const std::int64_t rows = 4;
+  const std::int64_t cols = 5;
+  const std::int64_t to_rows = 3;
+  const std::int64_t stride = channels + 8;
+  const auto from = random_row<S>(images * rows * cols * stride, 1);
+  const auto values = random_row<S>(images * to_rows * cols * channels, 2);
+  const auto weight = random_row<float>(images * kernels::kTaps * channels, 3);
+  const auto bias = random_row<float>(channels, 4);
+  kernels::Depthwise<S> k{.images = images,
+                          .from_rows = rows,
+                          .to_rows = to_rows,
+                          .cols = cols,
+                          .channels = channels,
+                          .offset = offset,
+                          .from = from.data(),
+                          .from_stride = stride,
+                          .from_image_stride = rows * cols * stride,
+                          .weight = weight.data(),
+                          .weight_image_stride = shared ? 0 : kernels::kTaps * channels,
+                          .bias = shared ? bias.data() : nullptr,
+                          .values = values.data(),
+                          .values_stride = channels,
+                          .values_image_stride = to_rows * cols * channels};
+  std::vector<S> of_cpu(images * to_rows * cols * channels);
+  std::vector<S> of_gpu(of_cpu.size());
+  std::vector<float> sums_of_cpu(images * kernels::kTaps * channels);
+  std::vector<float> sums_of_gpu(sums_of_cpu.size());
+  k.to = of_cpu.data();
+  k.sums = sums_of_cpu.data();
+  const auto& cpu = [] {
+    if constexpr (sizeof(S) == 2) {
+      return kernels::kDepthwisePortable.bf16;
+    } else {
+      return kernels::kDepthwisePortable.f32;
+    }
+  }();
+  cpu.convolve(k, 0, images * to_rows);
+  cpu.correlate(k, 0, images);
+  k.to = of_gpu.data();
+  k.sums = sums_of_gpu.data();
+  run_sequentially(cuda::element_grid(images * to_rows * cols * channels, vector),
+                   [&](auto& block) { cuda::depthwise_convolution<vector>(block, k); });
+  run_sequentially(cuda::correlation_grid(k, vector),
+                   [&](auto& block) { cuda::depthwise_correlation<vector>(block, k); });
+  expect_same(of_gpu, of_cpu, "convolution");
+  expect_same(sums_of_gpu, sums_of_cpu, "correlation");
+  std::fill(sums_of_gpu.begin(), sums_of_gpu.end(), 0.0F);
+  run_threaded(cuda::correlation_grid(k, vector), 32, [&](auto& block) {
+    cuda::depthwise_correlation<vector>(block, k);
+  });
+  expect_same(sums_of_gpu, sums_of_cpu, "correlation on threads");
+}
+
+TEST(CudaHeadKernels, DepthwiseAsOnTheCpu) {
+  for (const bool shared : {true, false}) {
+    for (const std::int64_t offset : {-1, 0, 1}) {
+      check_depthwise<float, 1>(5, shared, offset);
+      check_depthwise<float, 8>(32, shared, offset);
+      check_depthwise<kernels::BFloat16Bits, 8>(40, shared, offset);
+    }
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/ops/common/dispatch.h"
+#include "core/ops/cuda/operators.h"
 #include "core/ops/depthwise/depthwise.h"
 
 namespace parallax {
@@ -15,10 +16,6 @@ Convolution::Convolution(const ConvolutionShape& shape)
           torch::zeros({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}))) {
   if (shape.bias) {
     bias_ = register_parameter("bias", torch::zeros({shape.out}));
-  }
-  if (is_depthwise()) {
-    middle_ = torch::zeros({1, kDepthwiseTaps, 1});
-    middle_[0][kDepthwiseTaps / 2] = 1;
   }
 }
 
@@ -34,7 +31,7 @@ Tensor Convolution::forward(const Tensor& x) const {
     // This is a matrix product, for which LibTorch's convolution has only its slowest kernel.
     return linear_(x.permute({0, 2, 3, 1}), weight_.flatten(1), bias_).permute({0, 3, 1, 2});
   }
-  if (is_depthwise() && has_fused_kernels(x)) {
+  if (is_depthwise() && (has_fused_kernels(x) || cuda::has_cuda_kernels(x))) {
     // Computes every pixel and then drops those that a stride skips: this still takes a fraction of
     // LibTorch's time, whose gradient also comes back in another memory layout.
     const Tensor all = depthwise_convolution(x.permute({0, 2, 3, 1}), taps(), bias_, x.size(2));
@@ -52,12 +49,15 @@ Tensor Convolution::add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) c
   const auto convolved = [&](const Tensor& weight) {
     return depthwise_convolution(picture, weight, bias_, rows).flatten(1, 2);
   };
-  if (!has_fused_kernels(x)) {
+  if (!has_fused_kernels(x) && !cuda::has_cuda_kernels(x)) {
     return x + convolved(taps());
   }
   // Adding x is adding 1 to the centre of each kernel, provided that the arithmetic is float32.
   const Tensor wide = taps().to(torch::promote_types(weight_.scalar_type(), torch::kFloat32));
-  return convolved(wide + middle_);
+  const int64_t centre = kDepthwiseTaps / 2;
+  return convolved(torch::cat(
+      {wide.slice(1, 0, centre), wide.slice(1, centre, centre + 1) + 1, wide.slice(1, centre + 1)},
+      1));
 }
 
 void Convolution::initialise() {

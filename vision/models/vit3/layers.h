@@ -38,7 +38,6 @@ class Convolution : public torch::nn::Module {
   Tensor weight_;        // [out, in / groups, kernel, kernel]
   Tensor bias_;          // [out] or undefined
   PackedLinear linear_;  // for 1×1 kernels
-  Tensor middle_;        // [1, 9, 1]: the identity kernel; for 3×3 kernels
 };
 
 // A convolution, then optionally BatchNorm, then optionally ReLU.
