@@ -10,14 +10,14 @@
 #     --device   default cuda;  --quick: tiny sizes, to test the scripts
 # The Python is python3, or the one that PARALLAX_PYTHON names; it needs PyTorch, einops and timm.
 set -uo pipefail
-folder=$(dirname "$0")/bench
+scripts=$(dirname "$0")/bench
 python=${PARALLAX_PYTHON:-python3}
 steps="layers accuracy nvs classify"
 output=output/gpu-bench
 common=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --output) output=$2; shift 2 ;;
+    -o | --output) output=$2; shift 2 ;;
     --steps) steps=$2; shift 2 ;;
     --quick | --compile) common+=("$1"); shift ;;
     --peers | --library | --program | --device) common+=("$1" "$2"); shift 2 ;;
@@ -38,7 +38,7 @@ export TRITON_CACHE_DIR=${TRITON_CACHE_DIR:-/tmp/parallax-bench-triton}
 failed=0
 run_step() {  # name, seconds
   local log=$output/$1.log start=$SECONDS status=0
-  timeout -k 2 "$2" "$python" -u "$folder/bench.py" "$1" --limit "$2" --output "$output" "${common[@]}" \
+  timeout -k 2 "$2" "$python" -u "$scripts/bench.py" "$1" --limit "$2" --output "$output" "${common[@]}" \
     >"$log" 2>&1 || status=$?
   if [ $status -eq 0 ]; then
     printf 'bench: %-9s done, %d of %d s\n' "$1" $((SECONDS - start)) "$2"
@@ -59,5 +59,5 @@ for step in $steps; do
   esac
 done 2>&1 | tee "$output/steps.txt"
 grep -q FAILED "$output/steps.txt" && failed=1
-timeout -k 2 8 "$python" "$folder/bench.py" report --output "$output"
+timeout -k 2 8 "$python" "$scripts/bench.py" report --output "$output"
 exit $failed

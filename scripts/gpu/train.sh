@@ -37,9 +37,11 @@ readonly program=$programs/parallax
 
 # The recipe of the bundled model; what the user gives stands in for an option of the same name. The architecture is the
 # initial model's. A bundled name rather than a path: a run goes on only with the same options, and may be moved.
+rates=(--batch-size 4 --learning-rate 1.5e-3 --muon-learning-rate 4e-3 --warmup-steps 50)
+[ "$device" = cpu ] || rates=(--batch-size 32 --learning-rate 2e-3 --muon-learning-rate 6e-3 --warmup-steps 100)
 # shellcheck disable=SC2054  # the commas are the program's
-recipe=(--size 64x64 --batch-size 4 --input-views 4-8 --target-views 8 --difficulty 0-1@0,0-0.4@0.75
-  --copied-targets 0 --learning-rate 1.5e-3 --muon-learning-rate 4e-3 --dtype bfloat16 --seed 3 --warmup-steps 50)
+recipe=(--size 64x64 --input-views 4-8 --target-views 8 --difficulty 0-1@0,0-0.4@0.75
+  --copied-targets 0 --dtype bfloat16 --seed 3 "${rates[@]}")
 if [ "$init" = none ]; then
   arguments=(--use-qk-norm)
   recipe+=(--patch-size 4 --dim 192 --layers 6 --attention-head-dim 64 --ttt-head-dim 64 --inter-multi 2
