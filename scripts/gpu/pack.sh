@@ -6,7 +6,9 @@
 #   pack.sh                 builds the preset cuda where something is missing
 #   pack.sh --part-size 40  MiB that no part exceeds
 #   pack.sh --no-assets     without models, scenes and golden cases: for a server that has the checkout besides
-# PARALLAX_GPU_NO_BUILD=1 takes what is built; PARALLAX_GPU_BUILD names another build folder and builds nothing.
+# PARALLAX_GPU_NO_BUILD=1 takes what is built; PARALLAX_GPU_BUILD names another build folder and builds nothing;
+# PARALLAX_GPU_WORK names another folder than build/gpu-kit. PARALLAX_GPU_QUICK=1 takes Debian's large libraries and hardly
+# compresses, to test these scripts.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,9 +16,11 @@ say() { printf 'pack: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 readonly build=${PARALLAX_GPU_BUILD:-build/cuda}
-readonly work=build/gpu-kit
+readonly work=${PARALLAX_GPU_WORK:-build/gpu-kit}
 readonly kit=$work/kit parts=$work/parts
-readonly preferred=$PWD/build/package-libraries/prefix/lib
+preferred=$PWD/build/package-libraries/prefix/lib
+[ -z "${PARALLAX_GPU_QUICK:-}" ] || preferred=/nonexistent
+readonly preferred
 part_size=40 with_assets=yes
 while [ $# -gt 0 ]; do
   case $1 in
@@ -83,13 +87,17 @@ check_libraries() { # FILE…
     while read -r name path; do
       is_on_server "$name" && continue
       case $path in
-        "$PWD/$kit"/*) ;;
+        "$(realpath $kit)"/*) ;;
         *) say "$file would load $name from $path"; missing=1 ;;
       esac
     done < <(loaded_by "$PWD/third_party/torch/lib" "$file" | sed "s|$PWD/$kit/bin/../lib|$PWD/$kit/lib|")
   done
   [ $missing -eq 0 ] || fail "the kit would not run elsewhere"
 }
+
+level=9
+[ -z "${PARALLAX_GPU_QUICK:-}" ] || level=0
+readonly level
 
 # Packs a list of the kit's files; in two halves where they are too many for one part.
 next_part=1
@@ -98,7 +106,7 @@ pack_files() { # WHAT FILE…
   shift
   part=$parts/part-$next_part.tar.xz
   # The same content gives the same bytes: order, owner and time are fixed.
-  tar -C $kit --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - "$@" | xz -T0 -9 >"$part"
+  tar -C $kit --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - "$@" | xz -T0 -$level >"$part"
   if [ "$(stat -c %s "$part")" -le $((part_size * 1048576)) ]; then
     printf '%-28s %6.1f MiB  %s\n' "$part" "$(awk "BEGIN { print $(stat -c %s "$part") / 1048576 }")" "$what"
     next_part=$((next_part + 1))
@@ -122,7 +130,7 @@ files_of() { (cd $kit && find "$@" -type f | LC_ALL=C sort); }
 
 mkdir -p $work
 build_if_missing
-[ -e "$preferred/libopencv_core.so" ] || {
+[ -e "$preferred/libopencv_core.so" ] || [ -n "${PARALLAX_GPU_QUICK:-}" ] || {
   say "small libraries in place of Debian's: scripts/package-libraries.sh, 10 minutes, once"
   scripts/package-libraries.sh >&2
 }

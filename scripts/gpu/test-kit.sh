@@ -9,12 +9,13 @@ cd "$(dirname "$0")/../.."
 
 say() { printf 'test-kit: %s\n' "$*" >&2; }
 
-[ -e build/gpu-kit/parts/part-1.tar.xz ] || scripts/gpu/pack.sh
+readonly work=${PARALLAX_GPU_WORK:-build/gpu-kit}
+[ -e "$work/parts/part-1.tar.xz" ] || scripts/gpu/pack.sh
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 readonly kit=$scratch/kit site=$scratch/site-packages
 
-sh build/gpu-kit/parts/unpack.sh "$kit"
+sh "$work/parts/unpack.sh" "$kit"
 
 # LibTorch, and beside it NVIDIA's libraries, as Python's packages have them.
 lib=$(realpath "${PARALLAX_TORCH_DIR:-third_party/torch}")/lib
@@ -49,7 +50,6 @@ start=$SECONDS status=0
 (cd "$scratch" && env -i PATH=/usr/bin:/bin HOME="$scratch" LANG=C.UTF-8 PARALLAX_TORCH_DIR="$site/torch" \
   PARALLAX_PYTHON="$(python3 -c 'import sys; print(sys.executable)')" \
   "$kit/scripts/gpu/check.sh" --device cpu -o "$scratch/results" "$@") || status=$?
-mkdir -p build/gpu-kit
-cp "$scratch/results/check.log" build/gpu-kit/check.log
-say "$([ $status -eq 0 ] && echo passed || echo failed) in $((SECONDS - start)) s; build/gpu-kit/check.log"
+cp "$scratch/results/check.log" "$work/check.log"
+say "$([ $status -eq 0 ] && echo passed || echo failed) in $((SECONDS - start)) s; $work/check.log"
 exit $status
