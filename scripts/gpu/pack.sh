@@ -39,8 +39,8 @@ build_if_missing() {
     [ -e "$build/build.ninja" ] || { say "configuring"; cmake --preset cuda >/dev/null; }
     ! ninja -C "$build" -t targets all | grep -q '^parallax_gpu_tests:' || targets+=(parallax_gpu_tests)
     say "building ${targets[*]}; the first time takes half an hour on two cores"
-    cmake --build "$build" --target "${targets[@]}" >$work/build.log 2>&1 || {
-      tail -n 30 $work/build.log >&2
+    cmake --build "$build" --target "${targets[@]}" >"$work"/build.log 2>&1 || {
+      tail -n 30 "$work"/build.log >&2
       fail "the build failed; the whole log is $work/build.log"
     }
   fi
@@ -54,8 +54,8 @@ build_if_missing() {
 add_program() { # FILE DESTINATION PATH
   strip --strip-unneeded -o "$2" "$1"
   chmod +x "$2"
-  echo "file(RPATH_SET FILE \"$2\" NEW_RPATH \"$3\")" >$work/rpath.cmake
-  cmake -P $work/rpath.cmake >/dev/null
+  echo "file(RPATH_SET FILE \"$2\" NEW_RPATH \"$3\")" >"$work"/rpath.cmake
+  cmake -P "$work"/rpath.cmake >/dev/null
 }
 
 # What the server has: the C and C++ runtime; LibTorch; NVIDIA's libraries, in Python's packages and the driver.
@@ -87,7 +87,7 @@ check_libraries() { # FILE…
     while read -r name path; do
       is_on_server "$name" && continue
       case $path in
-        "$(realpath $kit)"/*) ;;
+        "$(realpath "$kit")"/*) ;;
         *) say "$file would load $name from $path"; missing=1 ;;
       esac
     done < <(loaded_by "$PWD/third_party/torch/lib" "$file" | sed "s|$PWD/$kit/bin/../lib|$PWD/$kit/lib|")
@@ -106,7 +106,7 @@ pack_files() { # WHAT FILE…
   shift
   part=$parts/part-$next_part.tar.xz
   # The same content gives the same bytes: order, owner and time are fixed.
-  tar -C $kit --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - "$@" | xz -T0 -$level >"$part"
+  tar -C "$kit" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - "$@" | xz -T0 -$level >"$part"
   if [ "$(stat -c %s "$part")" -le $((part_size * 1048576)) ]; then
     printf '%-28s %6.1f MiB  %s\n' "$part" "$(awk "BEGIN { print $(stat -c %s "$part") / 1048576 }")" "$what"
     next_part=$((next_part + 1))
@@ -115,7 +115,7 @@ pack_files() { # WHAT FILE…
   [ $# -gt 1 ] || fail "$1 alone is larger than $part_size MiB"
   # The first of the sorted files until they make half of all bytes.
   local sum=0 half count=0 file
-  half=$(($(cd $kit && du -cb "$@" | tail -n 1 | cut -f1) / 2))
+  half=$(($(cd "$kit" && du -cb "$@" | tail -n 1 | cut -f1) / 2))
   for file in "$@"; do
     sum=$((sum + $(stat -c %s "$kit/$file")))
     [ $count -eq 0 ] || [ $sum -le "$half" ] || break
@@ -126,40 +126,40 @@ pack_files() { # WHAT FILE…
   pack_files "$what" "${@:count+1}"
 }
 
-files_of() { (cd $kit && find "$@" -type f | LC_ALL=C sort); }
+files_of() { (cd "$kit" && find "$@" -type f | LC_ALL=C sort); }
 
-mkdir -p $work
+mkdir -p "$work"
 build_if_missing
 [ -e "$preferred/libopencv_core.so" ] || [ -n "${PARALLAX_GPU_QUICK:-}" ] || {
   say "small libraries in place of Debian's: scripts/package-libraries.sh, 10 minutes, once"
   scripts/package-libraries.sh >&2
 }
-rm -rf $kit $parts
-mkdir -p $kit/bin $kit/lib $kit/scripts $kit/tests $parts
+rm -rf "$kit" "$parts"
+mkdir -p "$kit"/bin "$kit"/lib "$kit"/scripts "$kit"/tests "$parts"
 
 for program in parallax parallax_gpu_tests; do
   # shellcheck disable=SC2016
-  [ ! -x "$build/$program" ] || add_program "$build/$program" $kit/bin/$program '$ORIGIN/../lib'
+  [ ! -x "$build/$program" ] || add_program "$build/$program" "$kit"/bin/$program '$ORIGIN/../lib'
 done
 # shellcheck disable=SC2016
-add_program "$build/libparallax_torch.so" $kit/lib/libparallax_torch.so '$ORIGIN'
-copy_libraries "$build"/parallax "$build"/libparallax_torch.so $kit/bin/*
-check_libraries $kit/bin/* $kit/lib/libparallax_torch.so
+add_program "$build/libparallax_torch.so" "$kit"/lib/libparallax_torch.so '$ORIGIN'
+copy_libraries "$build"/parallax "$build"/libparallax_torch.so "$kit"/bin/*
+check_libraries "$kit"/bin/* "$kit"/lib/libparallax_torch.so
 
 # As they lie in the checkout, so that the scripts run in both.
-cp -r scripts/gpu scripts/compare-with-reference.sh scripts/compare_with_reference.py $kit/scripts/
-cp -r tests/python $kit/tests/
-find $kit/scripts $kit/tests -name __pycache__ -prune -exec rm -r {} +
-cp LICENSE $kit/
-git describe --always --dirty >$kit/VERSION 2>/dev/null || echo unknown >$kit/VERSION
+cp -r scripts/gpu scripts/compare-with-reference.sh scripts/compare_with_reference.py "$kit"/scripts/
+cp -r tests/python "$kit"/tests/
+find "$kit"/scripts "$kit"/tests -name __pycache__ -prune -exec rm -r {} +
+cp LICENSE "$kit"/
+git describe --always --dirty >"$kit"/VERSION 2>/dev/null || echo unknown >"$kit"/VERSION
 if [ $with_assets = yes ]; then
-  mkdir -p $kit/assets/models $kit/tests/golden
-  cp -r assets/scenes assets/*.txt assets/*.md $kit/assets/
-  cp assets/models/nvs*.safetensors assets/models/classify.safetensors $kit/assets/models/
-  cp -r "${PARALLAX_GOLDEN:-tests/golden/data}" $kit/tests/golden/data
+  mkdir -p "$kit"/assets/models "$kit"/tests/golden
+  cp -r assets/scenes assets/*.txt assets/*.md "$kit"/assets/
+  cp assets/models/nvs*.safetensors assets/models/classify.safetensors "$kit"/assets/models/
+  cp -r "${PARALLAX_GOLDEN:-tests/golden/data}" "$kit"/tests/golden/data
 fi
 
-say "packing $(du -sh $kit | cut -f1)"
+say "packing $(du -sh "$kit" | cut -f1)"
 mapfile -t files < <(files_of lib | grep -v libparallax)
 pack_files "libraries" "${files[@]}"
 if [ $with_assets = yes ]; then
@@ -170,7 +170,7 @@ mapfile -t files < <(files_of bin scripts tests/python LICENSE VERSION lib/libpa
 pack_files "program, tests, scripts" "${files[@]}"
 
 # Python unpacks what a bare server's tar, without xz, cannot.
-cat >$parts/unpack.sh <<'UNPACK'
+cat >"$parts"/unpack.sh <<'UNPACK'
 #!/bin/sh
 # Unpacks the parts beside this script:  sh unpack.sh [FOLDER]     default gpu-kit
 set -eu
@@ -181,4 +181,4 @@ for part in "$(dirname "$0")"/part-*.tar.xz; do
 done
 echo "unpacked into $folder"
 UNPACK
-du -b $parts/part-* | awk '{ sum += $1 } END { printf "%.1f MiB in %d parts; unpack with sh unpack.sh FOLDER\n", sum / 1048576, NR }'
+du -b "$parts"/part-* | awk '{ sum += $1 } END { printf "%.1f MiB in %d parts; unpack with sh unpack.sh FOLDER\n", sum / 1048576, NR }'
