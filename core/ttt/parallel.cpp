@@ -69,9 +69,9 @@ struct StatesRead {
 
 // The states that the scan over the updating ranges yields.
 struct Prefix {
-  Tensor main;      // [batch, N, Dh, D]: W1 after each updating range; undefined where `read` is
-  Tensor read;      // [batch, reading ranges, Dh, D] in the tokens' dtype; undefined where `main` is
-  Tensor last;      // [batch, Dh, D]: W1 after all updating ranges
+  Tensor main;  // [batch, N, Dh, D]: W1 after each updating range; undefined where `read` is
+  Tensor read;  // [batch, reading ranges, Dh, D] in the queries' dtype; undefined where `main` is
+  Tensor last;  // [batch, Dh, D]: W1 after all updating ranges
   Tensor velocity;  // [batch, Dh, D] or undefined
 };
 
@@ -103,10 +103,19 @@ std::optional<StatesRead> states_in_order(const std::vector<TokenRange>& ranges)
                                                    static_cast<int64_t>(ranges.size())});
 }
 
+// The tokens that read the states.
+const Tensor& queries_of(const UpdateRule& rule, const TttInputs& inputs) {
+  return rule.switches.query == QuerySource::kKey ? inputs.k : inputs.q;
+}
+
 // The states read, from the steps, without a pass over memory for the others: on a GPU, where no
 // graph is recorded, and where states are read as they are.
-bool scans_on_gpu(const UpdateRule& rule, const InnerState& start, const Tensor& steps) {
+bool scans_on_gpu(const UpdateRule& rule,
+                  const InnerState& start,
+                  const TttInputs& inputs,
+                  const Tensor& steps) {
   return cuda::has_cuda_kernels(steps) && steps.scalar_type() == torch::kFloat32 &&
+         cuda::has_cuda_kernels(queries_of(rule, inputs)) &&
          start.main.w1.scalar_type() == torch::kFloat32 &&
          rule.switches.weight_norm == WeightNorm::kNone &&
          !fused::requires_graph({start.main.w1, steps});
@@ -154,7 +163,7 @@ Prefix scan_states(const UpdateRule& rule,
   }
   const double sign = switches.direction == Direction::kAscent ? -1 : 1;
   const bool one_step_each = !factors.defined() || repeats == 1;
-  if (read && one_step_each && scans_on_gpu(rule, start, steps)) {
+  if (read && one_step_each && scans_on_gpu(rule, start, inputs, steps)) {
     if (switches.normalise_gradient) {
       steps = has_cuda_newton_schulz(steps, rule.newton_schulz)
                   ? orthogonalise_cuda(steps, rule.newton_schulz)
@@ -165,7 +174,7 @@ Prefix scan_states(const UpdateRule& rule,
                                                   .scale = sign * static_cast<double>(repeats),
                                                   .first = read->first,
                                                   .kept = read->count,
-                                                  .dtype = inputs.k.scalar_type(),
+                                                  .dtype = queries_of(rule, inputs).scalar_type(),
                                                   .wants_end = true});
     prefix.read = states;
     prefix.last = end;
@@ -205,8 +214,8 @@ Tensor apply_ranges(const UpdateRule& rule,
                     const TttInputs& inputs,
                     const Tensor& states,  // [batch, ranges, Dh, D]
                     const std::vector<TokenRange>& ranges) {
-  const Tensor& source = rule.switches.query == QuerySource::kKey ? inputs.k : inputs.q;
-  const Tensor chunks = gather_ranges(feature_map(rule.switches, source, start.weights), ranges);
+  const Tensor chunks =
+      gather_ranges(feature_map(rule.switches, queries_of(rule, inputs), start.weights), ranges);
   return concatenate_ranges(batched_product(chunks, states), ranges);
 }
 

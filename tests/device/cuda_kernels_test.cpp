@@ -2,6 +2,7 @@
 // kernels' bodies on the CPU; these say whether they were built and launched rightly.
 #include <gtest/gtest.h>
 
+#include "core/base/autocast.h"
 #include "core/ops/cuda/lt_matmul.h"
 #include "core/ops/cuda/operators.h"
 #include "tests/support/test_device.h"
@@ -26,9 +27,10 @@ TEST_F(CudaKernel, LtProductsOfAnyOrientationAddTheirAddend) {
       for (const bool turn_a : {false, true}) {
         for (const bool turn_b : {false, true}) {
           const auto matrix = [&](int64_t height, int64_t width, bool turned) {
-            const Tensor x = on_test_device(torch::randn(turned ? at::IntArrayRef({3, width, height})
-                                                       : at::IntArrayRef({3, height, width})),
-                                   dtype);
+            const Tensor x =
+                on_test_device(torch::randn(turned ? at::IntArrayRef({3, width, height})
+                                                   : at::IntArrayRef({3, height, width})),
+                               dtype);
             return turned ? x.transpose(1, 2) : x;
           };
           const Tensor a = matrix(rows, inner, turn_a);
@@ -49,20 +51,22 @@ TEST_F(CudaKernel, LtProductsOfAnyOrientationAddTheirAddend) {
 TEST_F(CudaKernel, GatedHiddenIsTheFeatureMap) {
   for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
     for (const auto& [width, hidden] : {std::pair{64, 96},
-                                       std::pair{20, 13},
-                                       std::pair{64, 128},
-                                       std::pair{192, 256},
-                                       std::pair{320, 128},
-                                       std::pair{384, 384}}) {
+                                        std::pair{20, 13},
+                                        std::pair{64, 128},
+                                        std::pair{192, 256},
+                                        std::pair{320, 128},
+                                        std::pair{384, 384}}) {
       const Tensor x = on_test_device(torch::randn({2, 300, width}), dtype);
       const double gain = 1 / std::sqrt(static_cast<double>(width));
       const Tensor w0 = on_test_device(gain * torch::randn({2, width, hidden}), torch::kFloat32);
       const Tensor w2 = on_test_device(gain * torch::randn({2, width, hidden}), torch::kFloat32);
       const Tensor rate = on_test_device(torch::rand({2, 300, 1}), torch::kFloat32);
-      const Tensor plain = torch::silu(in_float64(x).matmul(in_float64(w0))) * in_float64(x).matmul(in_float64(w2));
+      const Tensor plain =
+          torch::silu(in_float64(x).matmul(in_float64(w0))) * in_float64(x).matmul(in_float64(w2));
       const double most = dtype == torch::kFloat32 ? 1e-5 : 1e-2;
       EXPECT_LT(device_error(cuda::gated_hidden(x, w0, w2), plain), most) << width;
-      EXPECT_LT(device_error(cuda::gated_hidden(x, w0, w2, rate), plain * in_float64(rate)), most) << width;
+      EXPECT_LT(device_error(cuda::gated_hidden(x, w0, w2, rate), plain * in_float64(rate)), most)
+          << width;
     }
   }
 }
@@ -85,11 +89,36 @@ TEST_F(CudaKernel, GatedHiddenOfManyRows) {
   }
 }
 
+// An empty batch, matrices shared by a batch or beginning anywhere, and mixed precision around it.
+TEST_F(CudaKernel, GatedHiddenOfUnusualInputs) {
+  const Tensor w0 = on_test_device(torch::randn({2, 64, 128}), torch::kFloat32);
+  const Tensor w2 = on_test_device(torch::randn({2, 64, 128}), torch::kFloat32);
+  for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
+    const Tensor flat = on_test_device(torch::randn({2 * 100 * 64 + 3}), dtype);
+    const Tensor shifted = flat.slice(0, 3).view({2, 100, 64});
+    const Tensor shared = flat.slice(0, 0, 100 * 64).view({1, 100, 64}).expand({2, -1, -1});
+    for (const Tensor& x : {shifted, shared}) {
+      const Tensor wide = in_float64(x);
+      const Tensor expected =
+          torch::silu(wide.matmul(in_float64(w0))) * wide.matmul(in_float64(w2));
+      EXPECT_LT(device_error(cuda::gated_hidden(x, w0, w2), expected), 2e-2);
+      const AutocastGuard mixed(test_device(), torch::kBFloat16);
+      const Tensor got = cuda::gated_hidden(x, w0, w2);
+      EXPECT_EQ(got.scalar_type(), dtype);
+      EXPECT_LT(device_error(got, expected), 2e-2);
+    }
+    const Tensor none =
+        cuda::gated_hidden(shifted.slice(0, 0, 0), w0.slice(0, 0, 0), w2.slice(0, 0, 0));
+    EXPECT_EQ(none.sizes(), at::IntArrayRef({0, 100, 128}));
+  }
+}
+
 TEST_F(CudaKernel, LinearScanKeepsTheStatesAskedFor) {
   for (const int64_t size : {7, 64}) {
     const Tensor steps = on_test_device(torch::randn({2, 5, 3, size}), torch::kFloat32);
     const Tensor start = on_test_device(torch::randn({2, 3, size}), torch::kFloat32);
-    const Tensor sums = torch::cat({in_float64(start).unsqueeze(1), in_float64(steps) * 0.5}, 1).cumsum(1);
+    const Tensor sums =
+        torch::cat({in_float64(start).unsqueeze(1), in_float64(steps) * 0.5}, 1).cumsum(1);
     for (const torch::Dtype from : {torch::kFloat32, torch::kHalf}) {
       const auto [states, end] = cuda::linear_scan(steps.to(from),
                                                    {.start = start,
@@ -102,7 +131,7 @@ TEST_F(CudaKernel, LinearScanKeepsTheStatesAskedFor) {
       EXPECT_LT(device_error(end, sums.select(1, 5)), from == torch::kHalf ? 1e-3 : 1e-6);
     }
     EXPECT_LT(device_error(cuda::linear_scan(steps, {.start = start, .scale = 0.5}).states,
-                       sums.slice(1, 1)),
+                           sums.slice(1, 1)),
               1e-6);
   }
 }

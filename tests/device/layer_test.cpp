@@ -51,24 +51,25 @@ std::vector<Schedule> schedules_of(const DeviceProblem& problem) {
 }
 
 // The layer on the device: tokens in `dtype`, weights and rates in float32.
-RandomLayer layer_on_device(const RandomLayer& layer, torch::Dtype dtype, bool differentiable = false) {
+RandomLayer layer_on_device(const RandomLayer& layer,
+                            torch::Dtype dtype,
+                            bool differentiable = false) {
   const auto move = [&](const Tensor& x, torch::Dtype type) {
     return x.defined() ? x.to(test_device(), type).detach().requires_grad_(differentiable) : x;
   };
   const auto weight = [&](const Tensor& x) { return move(x, torch::kFloat32); };
   const auto token = [&](const Tensor& x) { return move(x, dtype); };
   const TttInputs& in = layer.inputs;
-  RandomLayer moved{.rule = layer.rule,
-                    .weights = {weight(layer.weights.w0),
-                                weight(layer.weights.w1),
-                                weight(layer.weights.w2)},
-                    .inputs = {.q = token(in.q),
-                               .k = token(in.k),
-                               .v = token(in.v),
-                               .lr0 = weight(in.lr0),
-                               .lr1 = weight(in.lr1),
-                               .lr2 = weight(in.lr2),
-                               .momentum = weight(in.momentum)}};
+  RandomLayer moved{
+      .rule = layer.rule,
+      .weights = {weight(layer.weights.w0), weight(layer.weights.w1), weight(layer.weights.w2)},
+      .inputs = {.q = token(in.q),
+                 .k = token(in.k),
+                 .v = token(in.v),
+                 .lr0 = weight(in.lr0),
+                 .lr1 = weight(in.lr1),
+                 .lr2 = weight(in.lr2),
+                 .momentum = weight(in.momentum)}};
   if (dtype == torch::kBFloat16) {
     moved.rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
   }
@@ -78,23 +79,20 @@ RandomLayer layer_on_device(const RandomLayer& layer, torch::Dtype dtype, bool d
 // The same numbers in float64 on the CPU.
 RandomLayer layer_in_float64(const RandomLayer& layer, bool differentiable = false) {
   const auto move = [&](const Tensor& x) {
-    return x.defined()
-               ? x.detach().to(torch::kCPU, torch::kFloat64).requires_grad_(differentiable)
-               : x;
+    return x.defined() ? x.detach().to(torch::kCPU, torch::kFloat64).requires_grad_(differentiable)
+                       : x;
   };
-  RandomLayer exact{.rule = layer.rule,
-                    .weights = {move(layer.weights.w0),
-                                move(layer.weights.w1),
-                                move(layer.weights.w2)},
-                    .inputs = map_inputs(layer.inputs, move)};
+  RandomLayer exact{
+      .rule = layer.rule,
+      .weights = {move(layer.weights.w0), move(layer.weights.w1), move(layer.weights.w2)},
+      .inputs = map_inputs(layer.inputs, move)};
   exact.rule.newton_schulz.precision = NewtonSchulzPrecision::kWorking;
   return exact;
 }
 
 TttResult run_form(const RandomLayer& layer, Form form, const Schedule& schedule) {
-  return form == Form::kParallel
-             ? run_parallel(layer.rule, layer.weights, layer.inputs, schedule)
-             : run_recurrent(layer.rule, layer.weights, layer.inputs, schedule);
+  return form == Form::kParallel ? run_parallel(layer.rule, layer.weights, layer.inputs, schedule)
+                                 : run_recurrent(layer.rule, layer.weights, layer.inputs, schedule);
 }
 
 // Newton–Schulz multiplies roundings, in bfloat16 those of the gates and the iteration's own; more
@@ -137,18 +135,36 @@ void for_each_case(const std::vector<DeviceProblem>& problems, const F& f) {
 
 TEST(DeviceLayer, OutputAndStateAreThoseOfFloat64) {
   const torch::InferenceMode inference;
-  for_each_case(problems(), [](const RandomLayer& layer, Form form, const Schedule& schedule, torch::Dtype dtype) {
-    const RandomLayer moved = layer_on_device(layer, dtype);
-    const TttResult got = run_form(moved, form, schedule);
+  for_each_case(
+      problems(),
+      [](const RandomLayer& layer, Form form, const Schedule& schedule, torch::Dtype dtype) {
+        const RandomLayer moved = layer_on_device(layer, dtype);
+        const TttResult got = run_form(moved, form, schedule);
+        const TttResult expected = run_form(layer_in_float64(moved), Form::kRecurrent, schedule);
+        const double most = layer_tolerance(dtype, layer.rule.switches);
+        EXPECT_EQ(got.output.scalar_type(), dtype);
+        EXPECT_LT(device_error(got.output, expected.output), most);
+        EXPECT_LT(device_error(got.state.weights.w1, expected.state.weights.w1), most);
+        if (expected.state.velocity.w1.defined()) {
+          EXPECT_LT(device_error(got.state.velocity.w1, expected.state.velocity.w1), most);
+        }
+      });
+}
+
+// Tokens in float16, for which there are no kernels.
+TEST(DeviceLayer, TokensInFloat16) {
+  const torch::InferenceMode inference;
+  const DeviceProblem problem = problems()[3];
+  for (const char* variant : {"3", "6"}) {
+    RandomLayer layer = random_layer(find_variant(variant).switches, problem.options, 12);
+    layer.rule.newton_schulz.steps = 0;
+    const RandomLayer moved = layer_on_device(layer, torch::kHalf);
+    const Schedule schedule = update_then_apply_chunks(problem.options.tokens, problem.chunk);
+    const TttResult got = run_form(moved, Form::kParallel, schedule);
     const TttResult expected = run_form(layer_in_float64(moved), Form::kRecurrent, schedule);
-    const double most = layer_tolerance(dtype, layer.rule.switches);
-    EXPECT_EQ(got.output.scalar_type(), dtype);
-    EXPECT_LT(device_error(got.output, expected.output), most);
-    EXPECT_LT(device_error(got.state.weights.w1, expected.state.weights.w1), most);
-    if (expected.state.velocity.w1.defined()) {
-      EXPECT_LT(device_error(got.state.velocity.w1, expected.state.velocity.w1), most);
-    }
-  });
+    EXPECT_LT(device_error(got.output, expected.output), 2e-2) << variant;
+    EXPECT_LT(device_error(got.state.weights.w1, expected.state.weights.w1), 2e-2) << variant;
+  }
 }
 
 // The gradient of a fixed functional of the output, with respect to tokens, weights and rates.
@@ -176,23 +192,24 @@ TEST(DeviceLayer, GradientsAreThoseOfFloat64) {
   std::vector<DeviceProblem> some = problems();
   some.resize(3);
   some.push_back(problems().back());
-  for_each_case(some, [](const RandomLayer& layer, Form form, const Schedule& schedule, torch::Dtype dtype) {
-    const bool iterates =
-        layer.rule.switches.normalise_gradient && layer.rule.newton_schulz.steps > 0;
-    if (iterates && dtype == torch::kBFloat16) {
-      return;  // the iteration's adjoints multiply roundings beyond comparison
-    }
-    const RandomLayer moved = layer_on_device(layer, dtype, true);
-    const auto got = gradients(moved, form, schedule);
-    const auto expected = gradients(layer_in_float64(moved, true), Form::kRecurrent, schedule);
-    const double most = 10 * layer_tolerance(dtype, layer.rule.switches);
-    for (size_t i = 0; i < got.size(); ++i) {
-      ASSERT_EQ(got[i].defined(), expected[i].defined()) << "gradient " << i;
-      if (got[i].defined()) {
-        EXPECT_LT(device_error(got[i], expected[i]), most) << "gradient " << i;
-      }
-    }
-  });
+  for_each_case(
+      some, [](const RandomLayer& layer, Form form, const Schedule& schedule, torch::Dtype dtype) {
+        const bool iterates =
+            layer.rule.switches.normalise_gradient && layer.rule.newton_schulz.steps > 0;
+        if (iterates && dtype == torch::kBFloat16) {
+          return;  // the iteration's adjoints multiply roundings beyond comparison
+        }
+        const RandomLayer moved = layer_on_device(layer, dtype, true);
+        const auto got = gradients(moved, form, schedule);
+        const auto expected = gradients(layer_in_float64(moved, true), Form::kRecurrent, schedule);
+        const double most = 10 * layer_tolerance(dtype, layer.rule.switches);
+        for (size_t i = 0; i < got.size(); ++i) {
+          ASSERT_EQ(got[i].defined(), expected[i].defined()) << "gradient " << i;
+          if (got[i].defined()) {
+            EXPECT_LT(device_error(got[i], expected[i]), most) << "gradient " << i;
+          }
+        }
+      });
 }
 
 }  // namespace

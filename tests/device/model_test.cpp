@@ -61,12 +61,31 @@ TEST(DeviceModel, ViewsAreThoseOfFloat64EachTime) {
     for (const int views : {1, 2}) {
       for (int time = 0; time < 4; ++time) {
         const CameraBatch targets = ring_of_cameras(views, 17.0 * time + 5);
-        const Tensor expected = exact.render(
-            expected_state, moved_cameras(targets, torch::kCPU, torch::kFloat64));
+        const Tensor expected =
+            exact.render(expected_state, moved_cameras(targets, torch::kCPU, torch::kFloat64));
         const Tensor got =
             model.render(state, moved_cameras(targets, test_device(), torch::kFloat32));
         EXPECT_LT(device_error(got, expected), 1e-3) << variant << ", time " << time;
       }
+    }
+  }
+}
+
+// A pass that waits for the device cannot be recorded.
+TEST(DeviceModel, PassesThatCannotBeRecordedRunAsTheyAre) {
+  CapturedRender captured;
+  const CameraBatch cameras = ring_of_cameras(2, 0);
+  for (int time = 0; time < 4; ++time) {
+    // In and outside of inference mode.
+    const c10::InferenceMode inference(time % 2 == 0);
+    const torch::NoGradGuard no_grad;
+    for (const bool waits : {true, false}) {
+      const CameraBatch here = moved_cameras(cameras, test_device(), torch::kFloat32);
+      const auto render = [&](const CameraBatch& c) {
+        return waits ? c.c2w * c.c2w.sum().item<double>() : c.c2w * c.c2w.sum();
+      };
+      const CameraBatch own = {here.fxfycxcy, here.c2w * (time + 1), waits ? 32 : 64, 32};
+      EXPECT_LT(device_error(captured.run(own, render), render(own)), 1e-6) << time;
     }
   }
 }

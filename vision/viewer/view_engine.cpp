@@ -17,7 +17,8 @@ namespace {
 
 constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of cached fast weights
 constexpr size_t kKeptAtLeast = 4;
-constexpr size_t kViewsPerLoad = 4;  // between two checks whether to stop
+constexpr size_t kRecordedAtMost = 16;  // states whose passes stay recorded on a GPU
+constexpr size_t kViewsPerLoad = 4;     // between two checks whether to stop
 
 double milliseconds_since(Clock::time_point start) { return 1000 * seconds_since(start); }
 
@@ -49,6 +50,17 @@ int64_t state_bytes(const SceneState& state) {
     }
   }
   return bytes;
+}
+
+// On a GPU, recorded passes take more memory than fast weights: only the newest keep theirs.
+template <class Entries>
+void forget_old_recordings(const Entries& kept) {
+  size_t count = 0;
+  for (const auto& entry : kept) {
+    if (++count > kRecordedAtMost) {
+      entry.reconstruction->state.captured->forget();
+    }
+  }
 }
 
 // The camera at half the size, in whole patches, at least one.
@@ -236,6 +248,7 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
   });
   if (found != kept_.end()) {
     kept_.splice(kept_.begin(), kept_, found);
+    forget_old_recordings(kept_);
     return kept_.front().reconstruction;
   }
   const torch::InferenceMode inference;
@@ -267,6 +280,7 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
 
 void ViewEngine::keep(CacheEntry kept) {
   kept_.push_front(std::move(kept));
+  forget_old_recordings(kept_);
   int64_t bytes = 0;
   size_t count = 0;
   for (auto it = kept_.begin(); it != kept_.end();) {

@@ -5,12 +5,14 @@
 
 #ifdef PARALLAX_HAS_CUDA
 #include <ATen/cuda/CUDAContextLight.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cublasLt.h>
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <tuple>
 #endif
 
@@ -33,8 +35,7 @@ struct Destroy {
   using pointer = T;
   void operator()(T handle) const { destroy(handle); }
 };
-using Layout =
-    std::unique_ptr<void, Destroy<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>>;
+using Layout = std::unique_ptr<void, Destroy<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>>;
 using Description = std::unique_ptr<void, Destroy<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>>;
 using Preference =
     std::unique_ptr<void, Destroy<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>>;
@@ -56,11 +57,8 @@ Operand operand_of(const Tensor& x) {
 
 Layout layout_of(const Operand& x, const Tensor& tensor, cudaDataType_t type) {
   cublasLtMatrixLayout_t raw = nullptr;
-  check(cublasLtMatrixLayoutCreate(&raw,
-                                   type,
-                                   static_cast<uint64_t>(x.rows),
-                                   static_cast<uint64_t>(x.cols),
-                                   x.stride),
+  check(cublasLtMatrixLayoutCreate(
+            &raw, type, static_cast<uint64_t>(x.rows), static_cast<uint64_t>(x.cols), x.stride),
         "a matrix");
   Layout layout(raw);
   const auto count = static_cast<int32_t>(tensor.size(0));
@@ -88,9 +86,14 @@ Description describe(const Operand& first, const Operand& second) {
 }
 
 // What cuBLASLt's choice depends on.
-using Kind = std::tuple<int, int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, bool, bool, bool>;
+using Kind =
+    std::tuple<int, int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, bool, bool, bool>;
 
-Kind kind_of(const Tensor& a, const Tensor& b, const Operand& first, const Operand& second, bool adds) {
+Kind kind_of(const Tensor& a,
+             const Tensor& b,
+             const Operand& first,
+             const Operand& second,
+             bool adds) {
   return {static_cast<int>(a.device().index()),
           static_cast<int>(a.scalar_type()),
           a.size(0),
@@ -104,6 +107,38 @@ Kind kind_of(const Tensor& a, const Tensor& b, const Operand& first, const Opera
           adds};
 }
 
+// A product and its matrices as cuBLASLt knows them; the result's layout is the addend's, too.
+struct Problem {
+  Description product;
+  Layout first, second, out;
+};
+
+// cuBLASLt's choice; none if it has no algorithm.
+std::optional<cublasLtMatmulAlgo_t> choose_algorithm(cublasLtHandle_t handle,
+                                                     const Problem& problem) {
+  cublasLtMatmulPreference_t raw = nullptr;
+  check(cublasLtMatmulPreferenceCreate(&raw), "a preference");
+  const Preference preference(raw);
+  const auto bytes = static_cast<size_t>(kWorkspaceBytes);
+  check(cublasLtMatmulPreferenceSetAttribute(
+            raw, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof(bytes)),
+        "a preference");
+  cublasLtMatmulHeuristicResult_t found{};
+  int count = 0;
+  check(cublasLtMatmulAlgoGetHeuristic(handle,
+                                       problem.product.get(),
+                                       problem.first.get(),
+                                       problem.second.get(),
+                                       problem.out.get(),
+                                       problem.out.get(),
+                                       raw,
+                                       1,
+                                       &found,
+                                       &count),
+        "a product of these sizes");
+  return count > 0 ? std::optional(found.algo) : std::nullopt;
+}
+
 }  // namespace
 
 void lt_matmul(const Tensor& a,
@@ -111,14 +146,14 @@ void lt_matmul(const Tensor& a,
                const Tensor& c,
                const LtScales& scales,
                const Tensor& result) {
+  const c10::DeviceGuard on_its_device(a.device());  // for cuBLASLt, too
   const cudaDataType_t type = a.scalar_type() == torch::kHalf ? CUDA_R_16F : CUDA_R_16BF;
   const Operand first = operand_of(b);  // the transposed product has its factors exchanged
   const Operand second = operand_of(a);
-  const Operand out = operand_of(result);
-  const Description product = describe(first, second);
-  const Layout first_layout = layout_of(first, b, type);
-  const Layout second_layout = layout_of(second, a, type);
-  const Layout out_layout = layout_of(out, result, type);
+  const Problem problem{.product = describe(first, second),
+                        .first = layout_of(first, b, type),
+                        .second = layout_of(second, a, type),
+                        .out = layout_of(operand_of(result), result, type)};
   const cublasLtHandle_t handle = at::cuda::getCurrentCUDABlasLtHandle();
 
   static std::mutex mutex;
@@ -129,48 +164,29 @@ void lt_matmul(const Tensor& a,
     const Kind kind = kind_of(a, b, first, second, scales.addend != 0);
     auto it = chosen.find(kind);
     if (it == chosen.end()) {
-      cublasLtMatmulPreference_t raw = nullptr;
-      check(cublasLtMatmulPreferenceCreate(&raw), "a preference");
-      const Preference preference(raw);
-      const auto bytes = static_cast<size_t>(kWorkspaceBytes);
-      check(cublasLtMatmulPreferenceSetAttribute(
-                raw, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof(bytes)),
-            "a preference");
-      cublasLtMatmulHeuristicResult_t found{};
-      int count = 0;
-      check(cublasLtMatmulAlgoGetHeuristic(handle,
-                                           product.get(),
-                                           first_layout.get(),
-                                           second_layout.get(),
-                                           out_layout.get(),
-                                           out_layout.get(),
-                                           raw,
-                                           1,
-                                           &found,
-                                           &count),
-            "a product of these sizes");
-      if (count == 0) {
+      const auto algorithm_found = choose_algorithm(handle, problem);
+      if (!algorithm_found) {
         throw Error(ErrorParts{.what = "cuBLASLt has no algorithm for a product",
                                .got = c10::str(a.sizes(), " times ", b.sizes())});
       }
-      it = chosen.emplace(kind, found.algo).first;
+      it = chosen.emplace(kind, *algorithm_found).first;
     }
     algorithm = it->second;
   }
   const Tensor workspace = torch::empty({kWorkspaceBytes}, a.options().dtype(torch::kUInt8));
   const Tensor& addend = scales.addend != 0 ? c : result;
   check(cublasLtMatmul(handle,
-                       product.get(),
+                       problem.product.get(),
                        &scales.product,
                        b.data_ptr(),
-                       first_layout.get(),
+                       problem.first.get(),
                        a.data_ptr(),
-                       second_layout.get(),
+                       problem.second.get(),
                        &scales.addend,
                        addend.data_ptr(),
-                       out_layout.get(),
+                       problem.out.get(),
                        result.data_ptr(),
-                       out_layout.get(),
+                       problem.out.get(),
                        &algorithm,
                        workspace.data_ptr(),
                        static_cast<size_t>(kWorkspaceBytes),

@@ -12,11 +12,11 @@ struct LtScales {
 };
 
 // result = product · a b + addend · c, by cuBLASLt, summed in float32. All are float16 or all are
-// bfloat16, on one GPU; a and b may be transposed views of dense matrices, c and `result` are dense.
-// Throws Error where cuBLASLt has no way to compute it.
-void lt_matmul(const Tensor& a,       // [batch, rows, inner]
-               const Tensor& b,       // [batch, inner, cols]
-               const Tensor& c,       // [batch, rows, cols]; unused and may be undefined if 0
+// bfloat16, on one GPU; a and b may be transposed views of dense matrices, c and `result` are
+// dense. Throws Error where cuBLASLt has no way to compute it.
+void lt_matmul(const Tensor& a,  // [batch, rows, inner]
+               const Tensor& b,  // [batch, inner, cols]
+               const Tensor& c,  // [batch, rows, cols]; unused and may be undefined if 0
                const LtScales& scales,
                const Tensor& result);  // [batch, rows, cols]; not a, b or c
 

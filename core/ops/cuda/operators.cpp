@@ -12,18 +12,6 @@
 namespace parallax::cuda {
 namespace {
 
-// Calls f with the tensor's stream. Throws Error in a build without CUDA.
-template <class F>
-void launch_on(const Tensor& tensor, const F& f) {
-  if constexpr (kBuiltWithCuda) {
-    f(current_stream(tensor));
-  } else {
-    throw Error(ErrorParts{.what = "this program was built without CUDA",
-                           .where = tensor.device().str(),
-                           .remedy = "Build the preset `cuda`."});
-  }
-}
-
 float* floats(const Tensor& tensor) { return fused::data<float>(tensor); }
 
 }  // namespace
@@ -52,8 +40,26 @@ void* current_stream([[maybe_unused]] const Tensor& tensor) {
 #endif
 }
 
+void refuse_without_cuda(torch::Device device) {
+  throw Error(ErrorParts{.what = "this program was built without CUDA",
+                         .where = device.str(),
+                         .remedy = "Build the preset `cuda`."});
+}
+
+bool begins_with_vector(const Tensor& tensor) {
+  return !tensor.is_cuda() ||
+         reinterpret_cast<std::uintptr_t>(tensor.data_ptr()) %
+                 (static_cast<std::uintptr_t>(kVector) * tensor.element_size()) ==
+             0;
+}
+
+Tensor dense_vectors(const Tensor& tensor) {
+  const Tensor dense = tensor.contiguous();
+  return begins_with_vector(dense) ? dense : dense.clone();
+}
+
 ScanResult linear_scan(const Tensor& steps, const ScanOptions& options) {
-  const Tensor from = steps.contiguous();
+  const Tensor from = dense_vectors(steps);
   const Tensor by = options.factors.defined() ? options.factors.contiguous() : options.factors;
   const Tensor before = options.start.defined() ? options.start.contiguous() : options.start;
   const int64_t batch = from.size(0);
@@ -90,7 +96,7 @@ ScanResult linear_scan(const Tensor& steps, const ScanOptions& options) {
 }
 
 Tensor scaled_to_float16(const Tensor& matrices, const Tensor& factors) {
-  const Tensor from = matrices.contiguous();
+  const Tensor from = dense_vectors(matrices);
   const Tensor by = factors.contiguous();
   const Tensor to = torch::empty(from.sizes(), from.options().dtype(torch::kHalf));
   const ScaledCopy<float, Float16Bits> k{.batch = from.size(0),
@@ -112,11 +118,11 @@ bool is_hopper([[maybe_unused]] const Tensor& tensor) {
 #endif
 }
 
-// Rows dense, and at addresses that tensor copies take.
+// Rows dense, and matrices apart and at addresses that tensor copies take.
 bool takes_tensor_copies(const Tensor& x) {
-  constexpr int64_t kAligned = 8;  // elements of 16 bytes
-  return x.stride(2) == 1 && x.stride(1) == x.size(2) && x.stride(0) % kAligned == 0 &&
-         x.storage_offset() % kAligned == 0;
+  return x.numel() > 0 && x.stride(2) == 1 && x.stride(1) == x.size(2) &&
+         x.stride(0) >= x.size(1) * x.size(2) && x.stride(0) % kVector == 0 &&
+         begins_with_vector(x);
 }
 
 // gated_hidden() where the gates stay on the processor.
@@ -126,6 +132,7 @@ void run_gated_product([[maybe_unused]] const Tensor& x,
                        [[maybe_unused]] const Tensor& rates,
                        [[maybe_unused]] const Tensor& h) {
 #ifdef PARALLAX_HAS_CUDA
+  const c10::DeviceGuard on_its_device(x.device());
   const Tensor first = w0.to(torch::kFloat32).contiguous();
   const Tensor second = w2.to(torch::kFloat32).contiguous();
   const Tensor packed = torch::empty({w0.size(0), 2 * w0.size(2), w0.size(1)}, x.options());
@@ -153,9 +160,9 @@ void run_gated_product([[maybe_unused]] const Tensor& x,
 }  // namespace
 
 Tensor gated_hidden(const Tensor& x, const Tensor& w0, const Tensor& w2, const Tensor& rate) {
-  const Tensor rates =
-      rate.defined() ? rate.to(torch::kFloat32).expand({x.size(0), x.size(1), 1}).contiguous()
-                     : rate;
+  const Tensor rates = rate.defined()
+                           ? rate.to(torch::kFloat32).expand({x.size(0), x.size(1), 1}).contiguous()
+                           : rate;
   const Tensor h = torch::empty({x.size(0), x.size(1), w0.size(2)}, x.options());
   if (x.scalar_type() == torch::kBFloat16 && is_hopper(x) && takes_tensor_copies(x) &&
       takes_gated_product(x.size(1), x.size(2), w0.size(2))) {
@@ -163,7 +170,8 @@ Tensor gated_hidden(const Tensor& x, const Tensor& w0, const Tensor& w2, const T
     return h;
   }
   const Tensor both = torch::cat({w0, w2}, 2).to(x.scalar_type());
-  const Tensor packed = at::bmm(x, both);  // [batch, L, 2·Dh]
+  // [batch, L, 2·Dh], in x's dtype under autocast, too
+  const Tensor packed = at::bmm(x, both).to(x.scalar_type());
   const auto run = [&](auto storage) {
     using S = decltype(storage);
     const GatedHidden<S> k{.rows = h.size(0) * h.size(1),
@@ -178,9 +186,7 @@ Tensor gated_hidden(const Tensor& x, const Tensor& w0, const Tensor& w2, const T
 }
 
 Tensor product_in_float32(const Tensor& a, const Tensor& b) {
-  const auto flat = [](const Tensor& x) {
-    return x.dim() == 3 ? x : x.reshape({-1, x.size(-2), x.size(-1)});
-  };
+  const auto flat = [](const Tensor& x) { return x.flatten(0, -3); };
   std::vector<int64_t> shape = a.sizes().vec();
   shape.back() = b.size(-1);
   return at::bmm(flat(a), flat(b), torch::kFloat32).view(shape);

@@ -2,6 +2,8 @@
 // false, and the operators throw Error.
 #pragma once
 
+#include <c10/core/DeviceGuard.h>
+
 #include <optional>
 #include <string>
 
@@ -25,6 +27,31 @@ std::string device_name(torch::Device device);
 
 void* current_stream(const Tensor& tensor);  // a cudaStream_t of the tensor's GPU
 
+[[noreturn]] void refuse_without_cuda(torch::Device device);
+
+// The storage types that launches take.
+template <class S>
+inline constexpr bool kHasLaunches = kBuiltWithCuda && !std::is_same_v<S, double>;
+
+// Calls f with the stream of the tensor's GPU, which is the current one meanwhile: others cannot be
+// launched on. Throws Error in a build without CUDA.
+template <class F>
+void launch_on(const Tensor& tensor, const F& f) {
+  if constexpr (kBuiltWithCuda) {
+    const c10::DeviceGuard on_its_device(tensor.device());
+    f(current_stream(tensor));
+  } else {
+    refuse_without_cuda(tensor.device());
+  }
+}
+
+// Whether the tensor's memory begins where kernels may load kVector elements at once; true on a
+// CPU.
+bool begins_with_vector(const Tensor& tensor);
+
+// The tensor, dense and beginning with a vector.
+Tensor dense_vectors(const Tensor& tensor);
+
 // Forward only; float32 unless noted.
 
 // What linear_scan() may be told besides its steps.
@@ -33,8 +60,8 @@ struct ScanOptions {
   Tensor start = {};    // [batch, …]; undefined: 0
   double scale = 1;
   int64_t first = 1;  // keeps the states after `first` steps and on; 0: the start, too
-  std::optional<int64_t> kept = std::nullopt;      // so many of them; unset: to the last one
-  torch::Dtype dtype = torch::kFloat32;            // of the states: float32 or bfloat16
+  std::optional<int64_t> kept = std::nullopt;  // so many of them; unset: to the last one
+  torch::Dtype dtype = torch::kFloat32;        // of the states: float32 or bfloat16
   bool wants_end = false;
 };
 

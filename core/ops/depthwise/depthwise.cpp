@@ -28,16 +28,13 @@ const kernels::DepthwiseKernels<S>& depthwise_kernels() {
       kernels::kDepthwisePortable, kernels::kDepthwiseAvx2, kernels::kDepthwiseAvx512));
 }
 
-// The storage types that the GPU's kernels take.
-template <class S>
-constexpr bool kHasLaunches = cuda::kBuiltWithCuda && !std::is_same_v<S, double>;
-
-// The tensor itself if its channels and rows are contiguous, as the kernels need them; else a dense
-// copy.
+// The tensor itself if its channels and rows are contiguous, as the kernels need them, and on a GPU
+// begin with whole vectors where channels are made of them; else a dense copy.
 Tensor walkable(const Tensor& picture) {
-  const bool aligned = picture.is_cpu() || (picture.storage_offset() % cuda::kVector == 0 &&
-                                            picture.stride(2) % cuda::kVector == 0 &&
-                                            picture.stride(0) % cuda::kVector == 0);
+  const bool aligned =
+      picture.is_cpu() || picture.size(3) % cuda::kVector != 0 ||
+      (picture.stride(2) % cuda::kVector == 0 && picture.stride(0) % cuda::kVector == 0 &&
+       cuda::begins_with_vector(picture));
   const bool fits = picture.stride(3) == 1 && picture.stride(2) >= picture.size(3) &&
                     picture.stride(1) == picture.size(2) * picture.stride(2) && aligned;
   // contiguous() would keep odd strides of dimensions of size 1.
@@ -74,9 +71,10 @@ Tensor convolve(const Tensor& picture,
     arguments.weight_image_stride = taps.size(0) == 1 ? 0 : taps.stride(0);
     arguments.bias = data<Compute<S>>(shift);
     arguments.to = data<S>(to);
-    if constexpr (kHasLaunches<S>) {
+    if constexpr (cuda::kHasLaunches<S>) {
       if (from.is_cuda()) {
-        cuda::launch_depthwise_convolution(arguments, cuda::current_stream(from));
+        cuda::launch_on(
+            from, [&](auto stream) { cuda::launch_depthwise_convolution(arguments, stream); });
         return;
       }
     }
@@ -101,9 +99,10 @@ Tensor correlate(const Tensor& picture, const Tensor& other, int64_t offset) {
     arguments.values_stride = values.stride(2);
     arguments.values_image_stride = values.stride(0);
     arguments.sums = data<Compute<S>>(sums);
-    if constexpr (kHasLaunches<S>) {
+    if constexpr (cuda::kHasLaunches<S>) {
       if (from.is_cuda()) {
-        cuda::launch_depthwise_correlation(arguments, cuda::current_stream(from));
+        cuda::launch_on(
+            from, [&](auto stream) { cuda::launch_depthwise_correlation(arguments, stream); });
         return;
       }
     }

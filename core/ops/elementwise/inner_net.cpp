@@ -28,9 +28,9 @@ int64_t rows_of(const Tensor& x) { return x.numel() / x.size(-1); }
 // threads.
 template <class S, class Kernel, class Launch>
 void run_rows(const Tensor& a, const Kernel& kernel, const Launch& launch) {
-  if constexpr (cuda::kBuiltWithCuda && !std::is_same_v<S, double>) {
+  if constexpr (cuda::kHasLaunches<S>) {
     if (a.is_cuda()) {
-      launch(cuda::current_stream(a));
+      cuda::launch_on(a, launch);
       return;
     }
   }
@@ -70,7 +70,7 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
     const Tensor& a = saved[0];
     const Tensor& m = saved[1];
     const Tensor& rate = saved[2];
-    const Tensor gradient = gradients[0].contiguous();
+    const Tensor gradient = cuda::dense_vectors(gradients[0]);
     const Tensor a_gradient = torch::empty_like(a);
     const Tensor m_gradient = torch::empty_like(m);
     const Tensor rate_gradient = rate.defined() ? torch::empty_like(rate) : Tensor();
@@ -148,9 +148,9 @@ struct InnerFactorsFunction : torch::autograd::Function<InnerFactorsFunction> {
     for (size_t i = 0; i < inputs.size(); ++i) {
       results.push_back(i < 3 || rated ? torch::empty_like(inputs[i]) : Tensor());
     }
-    const variable_list outer = {contiguous_or_zeros(gradients[0], a),
-                                 contiguous_or_zeros(gradients[1], a),
-                                 contiguous_or_zeros(gradients[2], a)};
+    const variable_list outer = {cuda::dense_vectors(contiguous_or_zeros(gradients[0], a)),
+                                 cuda::dense_vectors(contiguous_or_zeros(gradients[1], a)),
+                                 cuda::dense_vectors(contiguous_or_zeros(gradients[2], a))};
     with_storage(a, [&](auto storage) {
       using S = decltype(storage);
       auto arguments = inner_arguments<S>(inputs);
@@ -210,8 +210,8 @@ Tensor swiglu(const Tensor& a, const Tensor& m, const Tensor& rate) {
   if (!is_fused(a, {m})) {
     return times_rate(torch::silu(a) * m, rate);
   }
-  const Tensor gate = a.contiguous();
-  const Tensor value = m.contiguous();
+  const Tensor gate = cuda::dense_vectors(a);
+  const Tensor value = cuda::dense_vectors(m);
   return requires_graph({a, m, rate}) ? SwiGluFunction::apply(gate, value, as_optional(rate))
                                       : swiglu_forward(gate, value, as_compute(rate, gate));
 }
@@ -225,7 +225,8 @@ InnerFactors inner_factors(const Tensor& a,
   if (!is_fused(a, {m, dh})) {
     return inner_factors_reference(a, m, dh, lr0, lr1, lr2);
   }
-  const variable_list inputs = {a.contiguous(), m.contiguous(), dh.contiguous()};
+  const variable_list inputs = {
+      cuda::dense_vectors(a), cuda::dense_vectors(m), cuda::dense_vectors(dh)};
   const variable_list outputs = requires_graph({a, m, dh, lr0, lr1, lr2})
                                     ? InnerFactorsFunction::apply(inputs[0],
                                                                   inputs[1],

@@ -37,19 +37,16 @@ kernels::PartLayout part_layout(const Tensor& rows,  // [B, L, parts·heads·D]
           .head_stride = heads_first ? rows.size(0) * head : head};
 }
 
-// The storage types that the GPU's kernels take.
-template <class S>
-constexpr bool kHasLaunches = cuda::kBuiltWithCuda && !std::is_same_v<S, double>;
-
 int64_t rows_of_tokens(const Tensor& rows) { return rows.size(0) * rows.size(1); }  // [B, L, …]
 
 // Whether rows whose length is a multiple of a GPU's vector begin at one.
-bool begins_with_vectors(const Tensor& packed) {
-  return packed.storage_offset() % cuda::kVector == 0 && packed.stride(1) % cuda::kVector == 0;
+bool begin_with_vectors(const Tensor& packed, int64_t width) {
+  return width % cuda::kVector != 0 ||
+         (packed.stride(1) % cuda::kVector == 0 && cuda::begins_with_vector(packed));
 }
 
-// Memory for the shares of the weights' gradients, [blocks, parts, width] in float32; undefined where
-// they are not wanted.
+// Memory for the shares of the weights' gradients, [blocks, parts, width] in float32; undefined
+// where they are not wanted.
 Tensor gpu_shares(bool wanted,
                   [[maybe_unused]] const Tensor& rows,
                   [[maybe_unused]] int64_t heads_in_row,
@@ -122,9 +119,11 @@ variable_list split_heads_forward(const Tensor& packed,
     for (size_t i = 0; i < parts.size(); ++i) {
       arguments.part[i] = data<S>(parts[i]);
     }
-    if constexpr (kHasLaunches<S>) {
+    if constexpr (cuda::kHasLaunches<S>) {
       if (packed.is_cuda()) {
-        cuda::launch_split_heads(arguments, rows_of_tokens(packed), cuda::current_stream(packed));
+        cuda::launch_on(packed, [&](auto stream) {
+          cuda::launch_split_heads(arguments, rows_of_tokens(packed), stream);
+        });
         return;
       }
     }
@@ -181,7 +180,7 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
                                         packed.options().dtype(compute_dtype(packed)));
     variable_list dense;
     for (const Tensor& gradient : gradients) {
-      dense.push_back(gradient.defined() ? gradient.contiguous() : Tensor());
+      dense.push_back(gradient.defined() ? cuda::dense_vectors(gradient) : Tensor());
     }
     with_storage(packed, [&](auto storage) {
       using S = decltype(storage);
@@ -190,12 +189,12 @@ struct SplitHeadsFunction : torch::autograd::Function<SplitHeadsFunction> {
       for (size_t i = 0; i < dense.size(); ++i) {
         arguments.part_gradient[i] = data<S>(dense[i]);
       }
-      if constexpr (kHasLaunches<S>) {
+      if constexpr (cuda::kHasLaunches<S>) {
         if (packed.is_cuda()) {
-          cuda::launch_split_heads_backward(arguments,
-                                            rows_of_tokens(packed),
-                                            data<float>(weight_gradients),
-                                            cuda::current_stream(packed));
+          cuda::launch_on(packed, [&](auto stream) {
+            cuda::launch_split_heads_backward(
+                arguments, rows_of_tokens(packed), data<float>(weight_gradients), stream);
+          });
           return;
         }
       }
@@ -281,9 +280,11 @@ Tensor merge_heads_forward(const Tensor& parted, int64_t heads, const Tensor& we
                                            .weight = data<Compute<S>>(weight),
                                            .parted = data<S>(parted),
                                            .merged = data<S>(merged)};
-    if constexpr (kHasLaunches<S>) {
+    if constexpr (cuda::kHasLaunches<S>) {
       if (parted.is_cuda()) {
-        cuda::launch_merge_heads(arguments, rows_of_tokens(merged), cuda::current_stream(parted));
+        cuda::launch_on(parted, [&](auto stream) {
+          cuda::launch_merge_heads(arguments, rows_of_tokens(merged), stream);
+        });
         return;
       }
     }
@@ -314,7 +315,7 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
     const double eps = context->saved_data["eps"].toDouble();
     const Tensor& parted = saved[0];
     const Tensor& weight = saved[1];
-    const Tensor gradient = gradients[0].contiguous();
+    const Tensor gradient = cuda::dense_vectors(gradients[0]);
     const Tensor parted_gradient = torch::empty_like(parted);
     const int64_t width = parted.size(2);
     const Tensor weight_gradients =
@@ -328,12 +329,12 @@ struct MergeHeadsFunction : torch::autograd::Function<MergeHeadsFunction> {
                                              .parted = data<S>(parted),
                                              .merged_gradient = data<S>(gradient),
                                              .parted_gradient = data<S>(parted_gradient)};
-      if constexpr (kHasLaunches<S>) {
+      if constexpr (cuda::kHasLaunches<S>) {
         if (parted.is_cuda()) {
-          cuda::launch_merge_heads_backward(arguments,
-                                            rows_of_tokens(gradient),
-                                            data<float>(weight_gradients),
-                                            cuda::current_stream(parted));
+          cuda::launch_on(parted, [&](auto stream) {
+            cuda::launch_merge_heads_backward(
+                arguments, rows_of_tokens(gradient), data<float>(weight_gradients), stream);
+          });
           return;
         }
       }
@@ -390,9 +391,10 @@ std::vector<Tensor> split_heads(const Tensor& packed,
     return split_heads_reference(packed, split, of_part);
   }
   // contiguous() would keep odd strides of dimensions of size 1.
-  const Tensor dense = rows_follow_on(packed) && (packed.is_cpu() || begins_with_vectors(packed))
-                           ? packed
-                           : packed.clone(torch::MemoryFormat::Contiguous);
+  const Tensor dense =
+      rows_follow_on(packed) && (packed.is_cpu() || begin_with_vectors(packed, width))
+          ? packed
+          : packed.clone(torch::MemoryFormat::Contiguous);
   HeadSplit in_compute = split;
   in_compute.rotations = as_compute(split.rotations, packed);
   if (requires_graph({packed, of_part[0], of_part[1], of_part[2]})) {
@@ -417,7 +419,7 @@ Tensor merge_heads(const Tensor& parted, int64_t heads, const Tensor& weight, do
         .transpose(1, 2)
         .flatten(2);
   }
-  const Tensor dense = parted.contiguous();
+  const Tensor dense = cuda::dense_vectors(parted);
   return requires_graph({parted, weight})
              ? MergeHeadsFunction::apply(dense, heads, weight, eps)
              : merge_heads_forward(dense, heads, as_compute(weight, dense), eps);

@@ -1,10 +1,13 @@
 // CUDA graphs around rendering passes.
 #include "vision/models/lact_nvs/captured_render.h"
 
+#include <exception>
 #include <map>
 #include <tuple>
 
 #ifdef PARALLAX_HAS_CUDA
+#include <ATen/autocast_mode.h>
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAGuard.h>
 #endif
@@ -20,6 +23,9 @@ struct CapturedRender::Recording {
   at::cuda::CUDAGraph graph;
   bool seen = false;    // a pass of this kind ran
   bool failed = false;  // it cannot be recorded
+
+  // Records the pass that renders cameras like these, or finds that it cannot be.
+  void record(const CameraBatch& like, const Render& render);
 };
 
 struct CapturedRender::Recordings {
@@ -29,40 +35,65 @@ struct CapturedRender::Recordings {
 
 namespace {
 
+// A copy that passes in and outside of inference mode may write to.
 CameraBatch copy_of(const CameraBatch& cameras) {
+  const c10::InferenceMode normal(false);
   return {cameras.fxfycxcy.clone(at::MemoryFormat::Contiguous),
           cameras.c2w.clone(at::MemoryFormat::Contiguous),
           cameras.height,
           cameras.width};
 }
 
+// Calls f; false where that throws.
+template <class F>
+bool succeeds(const F& f) {
+  try {
+    f();
+  } catch (const std::exception&) {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-Tensor CapturedRender::run(const CameraBatch& cameras, const Render& render) {
-  if (!cameras.c2w.is_cuda() || torch::GradMode::is_enabled()) {
-    return render(cameras);
-  }
-  Recording& recording =
-      recordings_->by_kind[{cameras.views(), cameras.height, cameras.width}];
-  if (!recording.seen || recording.failed) {
-    recording.seen = true;
-    return render(cameras);
-  }
-  if (!recording.images.defined()) {
-    const auto device = cameras.c2w.device().index();
-    recording.cameras = copy_of(cameras);
-    torch::cuda::synchronize(device);
+void CapturedRender::Recording::record(const CameraBatch& like, const Render& render) {
+  const auto device = like.c2w.device().index();
+  const at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
+  cameras = copy_of(like);
+  torch::cuda::synchronize(device);
+  {
     // Recording needs a stream of its own; what other threads do meanwhile is their business.
     const c10::cuda::CUDAStreamGuard guard(c10::cuda::getStreamFromPool(false, device));
-    try {
-      recording.graph.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
-      recording.images = render(recording.cameras);
-      recording.graph.capture_end();
-    } catch (const c10::Error&) {
-      recording.failed = true;
-      recording.images = Tensor();
+    const bool begun =
+        succeeds([&] { graph.capture_begin(pool, cudaStreamCaptureModeThreadLocal); });
+    failed = !begun || !succeeds([&] { images = render(cameras); });
+    failed = (begun && !succeeds([&] { graph.capture_end(); })) || failed;
+    if (failed) {
+      // A recording that does not end well leaves its memory pool open; one that did throws here.
+      succeeds([&] { c10::cuda::CUDACachingAllocator::endAllocateToPool(device, pool); });
+      succeeds([&] { at::getHostAllocator(at::kCUDA)->end_allocate_to_pool(pool); });
     }
-    torch::cuda::synchronize(device);
+  }
+  if (failed) {
+    images = Tensor();
+  }
+  torch::cuda::synchronize(device);
+}
+
+Tensor CapturedRender::run(const CameraBatch& cameras, const Render& render) {
+  if (!cameras.c2w.is_cuda() || torch::GradMode::is_enabled() ||
+      at::autocast::is_autocast_enabled(at::kCUDA)) {
+    return render(cameras);
+  }
+  Recording& recording = recordings_->by_kind[{cameras.views(), cameras.height, cameras.width}];
+  if (!recording.seen || recording.failed) {
+    Tensor images = render(cameras);
+    recording.seen = true;
+    return images;
+  }
+  if (!recording.images.defined()) {
+    recording.record(cameras, render);
   }
   if (recording.failed) {
     return render(cameras);
@@ -82,6 +113,8 @@ Tensor CapturedRender::run(const CameraBatch& cameras, const Render& render) {
 }
 
 #endif
+
+void CapturedRender::forget() { recordings_ = std::make_unique<Recordings>(); }
 
 CapturedRender::CapturedRender() : recordings_(std::make_unique<Recordings>()) {}
 CapturedRender::~CapturedRender() = default;

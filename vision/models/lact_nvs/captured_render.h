@@ -22,10 +22,13 @@ class CapturedRender {
 
   // render(cameras), which must do the same for all cameras of one number and size and read from
   // no memory that changes its place. The first pass of a kind runs as it is; the second is
-  // recorded, and the recording is what runs from then on. On a CPU, or where a graph is being
-  // recorded for gradients, every pass runs as it is; so does every further one whose recording
-  // failed.
+  // recorded, and the recording is what runs from then on. On a CPU, under autocast, or where a
+  // graph is being recorded for gradients, every pass runs as it is; so does every further one
+  // whose recording failed.
   Tensor run(const CameraBatch& cameras, const Render& render);
+
+  // Frees the recordings, each of which keeps the GPU memory of a whole pass.
+  void forget();
 
  private:
   struct Recording;
