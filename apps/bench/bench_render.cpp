@@ -191,7 +191,8 @@ void add_training(const BenchRenderOptions& options,
                     Tensor loss;
                     {
                       const AutocastGuard mixed(device, parse_dtype(dtype));
-                      loss = (model->forward(images, inputs, targets, form) - truth).square().mean();
+                      loss =
+                          (model->forward(images, inputs, targets, form) - truth).square().mean();
                     }
                     loss.backward();
                   },

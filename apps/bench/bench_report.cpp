@@ -56,11 +56,12 @@ void report_bench(const BenchOptions& options,
     write_json((std::filesystem::path(options.output) / "bench.json").string(), json);
   }
   if (options.json != "-") {
-    fmt::print("{}{}{}; medians of {} rounds\n",
-               text,
-               describe_machine(),
-               options.device == "cpu" ? "" : "; " + cuda::device_name(parse_device(options.device)),
-               options.repeats);
+    fmt::print(
+        "{}{}{}; medians of {} rounds\n",
+        text,
+        describe_machine(),
+        options.device == "cpu" ? "" : "; " + cuda::device_name(parse_device(options.device)),
+        options.repeats);
   }
   if (!options.json.empty()) {
     write_json(options.json, json);

@@ -26,11 +26,10 @@ void require_shape(const Tensor& tensor, const char* name, at::IntArrayRef expec
   }
 }
 
-// Tokens [start, end). All of them are the tensor itself: a slice's backward pass would fill a tensor
-// with zeros and copy into it.
+// Tokens [start, end). All of them are the tensor itself: a slice's backward pass would fill a
+// tensor with zeros and copy into it.
 Tensor slice(const Tensor& tensor, int64_t start, int64_t end, int64_t dimension = 1) {
-  return start == 0 && end == tensor.size(dimension) ? tensor
-                                                     : tensor.slice(dimension, start, end);
+  return start == 0 && end == tensor.size(dimension) ? tensor : tensor.slice(dimension, start, end);
 }
 
 // The inputs of one update; rates are undefined where the rule has none.
@@ -180,8 +179,8 @@ Tensor with_momentum(const Tensor& gradient, const Tensor& momentum, Tensor& vel
   if (!momentum.defined()) {
     return gradient;
   }
-  velocity = velocity.defined() ? gradient + momentum.to(gradient.scalar_type()) * velocity
-                                : gradient;
+  velocity =
+      velocity.defined() ? gradient + momentum.to(gradient.scalar_type()) * velocity : gradient;
   return velocity;
 }
 

@@ -55,11 +55,6 @@ Tensor range_momentum(const UpdateRule& rule,
   return torch::stack(factors, 1);
 }
 
-// Ṽ: the values weighted by the per-token rate.
-Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs) {
-  return rule.switches.per_token_rate ? inputs.v * inputs.lr1.to(inputs.v.scalar_type()) : inputs.v;
-}
-
 // Which of the N + 1 states that the updating ranges lead to are wanted: those read by ranges that
 // apply, if these read one after the other.
 struct StatesRead {
@@ -227,29 +222,6 @@ void require_parallel_form(const UpdateRule& rule, const Schedule& schedule) {
   }
 }
 
-// A_ij of docs/dev/spec.md §5 with the ranges' momentum: how much of range j's product the state
-// after range i holds, [batch, N + 1, N] (row 0: before any update).
-Tensor update_matrix_of_ranges(const UpdateRule& rule,
-                               const TttInputs& inputs,
-                               const std::vector<TokenRange>& ranges) {
-  const auto count = static_cast<int64_t>(ranges.size());
-  const Tensor factors = range_momentum(rule, inputs, ranges);
-  std::vector<Tensor> rows = {torch::zeros({inputs.k.size(0), count}, inputs.k.options())};
-  Tensor velocity = rows.front();
-  for (int64_t i = 0; i < count; ++i) {
-    const Tensor unit = torch::one_hot(torch::tensor(i), count).to(inputs.k.options());
-    Tensor sum = rows.back();
-    for (int step = 0; step < rule.switches.inner_steps; ++step) {
-      velocity = factors.defined() ? unit + factors.select(1, i).squeeze(-1) * velocity
-                                   : unit.expand_as(velocity);
-      sum = sum + velocity;
-    }
-    rows.push_back(sum);
-  }
-  const Tensor matrix = torch::stack(rows, 1);
-  return rule.switches.direction == Direction::kAscent ? -matrix : matrix;
-}
-
 TttResult run_segment(const UpdateRule& rule,
                       const InnerState& start,
                       const TttInputs& inputs,
@@ -382,39 +354,6 @@ TttResult run_parallel(const UpdateRule& rule,
                        const Schedule& schedule) {
   check_inputs(rule, weights, inputs);
   return run_parallel(rule, start_state(rule, weights), inputs, schedule);
-}
-
-Tensor run_masked_quadratic(const UpdateRule& rule,
-                            const FastWeights& weights,
-                            const TttInputs& inputs,
-                            const Schedule& schedule) {
-  check_inputs(rule, weights, inputs);
-  validate_schedule(schedule, inputs.k.size(1));
-  const VariantSwitches& switches = rule.switches;
-  if (switches.normalise_gradient || switches.weight_norm != WeightNorm::kNone ||
-      why_no_parallel_form(switches)) {
-    throw UsageError(ErrorParts{
-        .what = "there is no quadratic form: the step is not linear in the keys' products",
-        .expected = "a rule that updates W1 alone, without orthogonalisation or weight norm"});
-  }
-  const Ranges ranges = split_schedule(schedule);
-  const Tensor keys = feature_map(switches, inputs.k, weights);
-  const Tensor values = rated_values(rule, inputs);
-  const Tensor mixing = update_matrix_of_ranges(rule, inputs, ranges.updating);
-  std::vector<Tensor> outputs;
-  for (const TokenRange& range : ranges.applying) {
-    const Tensor queries =
-        feature_map(switches, query_range(switches, inputs, range.start, range.end), weights);
-    Tensor output = queries.matmul(weights.w1.to(queries.scalar_type()));
-    for (size_t j = 0; j < ranges.updating.size(); ++j) {
-      const TokenRange& seen = ranges.updating[j];
-      const Tensor scores = queries.matmul(keys.slice(1, seen.start, seen.end).transpose(1, 2)) *
-                            mixing.select(1, range.updates_before).slice(1, j, j + 1).unsqueeze(-1);
-      output = output + scores.matmul(values.slice(1, seen.start, seen.end));
-    }
-    outputs.push_back(output);
-  }
-  return torch::cat(outputs, 1);
 }
 
 }  // namespace parallax

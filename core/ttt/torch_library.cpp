@@ -46,7 +46,7 @@ Tensor ttt_layer(const OptionalTensor& q,
   const auto given = [](const OptionalTensor& tensor) { return tensor.value_or(Tensor()); };
   UpdateRule rule{find_variant({variant.data(), variant.size()}).switches,
                   {.steps = static_cast<int>(newton_schulz_steps)}};
-  if (k.scalar_type() == torch::kBFloat16) {
+  if (k.is_cuda() && k.scalar_type() == torch::kBFloat16) {
     rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
   }
   if (choose("coefficients", coefficients, "muon", "language-model")) {

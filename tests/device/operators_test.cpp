@@ -20,8 +20,8 @@ TEST(DeviceOperator, NewtonSchulzInLowPrecision) {
        {NewtonSchulzOptions().coefficients, language_model_coefficients()}) {
     for (const auto& shape : shapes) {
       const Tensor gradient = on_test_device(torch::randn(shape), torch::kFloat32);
-      const NewtonSchulzOptions options{
-          .coefficients = coefficients, .precision = NewtonSchulzPrecision::kBfloat16Products};
+      const NewtonSchulzOptions options{.coefficients = coefficients,
+                                        .precision = NewtonSchulzPrecision::kBfloat16Products};
       const Tensor expected = orthogonalise(in_float64(gradient), {.coefficients = coefficients});
       EXPECT_LT(device_error(orthogonalise(gradient, options), expected), 2e-2) << shape;
     }
@@ -45,12 +45,13 @@ TEST(DeviceOperator, ProductsInEveryPrecision) {
     const Tensor a = on_test_device(torch::randn({2, 3, 50, 72}), dtype);
     const Tensor b = on_test_device(torch::randn({2, 3, 72, 64}), dtype);
     const Tensor expected = in_float64(a).matmul(in_float64(b));
-    EXPECT_LT(device_error(batched_product(a, b), expected), dtype == torch::kFloat32 ? 1e-5 : 1e-2);
+    EXPECT_LT(device_error(batched_product(a, b), expected),
+              dtype == torch::kFloat32 ? 1e-5 : 1e-2);
     const Tensor sums = batched_product(a, b, {.result = torch::kFloat32});
     EXPECT_EQ(sums.scalar_type(), torch::kFloat32);
     EXPECT_LT(device_error(sums, expected), 1e-5);
-    const Tensor turned = batched_product(
-        b.transpose(2, 3), a.transpose(2, 3), {.result = torch::kFloat32});
+    const Tensor turned =
+        batched_product(b.transpose(2, 3), a.transpose(2, 3), {.result = torch::kFloat32});
     // Products that none of the CPU's kernels takes are rounded to bfloat16 first.
     EXPECT_LT(device_error(turned, expected.transpose(2, 3)),
               dtype == torch::kFloat32 ? 1e-5 : 5e-3);
@@ -105,10 +106,11 @@ TEST(DeviceOperator, HeadsSplitAndMergedForwardAndBackward) {
       for (const auto& modes : choices) {
         const bool scaled = modes.front() == kRmsNorm;
         const bool turned = modes.front() == kRotate;
-        const HeadSplit split{.heads = 3,
-                              .modes = modes,
-                              .eps = 1e-5,
-                              .rotations = turned ? torch::randn({40, 3 * width / 2, 2}) : Tensor()};
+        const HeadSplit split{
+            .heads = 3,
+            .modes = modes,
+            .eps = 1e-5,
+            .rotations = turned ? torch::randn({40, 3 * width / 2, 2}) : Tensor()};
         const Tensor packed = leaf(on_test_device(torch::randn({2, 40, 9 * width}), dtype));
         const Tensor scale = leaf(on_test_device(torch::rand({width}) + 0.5, torch::kFloat32));
         const auto run = [&](const Tensor& x, const Tensor& w, const Tensor& rotations) {

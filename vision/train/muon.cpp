@@ -49,9 +49,9 @@ void Muon::step_group(const std::vector<size_t>& group, const MuonOptions& optio
     return;
   }
   // Low precision suffices for a direction and is faster.
-  const Tensor steps = orthogonalise(
-      torch::cat(directions),
-      {.steps = options.newton_schulz_steps, .precision = NewtonSchulzPrecision::kBfloat16Products});
+  const Tensor steps = orthogonalise(torch::cat(directions),
+                                     {.steps = options.newton_schulz_steps,
+                                      .precision = NewtonSchulzPrecision::kBfloat16Products});
   const double aspect = static_cast<double>(steps.size(1)) / static_cast<double>(steps.size(2));
   const double rate = options.learning_rate * std::sqrt(std::max(1.0, aspect));
   int64_t start = 0;

@@ -81,8 +81,9 @@ struct MergeHeads {
 
 inline constexpr int kTaps = 9;  // of a 3×3 kernel, row by row
 
-// Arguments of the depthwise kernels, convolution and correlation. Row r of `to` reads rows r + offset − 1 … r + offset + 1 of `from`;
-// pixels outside are zero. Strides are in elements; channels are contiguous.
+// Arguments of the depthwise kernels, convolution and correlation. Row r of `to` reads rows r +
+// offset − 1 … r + offset + 1 of `from`; pixels outside are zero. Strides are in elements; channels
+// are contiguous.
 template <class S>
 struct Depthwise {
   std::int64_t images = 0;

@@ -15,10 +15,8 @@ struct TapPosition {
   bool inside = false;
 };
 template <class S>
-PARALLAX_DEVICE TapPosition tap_position(const Depthwise<S>& k,
-                                         std::int64_t row,
-                                         std::int64_t col,
-                                         int tap) {
+PARALLAX_DEVICE TapPosition
+tap_position(const Depthwise<S>& k, std::int64_t row, std::int64_t col, int tap) {
   const std::int64_t at = row + k.offset + tap / 3 - 1;
   const std::int64_t beside = col + tap % 3 - 1;
   return {at, beside, at >= 0 && at < k.from_rows && beside >= 0 && beside < k.cols};
@@ -62,8 +60,8 @@ PARALLAX_DEVICE void depthwise_convolution(Block& block, const Depthwise<S>& k) 
   });
 }
 
-// A block adds up the taps of kCorrelationLanes vectors of one image's channels; the threads of a lane
-// share the pixels.
+// A block adds up the taps of kCorrelationLanes vectors of one image's channels; the threads of a
+// lane share the pixels.
 inline constexpr int kCorrelationLanes = 4;
 inline constexpr int kCorrelationThreads = 128;
 template <class S>

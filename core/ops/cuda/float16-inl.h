@@ -26,10 +26,11 @@ inline void store(float value, Float16Bits& x) {  // round to nearest, ties to e
   if (magnitude > 0x7F800000U) {
     x.bits = sign | 0x7E00U;  // NaN
   } else if (magnitude >= 0x477FF000U) {
-    x.bits = sign | 0x7C00U;  // rounds to infinity
+    x.bits = sign | 0x7C00U;             // rounds to infinity
   } else if (magnitude < 0x38800000U) {  // subnormal: adding 0.5 leaves its bits at the end
     const float shifted = __builtin_bit_cast(float, magnitude) + 0.5F;
-    x.bits = static_cast<std::uint16_t>(sign | (__builtin_bit_cast(std::uint32_t, shifted) - 0x3F000000U));
+    x.bits = static_cast<std::uint16_t>(sign |
+                                        (__builtin_bit_cast(std::uint32_t, shifted) - 0x3F000000U));
   } else {
     const std::uint32_t odd = (magnitude >> 13U) & 1U;
     x.bits = static_cast<std::uint16_t>(sign | ((magnitude - 0x38000000U + 0xFFFU + odd) >> 13U));

@@ -13,8 +13,8 @@ namespace parallax::cuda {
 inline constexpr int kGateOutputs = 128;
 inline constexpr int kGateColumns = 2 * kGateOutputs;
 inline constexpr int kGateRows = 64;
-inline constexpr int kGateDepth = 64;       // of x's columns that are loaded at once
-inline constexpr int kMostGateDepths = 6;   // more would not fit into shared memory
+inline constexpr int kGateDepth = 64;      // of x's columns that are loaded at once
+inline constexpr int kMostGateDepths = 6;  // more would not fit into shared memory
 
 // All matrices are dense.
 struct GatedProduct {
@@ -22,8 +22,8 @@ struct GatedProduct {
   std::int64_t rows = 0;     // L
   std::int64_t inner = 0;    // D: a multiple of kGateDepth, at most kMostGateDepths of them
   std::int64_t outputs = 0;  // Dh: a multiple of kGateOutputs
-  const kernels::BFloat16Bits* x = nullptr;  // [batch, rows, inner]
-  std::int64_t x_batch_stride = 0;           // elements between x's batches
+  const kernels::BFloat16Bits* x = nullptr;       // [batch, rows, inner]
+  std::int64_t x_batch_stride = 0;                // elements between x's batches
   const kernels::BFloat16Bits* packed = nullptr;  // [batch, 2·outputs, inner] by pack_gates
   const float* rate = nullptr;                    // [batch, rows]; null: 1
   kernels::BFloat16Bits* h = nullptr;             // [batch, rows, outputs]
@@ -40,7 +40,8 @@ struct PackGates {
 };
 
 // Which column of which matrix a packed one is. Each thread of a warp group ends a product with two
-// neighbouring columns of every eight; packed so, these are `a` and `m` of eight neighbouring outputs.
+// neighbouring columns of every eight; packed so, these are `a` and `m` of eight neighbouring
+// outputs.
 struct PackedColumn {
   bool is_value = false;  // of W2, else of W0
   int output = 0;         // within the block's kGateOutputs
@@ -68,7 +69,8 @@ PARALLAX_DEVICE inline int first_output(int thread, int block) {
   return 32 * block + 8 * (thread % 4);
 }
 
-// The indices of a and m of output first_output() + `output`, in the row that `half` (0, 1) selects.
+// The indices of a and m of output first_output() + `output`, in the row that `half` (0, 1)
+// selects.
 struct GateIndices {
   int a = 0;
   int m = 0;

@@ -1,5 +1,5 @@
-// Bodies of the CUDA kernels for heads' rows: a packed projection split into heads, with what is done to
-// their rows, and heads merged again; and both backward.
+// Bodies of the CUDA kernels for heads' rows: a packed projection split into heads, with what is
+// done to their rows, and heads merged again; and both backward.
 #pragma once
 
 #include "core/ops/cuda/kernels.h"
@@ -19,7 +19,8 @@ struct HeadRows {
   std::int64_t rows = 0;    // heads' rows of all parts
   int lanes = 1;            // neighbouring threads that share a row: a power of two, at most 32
   std::int64_t blocks = 1;  // of the grid
-  // Backward: each block's share of the weights' gradients, [blocks, parts, width]; null: not wanted.
+  // Backward: each block's share of the weights' gradients, [blocks, parts, width]; null: not
+  // wanted.
   float* weight_partials = nullptr;
 };
 
@@ -98,7 +99,8 @@ PARALLAX_DEVICE int parts_of(const MergeHeads<S>& /*k*/) {
 // Sums of each thread, and of weights' gradients a vector for each part.
 template <class Arguments>
 Grid head_grid(const HeadRows<Arguments>& rows, int vector, bool backward) {
-  const std::int64_t sums = backward ? 2 + (rows.weight_partials == nullptr ? 0 : kMaxParts * vector) : 1;
+  const std::int64_t sums =
+      backward ? 2 + (rows.weight_partials == nullptr ? 0 : kMaxParts * vector) : 1;
   return {rows.blocks, kThreads, static_cast<std::size_t>(sums * kThreads) * sizeof(float)};
 }
 
@@ -209,24 +211,105 @@ PARALLAX_DEVICE float element_gradient(const HeadRow<S>& row,
   return y_gradient;
 }
 
-// Computes the gradients of the block's rows, and its share of the weights'. Where those are wanted,
-// a lane has one vector of the row.
+// A lane's share of a row's sums.
+template <int vector, class S>
+PARALLAX_DEVICE RowSums
+sums_of_lane(const HeadRow<S>& row, std::int64_t width, int lane, int lanes) {
+  RowSums sums;
+  const bool is_rms = row.mode == HeadMode::kRmsNorm;
+  if (row.y_gradient == nullptr || (!is_rms && row.mode != HeadMode::kSiluUnit)) {
+    return sums;
+  }
+  for_columns<vector>(width, lane, lanes, [&](std::int64_t column) {
+    const auto x = load_vector<vector>(row.x + column);
+    const auto g = load_vector<vector>(row.y_gradient + column);
+    for (int i = 0; i < vector; ++i) {
+      const float value = load(x.elements[i]);
+      const float gradient = load(g.elements[i]);
+      const float counted = is_rms ? value : silu(value);
+      sums.squares += counted * counted;
+      sums.dot += counted * gradient * (is_rms ? row.weight[column + i] : 1.0F);
+    }
+  });
+  return sums;
+}
+
+// Writes the gradients of one vector of a row; adds to those of the weights [vector], unless null.
+template <int vector, class S>
+PARALLAX_DEVICE void vector_gradient(const HeadRow<S>& row,
+                                     const RowSums& sums,
+                                     std::int64_t column,
+                                     std::int64_t width,
+                                     float eps,
+                                     float* of_weights) {
+  const auto x = load_vector<vector>(row.x + column);
+  auto dx = x;
+  if (row.y_gradient == nullptr) {
+    for (int i = 0; i < vector; ++i) {
+      store(0.0F, dx.elements[i]);
+    }
+    store_vector(dx, row.x_gradient + column);
+    return;
+  }
+  const auto g = load_vector<vector>(row.y_gradient + column);
+  const float root = 1 / square_root(sums.squares / static_cast<float>(width) + eps);
+  for (int i = 0; i < vector; ++i) {
+    const float weight = row.weight == nullptr ? 1.0F : row.weight[column + i];
+    const float value = load(x.elements[i]);
+    const float gradient = load(g.elements[i]);
+    store(element_gradient(row, sums, value, gradient, weight, width, eps), dx.elements[i]);
+    if (of_weights != nullptr && row.mode == HeadMode::kRmsNorm) {
+      of_weights[i] += gradient * value * root;
+    }
+  }
+  if (row.mode == HeadMode::kRotate) {
+    rotate_pairs<vector>(g, row.rotations + column, -1, dx);
+  }
+  store_vector(dx, row.x_gradient + column);
+}
+
+// Adds up the threads' shares of the weights' gradients [threads, kMaxParts, vector]: of the
+// threads with one lane, the first does.
+template <int vector, class Block, class Arguments>
+PARALLAX_DEVICE void add_up_weights(Block& block,
+                                    const HeadRows<Arguments>& rows,
+                                    const float* of_weights) {
+  const std::int64_t width = rows.k.layout.width;
+  const int parts = parts_of(rows.k);
+  block.each([&](int thread) {
+    if (thread >= rows.lanes || thread * vector >= width) {
+      return;
+    }
+    for (int part = 0; part < parts; ++part) {
+      for (int i = 0; i < vector; ++i) {
+        float sum = 0;
+        for (int other = thread; other < block.threads(); other += rows.lanes) {
+          sum += of_weights[(other * kMaxParts + part) * vector + i];
+        }
+        rows.weight_partials[(block.index() * parts + part) * width + thread * vector + i] = sum;
+      }
+    }
+  });
+}
+
+// Computes the gradients of the block's rows, and its share of the weights'. Where those are
+// wanted, a lane has one vector of the row.
 template <int vector, class Block, class Arguments>
 PARALLAX_DEVICE void head_rows_backward(Block& block, const HeadRows<Arguments>& rows) {
+  constexpr int kOfThread = kMaxParts * vector;
   const auto& k = rows.k;
   const std::int64_t width = k.layout.width;
   const int lanes = rows.lanes;
-  const int parts = parts_of(k);
   const bool weighs = rows.weight_partials != nullptr;
   const std::int64_t at_once = block.threads() / lanes;
   float* const squares = block.template shared<float>(block.threads());
   float* const dots = block.template shared<float>(block.threads());
   float* const of_weights =
-      weighs ? block.template shared<float>(block.threads() * kMaxParts * vector) : nullptr;
+      weighs ? block.template shared<float>(block.threads() * kOfThread) : nullptr;
   if (weighs) {
     block.each([&](int thread) {
-      for (int i = 0; i < kMaxParts * vector; ++i) {
-        of_weights[thread * kMaxParts * vector + i] = 0;
+      for (int i = 0; i < kOfThread; ++i) {
+        of_weights[thread * kOfThread + i] = 0;
       }
     });
   }
@@ -235,22 +318,8 @@ PARALLAX_DEVICE void head_rows_backward(Block& block, const HeadRows<Arguments>&
     block.each([&](int thread) {
       RowSums sums;
       if (first + thread / lanes < rows.rows) {
-        const auto row = row_at(k, first + thread / lanes);
-        if (row.y_gradient != nullptr &&
-            (row.mode == HeadMode::kSiluUnit || row.mode == HeadMode::kRmsNorm)) {
-          for_columns<vector>(width, thread % lanes, lanes, [&](std::int64_t column) {
-        const auto x = load_vector<vector>(row.x + column);
-            const auto g = load_vector<vector>(row.y_gradient + column);
-            for (int i = 0; i < vector; ++i) {
-              const float value = load(x.elements[i]);
-              const float gradient = load(g.elements[i]);
-              const bool is_rms = row.mode == HeadMode::kRmsNorm;
-              const float counted = is_rms ? value : silu(value);
-              sums.squares += counted * counted;
-              sums.dot += counted * gradient * (is_rms ? row.weight[column + i] : 1.0F);
-            }
-          });
-        }
+        sums =
+            sums_of_lane<vector>(row_at(k, first + thread / lanes), width, thread % lanes, lanes);
       }
       squares[thread] = sums.squares;
       dots[thread] = sums.dot;
@@ -261,52 +330,15 @@ PARALLAX_DEVICE void head_rows_backward(Block& block, const HeadRows<Arguments>&
       }
       const auto row = row_at(k, first + thread / lanes);
       const RowSums sums{sum_of_lanes(squares, thread, lanes), sum_of_lanes(dots, thread, lanes)};
-      const float root = 1 / square_root(sums.squares / static_cast<float>(width) + k.eps);
+      float* const of_part = weighs ? of_weights + thread * kOfThread + row.part * vector : nullptr;
       for_columns<vector>(width, thread % lanes, lanes, [&](std::int64_t column) {
-        const auto x = load_vector<vector>(row.x + column);
-        auto dx = x;
-        if (row.y_gradient == nullptr) {
-          for (int i = 0; i < vector; ++i) {
-            store(0.0F, dx.elements[i]);
-          }
-          store_vector(dx, row.x_gradient + column);
-          return;
-        }
-        const auto g = load_vector<vector>(row.y_gradient + column);
-        for (int i = 0; i < vector; ++i) {
-          const float weight = row.weight == nullptr ? 1.0F : row.weight[column + i];
-          const float value = load(x.elements[i]);
-          const float gradient = load(g.elements[i]);
-          store(element_gradient(row, sums, value, gradient, weight, width, k.eps), dx.elements[i]);
-          if (weighs && row.mode == HeadMode::kRmsNorm) {
-            of_weights[(thread * kMaxParts + row.part) * vector + i] += gradient * value * root;
-          }
-        }
-        if (row.mode == HeadMode::kRotate) {
-          rotate_pairs<vector>(g, row.rotations + column, -1, dx);
-        }
-        store_vector(dx, row.x_gradient + column);
+        vector_gradient<vector>(row, sums, column, width, k.eps, of_part);
       });
     });
   }
-  if (!weighs) {
-    return;
+  if (weighs) {
+    add_up_weights<vector>(block, rows, of_weights);
   }
-  // Of the threads with one lane, the first adds up.
-  block.each([&](int thread) {
-    if (thread >= lanes || thread * vector >= width) {
-      return;
-    }
-    for (int part = 0; part < parts; ++part) {
-      for (int i = 0; i < vector; ++i) {
-        float sum = 0;
-        for (int other = thread; other < block.threads(); other += lanes) {
-          sum += of_weights[(other * kMaxParts + part) * vector + i];
-        }
-        rows.weight_partials[(block.index() * parts + part) * width + thread * vector + i] = sum;
-      }
-    }
-  });
 }
 
 }  // namespace parallax::cuda

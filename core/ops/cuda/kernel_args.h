@@ -6,8 +6,8 @@
 
 namespace parallax::cuda {
 
-// Elements that one thread reads and writes at once, where rows are a multiple of them long and begin
-// at one: 16 bytes of 16-bit elements. Others go one by one.
+// Elements that one thread reads and writes at once, where rows are a multiple of them long and
+// begin at one: 16 bytes of 16-bit elements. Others go one by one.
 inline constexpr int kVector = 8;
 
 // A float16 value as it is stored: where products are to lose less to rounding than in bfloat16.
@@ -15,8 +15,8 @@ struct Float16Bits {
   std::uint16_t bits;
 };
 
-// The running state x_i = factor_i · x_{i−1} + scale · steps_i: momentum, or a running sum. Kept are
-// `kept` states from the one after `first` steps on; the one after 0 steps is the start.
+// The running state x_i = factor_i · x_{i−1} + scale · steps_i: momentum, or a running sum. Kept
+// are `kept` states from the one after `first` steps on; the one after 0 steps is the start.
 template <class In, class Out>
 struct LinearScan {
   std::int64_t batch = 0;

@@ -97,19 +97,20 @@ PARALLAX_DEVICE C sum_of_lanes(const C* sums, int thread, int lanes) {
 // Computes h for the block's rows.
 template <int vector, class Block, class S>
 PARALLAX_DEVICE void swiglu(Block& block, const SwiGlu<S>& k, std::int64_t rows) {
-  each_row<vector>(block, rows, k.width, [&](int /*thread*/, std::int64_t row, int lane, int lanes) {
-    const Compute<S> rate = rate_of(k.rate, row);
-    for_columns<vector>(k.width, lane, lanes, [&](std::int64_t column) {
-      const std::int64_t at = row * k.width + column;
-      const auto a = load_vector<vector>(k.a + at);
-      const auto m = load_vector<vector>(k.m + at);
-      Vector<S, vector> h;
-      for (int i = 0; i < vector; ++i) {
-        store(silu(load(a.elements[i])) * load(m.elements[i]) * rate, h.elements[i]);
-      }
-      store_vector(h, k.h + at);
-    });
-  });
+  each_row<vector>(
+      block, rows, k.width, [&](int /*thread*/, std::int64_t row, int lane, int lanes) {
+        const Compute<S> rate = rate_of(k.rate, row);
+        for_columns<vector>(k.width, lane, lanes, [&](std::int64_t column) {
+          const std::int64_t at = row * k.width + column;
+          const auto a = load_vector<vector>(k.a + at);
+          const auto m = load_vector<vector>(k.m + at);
+          Vector<S, vector> h;
+          for (int i = 0; i < vector; ++i) {
+            store(silu(load(a.elements[i])) * load(m.elements[i]) * rate, h.elements[i]);
+          }
+          store_vector(h, k.h + at);
+        });
+      });
 }
 
 // Computes the gradients of a, m and the rates for the block's rows.
@@ -152,28 +153,29 @@ PARALLAX_DEVICE void swiglu_backward(Block& block, const SwiGlu<S>& k, std::int6
 template <int vector, class Block, class S>
 PARALLAX_DEVICE void inner_gradients(Block& block, const InnerGradients<S>& k, std::int64_t rows) {
   using C = Compute<S>;
-  each_row<vector>(block, rows, k.width, [&](int /*thread*/, std::int64_t row, int lane, int lanes) {
-    const InnerRates<C> rates = rates_of(k, row);
-    for_columns<vector>(k.width, lane, lanes, [&](std::int64_t column) {
-      const std::int64_t at = row * k.width + column;
-      const auto a = load_vector<vector>(k.a + at);
-      const auto m = load_vector<vector>(k.m + at);
-      const auto dh = load_vector<vector>(k.dh + at);
-      Vector<S, vector> h;
-      Vector<S, vector> da;
-      Vector<S, vector> dm;
-      for (int i = 0; i < vector; ++i) {
-        const auto factors = inner_factors<C>(
-            load(a.elements[i]), load(m.elements[i]), load(dh.elements[i]));
-        store(factors.h * rates.lr1, h.elements[i]);
-        store(factors.da * rates.lr0, da.elements[i]);
-        store(factors.dm * rates.lr2, dm.elements[i]);
-      }
-      store_vector(h, k.h + at);
-      store_vector(da, k.da + at);
-      store_vector(dm, k.dm + at);
-    });
-  });
+  each_row<vector>(
+      block, rows, k.width, [&](int /*thread*/, std::int64_t row, int lane, int lanes) {
+        const InnerRates<C> rates = rates_of(k, row);
+        for_columns<vector>(k.width, lane, lanes, [&](std::int64_t column) {
+          const std::int64_t at = row * k.width + column;
+          const auto a = load_vector<vector>(k.a + at);
+          const auto m = load_vector<vector>(k.m + at);
+          const auto dh = load_vector<vector>(k.dh + at);
+          Vector<S, vector> h;
+          Vector<S, vector> da;
+          Vector<S, vector> dm;
+          for (int i = 0; i < vector; ++i) {
+            const auto factors =
+                inner_factors<C>(load(a.elements[i]), load(m.elements[i]), load(dh.elements[i]));
+            store(factors.h * rates.lr1, h.elements[i]);
+            store(factors.da * rates.lr0, da.elements[i]);
+            store(factors.dm * rates.lr2, dm.elements[i]);
+          }
+          store_vector(h, k.h + at);
+          store_vector(da, k.da + at);
+          store_vector(dm, k.dm + at);
+        });
+      });
 }
 
 // Computes the gradients of a, m, dh and the rates for the block's rows.

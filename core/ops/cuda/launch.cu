@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "core/base/error.h"
+#include "core/ops/cuda/check.h"
 #include "core/ops/cuda/depthwise_kernels.h"
 #include "core/ops/cuda/head_kernels.h"
 #include "core/ops/cuda/kernels.h"
@@ -37,13 +37,13 @@ struct Rows {
   Arguments k;
   std::int64_t count = 0;
 };
-#define PARALLAX_ROW_ENTRY_POINT(body)                                         \
-  template <int vector>                                                        \
-  struct body##_entry {                                                        \
-    template <class Arguments>                                                 \
+#define PARALLAX_ROW_ENTRY_POINT(body)                                            \
+  template <int vector>                                                           \
+  struct body##_entry {                                                           \
+    template <class Arguments>                                                    \
     __device__ static void run(DeviceBlock& block, const Rows<Arguments>& rows) { \
-      body<vector>(block, rows.k, rows.count);                                 \
-    }                                                                          \
+      body<vector>(block, rows.k, rows.count);                                    \
+    }                                                                             \
   };
 PARALLAX_ROW_ENTRY_POINT(swiglu)
 PARALLAX_ROW_ENTRY_POINT(swiglu_backward)
@@ -64,13 +64,6 @@ __global__ void __launch_bounds__(kThreads) enter(const Arguments k) {
   extern __shared__ __align__(kSharedAlignment) char shared[];
   DeviceBlock block(shared);
   Body::run(block, k);
-}
-
-void check(cudaError_t status, const char* what) {
-  if (status != cudaSuccess) {
-    throw Error(
-        ErrorParts{.what = std::string("CUDA refused ") + what, .got = cudaGetErrorString(status)});
-  }
 }
 
 template <class Body, class Arguments>

@@ -30,8 +30,9 @@ void launch_depthwise_convolution(const kernels::Depthwise<S>& k, void* stream);
 template <class S>
 void launch_depthwise_correlation(const kernels::Depthwise<S>& k, void* stream);
 
-// The heads' rows of `k`, S = float or BFloat16Bits. A backward pass that wants the weights' gradients
-// gets head_row_blocks() shares of them; rows may then be no longer than one vector of each lane.
+// The heads' rows of `k`, S = float or BFloat16Bits. A backward pass that wants the weights'
+// gradients gets head_row_blocks() shares of them; rows may then be no longer than one vector of
+// each lane.
 inline bool can_weigh_rows(std::int64_t width) {
   return width <= 32 * (width % kVector == 0 ? kVector : 1);
 }

@@ -1,5 +1,5 @@
-// The bodies of the CUDA kernels for heads' rows, run on the CPU against the CPU's own kernels, which are
-// tested against LibTorch's operations and finite differences.
+// The bodies of the CUDA kernels for heads' rows, run on the CPU against the CPU's own kernels,
+// which are tested against LibTorch's operations and finite differences.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -51,14 +51,17 @@ const kernels::ElementwiseKernels<S>& cpu_kernels() {
 
 // Runs body(vector, block) over the rows, sequentially and with several threads for each block.
 template <int vector, class Arguments, class Body, class Check>
-void run_heads(cuda::HeadRows<Arguments> rows, bool backward, const Body& body, const Check& check) {
+void run_heads(cuda::HeadRows<Arguments> rows,
+               bool backward,
+               const Body& body,
+               const Check& check) {
   rows.lanes = cuda::lanes_of(rows.k.layout.width, vector);
   const cuda::Grid grid = cuda::head_grid(rows, vector, backward);
-  run_sequentially(grid, [&](auto& block) { body(std::integral_constant<int, vector>(), rows, block); });
+  run_sequentially(grid,
+                   [&](auto& block) { body(std::integral_constant<int, vector>(), rows, block); });
   check();
-  run_threaded(grid, 32, [&](auto& block) {
-    body(std::integral_constant<int, vector>(), rows, block);
-  });
+  run_threaded(
+      grid, 32, [&](auto& block) { body(std::integral_constant<int, vector>(), rows, block); });
   check();
 }
 
@@ -130,8 +133,8 @@ void check_split(std::int64_t width, const std::vector<HeadMode>& modes, bool he
   cpu_kernels<S>().split_heads_backward(k, 0, tokens, scratch.data(), weights_of_cpu.data());
   rows.k = k;
   rows.k.packed_gradient = packed_of_gpu.data();
-  const bool weighs =
-      std::find(modes.begin(), modes.end(), HeadMode::kRmsNorm) != modes.end() && width <= 32 * vector;
+  const bool weighs = std::find(modes.begin(), modes.end(), HeadMode::kRmsNorm) != modes.end() &&
+                      width <= 32 * vector;
   rows.weight_partials = weighs ? shares.data() : nullptr;
   weights_of_cpu.resize(static_cast<size_t>(parts * width));
   run_heads<vector>(rows, true, kBackward, [&] {

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/ops/common/dispatch.h"
 #include "core/ttt/linear_attention_view.h"
+#include "core/ttt/masked_quadratic.h"
 #include "core/ttt/parallel.h"
 #include "tests/support/kernel_cases.h"
 #include "tests/support/random_layer.h"

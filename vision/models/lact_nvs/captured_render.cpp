@@ -8,6 +8,7 @@
 #ifdef PARALLAX_HAS_CUDA
 #include <ATen/autocast_mode.h>
 #include <ATen/core/CachingHostAllocator.h>
+#include <ATen/cuda/CUDAContextLight.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAGuard.h>
 #endif
@@ -65,6 +66,7 @@ void CapturedRender::Recording::record(const CameraBatch& like, const Render& re
   {
     // Recording needs a stream of its own; what other threads do meanwhile is their business.
     const c10::cuda::CUDAStreamGuard guard(c10::cuda::getStreamFromPool(false, device));
+    at::cuda::getCurrentCUDABlasHandle();  // its workspace for this stream is no part of the pool
     const bool begun =
         succeeds([&] { graph.capture_begin(pool, cudaStreamCaptureModeThreadLocal); });
     failed = !begun || !succeeds([&] { images = render(cameras); });

@@ -21,7 +21,8 @@ constexpr std::uint64_t kDifficultyStream = 3;
 constexpr std::uint64_t kHeldOutSeed = 0x5EED0F7E57;
 constexpr int kHeldOutTargets = 8;
 
-// f(i) for all i below `count`, each taken by the next thread that is free. Rethrows what one threw.
+// f(i) for all i below `count`, each taken by the next thread that is free. Rethrows what one
+// threw.
 template <class F>
 void for_each_on_threads(int64_t count, int threads, const F& f) {
   std::atomic<int64_t> next = 0;

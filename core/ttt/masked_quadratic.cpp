@@ -1,0 +1,74 @@
+// One masked product for each range that applies.
+#include "core/ttt/masked_quadratic.h"
+
+#include "core/base/error.h"
+#include "core/ttt/token_ranges.h"
+
+namespace parallax {
+namespace {
+
+// Ṽ: the values weighted by the per-token rate.
+Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs) {
+  return rule.switches.per_token_rate ? inputs.v * inputs.lr1.to(inputs.v.scalar_type()) : inputs.v;
+}
+
+// A_ij of docs/dev/spec.md §5 with the ranges' momentum: how much of range j's product the state
+// after range i holds, [batch, N + 1, N] (row 0: before any update).
+Tensor update_matrix_of_ranges(const UpdateRule& rule,
+                               const TttInputs& inputs,
+                               const std::vector<TokenRange>& ranges) {
+  const auto count = static_cast<int64_t>(ranges.size());
+  std::vector<Tensor> rows = {torch::zeros({inputs.k.size(0), count}, inputs.k.options())};
+  Tensor velocity = rows.front();
+  for (int64_t i = 0; i < count; ++i) {
+    const Tensor unit = torch::one_hot(torch::tensor(i), count).to(inputs.k.options());
+    const TokenRange& range = ranges[static_cast<size_t>(i)];
+    const Tensor momentum = momentum_of_range(rule.switches, inputs, range.start, range.end);
+    Tensor sum = rows.back();
+    for (int step = 0; step < rule.switches.inner_steps; ++step) {
+      velocity =
+          momentum.defined() ? unit + momentum.squeeze(-1) * velocity : unit.expand_as(velocity);
+      sum = sum + velocity;
+    }
+    rows.push_back(sum);
+  }
+  const Tensor matrix = torch::stack(rows, 1);
+  return rule.switches.direction == Direction::kAscent ? -matrix : matrix;
+}
+
+}  // namespace
+
+Tensor run_masked_quadratic(const UpdateRule& rule,
+                            const FastWeights& weights,
+                            const TttInputs& inputs,
+                            const Schedule& schedule) {
+  check_inputs(rule, weights, inputs);
+  validate_schedule(schedule, inputs.k.size(1));
+  const VariantSwitches& switches = rule.switches;
+  if (switches.normalise_gradient || switches.weight_norm != WeightNorm::kNone ||
+      why_no_parallel_form(switches)) {
+    throw UsageError(ErrorParts{
+        .what = "there is no quadratic form: the step is not linear in the keys' products",
+        .expected = "a rule that updates W1 alone, without orthogonalisation or weight norm"});
+  }
+  const Ranges ranges = split_schedule(schedule);
+  const Tensor keys = feature_map(switches, inputs.k, weights);
+  const Tensor values = rated_values(rule, inputs);
+  const Tensor mixing = update_matrix_of_ranges(rule, inputs, ranges.updating);
+  std::vector<Tensor> outputs;
+  for (const TokenRange& range : ranges.applying) {
+    const Tensor queries =
+        feature_map(switches, query_range(switches, inputs, range.start, range.end), weights);
+    Tensor output = queries.matmul(weights.w1.to(queries.scalar_type()));
+    for (size_t j = 0; j < ranges.updating.size(); ++j) {
+      const TokenRange& seen = ranges.updating[j];
+      const Tensor scores = queries.matmul(keys.slice(1, seen.start, seen.end).transpose(1, 2)) *
+                            mixing.select(1, range.updates_before).slice(1, j, j + 1).unsqueeze(-1);
+      output = output + scores.matmul(values.slice(1, seen.start, seen.end));
+    }
+    outputs.push_back(output);
+  }
+  return torch::cat(outputs, 1);
+}
+
+}  // namespace parallax
