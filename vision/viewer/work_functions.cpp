@@ -52,9 +52,9 @@ WorkFunctions make_work_functions(const EngineOptions& options) {
     });
   };
   functions.set_up_thread = [threads = options.threads] {
-    // The window's thread should have priority, which it needs little for, as it mostly sleeps. At a
-    // niceness of 10, two other busy processes on the core would leave 5 % of it for the pictures; at
-    // 3, they leave 20 %. On Linux each thread has its own niceness.
+    // The window's thread should have priority, which it needs little for, as it mostly sleeps. At
+    // a niceness of 10, two other busy processes on the core would leave 5 % of it for the
+    // pictures; at 3, they leave 20 %. On Linux each thread has its own niceness.
     setpriority(PRIO_PROCESS, 0, 3);
     if (threads > 0) {
       at::set_num_threads(threads);
