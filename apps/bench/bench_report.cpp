@@ -20,12 +20,9 @@ TimingOptions timing_options(const BenchOptions& options) {
 }
 
 std::function<void()> to_its_end(std::function<void()> work, torch::Device device) {
-  if (!device.is_cuda()) {
-    return work;
-  }
   return [work = std::move(work), device] {
     work();
-    torch::cuda::synchronize(device.index());
+    wait_for(device);
   };
 }
 

@@ -10,6 +10,7 @@
 
 #include "apps/report/system_info.h"
 #include "apps/report/timing.h"
+#include "core/base/device.h"
 
 namespace parallax {
 namespace {
@@ -88,9 +89,7 @@ std::function<void()> PeakMeasurement::product_case() const {
   return [this] {
     const torch::InferenceMode inference;
     a_.matmul(b_);
-    if (a_.is_cuda()) {
-      torch::cuda::synchronize(a_.device().index());
-    }
+    wait_for(a_.device());
   };
 }
 

@@ -32,6 +32,12 @@ torch::Device parse_device(const std::string& name) {
   return device;
 }
 
+void wait_for(torch::Device device) {
+  if (device.is_cuda()) {
+    torch::cuda::synchronize(device.index());
+  }
+}
+
 torch::Dtype parse_dtype(const std::string& name) {
   if (name == "float32") {
     return torch::kFloat32;

@@ -12,6 +12,10 @@ namespace parallax {
 // not exist.
 torch::Device parse_device(const std::string& name);
 
+// Returns when the device has done all work that was ordered; at once on the CPU, which does it
+// when it is ordered.
+void wait_for(torch::Device device);
+
 // Parses "float32" or "bfloat16". Throws UsageError for any other name.
 torch::Dtype parse_dtype(const std::string& name);
 

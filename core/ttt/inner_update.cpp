@@ -136,8 +136,7 @@ FastWeights fused_gradient(const VariantSwitches& rule,
 FastWeights gradient_of_tokens(const UpdateRule& rule,
                                const FastWeights& weights,
                                const RangeTokens& tokens) {
-  FastWeights gradient = (has_fused_kernels(tokens.k) || cuda::has_cuda_kernels(tokens.k)) &&
-                                 !keeps_published_order(rule)
+  FastWeights gradient = cuda::has_kernels(tokens.k) && !keeps_published_order(rule)
                              ? fused_gradient(rule.switches, weights, tokens)
                              : reference_gradient(rule.switches, weights, tokens);
   for (Tensor FastWeights::*matrix : kFastWeightMatrices) {

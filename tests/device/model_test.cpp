@@ -23,8 +23,8 @@ CameraBatch moved_cameras(const CameraBatch& cameras, torch::Device device, torc
           cameras.width};
 }
 
-// Every view is rendered three times: as it is, recorded, and from the recording, each time with
-// other cameras.
+// Every view is rendered four times, each time with other cameras: as it is, recorded, and twice
+// from the recording.
 TEST(DeviceModel, ViewsAreThoseOfFloat64EachTime) {
   const torch::InferenceMode inference;
   for (const char* variant : {"0", "2", "6"}) {

@@ -18,12 +18,6 @@ CameraBatch to_device(const CameraBatch& cameras, torch::Device device) {
   return {cameras.fxfycxcy.to(device), cameras.c2w.to(device), cameras.height, cameras.width};
 }
 
-void wait_for(torch::Device device) {
-  if (device.is_cuda()) {
-    torch::cuda::synchronize(device.index());
-  }
-}
-
 int64_t choose_views_per_pass(const NvsModel& model,
                               const CameraBatch& cameras,
                               const EvaluateOptions& options) {

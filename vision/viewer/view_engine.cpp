@@ -22,12 +22,6 @@ constexpr size_t kViewsPerLoad = 4;     // between two checks whether to stop
 
 double milliseconds_since(Clock::time_point start) { return 1000 * seconds_since(start); }
 
-void wait_for_work(torch::Device device) {
-  if (device.is_cuda()) {
-    torch::cuda::synchronize(device.index());
-  }
-}
-
 // FNV-1a over the file: distinguishes files of the same name in an image's metadata.
 std::string weights_hash(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -268,7 +262,7 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
       source.reading == ReadMode::kStreamed
           ? model->module->reconstruct_streamed(batch.images, batch.cameras, source.form)
           : model->module->reconstruct(batch.images, batch.cameras, source.form);
-  wait_for_work(device_);
+  wait_for(device_);
   result->milliseconds = milliseconds_since(start);
   const double tokens = static_cast<double>(inputs.size()) *
                         static_cast<double>(batch.cameras.height / patch) *

@@ -23,6 +23,10 @@ bool has_cuda_kernels(const Tensor& tensor) {
          kernel_path() != KernelPath::kReference;
 }
 
+bool has_kernels(const Tensor& tensor) {
+  return has_fused_kernels(tensor) || has_cuda_kernels(tensor);
+}
+
 std::string device_name([[maybe_unused]] torch::Device device) {
 #ifdef PARALLAX_HAS_CUDA
   if (device.is_cuda()) {

@@ -22,6 +22,9 @@ inline constexpr bool kBuiltWithCuda = false;
 // use is not the reference.
 bool has_cuda_kernels(const Tensor& tensor);
 
+// True where kernels take this tensor, the CPU's (has_fused_kernels) or these.
+bool has_kernels(const Tensor& tensor);
+
 // "NVIDIA H100 80GB HBM3"; "CPU" for the CPU.
 std::string device_name(torch::Device device);
 

@@ -223,9 +223,7 @@ void check_images(const Tensor& from, const char* name, const Tensor& tensor, bo
   }
 }
 
-bool is_fused(const Tensor& from) {
-  return (has_fused_kernels(from) || cuda::has_cuda_kernels(from)) && from.numel() > 0;
-}
+bool is_fused(const Tensor& from) { return cuda::has_kernels(from) && from.numel() > 0; }
 
 }  // namespace
 

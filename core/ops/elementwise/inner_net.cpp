@@ -197,7 +197,7 @@ InnerFactors inner_factors_reference(const Tensor& a,
 // The kernels take tensors of the same shape, dtype and device; LibTorch broadcasts and promotes
 // others.
 bool is_fused(const Tensor& a, std::initializer_list<Tensor> others) {
-  return (has_fused_kernels(a) || cuda::has_cuda_kernels(a)) && a.numel() > 0 &&
+  return cuda::has_kernels(a) && a.numel() > 0 &&
          std::all_of(others.begin(), others.end(), [&](const Tensor& other) {
            return other.sizes() == a.sizes() && other.scalar_type() == a.scalar_type() &&
                   other.device() == a.device();

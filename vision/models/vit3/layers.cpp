@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "core/ops/common/dispatch.h"
 #include "core/ops/cuda/operators.h"
 #include "core/ops/depthwise/depthwise.h"
 
@@ -31,7 +30,7 @@ Tensor Convolution::forward(const Tensor& x) const {
     // This is a matrix product, for which LibTorch's convolution has only its slowest kernel.
     return linear_(x.permute({0, 2, 3, 1}), weight_.flatten(1), bias_).permute({0, 3, 1, 2});
   }
-  if (is_depthwise() && (has_fused_kernels(x) || cuda::has_cuda_kernels(x))) {
+  if (is_depthwise() && cuda::has_kernels(x)) {
     // Computes every pixel and then drops those that a stride skips: this still takes a fraction of
     // LibTorch's time, whose gradient also comes back in another memory layout.
     const Tensor all = depthwise_convolution(x.permute({0, 2, 3, 1}), taps(), bias_, x.size(2));
@@ -49,7 +48,7 @@ Tensor Convolution::add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) c
   const auto convolved = [&](const Tensor& weight) {
     return depthwise_convolution(picture, weight, bias_, rows).flatten(1, 2);
   };
-  if (!has_fused_kernels(x) && !cuda::has_cuda_kernels(x)) {
+  if (!cuda::has_kernels(x)) {
     return x + convolved(taps());
   }
   // Adding x is adding 1 to the centre of each kernel, provided that the arithmetic is float32.
