@@ -85,45 +85,53 @@ void launch(const Arguments& k, const Grid& grid, void* stream) {
 
 int vector_of(std::int64_t width) { return width % kVector == 0 ? kVector : 1; }
 
+// Launches with vectors where rows of `width` elements are made of whole ones, else element by
+// element, over grid_of(elements moved at once). The tensors are whole allocations or start at a
+// row, so that their vectors are aligned.
+template <template <int> class Entry, class Arguments, class GridOf>
+void launch_by_width(const Arguments& k, std::int64_t width, const GridOf& grid_of, void* stream) {
+  if (vector_of(width) == kVector) {
+    launch<Entry<kVector>>(k, grid_of(kVector), stream);
+  } else {
+    launch<Entry<1>>(k, grid_of(1), stream);
+  }
+}
+
 template <template <int> class Entry, class Arguments>
 void launch_rows(const Arguments& k, std::int64_t rows, int sums, void* stream) {
-  const Rows<Arguments> arguments{k, rows};
-  if (vector_of(k.width) == kVector) {
-    launch<Entry<kVector>>(arguments, row_grid(rows, k.width, kVector, sums), stream);
-  } else {
-    launch<Entry<1>>(arguments, row_grid(rows, k.width, 1, sums), stream);
-  }
+  launch_by_width<Entry>(
+      Rows<Arguments>{k, rows},
+      k.width,
+      [&](int vector) { return row_grid(rows, k.width, vector, sums); },
+      stream);
 }
 
-// Launches with vectors where the rows of `size` elements are made of whole ones, else element by
-// element. The tensors are whole allocations or start at a row, so that their vectors are aligned.
 template <template <int> class Entry, class Arguments>
-void launch_vectors(const Arguments& k, std::int64_t elements, std::int64_t size, void* stream) {
-  if (size % kVector == 0) {
-    launch<Entry<kVector>>(k, element_grid(elements, kVector), stream);
-  } else {
-    launch<Entry<1>>(k, element_grid(elements, 1), stream);
-  }
+void launch_vectors(const Arguments& k, std::int64_t elements, std::int64_t width, void* stream) {
+  launch_by_width<Entry>(
+      k, width, [&](int vector) { return element_grid(elements, vector); }, stream);
 }
 
-template <class Arguments>
-HeadRows<Arguments> head_rows_of(const Arguments& k, std::int64_t rows, float* weight_partials) {
+// `Entry` is head_rows_entry or head_rows_backward_entry.
+template <template <int> class Entry, class Arguments>
+void launch_heads(const Arguments& k,
+                  std::int64_t rows,
+                  bool backward,
+                  float* weight_partials,
+                  void* stream) {
   const std::int64_t width = k.layout.width;
-  return {.k = k,
-          .rows = rows,
-          .lanes = lanes_of(width, vector_of(width)),
-          .blocks = head_row_blocks(rows, width),
-          .weight_partials = weight_partials};
+  const HeadRows<Arguments> arguments{.k = k,
+                                      .rows = rows,
+                                      .lanes = lanes_of(width, vector_of(width)),
+                                      .blocks = head_row_blocks(rows, width),
+                                      .weight_partials = weight_partials};
+  launch_by_width<Entry>(
+      arguments, width, [&](int vector) { return head_grid(arguments, vector, backward); }, stream);
 }
 
 template <class Arguments>
 void launch_head_rows(const Arguments& k, std::int64_t rows, void* stream) {
-  const auto arguments = head_rows_of(k, rows, nullptr);
-  if (vector_of(k.layout.width) == kVector) {
-    launch<head_rows_entry<kVector>>(arguments, head_grid(arguments, kVector, false), stream);
-  } else {
-    launch<head_rows_entry<1>>(arguments, head_grid(arguments, 1, false), stream);
-  }
+  launch_heads<head_rows_entry>(k, rows, false, nullptr, stream);
 }
 
 template <class Arguments>
@@ -131,13 +139,7 @@ void launch_head_rows_backward(const Arguments& k,
                                std::int64_t rows,
                                float* weight_partials,
                                void* stream) {
-  const auto arguments = head_rows_of(k, rows, weight_partials);
-  if (vector_of(k.layout.width) == kVector) {
-    launch<head_rows_backward_entry<kVector>>(
-        arguments, head_grid(arguments, kVector, true), stream);
-  } else {
-    launch<head_rows_backward_entry<1>>(arguments, head_grid(arguments, 1, true), stream);
-  }
+  launch_heads<head_rows_backward_entry>(k, rows, true, weight_partials, stream);
 }
 
 }  // namespace
@@ -150,11 +152,8 @@ void launch_depthwise_convolution(const kernels::Depthwise<S>& k, void* stream) 
 
 template <class S>
 void launch_depthwise_correlation(const kernels::Depthwise<S>& k, void* stream) {
-  if (vector_of(k.channels) == kVector) {
-    launch<depthwise_correlation_entry<kVector>>(k, correlation_grid(k, kVector), stream);
-  } else {
-    launch<depthwise_correlation_entry<1>>(k, correlation_grid(k, 1), stream);
-  }
+  launch_by_width<depthwise_correlation_entry>(
+      k, k.channels, [&](int vector) { return correlation_grid(k, vector); }, stream);
 }
 
 std::int64_t head_row_blocks(std::int64_t rows, std::int64_t width) {
