@@ -1,6 +1,8 @@
 // Layers in LibTorch operations and repacked products.
 #include "vision/models/layers.h"
 
+#include "core/ops/linear/trained_linear.h"
+
 namespace parallax {
 namespace {
 
@@ -17,7 +19,8 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias)
 }
 
 Tensor Linear::forward(const Tensor& x, Activation activation) const {
-  return linear_(x, weight_, bias_, activation);
+  return can_train_linear(x, weight_, bias_) ? trained_linear(x, weight_, bias_, activation)
+                                             : linear_(x, weight_, bias_, activation);
 }
 
 LayerNorm::LayerNorm(int64_t dim, double eps, bool with_bias)

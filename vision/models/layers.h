@@ -6,7 +6,7 @@
 
 namespace parallax {
 
-// y = x Wᵀ + b, with weights repacked for inference on the CPU.
+// y = x Wᵀ + b, on the CPU with weights repacked for inference and our own products in training.
 class Linear : public torch::nn::Module {
  public:
   Linear(int64_t in, int64_t out, bool with_bias = true);

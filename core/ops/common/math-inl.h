@@ -71,3 +71,35 @@ template <class C>
 PARALLAX_DEVICE inline C silu_slope(C x, C sigma) {
   return sigma * (1 + x * (1 - sigma));
 }
+
+// The normal distribution: its density at x and its integral up to x, of which the error is below
+// 1e-7 (Abramowitz and Stegun, 7.1.26).
+template <class C>
+struct Normal {
+  C density;
+  C integral;
+};
+
+PARALLAX_DEVICE inline Normal<float> normal(float x) {
+  constexpr float kInverseRootTwo = 0.70710678F;
+  constexpr float kInverseRootTwoPi = 0.39894228F;
+  const float z = (x < 0 ? -x : x) * kInverseRootTwo;
+  const float t = 1 / (1 + 0.3275911F * z);
+  float p = 1.061405429F;
+  p = p * t - 1.453152027F;
+  p = p * t + 1.421413741F;
+  p = p * t - 0.284496736F;
+  p = p * t + 0.254829592F;
+  const float bell = exponential(-z * z);
+  const float tail = 0.5F * p * t * bell;  // the integral from |x| on
+  return {bell * kInverseRootTwoPi, x < 0 ? tail : 1 - tail};
+}
+
+#ifndef __CUDACC__
+inline Normal<double> normal(double x) {
+  constexpr double kInverseRootTwo = 0.70710678118654752;
+  constexpr double kInverseRootTwoPi = 0.39894228040143268;
+  return {__builtin_exp(-0.5 * x * x) * kInverseRootTwoPi,
+          0.5 * __builtin_erfc(-x * kInverseRootTwo)};
+}
+#endif

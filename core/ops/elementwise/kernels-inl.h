@@ -25,18 +25,39 @@ C square_sum(const S* x, std::int64_t width) {
   return sum;
 }
 
+// silu(x) in the type of arithmetic; returns the sum of its squares.
 template <class S, class C>
-void silu_unit_row(const S* x, S* y, std::int64_t width, C eps) {
+C silu_and_square_sum(const S* x, C* value, std::int64_t width) {
   C sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t j = 0; j < width; ++j) {
-    const C value = silu(static_cast<C>(load(x[j])));
-    sum += value * value;
+    const C silu_of_x = silu(static_cast<C>(load(x[j])));
+    value[j] = silu_of_x;
+    sum += silu_of_x * silu_of_x;
+  }
+  return sum;
+}
+
+template <class S, class C>
+void silu_unit_row(const S* x, S* y, std::int64_t width, C eps) {
+  constexpr std::int64_t kBlock = 512;  // elements of which silu(x) is kept
+  C value[kBlock];
+  C sum = 0;
+  for (std::int64_t begin = 0; begin < width; begin += kBlock) {
+    const std::int64_t count = width - begin < kBlock ? width - begin : kBlock;
+    sum += silu_and_square_sum(x + begin, value, count);
   }
   const C scale = 1 / (square_root(sum) + eps);
+  if (width > kBlock) {
+#pragma omp simd
+    for (std::int64_t j = 0; j < width; ++j) {
+      store(silu(static_cast<C>(load(x[j]))) * scale, y[j]);
+    }
+    return;
+  }
 #pragma omp simd
   for (std::int64_t j = 0; j < width; ++j) {
-    store(silu(static_cast<C>(load(x[j]))) * scale, y[j]);
+    store(value[j] * scale, y[j]);
   }
 }
 
@@ -211,6 +232,26 @@ void inner_gradients_backward(const InnerGradients<S>& k, std::int64_t begin, st
   }
 }
 
+template <class S>
+void gelu(const Gelu<S>& k, std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+  for (std::int64_t i = begin; i < end; ++i) {
+    const Compute<S> x = load(k.x[i]);
+    store(x * normal(x).integral, k.y[i]);
+  }
+}
+
+template <class S>
+void gelu_backward(const Gelu<S>& k, std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+  for (std::int64_t i = begin; i < end; ++i) {
+    const Compute<S> x = load(k.x[i]);
+    const auto phi = normal(x);
+    store(static_cast<Compute<S>>(load(k.y_gradient[i])) * (phi.integral + x * phi.density),
+          k.x_gradient[i]);
+  }
+}
+
 #include "core/ops/elementwise/add_step-inl.h"
 
 template <class S>
@@ -221,6 +262,8 @@ constexpr ElementwiseKernels<S> elementwise_table() {
           merge_heads_backward<S>,
           swiglu<S>,
           swiglu_backward<S>,
+          gelu<S>,
+          gelu_backward<S>,
           inner_gradients<S>,
           inner_gradients_backward<S>,
           add_step<Compute<S>>};

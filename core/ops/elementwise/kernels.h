@@ -26,6 +26,15 @@ struct AddStep {
   T* weight = nullptr;
 };
 
+// Arguments for y = gelu(x) = x Φ(x), exact, and for its backward pass; all dense.
+template <class S>
+struct Gelu {
+  const S* x = nullptr;
+  S* y = nullptr;
+  const S* y_gradient = nullptr;
+  S* x_gradient = nullptr;
+};
+
 inline constexpr std::int64_t kColumnBlock = 256;  // columns that add_step processes at a time
 
 // The kernels for one storage type, over rows [begin, end); for the head kernels these are the
@@ -46,6 +55,9 @@ struct ElementwiseKernels {
                                Compute<S>* weight_gradient);
   void (*swiglu)(const SwiGlu<S>&, std::int64_t begin, std::int64_t end);
   void (*swiglu_backward)(const SwiGlu<S>&, std::int64_t begin, std::int64_t end);
+  // Over elements [begin, end).
+  void (*gelu)(const Gelu<S>&, std::int64_t begin, std::int64_t end);
+  void (*gelu_backward)(const Gelu<S>&, std::int64_t begin, std::int64_t end);
   void (*inner_gradients)(const InnerGradients<S>&, std::int64_t begin, std::int64_t end);
   void (*inner_gradients_backward)(const InnerGradients<S>&, std::int64_t begin, std::int64_t end);
   // Over blocks [begin, end) of kColumnBlock columns, counted matrix by matrix.

@@ -18,6 +18,8 @@ bool is_row_major(const Tensor& x) { return x.stride(-1) == 1; }
 
 bool is_transposed(const Tensor& x) { return !is_row_major(x) && x.stride(-2) == 1; }
 
+Tensor transposed(const Tensor& x) { return x.transpose(-2, -1); }
+
 // Whether there is a kernel for these dtypes.
 bool has_kernel(torch::Dtype a, torch::Dtype b, torch::Dtype result) {
   if (a == torch::kBFloat16) {
@@ -123,11 +125,17 @@ struct ProductFunction : torch::autograd::Function<ProductFunction> {
     const Tensor& b = saved[1];
     const Tensor gradient = gradients[0].to(a.scalar_type()).contiguous();
     variable_list results(4);
+    // A factor's gradient is stored as the factor is, transposed or not: what produced it wants its
+    // gradient dense.
     if (context->needs_input_grad(0)) {
-      results[0] = batched_product(gradient, b.transpose(-2, -1));
+      results[0] = is_transposed(a)
+                       ? transposed(batched_product(b.to(a.scalar_type()), transposed(gradient)))
+                       : batched_product(gradient, transposed(b));
     }
     if (context->needs_input_grad(1)) {
-      results[1] = batched_product(a.transpose(-2, -1), gradient, {.result = b.scalar_type()});
+      const ProductOptions as_b{.result = b.scalar_type()};
+      results[1] = is_transposed(b) ? transposed(batched_product(transposed(gradient), a, as_b))
+                                    : batched_product(transposed(a), gradient, as_b);
     }
     return results;
   }

@@ -371,7 +371,7 @@ std::int64_t panel_scratch(const Gemm<T>& p) {
 
 template <class T>
 constexpr GemmKernels<T> gemm_kernels() {
-  return {{kPanelWidth<T>, false, panel_scratch<T>, product_panels<T>}, small_gemm<T>};
+  return {{kPanelWidth<T>, false, panel_scratch<T>, nullptr, product_panels<T>}, small_gemm<T>};
 }
 
 constexpr GemmTables gemm_tables() { return {gemm_kernels<float>(), gemm_kernels<double>()}; }

@@ -65,6 +65,9 @@ struct GemmKernel {
   bool takes_vnni;           // whether it reads and writes the *_vnni members of Gemm
   // How many elements of scratch `product` needs.
   std::int64_t (*scratch)(const Gemm<A, B, C>&);
+  // Packs all of b, as b_vnni takes it, into round_up(inner, 2) / 2 · cols pairs, for products that
+  // share it; null where a kernel packs nothing in advance.
+  void (*pack_b)(const Gemm<A, B, C>&, VnniPair* to);
   // Computes panels [begin, end) of cols / panel_width; of a symmetric product long and short ones
   // alternate in this order.
   void (*product)(const Gemm<A, B, C>&, std::int64_t begin, std::int64_t end, Compute<A>* scratch);

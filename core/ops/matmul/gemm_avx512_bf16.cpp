@@ -277,10 +277,15 @@ void pack_panel(const Gemm<A, B, C>& p, std::int64_t col, Pair* to) {
 }
 
 template <class A, class B, class C>
-PackedRows pack_gram(const Gemm<A, B, C>& p, Pair* to) {
+void pack_b(const Gemm<A, B, C>& p, Pair* to) {
   for (std::int64_t col = 0; col < p.cols; col += kWidth) {
     pack_panel(p, col, to + col * pairs_of(p));
   }
+}
+
+template <class A, class B, class C>
+PackedRows pack_gram(const Gemm<A, B, C>& p, Pair* to) {
+  pack_b(p, to);
   return rows_of_strips(p, to);
 }
 
@@ -336,7 +341,7 @@ void product(const Gemm<A, B, C>& p, std::int64_t begin, std::int64_t end, float
 template <class A, class B, class C>
 constexpr GemmKernel<A, B, C> products() {
   constexpr bool kTakesPairs = std::is_same_v<Gemm<A, B, C>, Gemm<float>>;
-  return {kWidth, kTakesPairs, scratch<A, B, C>, product<A, B, C>};
+  return {kWidth, kTakesPairs, scratch<A, B, C>, pack_b<A, B, C>, product<A, B, C>};
 }
 
 }  // namespace avx512_bfloat16

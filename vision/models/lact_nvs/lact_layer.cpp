@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/ops/attention/attention.h"
 #include "core/ops/elementwise/fused.h"
 
 namespace parallax {
@@ -47,9 +48,8 @@ Tensor ViewAttention::forward(const Tensor& x, int64_t tokens_per_view) const {
   }
   // Under mixed precision LibTorch computes norms in float32 and projections in bfloat16.
   const auto dtype = qkv[2].scalar_type();
-  const Tensor attended =
-      at::scaled_dot_product_attention(qkv[0].to(dtype), qkv[1].to(dtype), qkv[2]);
-  return c_proj_->forward(attended.transpose(1, 2).reshape(x.sizes()));
+  const Tensor attended = attention(qkv[0].to(dtype), qkv[1].to(dtype), qkv[2]);
+  return c_proj_->forward(attended.view(x.sizes()));
 }
 
 GeluMlp::GeluMlp(const LactNvsOptions& options)

@@ -34,6 +34,17 @@ CameraBatch to_camera_batch(const std::vector<Camera>& cameras) {
   return batch;
 }
 
+namespace {
+
+Tensor cross_product(const Tensor& a, const Tensor& b) {  // [B, V, 3, H, W] → the same
+  const auto component = [&](int64_t i, int64_t j) {
+    return a.select(2, i) * b.select(2, j) - a.select(2, j) * b.select(2, i);
+  };
+  return torch::stack({component(1, 2), component(2, 0), component(0, 1)}, 2);
+}
+
+}  // namespace
+
 Rays compute_rays(const CameraBatch& cameras) {
   const int64_t batch = cameras.batch();
   const int64_t views = cameras.views();
@@ -52,10 +63,12 @@ Rays compute_rays(const CameraBatch& cameras) {
                                     2);  // [B, V, 3, H, W]
   const Tensor rotation = cameras.c2w.slice(2, 0, 3).slice(3, 0, 3);
   Tensor direction = rotation.matmul(local.flatten(3));
-  direction = (direction / direction.norm(2, {2}, true)).view_as(local);
+  // Sums over three rows: LibTorch's norm and cross product of a dimension that is not the last go
+  // from element to element.
+  direction = (direction / direction.square().sum({2}, true).sqrt()).view_as(local);
   const Tensor origin =
       cameras.c2w.slice(2, 0, 3).select(3, 3).view({batch, views, 3, 1, 1}).expand_as(direction);
-  return {origin, direction, torch::cross(origin, direction, 2)};
+  return {origin, direction, cross_product(origin, direction)};
 }
 
 Tensor patchify(const Tensor& images, int64_t patch_size) {
