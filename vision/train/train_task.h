@@ -55,6 +55,10 @@ class TrainTask {
   // UsageError if the batch cannot be divided into so many shards.
   virtual ShardLoss shard_loss(int64_t step, int64_t shard, int64_t num_shards) = 0;
 
+  // Into how many equal shards step `step`'s batch may be divided whose losses several threads
+  // compute at a time; 1: shard_loss() is for one thread.
+  virtual int64_t concurrent_shards(int64_t /*step*/) const { return 1; }
+
   // Announces that this shard will be needed soon, so that its data can be prepared meanwhile.
   virtual void prepare(int64_t step, int64_t shard, int64_t num_shards) = 0;
 

@@ -3,12 +3,14 @@
 
 #include <fmt/ranges.h>
 
+#include <ATen/Parallel.h>
+
 #include <cmath>
 
+#include "core/base/clock.h"
 #include "core/base/json_text.h"
 #include "vision/synth/random.h"
-
-#include "core/base/clock.h"
+#include "vision/train/concurrent_gradients.h"
 
 namespace parallax {
 namespace {
@@ -212,12 +214,40 @@ void Trainer::update_average() {
   }
 }
 
-void Trainer::train_step(const TrainHooks& hooks) {
-  // Everything random in a step depends only on seed and step, so none of it has to be saved.
-  torch::manual_seed(mix_bits(mix_bits(static_cast<uint64_t>(options_.seed)) +
-                              static_cast<uint64_t>(steps_done_) * ranks_.world_size() +
-                              ranks_.rank()));
-  optimiser_.zero_gradients();
+// The shards of a step's batch that threads compute at a time: the largest number of equal ones
+// that gives no thread more than one; 1 where other processes have a part of the batch.
+int64_t Trainer::concurrent_shards(int64_t step) const {
+  if (ranks_.world_size() > 1 || options_.accumulate > 1) {
+    return 1;
+  }
+  const int64_t most = task_.concurrent_shards(step);
+  int64_t shards = std::min<int64_t>(at::get_num_threads(), most);
+  while (most % shards != 0) {
+    --shards;
+  }
+  return shards;
+}
+
+void Trainer::prepare_next(int64_t num_shards) {
+  for (int64_t shard = 0; shard < num_shards; ++shard) {
+    task_.prepare(steps_done_ + 1, shard, num_shards);
+  }
+}
+
+void Trainer::gradients_on_threads(int64_t num_shards) {
+  if (steps_done_ + 1 < options_.steps) {
+    prepare_next(concurrent_shards(steps_done_ + 1));
+  }
+  const StepMeasures measures = concurrent_gradients(
+      task_, steps_done_, num_shards, static_cast<int>(num_shards), optimiser_.parameters());
+  interval_sums_["loss"] += measures.loss;
+  for (const auto& [name, value] : measures.metrics) {
+    interval_sums_[name] += value;
+  }
+}
+
+// This rank's shards, one after the other, their gradients averaged over all ranks.
+void Trainer::gradients_of_rank() {
   const int64_t num_shards = static_cast<int64_t>(options_.accumulate) * ranks_.world_size();
   for (int64_t i = 0; i < options_.accumulate; ++i) {
     const int64_t shard = static_cast<int64_t>(ranks_.rank()) * options_.accumulate + i;
@@ -233,6 +263,19 @@ void Trainer::train_step(const TrainHooks& hooks) {
     for (const ShardMetric& measure : result.metrics) {
       interval_sums_[measure.name] += measure.value.item<double>() / options_.accumulate;
     }
+  }
+}
+
+void Trainer::train_step(const TrainHooks& hooks) {
+  // Everything random in a step depends only on seed and step, so none of it has to be saved.
+  torch::manual_seed(mix_bits(mix_bits(static_cast<uint64_t>(options_.seed)) +
+                              static_cast<uint64_t>(steps_done_) * ranks_.world_size() +
+                              ranks_.rank()));
+  optimiser_.zero_gradients();
+  if (const int64_t shards = concurrent_shards(steps_done_); shards > 1) {
+    gradients_on_threads(shards);
+  } else {
+    gradients_of_rank();
   }
   const double norm = optimiser_.clip_gradients();
   if (std::isfinite(norm)) {

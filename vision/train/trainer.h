@@ -52,6 +52,10 @@ class Trainer {
 
  private:
   void train_step(const TrainHooks& hooks);
+  int64_t concurrent_shards(int64_t step) const;
+  void prepare_next(int64_t num_shards);
+  void gradients_on_threads(int64_t num_shards);
+  void gradients_of_rank();
   void update_average();
   bool evaluate(const TrainHooks& hooks);  // false: patience has run out
   void load_result_weights();

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "tests/support/kernel_cases.h"
 #include "tests/support/scratch_folder.h"
 #include "vision/train/trainer.h"
 
@@ -62,6 +63,51 @@ TEST(Trainer, AveragesAsTheRecursionSays) {
   }});
   EXPECT_NEAR(task.net.w.item<double>(), average, 1e-6);  // the result is the average
   EXPECT_NEAR(task.seen.back(), average, 1e-6);
+}
+
+// loss of shard i = ½·(w − i)²: the mean's gradient is w − (count − 1) / 2.
+class ConcurrentParabolas : public Parabola {
+ public:
+  int64_t concurrent_shards(int64_t) const override { return 6; }
+  ShardLoss shard_loss(int64_t step, int64_t shard, int64_t num_shards) override {
+    EXPECT_EQ(num_shards, 3);  // the largest divisor of six that four threads allow
+    if (step == bad_step && shard == 1) {
+      throw Error("a shard failed");
+    }
+    const Tensor target = torch::tensor(static_cast<double>(shard));
+    return {0.5 * (net.w - target).square().sum(), {{"target", target}}};
+  }
+  int64_t bad_step = -1;
+};
+
+TEST(Trainer, ThreadsComputeShardsOfAStep) {
+  const testing::ThreadCountGuard threads(4);
+  const ScratchFolder scratch;
+  ConcurrentParabolas task;
+  ProcessGroup ranks(RankInfo{}, 1);
+  TrainOptions options;
+  options.steps = 1;
+  options.ema = 0;
+  Trainer trainer(task, options, {}, scratch.path(), ranks);
+  nlohmann::json step;
+  trainer.run({.on_record = [&](const nlohmann::json& record) {
+    step = record.at("kind") == "step" ? record : step;
+  }});
+  EXPECT_NEAR(step.at("gradient_norm").get<double>(), 1, 1e-6);  // w is 0 at first
+  EXPECT_NEAR(step.at("loss").get<double>(), (0 + 1 + 4) / 6.0, 1e-6);
+  EXPECT_NEAR(step.at("target").get<double>(), 1, 1e-6);
+  EXPECT_EQ(at::get_num_threads(), 4);
+}
+
+TEST(Trainer, AShardsErrorEndsTheStep) {
+  const testing::ThreadCountGuard threads(4);
+  const ScratchFolder scratch;
+  ConcurrentParabolas task;
+  task.bad_step = 2;
+  ProcessGroup ranks(RankInfo{}, 1);
+  Trainer trainer(task, {}, {}, scratch.path(), ranks);
+  EXPECT_THROW(trainer.run({}), Error);
+  EXPECT_EQ(at::get_num_threads(), 4);
 }
 
 TEST(Trainer, SkipsStepsWithoutFiniteGradients) {

@@ -36,6 +36,9 @@ class NvsSource {
   // cannot be divided into so many.
   virtual NvsBatch batch(int64_t step, int64_t shard, int64_t num_shards) const = 0;
 
+  // Scenes in the step's batch, over all shards.
+  virtual int64_t batch_size(int64_t step) const = 0;
+
   // The batches that evaluations use; never trained on.
   virtual std::vector<NvsBatch> held_out() const = 0;
 };

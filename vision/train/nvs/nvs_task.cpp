@@ -43,6 +43,10 @@ void NvsTask::prepare(int64_t step, int64_t shard, int64_t num_shards) {
   });
 }
 
+int64_t NvsTask::concurrent_shards(int64_t step) const {
+  return options_.device.is_cpu() ? source_.batch_size(step) : 1;
+}
+
 Tensor NvsTask::loss_of(const Tensor& rendered, const Tensor& truth) const {
   Tensor loss = (rendered - truth).square().mean();
   if (options_.gradient_weight > 0) {

@@ -32,6 +32,7 @@ class NvsTask : public TrainTask {
   torch::nn::Module& module() override { return *module_; }
   bool is_hidden(const std::string& parameter) const override;
   void prepare(int64_t step, int64_t shard, int64_t num_shards) override;
+  int64_t concurrent_shards(int64_t step) const override;
   ShardLoss shard_loss(int64_t step, int64_t shard, int64_t num_shards) override;
   Evaluation evaluate() override;
   void export_model(const std::filesystem::path& path, const nlohmann::json& training) override;

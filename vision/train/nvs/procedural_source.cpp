@@ -102,15 +102,19 @@ MultiViewSample ProceduralSource::draw_scene(const SceneFamily& family,
   return sample;
 }
 
+int64_t ProceduralSource::batch_size(int64_t step) const {
+  const double progress = static_cast<double>(step) / static_cast<double>(total_steps_);
+  return parse_count(batch_sizes_.at(progress), "--batch-size", 1);
+}
+
 NvsBatch ProceduralSource::batch(int64_t step, int64_t shard, int64_t num_shards) const {
   const double progress = static_cast<double>(step) / static_cast<double>(total_steps_);
   const Interval difficulty = parse_difficulty_range(difficulties_.at(progress));
   const ImageSize size = parse_image_size(sizes_.at(progress), "--size");
-  const int batch_size = parse_count(batch_sizes_.at(progress), "--batch-size", 1);
   const Random of_step = Random(seed_).fork(kTrainingStream).fork(static_cast<std::uint64_t>(step));
   Random random = of_step;
   const int num_inputs = random.integer(input_views_.min, input_views_.max);
-  const ShardRange range = shard_of_batch(batch_size, shard, num_shards);
+  const ShardRange range = shard_of_batch(batch_size(step), shard, num_shards);
   std::vector<MultiViewSample> scenes(static_cast<size_t>(range.count));
   for_each_on_threads(range.count, threads_, [&](int64_t i) {
     Random of_scene = of_step.fork(kScenesStream + static_cast<std::uint64_t>(range.first + i));

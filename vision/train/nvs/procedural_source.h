@@ -19,6 +19,7 @@ class ProceduralSource : public NvsSource {
                    int threads = 1);
 
   NvsBatch batch(int64_t step, int64_t shard, int64_t num_shards) const override;
+  int64_t batch_size(int64_t step) const override;
   std::vector<NvsBatch> held_out() const override;
 
   int final_height() const { return final_height_; }

@@ -124,6 +124,8 @@ NvsBatch SceneSource::batch(int64_t step, int64_t shard, int64_t num_shards) con
   return make_batch(samples, num_inputs);
 }
 
+int64_t SceneSource::batch_size(int64_t /*step*/) const { return options_.batch_size; }
+
 std::vector<NvsBatch> SceneSource::held_out() const {
   std::vector<int> order = learned_;
   order.insert(order.end(), kept_back_.begin(), kept_back_.end());

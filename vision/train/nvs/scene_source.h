@@ -65,6 +65,7 @@ class SceneSource : public NvsSource {
               const ViewSet* detailed = nullptr);
 
   NvsBatch batch(int64_t step, int64_t shard, int64_t num_shards) const override;
+  int64_t batch_size(int64_t step) const override;
 
   // The kept-back views, rendered from all others.
   std::vector<NvsBatch> held_out() const override;
