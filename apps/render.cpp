@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "apps/common/nvs_options.h"
+#include "apps/report/form_speed.h"
 #include "apps/report/pictures.h"
 #include "apps/report/results.h"
 #include "apps/report/video.h"
@@ -65,11 +66,7 @@ NvsModel load_chosen_model(const RenderOptions& options) {
 // The first pass of a process sets up threads and kernels; timing it would penalise the first form.
 void warm_up(const NvsModel& model, const PreparedScene& scene, torch::Device device) {
   const torch::InferenceMode inference;
-  const CameraBatch& cameras = scene.inputs.batch;
-  const CameraBatch one{cameras.fxfycxcy.slice(1, 0, 1).to(device),
-                        cameras.c2w.slice(1, 0, 1).to(device),
-                        cameras.height,
-                        cameras.width};
+  const CameraBatch one = scene.inputs.batch.slice(0, 1).to(device);
   model.module->reconstruct(scene.inputs.images.slice(1, 0, 1).to(device), one, Form::kParallel);
 }
 
@@ -182,9 +179,44 @@ fs::path render_turntable(const fs::path& folder,
       folder / fmt::format("turntable_{}", form_name(form.form)), frames, kFramesPerSecond);
 }
 
+// What each form took, with its scatter where it was timed in rounds.
+struct SpeedCells {
+  std::string reconstruct;
+  std::string view;
+};
+
+SpeedCells speed_cells(const FormEvaluation& form, const FormSpeed* speed) {
+  constexpr double kMillisecond = 1e-3;
+  SpeedCells cells{fmt::format("{:.1f}", form.reconstruct_seconds * 1e3),
+                   format_metric(form.seconds_per_view() * 1e3, 2)};
+  if (speed != nullptr) {
+    cells.reconstruct = format_spread(spread_of(speed->reconstruct_seconds), kMillisecond);
+    if (!speed->view_seconds.empty()) {
+      cells.view = format_spread(spread_of(speed->view_seconds), kMillisecond);
+    }
+  }
+  return cells;
+}
+
+// Which form is faster, or that none is.
+void print_speeds(const std::vector<FormSpeed>& speeds, size_t num_forms) {
+  if (speeds.empty()) {
+    fmt::print("speeds: one run each, in which the first form may be slower\n");
+    return;
+  }
+  if (num_forms == 2) {
+    const std::string first(form_name(speeds[0].form));
+    const std::string second(form_name(speeds[1].form));
+    fmt::print("reading: {}\n",
+               compare_rounds(
+                   speeds[0].reconstruct_seconds, speeds[1].reconstruct_seconds, first, second));
+  }
+}
+
 void print_table(const PreparedScene& scene,
                  const NvsModel& model,
-                 const std::vector<FormEvaluation>& forms) {
+                 const std::vector<FormEvaluation>& forms,
+                 const std::vector<FormSpeed>& speeds) {
   fmt::print("scene {} ({}), model {} (variant {}: {}), {}x{}, {} input views, {} held-out views\n",
              scene.name,
              scene.format,
@@ -203,17 +235,20 @@ void print_table(const PreparedScene& scene,
                                                  "reconstruct ms",
                                                  "ms/view",
                                                  "tokens/s"}};
-  for (const FormEvaluation& form : forms) {
+  for (size_t i = 0; i < forms.size(); ++i) {
+    const FormEvaluation& form = forms[i];
+    const SpeedCells speed = speed_cells(form, speeds.empty() ? nullptr : &speeds[i]);
     rows.push_back({std::string(form_name(form.form)),
                     format_metric(form.mean.psnr, 2),
                     format_metric(form.mean.ssim, 4),
                     format_metric(form.mean.masked_psnr, 2),
                     format_metric(form.pooled_psnr, 2),
-                    fmt::format("{:.1f}", form.reconstruct_seconds * 1e3),
-                    format_metric(form.seconds_per_view() * 1e3, 2),
+                    speed.reconstruct,
+                    speed.view,
                     fmt::format("{:.0f}", form.reconstruct_tokens_per_second())});
   }
   fmt::print("{}", format_table(rows));
+  print_speeds(speeds, forms.size());
   if (forms.size() == 2 && !scene.targets.indices.empty()) {
     const FormDifference difference = compare_images(forms[0].images, forms[1].images);
     fmt::print("recurrent against parallel: PSNR {} dB, largest difference {:.2e}\n",
@@ -226,6 +261,7 @@ void print_table(const PreparedScene& scene,
 nlohmann::json summarise(const PreparedScene& scene,
                          const NvsModel& model,
                          const std::vector<FormEvaluation>& forms,
+                         const std::vector<FormSpeed>& speeds,
                          const NvsRunOptions& run) {
   nlohmann::json json = {{"scene", scene_json(scene)},
                          {"model", model_json(model)},
@@ -233,6 +269,9 @@ nlohmann::json summarise(const PreparedScene& scene,
                          {"psnr_definition", kPsnrDefinition}};
   for (const FormEvaluation& form : forms) {
     json["forms"][std::string(form_name(form.form))] = evaluation_json(form);
+  }
+  for (const FormSpeed& speed : speeds) {
+    json["forms"][std::string(form_name(speed.form))]["rounds"] = form_speed_json(speed);
   }
   if (forms.size() == 2 && !scene.targets.indices.empty()) {
     json["difference"] = difference_json(compare_images(forms[0].images, forms[1].images));
@@ -284,7 +323,9 @@ int run_render(const RenderOptions& options) {
     append_metrics(metrics, prepared, evaluations.back());
   }
   write_image(folder / "contact_sheet.png", contact_sheet(prepared, model, evaluations));
-  nlohmann::json summary = summarise(prepared, model, evaluations, options.run);
+  const std::vector<FormSpeed> speeds = time_forms(model, prepared, evaluations, device);
+  adopt_medians(speeds, evaluations);
+  nlohmann::json summary = summarise(prepared, model, evaluations, speeds, options.run);
   write_json((folder / "summary.json").string(), summary);
   if (options.turntable > 0) {
     for (const FormEvaluation& form : evaluations) {
@@ -294,7 +335,7 @@ int run_render(const RenderOptions& options) {
     write_json((folder / "summary.json").string(), summary);
   }
   if (options.json != "-") {
-    print_table(prepared, model, evaluations);
+    print_table(prepared, model, evaluations, speeds);
   }
   if (!options.json.empty()) {
     write_json(options.json, summary);

@@ -61,9 +61,9 @@ CameraBatch orbit(int64_t batch, int64_t views, const ImageSize& size, torch::De
     const double azimuth = 360.0 * static_cast<double>(i) / static_cast<double>(views);
     path.push_back(orbit_camera(azimuth, 20, 2.7, 50, size.height, size.width));
   }
-  const CameraBatch one = to_camera_batch(path);
-  return {one.fxfycxcy.to(device).expand({batch, -1, -1}),
-          one.c2w.to(device).expand({batch, -1, -1, -1}),
+  const CameraBatch one = to_camera_batch(path).to(device);
+  return {one.fxfycxcy.expand({batch, -1, -1}),
+          one.c2w.expand({batch, -1, -1, -1}),
           size.height,
           size.width};
 }

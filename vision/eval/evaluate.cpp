@@ -14,10 +14,6 @@ namespace {
 constexpr double kMemoryShare = 0.5;  // of available memory, for one rendering pass
 constexpr int64_t kMaxViewsPerPass = 16;
 
-CameraBatch to_device(const CameraBatch& cameras, torch::Device device) {
-  return {cameras.fxfycxcy.to(device), cameras.c2w.to(device), cameras.height, cameras.width};
-}
-
 int64_t choose_views_per_pass(const NvsModel& model,
                               const CameraBatch& cameras,
                               const EvaluateOptions& options) {
@@ -39,7 +35,7 @@ Tensor render_batch(const NvsModel& model,
   std::vector<Tensor> images;
   for (int64_t start = 0; start < cameras.views(); start += step) {
     const int64_t end = std::min(start + step, cameras.views());
-    const CameraBatch chunk = to_device(cameras.slice(start, end), options.device);
+    const CameraBatch chunk = cameras.slice(start, end).to(options.device);
     images.push_back(
         model.module->render(state, chunk).squeeze(0).to(torch::kCPU, torch::kFloat32));
     if (options.on_views_rendered) {
@@ -113,7 +109,7 @@ FormEvaluation evaluate_form(const NvsModel& model,
 
   const auto start = Clock::now();
   result.state = model.module->reconstruct(
-      scene.inputs.images.to(options.device), to_device(scene.inputs.batch, options.device), form);
+      scene.inputs.images.to(options.device), scene.inputs.batch.to(options.device), form);
   wait_for(options.device);
   result.reconstruct_seconds = seconds_since(start);
 

@@ -9,6 +9,10 @@ CameraBatch CameraBatch::slice(int64_t start, int64_t end) const {
   return {fxfycxcy.slice(1, start, end), c2w.slice(1, start, end), height, width};
 }
 
+CameraBatch CameraBatch::to(torch::Device device) const {
+  return {fxfycxcy.to(device), c2w.to(device), height, width};
+}
+
 CameraBatch to_camera_batch(const std::vector<Camera>& cameras) {
   if (cameras.empty()) {
     throw Error("there are no cameras");

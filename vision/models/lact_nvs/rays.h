@@ -18,6 +18,7 @@ struct CameraBatch {
   int64_t batch() const { return c2w.size(0); }
   int64_t views() const { return c2w.size(1); }
   CameraBatch slice(int64_t start, int64_t end) const;  // views [start, end)
+  CameraBatch to(torch::Device device) const;
 };
 
 // One scene's cameras, [1, V, …]. Throws Error if the sizes differ or there are none.
