@@ -12,9 +12,12 @@
 namespace parallax {
 namespace {
 
-constexpr double kBudgetSeconds = 2;
+// What timing may take: this, or half of what the evaluations took where that is more.
+constexpr double kBudgetSeconds = 0.4;
+constexpr double kBudgetShare = 0.5;
 constexpr int kFewestRounds = 3;
-constexpr int kMostRounds = 7;
+constexpr int kMostRounds = 5;
+constexpr double kLeastSeconds = 0.005;  // of a case in a round
 
 double quantile(const std::vector<double>& sorted, double share) {
   const double at = share * static_cast<double>(sorted.size() - 1);
@@ -26,11 +29,15 @@ double quantile(const std::vector<double>& sorted, double share) {
 // Rounds that fit the budget, going by the evaluations' own times, the first of which may be long.
 int affordable_rounds(const std::vector<FormEvaluation>& evaluations) {
   double round = 0;
+  double spent = 0;
   for (const FormEvaluation& evaluation : evaluations) {
-    const double view = evaluation.seconds_per_view();
-    round += evaluation.reconstruct_seconds + (std::isnan(view) ? 0 : view);
+    const double view = evaluation.views.empty() ? 0 : evaluation.seconds_per_view();
+    round +=
+        std::max(evaluation.reconstruct_seconds, kLeastSeconds) + std::max(view, kLeastSeconds);
+    spent += evaluation.reconstruct_seconds + evaluation.render_seconds;
   }
-  const double rounds = kBudgetSeconds / std::max(round, 1e-9) - 1;  // one is not counted
+  const double budget = std::max(kBudgetSeconds, kBudgetShare * spent);
+  const double rounds = budget / round - 1;  // one is not counted
   return rounds < kFewestRounds ? 0 : static_cast<int>(std::min<double>(rounds, kMostRounds));
 }
 
@@ -84,7 +91,7 @@ std::vector<FormSpeed> time_forms(const NvsModel& model,
       });
     }
   }
-  const auto seconds = paired_seconds(cases, {.repeats = rounds, .min_seconds = 0.02});
+  const auto seconds = paired_seconds(cases, {.repeats = rounds, .min_seconds = kLeastSeconds});
   std::vector<FormSpeed> speeds;
   for (size_t i = 0; i < evaluations.size(); ++i) {
     FormSpeed speed{.form = evaluations[i].form, .reconstruct_seconds = seconds[i]};

@@ -26,7 +26,7 @@ struct FormSpeed {
 };
 
 // Times the forms of `evaluations` in turns, so that neither warm-up nor other work favours one.
-// Empty where a model is so slow that three rounds would take more than a few seconds.
+// Empty where three rounds would take more than half of the time that the evaluations took.
 std::vector<FormSpeed> time_forms(const NvsModel& model,
                                   const PreparedScene& scene,
                                   const std::vector<FormEvaluation>& evaluations,
