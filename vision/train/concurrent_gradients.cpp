@@ -14,13 +14,16 @@
 namespace parallax {
 namespace {
 
-// Operators on one thread while it lives, on the threads that are started meanwhile, too.
-class OneThreadPerOperator {
+// Gives each of `shares` threads that are started while it lives, and this one, an equal share of
+// the operators' threads.
+class ShareOperatorThreads {
  public:
-  OneThreadPerOperator() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneThreadPerOperator() { at::set_num_threads(before_); }
-  OneThreadPerOperator(const OneThreadPerOperator&) = delete;
-  OneThreadPerOperator& operator=(const OneThreadPerOperator&) = delete;
+  explicit ShareOperatorThreads(int64_t shares) : before_(at::get_num_threads()) {
+    at::set_num_threads(static_cast<int>(std::max<int64_t>(1, before_ / shares)));
+  }
+  ~ShareOperatorThreads() { at::set_num_threads(before_); }
+  ShareOperatorThreads(const ShareOperatorThreads&) = delete;
+  ShareOperatorThreads& operator=(const ShareOperatorThreads&) = delete;
 
  private:
   int before_;
@@ -86,9 +89,10 @@ void for_each_concurrently(int64_t count, int threads, const F& f) {
     }
   };
   {
-    const OneThreadPerOperator one_thread;
+    const int64_t workers = std::min<int64_t>(threads, count);
+    const ShareOperatorThreads share(workers);
     std::vector<std::jthread> others;
-    for (int64_t i = 1; i < std::min<int64_t>(threads, count); ++i) {
+    for (int64_t i = 1; i < workers; ++i) {
       others.emplace_back(work);
     }
     work();

@@ -1,5 +1,5 @@
-// A training step on several cores: whole shards of the batch on one thread each, which leaves no
-// thread waiting for another before the step's end.
+// A training step on several cores: whole shards of the batch side by side, which leaves no thread
+// waiting for another in each operator. More threads than shards share the operators of each.
 #pragma once
 
 #include <map>

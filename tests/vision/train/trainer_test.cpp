@@ -70,7 +70,8 @@ class ConcurrentParabolas : public Parabola {
  public:
   int64_t concurrent_shards(int64_t) const override { return 6; }
   ShardLoss shard_loss(int64_t step, int64_t shard, int64_t num_shards) override {
-    EXPECT_EQ(num_shards, 3);  // the largest divisor of six that four threads allow
+    EXPECT_EQ(num_shards, 3);             // the largest divisor of six that the threads allow
+    EXPECT_EQ(at::get_num_threads(), 1);  // of four or five, for each of three
     if (step == bad_step && shard == 1) {
       throw Error("a shard failed");
     }
