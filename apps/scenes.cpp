@@ -1,6 +1,7 @@
 // `parallax scenes`: procedural multi-view scenes, or views of the user's meshes, as folders.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <mutex>
@@ -10,7 +11,7 @@
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "vision/scene/image_size.h"
-#include "vision/synth/mesh_import.h"
+#include "vision/synth/meshes/mesh_import.h"
 #include "vision/synth/random.h"
 #include "vision/synth/scene_writer.h"
 
@@ -77,6 +78,15 @@ SceneWriteOptions write_options(const ScenesOptions& options) {
   return write;
 }
 
+// A mesh's name without its extension; where several have that, with a number.
+std::string scene_name(const std::vector<std::string>& meshes, int index) {
+  const std::string stem = fs::path(meshes[index]).stem().string();
+  const auto same = std::count_if(meshes.begin(), meshes.begin() + index, [&](const auto& other) {
+    return fs::path(other).stem() == stem;
+  });
+  return same == 0 ? stem : fmt::format("{}_{}", stem, same + 1);
+}
+
 // Writes one scene of the job: generated from its seed, or from the mesh of its index.
 void write_one(const ScenesOptions& options,
                SceneWriteOptions write,
@@ -95,10 +105,13 @@ void write_one(const ScenesOptions& options,
   const fs::path path = options.mesh[index];
   ImportedMesh mesh = import_mesh(path, {.up = parse_up(options.up)});
   notes.insert(notes.end(), mesh.notes.begin(), mesh.notes.end());
-  write_scene(mesh.scene, write, fs::path(options.output) / path.stem());
+  write_scene(mesh.scene, write, fs::path(options.output) / scene_name(options.mesh, index));
 }
 
 int run_scenes(const ScenesOptions& options) {
+  if (options.output.empty()) {  // not required of the commands that are a part of it
+    throw UsageError(ErrorParts{.what = "OUT is required"});
+  }
   SceneWriteOptions write = write_options(options);
   parse_up(options.up);
   const int count = options.mesh.empty() ? options.count : static_cast<int>(options.mesh.size());
@@ -150,11 +163,11 @@ Command add_scenes_command(CLI::App& program) {
   CLI::App* app = add_subcommand(
       program,
       "scenes",
-      "Generate procedural multi-view scenes, or views of meshes",
+      "Generate procedural multi-view scenes, or views of meshes; make scenes of photographs",
       "Examples:\n  parallax scenes output/scenes --count 10 --difficulty mixed\n"
       "  parallax scenes output/meshes --mesh chair.glb --views 64 --background white");
   add_positional(
-      *app, "OUT", options->output, "folder for the scenes' folders", Presence::kRequired);
+      *app, "OUT", options->output, "folder for the scenes' folders", Presence::kOptional);
   add_options(*app, *options);
   add_options(*app, options->common);
   return {app, [options] { return run_scenes(*options); }};

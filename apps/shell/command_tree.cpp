@@ -35,24 +35,10 @@ const std::map<std::string, Words>& listed_words() {
 }
 
 // Options that take a file or a folder, and those that take a text of another kind.
-constexpr const char* kFiles[] = {"--cache",
-                                  "--data",
-                                  "--init",
-                                  "--json",
-                                  "--labels",
-                                  "--mesh",
-                                  "--model",
-                                  "--classifier",
-                                  "--scene",
-                                  "--output",
-                                  "--script",
-                                  "--teacher",
-                                  "--screenshot",
-                                  "FILE",
-                                  "OUT",
-                                  "PATH",
-                                  "SCENE",
-                                  "--validation"};
+constexpr const char* kFiles[] = {
+    "--cache",      "--data",   "--init",  "--json",   "--labels", "--mesh",      "--model",
+    "--classifier", "--colmap", "--scene", "--output", "--script", "--teacher",   "--screenshot",
+    "FILE",         "FOLDER",   "OUT",     "PATH",     "SCENE",    "--validation"};
 constexpr const char* kFreeTexts[] =
     {"--batch-size", "--image-folder", "--input-views", "--size", "--train-size", "--window"};
 const Words kPublishedSizes = {"vit3-t", "vit3-s", "vit3-b", "h-vit3-t", "h-vit3-s", "h-vit3-b"};

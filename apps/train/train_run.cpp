@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <csignal>
 #include <cstdio>
 
 #include "apps/common/nvs_options.h"
+#include "apps/common/stop_signals.h"
 #include "apps/train/train_log.h"
 #include "core/base/device.h"
 #include "core/base/paths.h"
@@ -14,33 +14,6 @@
 
 namespace parallax {
 namespace {
-
-volatile std::sig_atomic_t stop_requested = 0;
-
-extern "C" void request_stop(int /*signal*/) { stop_requested = 1; }
-
-// During its lifetime SIGTERM and SIGINT request a stop after the current step; a second one kills.
-class StopSignals {
- public:
-  StopSignals() {
-    stop_requested = 0;
-    struct sigaction action {};
-    action.sa_handler = request_stop;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGTERM, &action, &before_term_);
-    sigaction(SIGINT, &action, &before_int_);
-  }
-  ~StopSignals() {
-    sigaction(SIGTERM, &before_term_, nullptr);
-    sigaction(SIGINT, &before_int_, nullptr);
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
- private:
-  struct sigaction before_term_ {};
-  struct sigaction before_int_ {};
-};
 
 const char* ending(TrainEnd end) {
   switch (end) {
@@ -114,7 +87,7 @@ TrainEnd run_training(Trainer& trainer,
   const StopSignals signals;
   TrainHooks hooks;
   hooks.on_step = [&](int64_t) { progress.advance(); };
-  hooks.should_stop = [] { return stop_requested != 0; };
+  hooks.should_stop = [] { return stop_requested(); };
   hooks.on_record = [&](const nlohmann::json& record) {
     log->add(record);
     if (!quiet && record.value("kind", "") == "evaluation") {

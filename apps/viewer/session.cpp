@@ -139,6 +139,9 @@ void Session::open(ViewState& state, const view::DetectedFile& file) {
       }
       break;
     case view::FileKind::kImageFolder:
+      if (dropped_.erase(path) != 0) {
+        state.dropped_photos = path;
+      }
       state.screen = view::Screen::kClassify;
       state.classify.folder = path;
       if (!state.classify.model.empty() || !state.classifiers.empty()) {

@@ -10,6 +10,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/error.h"
@@ -39,7 +40,7 @@ std::string read_bytes(const std::filesystem::path& path) {
   return file.read(0, file.size());
 }
 
-cv::Mat decode(const std::string& bytes, const std::string& where) {
+cv::Mat decode(std::string_view bytes, const std::string& where) {
   std::string reason = "it is damaged";
   try {
     const cv::Mat buffer(
@@ -135,9 +136,7 @@ std::string lower_extension(const std::filesystem::path& path) {
 
 }  // namespace
 
-StoredImage read_stored_image(const std::filesystem::path& path) {
-  const std::string bytes = read_bytes(path);
-  const std::string where = path.string();
+StoredImage decode_stored_image(std::string_view bytes, const std::string& where) {
   const auto format = image_format(bytes);
   if (!format) {
     throw Error({.what = "this is not an image that Parallax can read",
@@ -150,9 +149,13 @@ StoredImage read_stored_image(const std::filesystem::path& path) {
     return {.pixels = decode_gif(bytes, where)};
   }
   const cv::Mat decoded =
-      decode(*format == ImageFormat::kPng ? essential_png(bytes) : bytes, where);
+      *format == ImageFormat::kPng ? decode(essential_png(bytes), where) : decode(bytes, where);
   return {.pixels = to_rgb(to_8_bit(decoded, where), where),
           .orientation = exif_orientation(bytes)};
+}
+
+StoredImage read_stored_image(const std::filesystem::path& path) {
+  return decode_stored_image(read_bytes(path), path.string());
 }
 
 cv::Mat read_image(const std::filesystem::path& path) {

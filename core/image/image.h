@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <opencv2/core/mat.hpp>
+#include <string>
+#include <string_view>
 
 namespace parallax {
 
@@ -21,6 +23,9 @@ struct StoredImage {
 
 // read_image() without the orientation applied. Cameras of scenes describe the stored pixels.
 StoredImage read_stored_image(const std::filesystem::path& path);
+
+// The same for a whole image file in memory; `where` names it in errors.
+StoredImage decode_stored_image(std::string_view bytes, const std::string& where);
 
 // Writes PNG or JPEG (by extension), atomically. Throws Error naming the file.
 void write_image(const std::filesystem::path& path, const cv::Mat& image);

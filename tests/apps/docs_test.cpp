@@ -91,18 +91,21 @@ enum class Takes { kNothing, kOneValue, kValues };
 struct Help {
   std::map<std::string, Takes> options;  // with their dashes
   std::set<std::string> subcommands;
+  bool takes_positionals = false;
 };
 
 Help parse_help(const std::string& text) {
   static const std::regex option_line("^  (-\\w,)?(--[a-z0-9-]+)( (?:TEXT|INT|FLOAT).*)?");
   static const std::regex many_values("^ (TEXT|INT|FLOAT)[^ ]* \\.\\.\\..*");
-  static const std::regex subcommand_line("^  ([a-z]+)  .*");
+  static const std::regex subcommand_line("^  ([a-z-]+)  .*");
   Help help;
   std::istringstream stream(text);
   bool in_subcommands = false;
   for (std::string line; std::getline(stream, line);) {
     std::smatch match;
-    if (line.starts_with("Subcommands:")) {
+    if (line.starts_with("Positionals:")) {
+      help.takes_positionals = true;
+    } else if (line.starts_with("Subcommands:")) {
       in_subcommands = true;
     } else if (in_subcommands && std::regex_match(line, match, subcommand_line)) {
       help.subcommands.insert(match[1]);
@@ -149,7 +152,11 @@ Parsed parse(const Words& words) {
   size_t i = 0;
   while (i < words.size() && !help_of(parsed.subcommand).subcommands.empty() &&
          !words[i].starts_with("-")) {
-    if (!help_of(parsed.subcommand).subcommands.contains(words[i])) {
+    const Help& help = help_of(parsed.subcommand);
+    if (!help.subcommands.contains(words[i])) {
+      if (help.takes_positionals) {
+        break;
+      }
       parsed.unknown = words[i];
       return parsed;
     }
@@ -205,7 +212,7 @@ bool is_quick(const Parsed& command, const fs::path& folder) {
     return has_inputs && command.options.contains("--model");
   }
   if (name == "scenes") {
-    return !command.options.contains("--mesh") &&
+    return command.subcommand.size() == 1 && !command.options.contains("--mesh") &&
            command.number("--count", 1) * command.number("--views", 32) <= 100;
   }
   return name == "train" && command.number("--steps", 1000) <= 10;

@@ -51,6 +51,9 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
     {"vision/scene/formats", {"core/base", "core/image", "core/io", "vision/scene"}},
     {"vision/synth",
      {"core/base", "core/image", "core/io", "vision/scene", "vision/scene/formats"}},
+    {"vision/synth/meshes", {"core/base", "core/image", "core/io", "vision/synth"}},
+    {"vision/reconstruction",
+     {"core/base", "core/image", "core/io", "vision/images", "vision/scene/formats"}},
     {"vision/models", {"core/base", "core/io", "core/ops/linear", "core/ops/matmul"}},
     {"vision/models/lact_nvs",
      {"core/base",
@@ -101,6 +104,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "vision/eval",
       "vision/images",
       "vision/models/vit3",
+      "vision/reconstruction",
       "vision/scene",
       "vision/scene/formats"}},
     {"apps/common", {"core/base", "vision/eval", "vision/scene"}},
@@ -162,9 +166,11 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "core/io",
       "vision/models/lact_nvs",
       "vision/models/vit3",
+      "vision/reconstruction",
       "vision/scene",
       "vision/scene/formats",
-      "vision/synth"}},
+      "vision/synth",
+      "vision/synth/meshes"}},
 };
 
 constexpr size_t kMostUnits = 16;  // .h/.cpp pairs per folder: more would be two concepts

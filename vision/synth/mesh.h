@@ -12,9 +12,7 @@ struct TriangleMesh {
   std::vector<cv::Vec3f> vertices;        // [N]
   std::vector<cv::Vec3i> faces;           // [F] vertex indices, counter-clockwise from outside
   std::vector<cv::Vec3f> corner_normals;  // [3·F] unit, one per corner of each face
-  // Optional, empty or as long as `vertices`:
-  std::vector<cv::Vec3f> vertex_colors;  // [N] RGB in [0, 1]
-  std::vector<cv::Vec2f> uvs;            // [N] origin at the image's lower left
+  std::vector<cv::Vec4f> vertex_colors;   // empty, or [N] RGBA in [0, 1]
 };
 
 // Fills `corner_normals`: each corner averages the faces around its vertex (weighted by area) whose

@@ -22,6 +22,9 @@ constexpr float kFar = std::numeric_limits<float>::infinity();
 // itself.
 constexpr float kSurfaceOffset = 2e-3F;
 
+// Opacities this close to 0 or 1 cannot be seen in 8 bits.
+constexpr float kFaint = 1.0F / 512;
+
 cv::Vec3f unit(const cv::Vec3f& v) { return v * (1 / std::sqrt(std::max(v.dot(v), 1e-30F))); }
 
 // The positions of one pixel's samples, in pixels: one in each cell of an n × n grid, shifted so
@@ -51,26 +54,6 @@ std::vector<cv::Vec2f> lamp_pattern(int n) {
     pattern.emplace_back(radius * std::cos(angle), radius * std::sin(angle));
   }
   return pattern;
-}
-
-// Bilinear look-up with repetition; v grows upwards.
-cv::Vec3f look_up(const cv::Mat& image, const cv::Vec2f& uv) {
-  const float x = (uv[0] - std::floor(uv[0])) * static_cast<float>(image.cols) - 0.5F;
-  const float y = (1 - (uv[1] - std::floor(uv[1]))) * static_cast<float>(image.rows) - 0.5F;
-  const int x0 = static_cast<int>(std::floor(x));
-  const int y0 = static_cast<int>(std::floor(y));
-  const float fx = x - static_cast<float>(x0);
-  const float fy = y - static_cast<float>(y0);
-  cv::Vec3f sum;
-  for (int dy = 0; dy < 2; ++dy) {
-    const auto* row = image.ptr<cv::Vec3b>((y0 + dy + image.rows) % image.rows);
-    for (int dx = 0; dx < 2; ++dx) {
-      const float weight = (dx == 0 ? 1 - fx : fx) * (dy == 0 ? 1 - fy : fy);
-      const cv::Vec3b& texel = row[(x0 + dx + image.cols) % image.cols];
-      sum += cv::Vec3f(texel[0], texel[1], texel[2]) * (weight / 255);
-    }
-  }
-  return sum;
 }
 
 struct Lamps {
@@ -107,11 +90,64 @@ struct SceneRenderer::View {
 struct SceneRenderer::Packet {
   alignas(64) RTCRayHit16 rays;
   alignas(64) std::array<int, kLanes> valid;
-  RTCIntersectContext context;
   std::array<int, kLanes> pattern_index;
   std::array<bool, kLanes> hit;
-  std::array<cv::Vec3f, kLanes> point, normal, albedo, light;
+  std::array<cv::Vec3f, kLanes> point, normal, albedo, emission, light;
+  std::array<float, kLanes> weight;     // the share of a sample that the surface being shaded has
+  std::array<cv::Vec4f, kLanes> color;  // RGB times coverage and coverage
 };
+
+// Sixteen rays under way and what they pass through. Embree hands its context, the first member, to
+// the filter.
+struct SceneRenderer::Query {
+  // A surface that a ray passes through.
+  struct Layer {
+    float distance, u, v, alpha;
+    unsigned face;
+    cv::Vec3f flat;
+  };
+
+  explicit Query(const SceneRenderer* renderer) : renderer(renderer) {
+    rtcInitIntersectContext(&embree);
+    embree.flags = RTC_INTERSECT_CONTEXT_FLAG_COHERENT;
+    passed.fill(1);
+  }
+
+  // Called for each hit: lets rays go on through surfaces that are not opaque.
+  static void filter(const RTCFilterFunctionNArguments* hits);
+
+  RTCIntersectContext embree;
+  const SceneRenderer* renderer;
+  std::array<std::vector<Layer>, kLanes> layers;
+  std::array<float, kLanes> passed;  // the share of the light that is left
+};
+
+void SceneRenderer::Query::filter(const RTCFilterFunctionNArguments* hits) {
+  auto* query = reinterpret_cast<Query*>(hits->context);
+  for (unsigned i = 0; i < hits->N; ++i) {
+    if (hits->valid[i] == 0) {
+      continue;
+    }
+    Layer layer{};
+    layer.distance = RTCRayN_tfar(hits->ray, hits->N, i);
+    layer.face = RTCHitN_primID(hits->hit, hits->N, i);
+    layer.u = RTCHitN_u(hits->hit, hits->N, i);
+    layer.v = RTCHitN_v(hits->hit, hits->N, i);
+    layer.alpha = query->renderer->alpha_of(static_cast<int>(layer.face), layer.u, layer.v);
+    const unsigned lane = RTCRayN_id(hits->ray, hits->N, i);
+    if (layer.alpha > 1 - kFaint) {
+      continue;
+    }
+    if (layer.alpha > kFaint) {
+      layer.flat = {RTCHitN_Ng_x(hits->hit, hits->N, i),
+                    RTCHitN_Ng_y(hits->hit, hits->N, i),
+                    RTCHitN_Ng_z(hits->hit, hits->N, i)};
+      query->layers[lane].push_back(layer);
+      query->passed[lane] *= 1 - layer.alpha;
+    }
+    hits->valid[i] = 0;
+  }
+}
 
 void SceneRenderer::DeviceDeleter::operator()(RTCDeviceTy* device) const {
   rtcReleaseDevice(device);
@@ -138,6 +174,7 @@ void SceneRenderer::flatten() {
       faces_.push_back(face + cv::Vec3i::all(first_vertex));
     }
     face_part_.resize(faces_.size(), static_cast<int>(i));
+    has_alpha_ = has_alpha_ || scene_.parts[i].surface.alpha_mode != AlphaMode::kOpaque;
   }
   bounds_ = bounds_of(vertices_);
 }
@@ -159,6 +196,10 @@ void SceneRenderer::commit() {
   if (vertices != nullptr && indices != nullptr) {
     std::copy(vertices_.begin(), vertices_.end(), static_cast<cv::Vec3f*>(vertices));
     std::copy(faces_.begin(), faces_.end(), static_cast<cv::Vec3i*>(indices));
+    if (has_alpha_) {
+      rtcSetGeometryIntersectFilterFunction(geometry, Query::filter);
+      rtcSetGeometryOccludedFilterFunction(geometry, Query::filter);
+    }
     rtcCommitGeometry(geometry);
     rtcAttachGeometry(embree_scene_.get(), geometry);
     rtcCommitScene(embree_scene_.get());
@@ -264,26 +305,88 @@ void SceneRenderer::trace_block(const View& view, int x, int y, cv::Mat* sum) co
     ray.tfar[lane] = kFar;
     ray.time[lane] = 0;
     ray.mask[lane] = ~0U;
-    ray.id[lane] = 0;
+    ray.id[lane] = lane;
     ray.flags[lane] = 0;
+    packet.color[lane] = {};
     packet.rays.hit.geomID[lane] = RTC_INVALID_GEOMETRY_ID;
     packet.rays.hit.instID[0][lane] = RTC_INVALID_GEOMETRY_ID;
   }
-  rtcInitIntersectContext(&packet.context);
-  packet.context.flags = RTC_INTERSECT_CONTEXT_FLAG_COHERENT;
-  rtcIntersect16(packet.valid.data(), embree_scene_.get(), &packet.context, &packet.rays);
-  find_surfaces(&packet);
-  if (std::find(packet.hit.begin(), packet.hit.end(), true) == packet.hit.end()) {
+  Query query(this);
+  rtcIntersect16(packet.valid.data(), embree_scene_.get(), &query.embree, &packet.rays);
+  packet.weight.fill(1);
+  if (has_alpha_) {
+    add_layers(view, query, &packet);
+  }
+  shade(view, &packet);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (packet.valid[lane] != 0 && packet.color[lane][3] > 0) {
+      sum->at<cv::Vec4f>((y + lane / kBlock) / n, (x + lane % kBlock) / n) += packet.color[lane];
+    }
+  }
+}
+
+// Shades what the rays passed through, front to back, and leaves the rest of each sample to the
+// surface behind.
+void SceneRenderer::add_layers(const View& view, const Query& query, Packet* packet) const {
+  const RTCRayHit16 behind = packet->rays;
+  std::array<std::vector<Query::Layer>, kLanes> layers = query.layers;
+  std::array<float, kLanes> left{};
+  std::size_t deepest = 0;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    left[lane] = 1;
+    // Embree visits surfaces in any order, some behind the one that stops the ray.
+    layers[lane].erase(std::remove_if(layers[lane].begin(),
+                                      layers[lane].end(),
+                                      [&](const Query::Layer& layer) {
+                                        return layer.distance > behind.ray.tfar[lane];
+                                      }),
+                       layers[lane].end());
+    std::sort(
+        layers[lane].begin(), layers[lane].end(), [](const Query::Layer& a, const Query::Layer& b) {
+          return a.distance != b.distance ? a.distance < b.distance : a.face < b.face;
+        });
+    deepest = std::max(deepest, layers[lane].size());
+  }
+  for (std::size_t depth = 0; depth < deepest; ++depth) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      RTCHit16& hit = packet->rays.hit;
+      hit.geomID[lane] = RTC_INVALID_GEOMETRY_ID;
+      if (depth >= layers[lane].size() || left[lane] < kFaint) {
+        continue;
+      }
+      const Query::Layer& layer = layers[lane][depth];
+      packet->rays.ray.tfar[lane] = layer.distance;
+      hit.geomID[lane] = 0;
+      hit.primID[lane] = layer.face;
+      hit.u[lane] = layer.u;
+      hit.v[lane] = layer.v;
+      hit.Ng_x[lane] = layer.flat[0];
+      hit.Ng_y[lane] = layer.flat[1];
+      hit.Ng_z[lane] = layer.flat[2];
+      packet->weight[lane] = left[lane] * layer.alpha;
+      left[lane] *= 1 - layer.alpha;
+    }
+    shade(view, packet);
+  }
+  packet->rays = behind;
+  packet->weight = left;
+}
+
+// Adds the surfaces that the rays hit to the samples, by their weights.
+void SceneRenderer::shade(const View& view, Packet* packet) const {
+  find_surfaces(packet);
+  if (std::find(packet->hit.begin(), packet->hit.end(), true) == packet->hit.end()) {
     return;
   }
-  add_lamps(view, &packet);
+  add_lamps(view, packet);
   for (int lane = 0; lane < kLanes; ++lane) {
-    if (packet.hit[lane]) {
-      cv::Vec4f& pixel = sum->at<cv::Vec4f>((y + lane / kBlock) / n, (x + lane % kBlock) / n);
+    if (packet->hit[lane]) {
+      const float weight = packet->weight[lane];
       for (int c = 0; c < 3; ++c) {
-        pixel[c] += std::min(packet.albedo[lane][c] * packet.light[lane][c], 1.0F);
+        const float lit = packet->albedo[lane][c] * packet->light[lane][c];
+        packet->color[lane][c] += weight * std::min(lit + packet->emission[lane][c], 1.0F);
       }
-      pixel[3] += 1;
+      packet->color[lane][3] += weight;
     }
   }
 }
@@ -298,7 +401,9 @@ void SceneRenderer::find_surfaces(Packet* packet) const {
       continue;
     }
     const int face = static_cast<int>(hits.primID[lane]);
-    const cv::Vec3f weights = {1 - hits.u[lane] - hits.v[lane], hits.u[lane], hits.v[lane]};
+    const RenderPart& part = scene_.parts[face_part_[face]];
+    SurfacePoint surface = point_of(face, hits.u[lane], hits.v[lane]);
+    const cv::Vec3f& weights = surface.weights;
     const cv::Vec3f* normals = &normals_[3 * static_cast<std::size_t>(face)];
     const cv::Vec3f direction = {ray.dir_x[lane], ray.dir_y[lane], ray.dir_z[lane]};
     cv::Vec3f n = unit(normals[0] * weights[0] + normals[1] * weights[1] + normals[2] * weights[2]);
@@ -310,11 +415,16 @@ void SceneRenderer::find_surfaces(Packet* packet) const {
     if (flat.dot(n) < 0) {
       n = -n;
     }
-    const cv::Vec3f point = {ray.org_x[lane] + direction[0] * ray.tfar[lane],
-                             ray.org_y[lane] + direction[1] * ray.tfar[lane],
-                             ray.org_z[lane] + direction[2] * ray.tfar[lane]};
-    packet->albedo[lane] = albedo(scene_.parts[face_part_[face]], face, weights, point);
-    packet->point[lane] = point + flat * kSurfaceOffset;
+    surface.world = {ray.org_x[lane] + direction[0] * ray.tfar[lane],
+                     ray.org_y[lane] + direction[1] * ray.tfar[lane],
+                     ray.org_z[lane] + direction[2] * ray.tfar[lane]};
+    packet->albedo[lane] = surface_color(part, surface);
+    packet->emission[lane] = surface_emission(part, surface);
+    if (part.surface.is_unlit) {
+      packet->emission[lane] += packet->albedo[lane];
+      packet->albedo[lane] = {};
+    }
+    packet->point[lane] = surface.world + flat * kSurfaceOffset;
     packet->normal[lane] = n;
     const Lighting& lighting = scene_.lighting;
     packet->light[lane] = lighting.ground + (lighting.sky - lighting.ground) * (0.5F + 0.5F * n[2]);
@@ -342,47 +452,31 @@ void SceneRenderer::add_lamps(const View& view, Packet* packet) const {
       ray.tfar[lane] = kFar;
       ray.time[lane] = 0;
       ray.mask[lane] = ~0U;
-      ray.id[lane] = 0;
+      ray.id[lane] = lane;
       ray.flags[lane] = 0;
     }
+    Query query(this);
     if (strength > 0) {
-      rtcOccluded16(valid.data(), embree_scene_.get(), &packet->context, &ray);
+      rtcOccluded16(valid.data(), embree_scene_.get(), &query.embree, &ray);
     }
     for (int lane = 0; lane < kLanes; ++lane) {
       if (valid[lane] != 0) {
         // Embree marks a blocked ray with a negative length.
-        const float arrives = ray.tfar[lane] < 0 ? 1 - strength : 1;
+        const float passed = ray.tfar[lane] < 0 ? 0 : query.passed[lane];
+        const float arrives = 1 - strength * (1 - passed);
         packet->light[lane] += lamp.intensity * (cosine[lane] * arrives);
       }
     }
   }
 }
 
-cv::Vec3f SceneRenderer::albedo(const RenderPart& part,
-                                int face,
-                                const cv::Vec3f& weights,
-                                const cv::Vec3f& point) const {
-  cv::Vec3f color =
-      part.texture.kind == TextureKind::kSolid
-          ? part.texture.colors[0]
-          : evaluate_texture(part.texture, part.object_from_world * point + part.object_offset);
-  const TriangleMesh& mesh = part.mesh;
-  if (mesh.vertex_colors.empty() && part.image.empty()) {
-    return color;
-  }
-  const cv::Vec3i& corners = mesh.faces[face - first_face_[face_part_[face]]];
-  if (!mesh.vertex_colors.empty()) {
-    color = color.mul(mesh.vertex_colors[corners[0]] * weights[0] +
-                      mesh.vertex_colors[corners[1]] * weights[1] +
-                      mesh.vertex_colors[corners[2]] * weights[2]);
-  }
-  if (!part.image.empty() && !mesh.uvs.empty()) {
-    color =
-        color.mul(look_up(part.image,
-                          mesh.uvs[corners[0]] * weights[0] + mesh.uvs[corners[1]] * weights[1] +
-                              mesh.uvs[corners[2]] * weights[2]));
-  }
-  return color;
+SurfacePoint SceneRenderer::point_of(int face, float u, float v) const {
+  const int part = face_part_[face];
+  return {scene_.parts[part].mesh.faces[face - first_face_[part]], {1 - u - v, u, v}, {}};
+}
+
+float SceneRenderer::alpha_of(int face, float u, float v) const {
+  return surface_alpha(scene_.parts[face_part_[face]], point_of(face, u, v));
 }
 
 }  // namespace parallax

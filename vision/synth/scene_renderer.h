@@ -9,6 +9,7 @@
 
 #include "vision/scene/camera.h"
 #include "vision/synth/render_scene.h"
+#include "vision/synth/surface.h"
 
 struct RTCDeviceTy;
 struct RTCSceneTy;
@@ -37,20 +38,22 @@ class SceneRenderer {
   };
   struct View;
   struct Packet;
+  struct Query;
 
   void flatten();
   void commit();
   cv::Rect covered_raster(const Camera& camera, int samples) const;
   void trace_block(const View& view, int x, int y, cv::Mat* sum) const;
+  void add_layers(const View& view, const Query& query, Packet* packet) const;
+  void shade(const View& view, Packet* packet) const;
   void find_surfaces(Packet* packet) const;
   void add_lamps(const View& view, Packet* packet) const;
-  cv::Vec3f albedo(const RenderPart& part,
-                   int face,
-                   const cv::Vec3f& weights,
-                   const cv::Vec3f& point) const;
+  SurfacePoint point_of(int face, float u, float v) const;
+  float alpha_of(int face, float u, float v) const;
 
   RenderScene scene_;
   Bounds bounds_;
+  bool has_alpha_ = false;           // whether rays may pass through surfaces
   std::vector<cv::Vec3f> vertices_;  // of all parts, concatenated
   std::vector<cv::Vec3i> faces_;
   std::vector<cv::Vec3f> normals_;        // [3·F]

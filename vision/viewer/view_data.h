@@ -231,6 +231,12 @@ struct ProjectionTask {
   int block = 0;
 };
 
+// Asks for a scene to be made of photographs, whose cameras COLMAP finds.
+struct PhotosTask {
+  std::string folder;
+  std::string output;  // the scene's new folder
+};
+
 // Any task for the background.
 using TaskRequest = std::variant<TableTask,
                                  CurveTask,
@@ -238,7 +244,8 @@ using TaskRequest = std::variant<TableTask,
                                  VideoTask,
                                  ClassifyFolderTask,
                                  LargeImageTask,
-                                 ProjectionTask>;
+                                 ProjectionTask,
+                                 PhotosTask>;
 
 // One source's metrics, sent again as more views are measured.
 struct TableRow {
@@ -331,6 +338,12 @@ struct TokenProjection {
   double query_key_cosine = 0;  // mean over tokens
 };
 
+// A scene was made of photographs.
+struct SceneOfPhotos {
+  std::string path;
+  std::vector<std::string> notes;
+};
+
 // The worker's other events.
 
 // The worker's queues: scenes and models, frames, background tasks.
@@ -372,6 +385,7 @@ using Event = std::variant<Frame,
                            ClassifiedRow,
                            LargeImage,
                            TokenProjection,
+                           SceneOfPhotos,
                            TaskProgress,
                            Ended>;
 

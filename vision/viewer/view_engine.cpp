@@ -374,6 +374,9 @@ TaskStep ViewEngine::begin_task(const TaskRequest& request) {
   if (const auto* projection = std::get_if<ProjectionTask>(&request)) {
     return begin_projection(self, *projection);
   }
+  if (const auto* photos = std::get_if<PhotosTask>(&request)) {
+    return begin_photos(*photos);
+  }
   return begin_large_image(std::get<LargeImageTask>(request));
 }
 

@@ -124,5 +124,6 @@ TaskStep begin_video(const std::shared_ptr<ViewEngine>& engine, const VideoTask&
 TaskStep begin_projection(const std::shared_ptr<ViewEngine>& engine, const ProjectionTask& task);
 TaskStep begin_classify(const ClassifyFolderTask& task, torch::Device device);
 TaskStep begin_large_image(const LargeImageTask& task);
+TaskStep begin_photos(const PhotosTask& task);
 
 }  // namespace parallax::view

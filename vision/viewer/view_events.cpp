@@ -114,6 +114,14 @@ void apply(ViewState& state, const TokenProjection& projection) {
   state.probe.projection = projection;
 }
 
+void apply(ViewState& state, const SceneOfPhotos& made) {
+  for (const std::string& note : made.notes) {
+    say(state, note);
+  }
+  state.screen = Screen::kCompare;
+  state.commands.emplace_back(OpenDetectedCommand{{made.path, FileKind::kScene}});
+}
+
 void apply(ViewState& state, const TaskProgress& progress) {
   (progress.queue == WorkQueue::kLoad ? state.load_progress : state.task_progress) = progress;
 }

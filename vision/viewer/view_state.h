@@ -144,6 +144,8 @@ struct ViewState {
   std::string opening;  // the scene being read; empty: none
   // A scene dropped while another is open: the user chooses whether to open it or add its views.
   std::string dropped_scene;
+  // A folder of images that was dropped: the user may want a scene of them.
+  std::string dropped_photos;
   std::optional<TaskProgress> load_progress;
   std::optional<TaskProgress> task_progress;
   ScenePtr scene;           // null: none

@@ -1,6 +1,8 @@
 // Dialogs above everything else: open, shortcuts, messages, what to do with a dropped scene.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "apps/viewer/completion.h"
 #include "apps/viewer/shortcuts.h"
 #include "apps/viewer/ui.h"
@@ -104,6 +106,44 @@ bool draw_dropped(ViewState& state, Ui& ui) {
   return changed;
 }
 
+// The folder of the scene that is made of a folder of photographs.
+std::string scene_of_photos(const ViewState& state) {
+  const std::filesystem::path folder =
+      std::filesystem::path(state.dropped_photos + "/").parent_path();
+  return (std::filesystem::path(state.output) / (folder.filename().string() + "_scene")).string();
+}
+
+// Offers to make a scene of a folder of images that was dropped; it is classified meanwhile.
+bool draw_dropped_photos(ViewState& state, Ui& ui) {
+  if (state.dropped_photos.empty()) {
+    return false;
+  }
+  bool changed = false;
+  bool open = true;
+  centre_next_window(520, 150, ui.scale);
+  if (ImGui::Begin("Dropped images", &open, ImGuiWindowFlags_NoCollapse)) {
+    draw_note(state.dropped_photos);
+    if (ImGui::Button("make a scene of them")) {
+      state.commands.emplace_back(view::CancelTasksCommand{});
+      state.commands.emplace_back(
+          view::TaskCommand{view::PhotosTask{state.dropped_photos, scene_of_photos(state)}});
+      open = false;
+      changed = true;
+    }
+    mark_item(ui, "dropped photos/scene");
+    ImGui::SameLine();
+    open = !ImGui::Button("classify them") && open;
+    mark_item(ui, "dropped photos/classify");
+    ImGui::TextDisabled(
+        "For photographs of one place: COLMAP finds their cameras, which takes minutes.");
+  }
+  ImGui::End();
+  if (!open) {
+    state.dropped_photos.clear();
+  }
+  return changed;
+}
+
 void draw_help(Ui& ui) {
   if (!ui.show_help) {
     return;
@@ -166,7 +206,8 @@ void draw_stats(const Ui& ui) {
 
 bool draw_dialogs(ViewState& state, Ui& ui) {
   const bool opened = draw_open_dialog(state, ui);
-  const bool changed = draw_dropped(state, ui) || opened;
+  const bool scene = draw_dropped(state, ui);
+  const bool changed = draw_dropped_photos(state, ui) || scene || opened;
   draw_help(ui);
   draw_messages(state, ui);
   draw_stats(ui);

@@ -9,7 +9,7 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "core/base/error.h"
-#include "vision/synth/mesh_import.h"
+#include "vision/synth/meshes/mesh_import.h"
 #include "vision/synth/scene_generator.h"
 #include "vision/synth/scene_renderer.h"
 
@@ -100,7 +100,7 @@ TEST_F(SynthMeshImport, ObjWithMaterialFillsTheSphere) {
     EXPECT_NEAR(cv::norm(p), 0.5, 1e-5);
   }
   EXPECT_EQ(part.texture.colors[0], cv::Vec3f(0.25F, 0.5F, 0.75F));
-  EXPECT_TRUE(imported.notes.empty());
+  EXPECT_THAT(imported.notes, ::testing::ElementsAre(::testing::HasSubstr("y is taken")));
 }
 
 TEST_F(SynthMeshImport, PlyWithVertexColors) {
@@ -114,7 +114,7 @@ TEST_F(SynthMeshImport, PlyWithVertexColors) {
   const ImportedMesh imported = import_mesh(path);
   const TriangleMesh& mesh = imported.scene.parts.at(0).mesh;
   ASSERT_EQ(mesh.vertex_colors.size(), 3U);
-  EXPECT_EQ(mesh.vertex_colors[mesh.faces[0][0]], cv::Vec3f(1, 0, 0));
+  EXPECT_EQ(mesh.vertex_colors[mesh.faces[0][0]], cv::Vec4f(1, 0, 0, 1));
   EXPECT_EQ(imported.scene.parts[0].texture.colors[0], cv::Vec3f::all(1));
 }
 
@@ -178,7 +178,7 @@ TEST_F(SynthMeshImport, GltfStandsUprightWithItsTexture) {
   ImportedMesh imported = import_mesh(write("square.gltf", square_gltf()));
   ASSERT_THAT(imported.notes, ::testing::IsEmpty());
   const RenderPart& part = imported.scene.parts.at(0);
-  ASSERT_EQ(part.image.type(), CV_8UC3);
+  ASSERT_EQ(part.image.pixels.type(), CV_8UC3);
   // y up becomes z up: the square is in the plane y = 0 and faces −y.
   for (const cv::Vec3f& p : part.mesh.vertices) {
     EXPECT_NEAR(p[1], 0, 1e-6);
@@ -191,8 +191,12 @@ TEST_F(SynthMeshImport, GltfStandsUprightWithItsTexture) {
 
 TEST_F(SynthMeshImport, UpAxisCanBeGiven) {
   const auto path = write("flat.obj", "v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 3\n");
-  EXPECT_NEAR(import_mesh(path).scene.parts[0].mesh.vertices[0][2], 0, 1e-6);
-  EXPECT_NEAR(import_mesh(path, {.up = UpAxis::kY}).scene.parts[0].mesh.vertices[0][1], 0, 1e-6);
+  const ImportedMesh guessed = import_mesh(path);
+  EXPECT_NEAR(guessed.scene.parts[0].mesh.vertices[0][1], 0, 1e-6);
+  EXPECT_THAT(guessed.notes, ::testing::ElementsAre(::testing::HasSubstr("--up z")));
+  const ImportedMesh given = import_mesh(path, {.up = UpAxis::kZ});
+  EXPECT_NEAR(given.scene.parts[0].mesh.vertices[0][2], 0, 1e-6);
+  EXPECT_THAT(given.notes, ::testing::IsEmpty());
 }
 
 TEST_F(SynthMeshImport, AMissingTextureIsANote) {
@@ -200,7 +204,7 @@ TEST_F(SynthMeshImport, AMissingTextureIsANote) {
   const auto path = write("t.obj",
                           "mtllib t.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 "
                           "1\nf 1/1 2/2 3/3\n");
-  const ImportedMesh imported = import_mesh(path);
+  const ImportedMesh imported = import_mesh(path, {.up = UpAxis::kZ});
   ASSERT_EQ(imported.notes.size(), 1U);
   EXPECT_THAT(imported.notes[0], ::testing::HasSubstr("nowhere.png"));
   EXPECT_EQ(imported.scene.parts[0].texture.colors[0], cv::Vec3f(1, 0, 0));

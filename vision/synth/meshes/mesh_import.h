@@ -1,4 +1,4 @@
-// Users' own meshes (glTF, OBJ, PLY, STL) as scenes, mostly through assimp.
+// Users' own meshes (glTF, OBJ, PLY, STL) as scenes.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +11,8 @@ namespace parallax {
 
 // The axis of a mesh file that points up.
 enum class UpAxis {
-  kAuto,  // y for glTF, as its specification requires; z for the other formats
+  kAuto,  // y for glTF, as its specification requires, and for OBJ, with a note, as most programs
+          // write it; z for the others
   kY,
   kZ,
 };
@@ -28,8 +29,9 @@ struct ImportedMesh {
   std::vector<std::string> notes;  // one sentence each on what the user may want to know
 };
 
-// Reads vertices, faces, base colours, vertex colours and colour textures. Throws Error naming the
-// file if it is missing, broken or holds no triangles; a missing texture image is only a note.
+// Reads vertices, faces, colours and textures with their alpha, and light that materials emit.
+// Throws Error naming the file if it is missing, broken or holds no triangles; a texture that
+// cannot be read is only a note.
 ImportedMesh import_mesh(const std::filesystem::path& path, const MeshImportOptions& options = {});
 
 }  // namespace parallax

@@ -1,0 +1,66 @@
+// Children of this process: their output, their end, and how they are stopped.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "core/base/child_process.h"
+#include "core/base/error.h"
+
+namespace parallax {
+namespace {
+
+ChildCommand shell(const std::string& script) {
+  return {.program = "/bin/sh", .arguments = {"-c", script}};
+}
+
+TEST(ChildProcess, LinesOfBothOutputsArriveInOrder) {
+  std::vector<std::string> lines;
+  ChildCommand command =
+      shell("echo one; echo two >&2; printf 'three\\rfour'; cat; echo $WORD; exit 7");
+  command.environment = {{"WORD", "five"}};
+  command.on_line = [&](const std::string& line) { lines.push_back(line); };
+  EXPECT_EQ(run_child(command).exit_code, 7);
+  EXPECT_THAT(lines, ::testing::ElementsAre("one", "two", "three", "fourfive"));
+}
+
+TEST(ChildProcess, EndsBySignalsAreToldApart) {
+  EXPECT_EQ(run_child(shell("kill -9 $$")).exit_code, 128 + SIGKILL);
+}
+
+TEST(ChildProcess, StoppingReachesTheChildrenOfTheChild) {
+  bool started = false;
+  std::string grandchild;
+  ChildCommand command = shell("sleep 1000 & echo $!; wait");
+  command.on_line = [&](const std::string& line) {
+    grandchild = line;
+    started = true;
+  };
+  command.should_stop = [&] { return started; };
+  const ChildEnd end = run_child(command);
+  EXPECT_TRUE(end.stopped);
+  EXPECT_EQ(end.exit_code, 128 + SIGTERM);
+  // Gone, or about to be collected by whoever inherited it.
+  const ChildEnd look = run_child(
+      shell("for i in $(seq 50); do case $(cut -d' ' -f3 /proc/" + grandchild +
+            "/stat 2>/dev/null || echo gone) in gone|Z) exit 0;; esac; sleep 0.1; done; exit 1"));
+  EXPECT_EQ(look.exit_code, 0);
+}
+
+TEST(ChildProcess, WhoIgnoresTheWishIsKilled) {
+  bool started = false;
+  ChildCommand command = shell("trap '' TERM; echo ready; while :; do sleep 0.1; done");
+  command.on_line = [&](const std::string&) { started = true; };
+  command.should_stop = [&] { return started; };
+  EXPECT_EQ(run_child(command).exit_code, 128 + SIGKILL);
+}
+
+TEST(ChildProcess, ProgramsAreFoundOnThePath) {
+  EXPECT_TRUE(find_program("sh").is_absolute());
+  EXPECT_EQ(find_program("/bin/sh"), "/bin/sh");
+  EXPECT_TRUE(find_program("no-such-program-anywhere").empty());
+  EXPECT_TRUE(find_program("/etc/hostname").empty());
+}
+
+}  // namespace
+}  // namespace parallax
