@@ -68,17 +68,17 @@ class StageProgress {
 int run_from_photos(const FromPhotosOptions& options) {
   const StopSignals signals;
   StageProgress progress(options.common.quiet);
-  const Reconstruction made = reconstruct({.photos = options.folder,
-                                           .output = options.output,
-                                           .colmap = options.colmap,
-                                           .is_sequence = options.sequence,
-                                           .keeps_blurred = options.keep_blurred,
-                                           .threads = options.common.threads,
-                                           .on_progress =
-                                               [&](const std::string& stage, int done, int total) {
-                                                 progress.report(stage, done, total);
-                                               },
-                                           .should_stop = stop_requested});
+  const PhotoReconstruction made =
+      reconstruct({.photos = options.folder,
+                   .output = options.output,
+                   .colmap = options.colmap,
+                   .is_sequence = options.sequence,
+                   .keeps_blurred = options.keep_blurred,
+                   .threads = options.common.threads,
+                   .on_progress = [&](const std::string& stage,
+                                      int done,
+                                      int total) { progress.report(stage, done, total); },
+                   .should_stop = stop_requested});
   progress.finish();
   for (const std::string& note : made.notes) {
     fmt::print(stderr, "parallax: {}\n", note);

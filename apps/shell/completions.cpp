@@ -169,9 +169,11 @@ std::string zsh_function(const CommandTree& command) {
     text += zsh_option(option);
   }
   if (has_commands) {
-    text +=
+    // A command that has commands below it may take a file in their place.
+    text += fmt::format(
         "    '1: :->command' '*:: :->arguments'\n  case $state in\n    command) _describe command "
-        "commands ;;\n    arguments)\n      case $line[1] in\n";
+        "commands{} ;;\n    arguments)\n      case $line[1] in\n",
+        command.positionals.empty() ? "" : "; _files");
     for (const CommandTree& below : command.commands) {
       text += fmt::format("        {}) {} ;;\n", last_word(below), zsh_function_name(below));
     }

@@ -128,6 +128,11 @@ Bundled models and scenes, seen from the program's folder.
 The layer's operators for PyTorch 2.11: torch.ops.load_library.
 )";
 
+// Whether the command does something by itself, as a mere group of others does not.
+bool does_something(const CommandTree& command) {
+  return command.commands.empty() || !command.positionals.empty();
+}
+
 }  // namespace
 
 std::string man_page(const CommandTree& program, const std::string& version) {
@@ -138,7 +143,7 @@ std::string man_page(const CommandTree& program, const std::string& version) {
       ".SH SYNOPSIS\n",
       version);
   for (const CommandTree* command : all_commands(program)) {
-    if (command->commands.empty()) {
+    if (does_something(*command)) {
       text += synopsis(*command) + ".br\n";
     }
   }
@@ -151,7 +156,7 @@ std::string man_page(const CommandTree& program, const std::string& version) {
   }
   text += ".SH COMMANDS\n";
   for (const CommandTree* command : all_commands(program)) {
-    if (command->commands.empty()) {
+    if (does_something(*command)) {
       text += command_section(*command);
     }
   }

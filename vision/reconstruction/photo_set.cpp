@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 #include "core/base/error.h"
@@ -22,6 +23,9 @@ constexpr int kFewestPhotos = 3;
 // differ by less than the first from their median, and smooth but sharp ones stay below the second.
 constexpr double kBlurAboveMedian = 0.12;
 constexpr double kBlurAtLeast = 0.4;
+
+constexpr const char* kOtherFormats[] =
+    {".heic", ".heif", ".avif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"};
 
 struct Photo {
   std::string name;
@@ -43,6 +47,27 @@ std::vector<std::string> photo_names(const fs::path& folder, const fs::path& exc
   while (const std::optional<ImageFile> file = files.next()) {
     const fs::path relative = file->path.lexically_relative(folder);
     if (!is_hidden(relative)) {
+      names.push_back(relative.string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// The photographs of formats that cameras write and nothing here reads.
+std::vector<std::string> unreadable_formats(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    std::string extension = it->path().extension().string();
+    std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
+      return static_cast<char>(std::tolower(c));
+    });
+    const fs::path relative = it->path().lexically_relative(folder);
+    if (std::find(std::begin(kOtherFormats), std::end(kOtherFormats), extension) !=
+            std::end(kOtherFormats) &&
+        !is_hidden(relative)) {
       names.push_back(relative.string());
     }
   }
@@ -102,6 +127,12 @@ PhotoSet find_photos(const fs::path& folder, const PhotoSetOptions& options) {
     }
   }
   PhotoSet set{.folder = folder};
+  if (const std::vector<std::string> others = unreadable_formats(folder); !others.empty()) {
+    set.notes.push_back(
+        fmt::format("{} photographs are of formats that are not read (convert them to JPEG): {}",
+                    others.size(),
+                    first_names(others)));
+  }
   if (!unreadable.empty()) {
     set.notes.push_back(fmt::format("{} of {} photographs cannot be read: {}",
                                     unreadable.size(),

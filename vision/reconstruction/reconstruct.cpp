@@ -68,7 +68,7 @@ class Reconstructor {
   explicit Reconstructor(const ReconstructionOptions& options)
       : options_(options), work_(options.output / kWorkFolder) {}
 
-  Reconstruction run() {
+  PhotoReconstruction run() {
     check_output();
     // Before photographs are read, which takes time.
     const ColmapProgram colmap(options_.colmap, work_ / "log.txt");
@@ -316,12 +316,12 @@ class Reconstructor {
   const ReconstructionOptions& options_;
   fs::path work_;
   PhotoSet set_;
-  Reconstruction result_;
+  PhotoReconstruction result_;
 };
 
 }  // namespace
 
-Reconstruction reconstruct(const ReconstructionOptions& options) {
+PhotoReconstruction reconstruct(const ReconstructionOptions& options) {
   try {
     return Reconstructor(options).run();
   } catch (const fs::filesystem_error& error) {

@@ -21,7 +21,7 @@ struct ReconstructionOptions {
 };
 
 // The result.
-struct Reconstruction {
+struct PhotoReconstruction {
   bool stopped = false;            // before its end; the same call goes on where it was
   int photos = 0;                  // found
   int views = 0;                   // of the scene
@@ -33,6 +33,6 @@ struct Reconstruction {
 // is kept in `.reconstruction` inside the output folder; an interrupted run goes on there. Throws
 // Error if the output folder holds something else, COLMAP is missing or fails, or no scene comes of
 // the photographs.
-Reconstruction reconstruct(const ReconstructionOptions& options);
+PhotoReconstruction reconstruct(const ReconstructionOptions& options);
 
 }  // namespace parallax

@@ -20,13 +20,13 @@ struct PhotosRun {
   std::string stage;
   double share = 0;
   bool ended = false;
-  Reconstruction made;
+  PhotoReconstruction made;
   std::exception_ptr error;
   std::jthread thread;  // last: it ends before what it uses
 };
 
 void run_photos(const std::stop_token& stop, PhotosRun& run, const PhotosTask& task) {
-  Reconstruction made;
+  PhotoReconstruction made;
   std::exception_ptr error;
   try {
     made = reconstruct({.photos = task.folder,

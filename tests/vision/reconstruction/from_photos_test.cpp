@@ -169,12 +169,14 @@ class FromPhotos :
     }
     write_image(photos() / "pblur.png", blurred);
     write_text(photos() / "damaged.jpg", "no image");
+    write_text(photos() / "IMG_1.HEIC", "no image");
     write_text(photos() / ".hidden" / "p9.png", "no image");
     const ProgramResult result = run();
     ASSERT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.err,
                 HasSubstr("1 of 7 photographs are left out because they are blurred: pblur.png"));
     EXPECT_THAT(result.err, HasSubstr("1 of 7 photographs cannot be read: damaged.jpg"));
+    EXPECT_THAT(result.err, HasSubstr("1 photographs are of formats that are not read"));
     EXPECT_THAT(log(), Not(HasSubstr("pblur.png")));
     EXPECT_THAT(log(), Not(HasSubstr("p9.png")));
   }
@@ -274,9 +276,9 @@ class FromPhotos :
   RenderScene textured_scene() {
     cv::RNG random(11);
     cv::Mat sum(512, 512, CV_32FC3, cv::Scalar::all(0));
-    for (int cells = 8; cells <= 256; cells *= 2) {
+    for (int cells = 8; cells <= 64; cells *= 2) {
       cv::Mat noise(cells, cells, CV_32FC3);
-      random.fill(noise, cv::RNG::UNIFORM, -45, 45);
+      random.fill(noise, cv::RNG::UNIFORM, -70, 70);
       cv::resize(noise, noise, sum.size(), 0, 0, cv::INTER_CUBIC);
       sum += noise;
     }
@@ -325,8 +327,8 @@ class FromPhotos :
     const fs::path photos = scratch.path() / "photos";
     std::map<std::string, Camera> truth;
     const SceneRenderer renderer(textured_scene());
-    for (int i = 0; i < 14; ++i) {
-      const Camera camera = orbit_camera(i * 360.0 / 14, i % 2 == 0 ? 25 : 40, 2.6, 42, 300, 400);
+    for (int i = 0; i < 18; ++i) {
+      const Camera camera = orbit_camera(i * 20, 40 + 5 * (i % 2), 2.6, 42, 360, 480);
       cv::Mat rgb;
       cv::cvtColor(to_rgba8(renderer.render(camera, 2)), rgb, cv::COLOR_RGBA2RGB);
       const std::string name =

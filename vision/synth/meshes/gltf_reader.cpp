@@ -34,6 +34,7 @@ constexpr const char* kGltfFollowed[] = {"KHR_mesh_quantization",
 // Nodes in scenes are seldom deeper than twenty; a circle of nodes has no end.
 constexpr int kDeepestNode = 1000;
 constexpr std::size_t kMostInstances = 1 << 20;
+constexpr std::size_t kMostInstancedFaces = 1 << 26;
 
 cv::Vec3d transformed(const cv::Matx44d& m, const cv::Vec3f& p) {
   cv::Vec3d result;
@@ -214,6 +215,10 @@ class GltfReader {
       const bool posed = !skin.is_null() && pose(skin, primitive, &part.mesh);
       read_colors(primitive, &part.mesh);
       materials_.apply(primitive, &part);
+      if (instances.size() * part.mesh.faces.size() > kMostInstancedFaces) {
+        document_.fail(fmt::format(
+            "{} instances of a mesh of {} triangles", instances.size(), part.mesh.faces.size()));
+      }
       // The placement of a node with a skin comes from the skin's joints alone.
       for (const cv::Matx44d& instance : posed ? std::vector{cv::Matx44d::eye()} : instances) {
         RenderPart placed = part;
