@@ -257,6 +257,30 @@ TEST_F(ViewerPanels, MenusChooseModelsAndKeysThePanes) {
   EXPECT_TRUE(ui_.show_help);
 }
 
+TEST_F(ViewerPanels, DroppedImagesMayBecomeAScene) {
+  state_.output = "out";
+  state_.dropped_photos = "my/photos/";
+  play({{{"click", "dropped photos/scene"}}});
+  EXPECT_TRUE(state_.dropped_photos.empty());
+  ASSERT_EQ(state_.commands.size(), 2U);
+  const auto& command = std::get<view::TaskCommand>(state_.commands.back());
+  const auto& task = std::get<view::PhotosTask>(command.task);
+  EXPECT_EQ(task.folder, "my/photos/");
+  EXPECT_EQ(task.output, "out/photos_scene");
+  // What COLMAP made of them is opened, and its notes are shown.
+  state_.commands.clear();
+  view::apply_event(state_, view::SceneOfPhotos{"out/photos_scene", {"2 are blurred"}});
+  EXPECT_EQ(state_.messages.back().text, "2 are blurred");
+  EXPECT_EQ(std::get<view::OpenDetectedCommand>(state_.commands.back()).file.path,
+            "out/photos_scene");
+
+  state_.commands.clear();
+  state_.dropped_photos = "my/photos";
+  play({{{"click", "dropped photos/classify"}}});
+  EXPECT_TRUE(state_.dropped_photos.empty());
+  EXPECT_TRUE(state_.commands.empty());
+}
+
 TEST_F(ViewerPanels, TheGainMakesTheDifferenceVisible) {
   open_scene(3, 64, 64);
   draw();
