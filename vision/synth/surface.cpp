@@ -61,7 +61,7 @@ Value interpolate(const std::vector<Value>& values, const SurfacePoint& point) {
 }
 
 // RGBA, bilinear or of the nearest pixel; v grows upwards.
-cv::Vec4f look_up(const SurfaceImage& image, const SurfacePoint& point, bool linear) {
+cv::Vec4f look_up_image(const SurfaceImage& image, const SurfacePoint& point, bool linear) {
   const cv::Mat& pixels = image.pixels;
   const cv::Vec2f uv = interpolate(image.uvs, point);
   // In rows from the top, mirrored and repeated alike: 1 − v.
@@ -120,7 +120,7 @@ cv::Vec3f surface_color(const RenderPart& part, const SurfacePoint& point) {
     color = color.mul(rgb(interpolate(part.mesh.vertex_colors, point)));
   }
   if (has_image(part.image)) {
-    color = color.mul(rgb(look_up(part.image, point, part.surface.is_linear)));
+    color = color.mul(rgb(look_up_image(part.image, point, part.surface.is_linear)));
   }
   return part.surface.is_linear ? as_displayed(color) : color;
 }
@@ -131,7 +131,8 @@ cv::Vec3f surface_emission(const RenderPart& part, const SurfacePoint& point) {
     return light;
   }
   if (has_image(part.surface.emission_image)) {
-    light = light.mul(rgb(look_up(part.surface.emission_image, point, part.surface.is_linear)));
+    light =
+        light.mul(rgb(look_up_image(part.surface.emission_image, point, part.surface.is_linear)));
   }
   return part.surface.is_linear ? as_displayed(light) : light;
 }
@@ -145,7 +146,7 @@ float surface_alpha(const RenderPart& part, const SurfacePoint& point) {
     alpha *= interpolate(part.mesh.vertex_colors, point)[3];
   }
   if (has_image(part.image)) {
-    alpha *= look_up(part.image, point, false)[3];
+    alpha *= look_up_image(part.image, point, false)[3];
   }
   if (part.surface.alpha_mode == AlphaMode::kMask) {
     return alpha >= part.surface.alpha_cutoff ? 1 : 0;

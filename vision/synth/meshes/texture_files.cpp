@@ -30,34 +30,34 @@ constexpr const char* kTextureFolders[] = {"",
                                            "..",
                                            "source"};
 
-std::string lower_case(std::string text) {
+std::string lower_text(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
     return static_cast<char>(std::tolower(c));
   });
   return text;
 }
 
-bool is_file(const fs::path& path) {
+bool is_regular(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
 }
 
 // The file of that name in any case; empty if there is none.
 fs::path file_in_any_case(const fs::path& folder, const std::string& name) {
-  if (is_file(folder / name)) {
+  if (is_regular(folder / name)) {
     return folder / name;
   }
-  const std::string wanted = lower_case(name);
+  const std::string wanted = lower_text(name);
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (lower_case(it->path().filename().string()) == wanted && is_file(it->path())) {
+    if (lower_text(it->path().filename().string()) == wanted && is_regular(it->path())) {
       return it->path();
     }
   }
   return {};
 }
 
-cv::Mat shrunk(cv::Mat image) {
+cv::Mat fitted(cv::Mat image) {
   const int side = std::max(image.rows, image.cols);
   if (side > kMaxTextureSide) {
     const double scale = static_cast<double>(kMaxTextureSide) / side;
@@ -89,7 +89,7 @@ fs::path TextureFiles::find(const std::string& name) const {
   std::string slashed = name;
   std::replace(slashed.begin(), slashed.end(), '\\', '/');
   for (const std::string& path : {name, slashed, percent_decoded(slashed)}) {
-    if (is_file(folder_ / path)) {
+    if (is_regular(folder_ / path)) {
       return folder_ / path;
     }
   }
@@ -121,7 +121,7 @@ cv::Mat TextureFiles::read(const std::string& name) {
                            : fmt::format("there is no such file in {}",
                                          folder_.empty() ? "this folder" : folder_.string()));
     }
-    image = shrunk(read_stored_image(path).pixels);
+    image = fitted(read_stored_image(path).pixels);
   } catch (const std::exception& error) {
     notes_->push_back(fmt::format("the texture '{}' is left out: {}", name, error.what()));
   }
@@ -130,7 +130,7 @@ cv::Mat TextureFiles::read(const std::string& name) {
 
 cv::Mat TextureFiles::decode(const std::string& name, std::string_view bytes) {
   try {
-    return shrunk(decode_stored_image(bytes, "the embedded image").pixels);
+    return fitted(decode_stored_image(bytes, "the embedded image").pixels);
   } catch (const std::exception& error) {
     notes_->push_back(fmt::format("the texture '{}' is left out: {}", name, error.what()));
     return {};
