@@ -10,7 +10,8 @@
 namespace parallax {
 
 // Reads an image file as RGB or RGBA (grey becomes RGB, 16-bit is scaled to 8-bit; EXIF orientation
-// is applied). Throws Error naming the file when it is missing, truncated or not an image.
+// is applied; of an animation the first frame; colours not multiplied by alpha). Throws Error
+// naming the file when it is missing, truncated or not an image.
 cv::Mat read_image(const std::filesystem::path& path);  // [rows, cols, 3 or 4] uint8
 
 // An image as its file stores it.
@@ -21,6 +22,9 @@ struct StoredImage {
 
 // read_image() without the orientation applied. Cameras of scenes describe the stored pixels.
 StoredImage read_stored_image(const std::filesystem::path& path);
+
+// The image turned and mirrored as its EXIF orientation says.
+cv::Mat upright(const StoredImage& image);  // [rows, cols, 3 or 4] uint8
 
 // Writes PNG or JPEG (by extension), atomically. Throws Error naming the file.
 void write_image(const std::filesystem::path& path, const cv::Mat& image);

@@ -8,7 +8,7 @@
 #include <charconv>
 #include <deque>
 
-#include "core/image/image_format.h"
+#include "core/image/image_extension.h"
 
 namespace parallax {
 namespace {
