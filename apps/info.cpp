@@ -10,6 +10,7 @@
 #include "core/base/device.h"
 #include "core/base/paths.h"
 #include "core/image/image.h"
+#include "core/image/image_extension.h"
 #include "core/io/checkpoint.h"
 #include "vision/models/lact_nvs/model_store.h"
 #include "vision/models/vit3/model_store.h"
@@ -53,11 +54,6 @@ bool has_extension(const fs::path& path, const std::set<std::string>& extensions
 
 bool is_checkpoint(const fs::path& path) {
   return has_extension(path, {".safetensors", ".pt", ".pth"});
-}
-
-bool is_image(const fs::path& path) {
-  return has_extension(path,
-                       {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"});
 }
 
 // Describes data, recipe and results as recorded in the model card.
@@ -262,7 +258,7 @@ Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   }
   for (const auto& entry :
        fs::recursive_directory_iterator(path, fs::directory_options::skip_permission_denied)) {
-    if (!entry.is_regular_file() || !is_image(entry.path())) {
+    if (!entry.is_regular_file() || !has_image_extension(entry.path())) {
       continue;
     }
     ++images;
@@ -325,7 +321,7 @@ Finding describe(const fs::path& name, const InfoOptions& options) {
   if (is_checkpoint(path)) {
     return describe_checkpoint(path, options);
   }
-  return is_image(path) ? describe_image(path) : describe_scene_folder(path, options);
+  return has_image_extension(path) ? describe_image(path) : describe_scene_folder(path, options);
 }
 
 int describe_bundled() {

@@ -21,4 +21,6 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6 (>= 2.35), libgcc-s1, libstdc++6 (>= 12)")
 # What `parallax view` opens when it is run, and its font.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libgl1, libgl1-mesa-dri, libxcursor1, libxi6, libxinerama1, libxrandr2, fonts-dejavu-core")
+# For HEIC and AVIF images, see core/image/heif_image.h.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS libheif1)
 include(CPack)

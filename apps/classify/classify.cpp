@@ -104,6 +104,7 @@ nlohmann::json run_settings(const ClassifyOptions& options,
           {"runs", engine.run_labels()},
           {"size", {view.height, view.width}},
           {"resize_side", view.resize_side},
+          {"upright", options.upright},
           {"topk", options.topk},
           {"dtype", options.dtype}};
 }
@@ -174,7 +175,10 @@ nlohmann::json whole_summary(const ClassifySummary& summary,
   json["seconds"] = outcome.seconds;
   json["images_per_second"] =
       outcome.seconds > 0 ? static_cast<double>(outcome.done) / outcome.seconds : 0;
-  json["skipped_files"] = outcome.skipped;
+  json["skipped_files"] = outcome.passed_over.other_files;
+  if (!outcome.passed_over.pictures.empty()) {
+    json["pictures_left_out"] = outcome.passed_over.pictures;
+  }
   for (const auto& [rank, images] : outcome.by_rank) {
     json["images_of_other_ranks"][std::to_string(rank)] = images;
   }
@@ -191,9 +195,14 @@ int report(const ClassifyOptions& options,
   ClassifySummary summary;
   results.for_each([&](const ClassifiedImage& image) { summary.add(image); });
   if (summary.images == 0) {
-    throw Error(ErrorParts{.what = "there are no images to classify",
-                           .where = fmt::format("{}", fmt::join(options.paths, " ")),
-                           .got = fmt::format("{} files that are not images", outcome.skipped)});
+    const std::string pictures = describe_pictures(outcome.passed_over);
+    const int64_t others = outcome.passed_over.other_files;
+    throw Error(
+        ErrorParts{.what = "there are no images to classify",
+                   .where = fmt::format("{}", fmt::join(options.paths, " ")),
+                   .got = pictures + (pictures.empty() ? "" : ", which are not read, and ") +
+                          fmt::format("{} other file{}", others, others == 1 ? "" : "s"),
+                   .remedy = pictures.empty() ? "" : "Convert the pictures to JPEG or PNG."});
   }
   const nlohmann::json json = whole_summary(summary, results.format(), settings, outcome);
   write_reports(options, heading, results, summary, json);
@@ -237,7 +246,8 @@ int run_classify(const ClassifyOptions& options) {
   }
   const RowFormat format{.runs = engine.run_labels(),
                          .labels = choose_labels(options, card),
-                         .topk = std::min(options.topk, card.options.num_classes)};
+                         .topk = std::min(options.topk, card.options.num_classes),
+                         .upright = options.upright};
   const nlohmann::json settings = run_settings(options, engine, view);
   if (store) {
     compare_settings(*store, ranks, settings);

@@ -10,9 +10,18 @@
 
 namespace parallax {
 
+namespace {
+
+// How many of the classes are more probable than the most probable right one.
+int rank_of(const Tensor& probabilities, double right) {
+  return static_cast<int>((probabilities > right).sum().item<int64_t>());
+}
+
+}  // namespace
+
 RunResult summarise_run(const Tensor& probabilities,
                         const Tensor& reference,
-                        std::optional<int> truth,
+                        const TrueClasses& classes,
                         int topk) {
   const int64_t count = std::min<int64_t>(topk, probabilities.size(0));
   const auto [values, indices] = probabilities.topk(count);
@@ -20,9 +29,16 @@ RunResult summarise_run(const Tensor& probabilities,
   for (int64_t i = 0; i < count; ++i) {
     run.top.push_back({static_cast<int>(indices[i].item<int64_t>()), values[i].item<float>()});
   }
-  if (truth) {
-    run.truth_rank =
-        static_cast<int>((probabilities > probabilities[*truth]).sum().item<int64_t>());
+  if (!classes.right.empty()) {
+    double right = 0;
+    for (const int index : classes.right) {
+      right = std::max(right, probabilities[index].item<double>());
+    }
+    run.truth_rank = rank_of(probabilities, right);
+    if (classes.alone.defined()) {
+      run.rank_alone = rank_of(probabilities.index_select(0, classes.alone), right);
+      run.classes_alone = static_cast<int>(classes.alone.size(0));
+    }
   }
   if (reference.defined()) {
     run.difference = (probabilities - reference).abs().max().item<float>();
@@ -57,6 +73,13 @@ ClassifyEngine::ClassifyEngine(std::vector<Classifier> models, const ClassifyEng
   }
 }
 
+void ClassifyEngine::set_classes_alone(const std::vector<int>& classes) {
+  const auto all = static_cast<size_t>(models_.front().card.options.num_classes);
+  classes_alone_ = classes.size() < 2 || classes.size() >= all
+                       ? Tensor()
+                       : torch::tensor(classes, torch::kInt64);
+}
+
 std::vector<NewRow> ClassifyEngine::classify(std::vector<LoadedImage>& images) {
   const torch::InferenceMode inference;
   std::vector<NewRow> rows;
@@ -67,7 +90,8 @@ std::vector<NewRow> ClassifyEngine::classify(std::vector<LoadedImage>& images) {
                               .error = image.file.error,
                               .rows = image.rows,
                               .cols = image.cols,
-                              .truth = image.file.truth},
+                              .truth = image.file.truth,
+                              .also_right = image.file.also_right},
                     .thumbnail = std::move(image.thumbnail)});
     if (image.pixels.defined()) {
       places.push_back(rows.size() - 1);
@@ -91,8 +115,12 @@ std::vector<NewRow> ClassifyEngine::classify(std::vector<LoadedImage>& images) {
       for (size_t i = 0; i < places.size(); ++i) {
         const auto index = static_cast<int64_t>(i);
         ClassifiedImage& image = rows[places[i]].image;
+        TrueClasses classes{.right = image.also_right, .alone = classes_alone_};
+        if (image.truth) {
+          classes.right.push_back(*image.truth);
+        }
         image.runs.push_back(summarise_run(
-            probabilities[index], is_first ? Tensor() : first[index], image.truth, options_.topk));
+            probabilities[index], is_first ? Tensor() : first[index], classes, options_.topk));
       }
     }
   }

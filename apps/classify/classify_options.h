@@ -19,6 +19,8 @@ struct ClassifyOptions {
   std::string dtype = "float32";
   std::string size;
   std::string labels;
+  std::string truth;
+  bool upright = false;
   std::string output = "output/classify";
   std::string json;
   int batch_size = 8;
@@ -42,7 +44,16 @@ struct ClassifyOptions {
     visitor("dtype", self.dtype, "float32 or bfloat16");
     visitor(
         "size", self.size, "input size, a number or HxW (default: what the model was trained at)");
-    visitor("labels", self.labels, "a file of class names, one per line or JSON");
+    visitor("labels",
+            self.labels,
+            "class names: a file of one per line, JSON, or a Hub model's config.json");
+    visitor("truth",
+            self.truth,
+            "file of the images' classes, such as a CSV of image and class (default: from folders' "
+            "names, else a file beside the images)");
+    visitor("upright",
+            self.upright,
+            "turn images as their EXIF orientation says; published accuracies are without");
     visitor("output", self.output, "folder for the results");
     visitor("json", self.json, "also write the summary here; - is stdout");
     visitor("batch_size", self.batch_size, "images per pass", OptionRange{1, 4096});

@@ -41,7 +41,8 @@ std::string pack(const json& value) {
 std::string pack_batch(const LeasedBatch& batch) {
   json files = json::array();
   for (const ImageFile& file : batch.files) {
-    files.push_back({bytes(file.path.string()), bytes(file.error), file.truth.value_or(-1)});
+    files.push_back(
+        {bytes(file.path.string()), bytes(file.error), file.truth.value_or(-1), file.also_right});
   }
   return pack({{"id", batch.id}, {"files", std::move(files)}});
 }
@@ -54,6 +55,7 @@ LeasedBatch unpack_batch(const std::string& packed) {
     if (const int truth = entry.at(2).get<int>(); truth >= 0) {
       file.truth = truth;
     }
+    file.also_right = entry.at(3).get<std::vector<int>>();
     batch.files.push_back(std::move(file));
   }
   return batch;

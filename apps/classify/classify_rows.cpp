@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/json_text.h"
 
 namespace parallax {
@@ -29,6 +31,9 @@ json run_json(const RunResult& run, bool is_first, bool has_truth, const ClassLa
   if (has_truth) {
     value["truth_rank"] = run.truth_rank;
   }
+  if (run.rank_alone >= 0) {
+    value["rank_alone"] = {run.rank_alone, run.classes_alone};
+  }
   if (!is_first) {
     value["difference"] = run.difference;
   }
@@ -49,6 +54,10 @@ RunResult parse_run(const json& value, const RowFormat& format) {
     run.top.push_back({checked_class(entry, format), entry.at("probability").get<double>()});
   }
   run.truth_rank = value.value("truth_rank", -1);
+  if (value.contains("rank_alone")) {
+    run.rank_alone = value.at("rank_alone").at(0).get<int>();
+    run.classes_alone = value.at("rank_alone").at(1).get<int>();
+  }
   run.difference = value.value("difference", 0.0);
   return run;
 }
@@ -74,10 +83,19 @@ std::string csv_join(const std::vector<std::string>& fields) {
 
 }  // namespace
 
+int counted_class(const ClassifiedImage& image, int predicted) {
+  const bool right = std::find(image.also_right.begin(), image.also_right.end(), predicted) !=
+                     image.also_right.end();
+  return right ? predicted : image.truth.value();
+}
+
 std::string json_line(const ClassifiedImage& image, const RowFormat& format) {
   json row = {{"path", image.path}, {"ok", image.error.empty()}};
   if (image.truth) {
     row["truth"] = label_json(*image.truth, format.labels);
+  }
+  for (const int index : image.also_right) {
+    row["also_right"].push_back(label_json(index, format.labels));
   }
   if (!image.error.empty()) {
     row["error"] = image.error;
@@ -103,6 +121,9 @@ std::optional<ClassifiedImage> parse_json_line(const std::string& line, const Ro
     ClassifiedImage image{.path = row.at("path").get<std::string>()};
     if (row.contains("truth")) {
       image.truth = checked_class(row.at("truth"), format);
+    }
+    for (const json& entry : row.value("also_right", json::array())) {
+      image.also_right.push_back(checked_class(entry, format));
     }
     if (!row.at("ok").get<bool>()) {
       image.error = row.at("error").get<std::string>();

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <iostream>
 #include <mutex>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/json_text.h"
@@ -16,6 +17,7 @@ namespace parallax {
 namespace {
 
 constexpr int kThumbnailSide = 96;
+constexpr const char* kClassesKey = "classes";  // in the ranks' store: those that occur
 constexpr double kFirstRankPatience = 4;  // times as long as for others: rank 0 cannot be replaced
 constexpr int64_t kPrintedImages = 100;   // up to this many, results also go to stdout
 
@@ -23,8 +25,9 @@ bool reads_stdin(const ClassifyOptions& options) {
   return std::find(options.paths.begin(), options.paths.end(), "-") != options.paths.end();
 }
 
-ImageFilesOptions file_options(const ClassifyOptions& options, const ClassLabels* labels) {
-  ImageFilesOptions files{.labels = labels, .excluded = options.output};
+ImageFilesOptions file_options(const ClassifyOptions& options, const ClassLabels& labels) {
+  ImageFilesOptions files{
+      .labels = &labels, .truth_file = options.truth, .excluded = options.output};
   for (const std::string& path : options.paths) {
     if (path != "-") {
       files.paths.push_back(path);
@@ -50,7 +53,8 @@ ImageLoaderOptions loader_options(const ClassifyOptions& options, const Classifi
       .view = view,
       .workers = options.workers,
       .ahead = 2 * static_cast<size_t>(options.batch_size) + static_cast<size_t>(options.workers),
-      .thumbnail_side = options.thumbnails > 0 ? kThumbnailSide : 0};
+      .thumbnail_side = options.thumbnails > 0 ? kThumbnailSide : 0,
+      .upright = options.upright};
 }
 
 // For rank 0 or a single process: walks over the files, classifies its share, and writes all
@@ -65,17 +69,22 @@ class Classifying {
         view_(view),
         engine_(engine),
         results_(results),
-        total_(reads_stdin(options) ? 0 : count_image_files(file_options(options, nullptr))),
-        files_(file_options(options, &results.format().labels)),
+        count_(reads_stdin(options)
+                   ? ImageCount{}
+                   : count_image_files(file_options(options, results.format().labels))),
+        files_(file_options(options, results.format().labels)),
         progress_("images",
-                  std::max<int64_t>(0, total_ - static_cast<int64_t>(results.count_done())),
+                  std::max<int64_t>(0, count_.images - static_cast<int64_t>(results.count_done())),
                   options.common.quiet) {}
 
   // `store` is null if there are no other ranks.
   ClassifyOutcome run(KeyValueStore* store, const RankInfo& ranks) {
     const auto start = Clock::now();
+    const std::vector<int> classes(count_.classes.begin(), count_.classes.end());
+    engine_.set_classes_alone(classes);
     std::optional<BatchCoordinator> dealer;
     if (store != nullptr) {
+      store->set(kClassesKey, dump_json(classes));
       dealer.emplace(
           *store,
           BatchCoordinator::Options{ranks.world_size,
@@ -106,14 +115,24 @@ class Classifying {
     }
     progress_.finish();
     outcome_.seconds = seconds_since(start);
-    outcome_.skipped = files_.skipped();
-    for (const std::string& loop : files_.loops()) {
-      fmt::print(stderr, "note: {} leads back into a folder above it and was not entered\n", loop);
-    }
+    outcome_.passed_over = files_.passed_over();
+    print_notes();
     return outcome_;
   }
 
  private:
+  void print_notes() const {
+    for (const std::string& note : files_.notes()) {
+      fmt::print(stderr, "note: {}\n", note);
+    }
+    if (files_.known() == 0 && outcome_.done > 0 && !options_.common.quiet) {
+      fmt::print(
+          stderr,
+          "note: no accuracy: no folder has the name, WordNet id or index of a class, and no "
+          "file of labels is beside the images (--truth names one)\n");
+    }
+  }
+
   std::optional<ImageFile> next_file() {
     const std::lock_guard lock(files_mutex_);
     while (auto file = files_.next()) {
@@ -137,7 +156,8 @@ class Classifying {
   void write(std::vector<NewRow>& rows) {
     const std::lock_guard lock(write_mutex_);
     results_.append(rows);
-    const bool print = !reads_stdin(options_) && total_ <= kPrintedImages && options_.json != "-";
+    const bool print =
+        !reads_stdin(options_) && count_.images <= kPrintedImages && options_.json != "-";
     for (size_t i = 0; print && i < rows.size(); ++i) {
       fmt::print("{}", stdout_line(rows[i].image, results_.format()));
     }
@@ -149,7 +169,7 @@ class Classifying {
   ClassifierView view_;
   ClassifyEngine& engine_;
   ResultsFolder& results_;
-  int64_t total_;
+  ImageCount count_;
   std::mutex files_mutex_;
   ImageFiles files_;
   std::mutex write_mutex_;  // guards what follows
@@ -176,7 +196,12 @@ void run_classify_worker(const ClassifyOptions& options,
                          const RankInfo& ranks) {
   BatchWorker hand(store, ranks.rank, kFirstRankPatience * options.rank_timeout);
   ImageLoader loader([&] { return hand.next_file(); }, loader_options(options, view));
+  bool first = true;
   while (const auto batch = hand.next_batch()) {
+    if (std::exchange(first, false)) {  // rank 0 stored the classes before it dealt the batch
+      const auto classes = store.get(kClassesKey);
+      engine.set_classes_alone(nlohmann::json::parse(classes.value()).get<std::vector<int>>());
+    }
     std::vector<LoadedImage> images = loader.next_batch(batch->count);
     hand.send(batch->id, engine.classify(images), format);
   }

@@ -13,7 +13,7 @@ namespace parallax {
 struct ClassifyOutcome {
   int64_t done = 0;
   double seconds = 0;
-  int64_t skipped = 0;             // files that are not images
+  PassedOver passed_over;
   std::map<int, int64_t> by_rank;  // images of the other ranks
 };
 

@@ -62,7 +62,12 @@ void ClassifySummary::add(const ClassifiedImage& image) {
     runs[i].same_top1 += predicted == image.runs.front().top.front().index ? 1 : 0;
     runs[i].largest_difference = std::max(runs[i].largest_difference, run.difference);
     if (image.truth && run.truth_rank >= 0) {
-      runs[i].accuracy.add(*image.truth, predicted, run.truth_rank);
+      const int counted = counted_class(image, predicted);
+      runs[i].accuracy.add(counted, predicted, run.truth_rank);
+      if (run.rank_alone >= 0) {
+        runs[i].alone.add(counted, predicted, run.rank_alone);
+        runs[i].classes_alone.insert(run.classes_alone);
+      }
     }
   }
 }
@@ -78,6 +83,11 @@ nlohmann::json summary_json(const ClassifySummary& summary, const RowFormat& for
       entry["top1"] = run.accuracy.top1();
       entry["top5"] = run.accuracy.top5();
     }
+    if (run.has_alone()) {
+      entry["occurring_classes_alone"] = {{"classes", *run.classes_alone.begin()},
+                                          {"top1", run.alone.top1()},
+                                          {"top5", run.alone.top5()}};
+    }
     if (i > 0) {
       entry["same_top1"] = agreement(run, summary.classified());
       entry["largest_probability_difference"] = run.largest_difference;
@@ -92,6 +102,12 @@ std::string summary_text(const ClassifySummary& summary, const RowFormat& format
   text += summary.broken > 0 ? fmt::format(", {} could not be read\n", summary.broken) : "\n";
   std::vector<std::vector<std::string>> rows = {{"run", "known class", "top-1", "top-5"}};
   const bool several = summary.runs.size() > 1;
+  const bool alone = !summary.runs.empty() && summary.runs.front().has_alone();
+  if (alone) {
+    const int classes = *summary.runs.front().classes_alone.begin();
+    rows[0].push_back(fmt::format("top-1 of {}", classes));
+    rows[0].push_back(fmt::format("top-5 of {}", classes));
+  }
   if (several) {
     rows[0].insert(rows[0].end(), {"same top-1", "largest difference"});
   }
@@ -104,12 +120,26 @@ std::string summary_text(const ClassifySummary& summary, const RowFormat& format
                     std::to_string(run.accuracy.images()),
                     known ? percent(run.accuracy.top1()) : "-",
                     known ? percent(run.accuracy.top5()) : "-"});
+    if (alone) {
+      rows.back().push_back(run.has_alone() ? percent(run.alone.top1()) : "-");
+      rows.back().push_back(run.has_alone() ? percent(run.alone.top5()) : "-");
+    }
     if (several) {
       rows.back().push_back(i == 0 ? "-" : percent(agreement(run, summary.classified())));
       rows.back().push_back(i == 0 ? "-" : fmt::format("{:.2e}", run.largest_difference));
     }
   }
-  return any_truth || several ? text + format_table(rows) : text;
+  if (!any_truth) {
+    return several ? text + format_table(rows) : text;
+  }
+  text += format_table(rows);
+  if (alone) {
+    text += fmt::format("\"of {}\": the classes that occur, the model's {} others left out\n",
+                        *summary.runs.front().classes_alone.begin(),
+                        format.labels.size() - *summary.runs.front().classes_alone.begin());
+  }
+  return text + (format.upright ? "images turned as their EXIF orientation says\n"
+                                : "images as stored: no EXIF orientation applied (--upright)\n");
 }
 
 std::string class_accuracy_csv(const Accuracy& accuracy, const ClassLabels& labels) {

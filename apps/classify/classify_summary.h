@@ -2,6 +2,7 @@
 #pragma once
 
 #include <opencv2/core/mat.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,15 @@ namespace parallax {
 // One run's accuracy and its agreement with the first run.
 struct RunSummary {
   Accuracy accuracy;
+  Accuracy alone;                 // among the classes that occur alone
+  std::set<int> classes_alone;    // how many these were
   int64_t same_top1 = 0;          // images whose most probable class equals the first run's
   double largest_difference = 0;  // of a probability from the first run's
+
+  // The accuracy among the classes that occur is one of all images of known class.
+  bool has_alone() const {
+    return classes_alone.size() == 1 && alone.images() == accuracy.images();
+  }
 };
 
 // Counts and accuracies accumulated over the rows.

@@ -20,6 +20,8 @@ constexpr int64_t kTrainingCopies = 8;  // weights, gradients, averages, optimis
 struct TrainClassifyOptions {
   std::string data;
   std::string validation;
+  std::string truth;
+  std::string validation_truth;
   std::string preset;
   std::string init;
   std::string teacher;
@@ -38,6 +40,11 @@ struct TrainClassifyOptions {
   static void visit(Self& self, Visitor&& visitor) {
     visitor("data", self.data, "training images: a folder with one sub-folder per class");
     visitor("validation", self.validation, "images for evaluation, in a folder of the same kind");
+    visitor("truth",
+            self.truth,
+            "file of the training images' classes, such as a CSV of image and class (default: "
+            "sub-folders' names, else a file beside the images)");
+    visitor("validation_truth", self.validation_truth, "the same of the images for evaluation");
     visitor("preset", self.preset, "a published size: vit3-t, -s, -b or h-vit3-t, -s, -b");
     visitor("init", self.init, "start from this classifier's weights where they fit");
     visitor("teacher",
@@ -151,12 +158,15 @@ std::shared_ptr<ImageClassifier> make_module(const Vit3Options& options,
 
 ImageSet load_set(const TrainClassifyCommand& command,
                   const std::string& folder,
+                  const std::filesystem::path& truth_file,
                   const ClassLabels& labels,
                   int side,
                   bool quiet) {
   std::unique_ptr<Progress> progress;
-  ImageSetOptions options{
-      .side = side, .workers = command.classify.workers, .cache = command.classify.cache};
+  ImageSetOptions options{.side = side,
+                          .workers = command.classify.workers,
+                          .cache = command.classify.cache,
+                          .truth_file = truth_file};
   options.on_image = [&](int64_t, int64_t total) {
     if (!progress) {
       progress = std::make_unique<Progress>("decode", total, quiet);
@@ -169,6 +179,12 @@ ImageSet load_set(const TrainClassifyCommand& command,
   }
   if (!quiet) {
     fmt::print(stderr, "{}: {} images of {} classes\n", folder, set.size(), labels.size());
+    for (const std::string& note : set.notes) {
+      fmt::print(stderr, "note: {}\n", note);
+    }
+    if (set.unlabelled > 0) {
+      fmt::print(stderr, "note: {} images of no known class left out\n", set.unlabelled);
+    }
     for (const std::string& line : set.skipped) {
       fmt::print(stderr, "  left out: {}\n", line);
     }
@@ -207,7 +223,8 @@ int run_train_classify(TrainClassifyCommand& command) {
   configure_threads(command.common);
   const RankInfo info = rank_from_environment();
   const ClassifyTaskOptions options = task_options(command, info);
-  const ClassLabels labels = labels_of_folder(command.classify.data);
+  const TrainingClasses classes = training_classes(command.classify.data, command.classify.truth);
+  const ClassLabels& labels = classes.labels;
   std::optional<Classifier> init;
   if (!command.classify.init.empty()) {
     init = load_classifier(command.classify.init);
@@ -217,8 +234,17 @@ int run_train_classify(TrainClassifyCommand& command) {
   ProcessGroup ranks(info, command.run.rank_timeout);
   const bool quiet = command.common.quiet || !ranks.is_first();
   const int side = command.model.image_size;
-  const ImageSet training = load_set(command, command.classify.data, labels, side, quiet);
-  const ImageSet validation = load_set(command, command.classify.validation, labels, side, quiet);
+  if (!classes.without_images.empty() && !quiet) {
+    fmt::print(
+        stderr,
+        "note: {} of the sub-folders hold no images and are no classes, the first being {}\n",
+        classes.without_images.size(),
+        classes.without_images.front());
+  }
+  const TrainClassifyOptions& o = command.classify;
+  const ImageSet training = load_set(command, o.data, classes.truth_file, labels, side, quiet);
+  const ImageSet validation =
+      load_set(command, o.validation, o.validation_truth, labels, side, quiet);
   const auto module =
       make_module(command.model, init ? &*init : nullptr, command.train.seed, quiet);
   module->to(options.device);

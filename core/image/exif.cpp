@@ -1,11 +1,10 @@
 // Finds the EXIF block in each container and reads tag 274 of its first directory.
 #include "core/image/exif.h"
 
-#include <array>
 #include <cstdint>
-#include <optional>
 
 #include "core/image/image_format.h"
+#include "core/image/tiff_directory.h"
 
 namespace parallax {
 namespace {
@@ -14,8 +13,6 @@ using std::string_view_literals::operator""sv;
 
 constexpr std::string_view kExifPrefix = "Exif\0\0"sv;
 constexpr std::uint32_t kOrientationTag = 274;
-constexpr std::uint32_t kShortType = 3;
-constexpr std::size_t kDirectoryEntryBytes = 12;
 
 // The EXIF segment precedes the first scan.
 std::string_view find_in_jpeg(std::string_view file) {
@@ -74,6 +71,9 @@ std::string_view find_tiff_block(std::string_view file) {
     case ImageFormat::kBmp:
     case ImageFormat::kPnm:
     case ImageFormat::kGif:
+    case ImageFormat::kHeic:  // what their containers declare is applied in decoding
+    case ImageFormat::kAvif:
+    case ImageFormat::kJpeg2000:
       return {};
   }
   return {};
@@ -82,28 +82,10 @@ std::string_view find_tiff_block(std::string_view file) {
 }  // namespace
 
 int exif_orientation(std::string_view file) {
-  const std::string_view block = find_tiff_block(file);
-  if (block.size() < 8 || (!block.starts_with("II*\0"sv) && !block.starts_with("MM\0*"sv))) {
-    return 1;
-  }
-  const ByteOrder order = block[0] == 'I' ? ByteOrder::kLittle : ByteOrder::kBig;
-  const std::size_t directory = read_unsigned(block, 4, 4, order);
-  if (directory > block.size() - 2) {
-    return 1;
-  }
-  const std::size_t count = read_unsigned(block, directory, 2, order);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t entry = directory + 2 + i * kDirectoryEntryBytes;
-    if (entry + kDirectoryEntryBytes > block.size()) {
-      break;
-    }
-    if (read_unsigned(block, entry, 2, order) == kOrientationTag &&
-        read_unsigned(block, entry + 2, 2, order) == kShortType) {
-      const std::size_t value = read_unsigned(block, entry + 8, 2, order);
-      return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
-    }
-  }
-  return 1;
+  const auto orientation = tiff_short(find_tiff_block(file), kOrientationTag);
+  return orientation && orientation->value >= 1 && orientation->value <= 8
+             ? static_cast<int>(orientation->value)
+             : 1;
 }
 
 }  // namespace parallax

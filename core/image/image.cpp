@@ -16,8 +16,11 @@
 #include "core/base/error.h"
 #include "core/image/exif.h"
 #include "core/image/gif_image.h"
+#include "core/image/heif_image.h"
 #include "core/image/image_format.h"
 #include "core/image/quiet_decoding.h"
+#include "core/image/tiff_directory.h"
+#include "core/image/webp_image.h"
 #include "core/io/atomic_file.h"
 #include "core/io/input_file.h"
 
@@ -94,22 +97,35 @@ cv::Mat to_rgb(const cv::Mat& image, const std::string& where) {
   }
 }
 
-// Undoes the mirroring (even values except 6 and 8), the rotation or both that EXIF declares.
-cv::Mat upright(cv::Mat image, int orientation) {
-  if (orientation >= 5) {  // rows and columns are exchanged
-    cv::transpose(image, image);
+// TIFF's own kinds of alpha as PIL reads them: colours divided by alpha, or no transparency.
+cv::Mat with_plain_alpha(const cv::Mat& image, TiffAlpha alpha) {
+  if (image.type() != CV_8UC4 || alpha == TiffAlpha::kUnassociated || alpha == TiffAlpha::kNone) {
+    return image;
   }
-  const bool flip_columns =
-      orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-  const bool flip_rows =
-      orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
-  if (flip_columns) {
-    cv::flip(image, image, 1);
+  cv::Mat result;
+  if (alpha == TiffAlpha::kUnspecified) {
+    cv::cvtColor(image, result, cv::COLOR_RGBA2RGB);
+    return result;
   }
-  if (flip_rows) {
-    cv::flip(image, image, 0);
+  result = image.clone();
+  for (cv::Vec4b& pixel : cv::Mat_<cv::Vec4b>(result)) {
+    for (int c = 0; c < 3 && pixel[3] != 0; ++c) {
+      pixel[c] = static_cast<std::uint8_t>(std::min(pixel[c] * 255 / pixel[3], 255));
+    }
   }
-  return image;
+  return result;
+}
+
+// What OpenCV is to decode: the file without what misleads it.
+std::string decodable(std::string_view file, ImageFormat format) {
+  switch (format) {
+    case ImageFormat::kPng:
+      return essential_png(file);
+    case ImageFormat::kTiff:
+      return with_colours_as_stored(file);
+    default:
+      return std::string(file);
+  }
 }
 
 cv::Mat to_opencv_order(const cv::Mat& image) {
@@ -141,27 +157,51 @@ StoredImage decode_stored_image(std::string_view bytes, const std::string& where
   if (!format) {
     throw Error({.what = "this is not an image that Parallax can read",
                  .where = where,
-                 .expected = "a PNG, JPEG, WebP, BMP, TIFF, GIF or PNM file",
+                 .expected = "a PNG, JPEG, WebP, BMP, TIFF, GIF, PNM, HEIC, AVIF or JPEG 2000 file",
                  .remedy = "Convert it to PNG."});
   }
   check_image_complete(bytes, *format, where);
   if (*format == ImageFormat::kGif) {
     return {.pixels = decode_gif(bytes, where)};
   }
-  const cv::Mat decoded =
-      *format == ImageFormat::kPng ? decode(essential_png(bytes), where) : decode(bytes, where);
-  return {.pixels = to_rgb(to_8_bit(decoded, where), where),
-          .orientation = exif_orientation(bytes)};
+  if (*format == ImageFormat::kHeic || *format == ImageFormat::kAvif) {
+    return {.pixels = decode_heif(bytes, where)};
+  }
+  const int orientation = exif_orientation(bytes);
+  if (*format == ImageFormat::kWebp && is_animated_webp(bytes)) {
+    return {.pixels = decode_animated_webp(bytes, where), .orientation = orientation};
+  }
+  const cv::Mat image = to_rgb(to_8_bit(decode(decodable(bytes, *format), where), where), where);
+  return {
+      .pixels = *format == ImageFormat::kTiff ? with_plain_alpha(image, tiff_alpha(bytes)) : image,
+      .orientation = orientation};
 }
 
 StoredImage read_stored_image(const std::filesystem::path& path) {
   return decode_stored_image(read_bytes(path), path.string());
 }
 
-cv::Mat read_image(const std::filesystem::path& path) {
-  const StoredImage stored = read_stored_image(path);
-  return upright(stored.pixels, stored.orientation);
+// Undoes the mirroring (even values except 6 and 8), the rotation or both that EXIF declares.
+cv::Mat upright(const StoredImage& stored) {
+  cv::Mat image = stored.pixels;
+  const int orientation = stored.orientation;
+  if (orientation >= 5) {  // rows and columns are exchanged
+    cv::transpose(image, image);
+  }
+  const bool flip_columns =
+      orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  const bool flip_rows =
+      orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  if (flip_columns) {
+    cv::flip(image, image, 1);
+  }
+  if (flip_rows) {
+    cv::flip(image, image, 0);
+  }
+  return image;
 }
+
+cv::Mat read_image(const std::filesystem::path& path) { return upright(read_stored_image(path)); }
 
 void write_image(const std::filesystem::path& path, const cv::Mat& image) {
   const int type = image.type();

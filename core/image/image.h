@@ -12,7 +12,8 @@
 namespace parallax {
 
 // Reads an image file as RGB or RGBA (grey becomes RGB, 16-bit is scaled to 8-bit; EXIF orientation
-// is applied). Throws Error naming the file when it is missing, truncated or not an image.
+// is applied; of an animation the first frame; colours not multiplied by alpha). Throws Error
+// naming the file when it is missing, truncated or not an image.
 cv::Mat read_image(const std::filesystem::path& path);  // [rows, cols, 3 or 4] uint8
 
 // An image as its file stores it.
@@ -26,6 +27,9 @@ StoredImage read_stored_image(const std::filesystem::path& path);
 
 // The same for a whole image file in memory; `where` names it in errors.
 StoredImage decode_stored_image(std::string_view bytes, const std::string& where);
+
+// The image turned and mirrored as its EXIF orientation says.
+cv::Mat upright(const StoredImage& image);  // [rows, cols, 3 or 4] uint8
 
 // Writes PNG or JPEG (by extension), atomically. Throws Error naming the file.
 void write_image(const std::filesystem::path& path, const cv::Mat& image);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdlib>
 
 #include "core/base/error.h"
@@ -14,24 +13,6 @@ namespace parallax {
 namespace {
 
 using std::string_view_literals::operator""sv;
-
-constexpr std::array<std::string_view, 17> kExtensions = {".jpg",
-                                                          ".jpeg",
-                                                          ".jpe",
-                                                          ".jfif",
-                                                          ".png",
-                                                          ".webp",
-                                                          ".bmp",
-                                                          ".dib",
-                                                          ".tif",
-                                                          ".tiff",
-                                                          ".apng",
-                                                          ".gif",
-                                                          ".ppm",
-                                                          ".pgm",
-                                                          ".pbm",
-                                                          ".pnm",
-                                                          ".jif"};
 
 constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n"sv;
 constexpr std::uint32_t kMostBmpCompression = 3;  // none, two run-length kinds, bit fields
@@ -181,15 +162,63 @@ void check_bmp(std::string_view file, const std::string& where) {
   }
 }
 
-}  // namespace
+constexpr std::string_view kJp2Signature = "\0\0\0\x0cjP  \r\n\x87\n"sv;
+constexpr std::string_view kJ2kSignature = "\xff\x4f\xff\x51"sv;
 
-bool has_image_extension(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+bool is_jpeg2000(std::string_view file) {
+  return file.starts_with(kJp2Signature) || file.starts_with(kJ2kSignature);
 }
+
+// OpenJPEG 2.5 decodes what there is of a truncated file.
+void check_jpeg2000(std::string_view file, const std::string& where) {
+  constexpr std::string_view kEndOfCodestream = "\xff\xd9"sv;
+  std::string_view codestream = file;
+  while (!codestream.starts_with(kJ2kSignature)) {  // boxes: length, type, content
+    if (codestream.size() < 16) {
+      fail_truncated(where);
+    }
+    std::uint64_t length = read_unsigned(codestream, 0, 4, ByteOrder::kBig);
+    const bool is_codestream = codestream.substr(4, 4) == "jp2c";
+    std::size_t head = 8;
+    if (length == 1) {
+      length = std::uint64_t{read_unsigned(codestream, 8, 4, ByteOrder::kBig)} << 32 |
+               read_unsigned(codestream, 12, 4, ByteOrder::kBig);
+      head = 16;
+    } else if (length == 0) {
+      length = codestream.size();
+    }
+    if (length < head || length > codestream.size()) {
+      fail_truncated(where);
+    }
+    codestream = is_codestream ? codestream.substr(head, length - head) : codestream.substr(length);
+    if (is_codestream && !codestream.starts_with(kJ2kSignature)) {
+      fail(where, "the JPEG 2000 image is damaged");
+    }
+  }
+  if (!codestream.ends_with(kEndOfCodestream)) {
+    fail_truncated(where);
+  }
+}
+
+// HEIC and AVIF share a container: a box of brands comes first.
+std::optional<ImageFormat> heif_format(std::string_view file) {
+  if (file.size() < 16 || file.substr(4, 4) != "ftyp") {
+    return std::nullopt;
+  }
+  const std::size_t length = read_unsigned(file, 0, 4, ByteOrder::kBig);
+  bool heic = false;
+  for (std::size_t at = 8; at + 4 <= std::min(length, file.size()); at += 4) {
+    const std::string_view brand = file.substr(at, 4);
+    if (brand == "avif" || brand == "avis") {
+      return ImageFormat::kAvif;
+    }
+    heic = heic || brand == "mif1" || brand == "msf1" || brand.starts_with("hei") ||
+           brand.starts_with("hev");
+  }
+  return heic ? std::optional(ImageFormat::kHeic) : std::nullopt;
+}
+
+}  // namespace
 
 std::optional<ImageFormat> image_format(std::string_view file) {
   if (file.starts_with(kPngSignature)) {
@@ -214,7 +243,10 @@ std::optional<ImageFormat> image_format(std::string_view file) {
   if (file.starts_with("GIF87a"sv) || file.starts_with("GIF89a"sv)) {
     return ImageFormat::kGif;
   }
-  return std::nullopt;
+  if (is_jpeg2000(file)) {
+    return ImageFormat::kJpeg2000;
+  }
+  return heif_format(file);
 }
 
 std::uint32_t read_unsigned(std::string_view bytes,
@@ -263,7 +295,11 @@ void check_image_complete(std::string_view file, ImageFormat format, const std::
     case ImageFormat::kTiff:
     case ImageFormat::kPnm:
     case ImageFormat::kGif:
+    case ImageFormat::kHeic:
+    case ImageFormat::kAvif:
       return;  // their decoders report missing data
+    case ImageFormat::kJpeg2000:
+      return check_jpeg2000(file, where);
   }
 }
 

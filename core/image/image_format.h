@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,13 +12,10 @@
 namespace parallax {
 
 // The image containers that Parallax reads.
-enum class ImageFormat { kPng, kJpeg, kWebp, kBmp, kTiff, kPnm, kGif };
+enum class ImageFormat { kPng, kJpeg, kWebp, kBmp, kTiff, kPnm, kGif, kHeic, kAvif, kJpeg2000 };
 
 // The format that the file's first bytes announce; nullopt for one that Parallax does not read.
 std::optional<ImageFormat> image_format(std::string_view file);
-
-// Whether the path has an image extension, in upper or lower case.
-bool has_image_extension(const std::filesystem::path& path);
 
 // The byte order of integers in a file.
 enum class ByteOrder { kLittle, kBig };

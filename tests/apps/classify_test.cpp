@@ -250,8 +250,13 @@ TEST_F(Classify, RowsComeBackAsTheyWere) {
       .runs = {"a", "b"}, .labels = ClassLabels({{"n1", "cat, \"tom\""}, {"", "dog"}}), .topk = 2};
   std::vector<NewRow> rows(3);
   rows[0].image = {.path = "a,b\n.png", .error = "it is \"broken\"", .truth = 1};
-  rows[1].image = {.path = "b.png", .rows = 3, .cols = 4, .truth = 0};
-  rows[1].image.runs = {{{{0, 0.75}, {1, 0.25}}, 0, 0}, {{{1, 0.5}, {0, 0.5}}, 1, 0.25}};
+  rows[1].image = {.path = "b.png", .rows = 3, .cols = 4, .truth = 0, .also_right = {1}};
+  rows[1].image.runs = {{.top = {{0, 0.75}, {1, 0.25}}, .truth_rank = 0},
+                        {.top = {{1, 0.5}, {0, 0.5}},
+                         .truth_rank = 1,
+                         .rank_alone = 2,
+                         .classes_alone = 7,
+                         .difference = 0.25}};
   rows[1].thumbnail = "JPEG";
   rows[2].image = {.path = "c.png", .error = "gone"};
   {
@@ -269,7 +274,12 @@ TEST_F(Classify, RowsComeBackAsTheyWere) {
   EXPECT_EQ(back[1].cols, 4);
   EXPECT_EQ(back[1].runs[0].top[1].index, 1);
   EXPECT_EQ(back[1].runs[1].truth_rank, 1);
+  EXPECT_EQ(back[1].runs[1].rank_alone, 2);
+  EXPECT_EQ(back[1].runs[1].classes_alone, 7);
   EXPECT_EQ(back[1].runs[1].difference, 0.25);
+  EXPECT_EQ(back[1].also_right, std::vector<int>{1});
+  EXPECT_EQ(counted_class(back[1], 1), 1);
+  EXPECT_EQ(counted_class(back[1], 5), 0);
   EXPECT_EQ(folder.thumbnail(back[1]), "JPEG");
   EXPECT_EQ(folder.thumbnail(back[0]), "");
   EXPECT_TRUE(folder.was_done("c.png"));

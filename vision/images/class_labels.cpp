@@ -14,11 +14,7 @@ namespace parallax {
 namespace {
 
 constexpr size_t kWordNetIdLength = 9;
-
-bool is_wordnet_id(const std::string& text) {
-  return text.size() == kWordNetIdLength && text[0] == 'n' &&
-         std::all_of(text.begin() + 1, text.end(), [](unsigned char c) { return std::isdigit(c); });
-}
+constexpr const char* kIdPrefix = "id ";  // in the index; keys of names begin with digits
 
 std::string trimmed(const std::string& text) {
   const char* blanks = " \t\r\n";
@@ -27,18 +23,35 @@ std::string trimmed(const std::string& text) {
                                     : text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// The key by which names are compared: lower case, words separated by single spaces.
-std::string name_key(const std::string& name) {
+// How much of a name's spelling counts when names are compared.
+enum class Spelling { kLiteral, kAnyBlanks, kAnyCase };
+constexpr Spelling kSpellings[] = {Spelling::kLiteral, Spelling::kAnyBlanks, Spelling::kAnyCase};
+
+// A class's own name, or one that it shares with others.
+enum class NameRank { kOwn, kSynonym };
+
+std::string respelled(const std::string& name, Spelling spelling) {
+  if (spelling == Spelling::kLiteral) {
+    return name;
+  }
   std::string key;
   for (const char c : name) {
-    const bool blank = c == ' ' || c == '_' || c == '-' || c == '\t';
+    const bool blank = c == ' ' || c == '_' || c == '-' || c == '\t' || c == ',';
     if (!blank) {
-      key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      key += spelling == Spelling::kAnyCase
+                 ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
+                 : c;
     } else if (!key.empty() && key.back() != ' ') {
       key += ' ';
     }
   }
   return trimmed(key);
+}
+
+// The key of the index; the best matches come first in the order of rank and spelling.
+std::string index_key(const std::string& name, NameRank rank, Spelling spelling) {
+  return fmt::format(
+      "{}{}{}", static_cast<int>(rank), static_cast<int>(spelling), respelled(name, spelling));
 }
 
 std::vector<std::string> synonyms(const std::string& name) {
@@ -74,23 +87,51 @@ ClassLabel parse_json_label(const nlohmann::json& json, const std::string& where
                          .got = json.dump().substr(0, 80)});
 }
 
+// timm's Hub configuration: names, which may be WordNet ids, and descriptions of them.
+ClassLabels labels_of_timm(const nlohmann::json& config, const std::string& where) {
+  std::vector<ClassLabel> labels;
+  const nlohmann::json descriptions = config.value("label_descriptions", nlohmann::json::object());
+  for (const nlohmann::json& name : config.at("label_names")) {
+    ClassLabel label = parse_json_label(name, where);
+    const std::string key = label.id.empty() ? label.name : label.id;
+    if (descriptions.is_object() && descriptions.contains(key) &&
+        descriptions.at(key).is_string()) {
+      label = {label.id, descriptions.at(key).get<std::string>()};
+    }
+    labels.push_back(std::move(label));
+  }
+  return ClassLabels(std::move(labels));
+}
+
 }  // namespace
+
+bool is_wordnet_id(const std::string& text) {
+  return text.size() == kWordNetIdLength && text[0] == 'n' &&
+         std::all_of(text.begin() + 1, text.end(), [](unsigned char c) { return std::isdigit(c); });
+}
 
 ClassLabels::ClassLabels(std::vector<ClassLabel> labels) : labels_(std::move(labels)) {
   const auto put = [&](const std::string& key, int index) {
-    const auto [it, fresh] = by_key_.try_emplace(key, index);
-    if (!fresh && it->second != index) {
-      it->second = -1;
+    std::vector<int>& classes = by_key_[key];
+    if (classes.empty() || classes.back() != index) {  // indices come in ascending order
+      classes.push_back(index);
     }
   };
   for (int i = 0; i < size(); ++i) {
     const ClassLabel& label = labels_[static_cast<size_t>(i)];
     if (!label.id.empty()) {
-      put(label.id, i);
+      put(kIdPrefix + label.id, i);
     }
-    put(name_key(label.name), i);
-    for (const std::string& synonym : synonyms(label.name)) {
-      put(name_key(synonym), i);
+    if (label.name.empty()) {
+      continue;
+    }
+    const std::vector<std::string> names = synonyms(label.name);
+    for (const Spelling spelling : kSpellings) {
+      put(index_key(label.name, NameRank::kOwn, spelling), i);
+      put(index_key(names.front(), NameRank::kOwn, spelling), i);
+      for (const std::string& name : names) {
+        put(index_key(name, NameRank::kSynonym, spelling), i);
+      }
     }
   }
 }
@@ -100,17 +141,43 @@ std::string ClassLabels::short_name(int index) const {
   return label.name.empty() ? label.id : trimmed(label.name.substr(0, label.name.find(',')));
 }
 
-std::optional<int> ClassLabels::find(const std::string& id_or_name) const {
-  for (const std::string& key : {id_or_name, name_key(id_or_name)}) {
-    const auto it = by_key_.find(key);
-    if (it != by_key_.end() && it->second >= 0 && !key.empty()) {
-      return it->second;
+const std::vector<int>& ClassLabels::matches(const std::string& id_or_name) const {
+  static const std::vector<int> none;
+  const std::string word = trimmed(id_or_name);
+  if (word.empty()) {
+    return none;
+  }
+  if (const auto it = by_key_.find(kIdPrefix + word); it != by_key_.end()) {
+    return it->second;
+  }
+  for (const NameRank rank : {NameRank::kOwn, NameRank::kSynonym}) {
+    for (const Spelling spelling : kSpellings) {
+      const auto it = by_key_.find(index_key(word, rank, spelling));
+      if (it != by_key_.end()) {
+        return it->second;
+      }
     }
   }
-  return std::nullopt;
+  // "n02085620-Chihuahua", as Stanford Dogs names its folders.
+  const std::string id = word.substr(0, kWordNetIdLength);
+  const auto it = by_key_.find(kIdPrefix + id);
+  return it != by_key_.end() && is_wordnet_id(id) && std::isalnum(word[kWordNetIdLength]) == 0
+             ? it->second
+             : none;
+}
+
+std::optional<int> ClassLabels::find(const std::string& id_or_name) const {
+  const std::vector<int>& classes = matches(id_or_name);
+  return classes.size() == 1 ? std::optional(classes.front()) : std::nullopt;
 }
 
 ClassLabels labels_from_json(const nlohmann::json& json, const std::string& where) {
+  if (json.is_object() && json.contains("id2label")) {
+    return labels_from_json(json.at("id2label"), where);
+  }
+  if (json.is_object() && json.contains("label_names") && json.at("label_names").is_array()) {
+    return labels_of_timm(json, where);
+  }
   std::vector<ClassLabel> labels(json.size());
   if (json.is_array()) {
     for (size_t i = 0; i < json.size(); ++i) {

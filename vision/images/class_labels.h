@@ -10,6 +10,9 @@
 
 namespace parallax {
 
+// Whether the text is like "n01443537".
+bool is_wordnet_id(const std::string& text);
+
 // The names of one class.
 struct ClassLabel {
   std::string id;    // WordNet id, "n01443537"; may be empty
@@ -28,17 +31,23 @@ class ClassLabels {
   // The first synonym.
   std::string short_name(int index) const;
 
-  // The class with this WordNet id or with this name among its synonyms, ignoring case and allowing
-  // underscores for spaces. Empty unless exactly one class matches.
+  // The classes that a folder's or a file's word denotes: those with this WordNet id; else those
+  // with this own name, the first of their synonyms or all of them; else those with this synonym. A
+  // literal match goes before one that takes "_", "-" and blanks for equal and leaves out commas,
+  // and that before one that ignores case. More than one class: the word is ambiguous.
+  const std::vector<int>& matches(const std::string& id_or_name) const;
+
+  // The one class that matches; empty if none or several do.
   std::optional<int> find(const std::string& id_or_name) const;
 
  private:
   std::vector<ClassLabel> labels_;
-  std::unordered_map<std::string, int> by_key_;  // −1: more than one class has this name
+  std::unordered_map<std::string, std::vector<int>> by_key_;
 };
 
 // Reads lines of "n01443537<tab or space>goldfish" or of names alone; or JSON: a list of names or
-// of [id, name], or an object from index to either. Throws Error naming the file and the line.
+// of [id, name], an object from index to either, or a Hub model's config.json, with `id2label` or
+// timm's `label_names`. Throws Error naming the file and the line.
 ClassLabels read_label_file(const std::filesystem::path& path);
 
 // The same from JSON.

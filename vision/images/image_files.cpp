@@ -1,14 +1,17 @@
 // A depth-first walk that holds one sorted listing per level.
 #include "vision/images/image_files.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <glob.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <deque>
 
-#include "core/image/image_format.h"
+#include "core/image/image_extension.h"
+#include "vision/images/folder_contents.h"
+#include "vision/images/truth_finder.h"
 
 namespace parallax {
 namespace {
@@ -42,15 +45,6 @@ std::vector<std::string> expand_glob(const std::string& pattern) {
   return paths;
 }
 
-std::optional<int> index_of(const std::string& name, int classes) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value);
-  if (error != std::errc() || end != name.data() + name.size() || value < 0 || value >= classes) {
-    return std::nullopt;
-  }
-  return value;
-}
-
 struct Entry {
   fs::path path;
   bool is_folder = false;
@@ -62,23 +56,67 @@ struct Level {
   size_t next = 0;
   std::optional<int> truth;      // of the files in it
   bool numbers_classes = false;  // its sub-folders' names are class indices
+  bool wraps = false;            // it is as good as its only sub-folder with images
 };
+
+// Whether all images are in one of the sub-folders, as where an archive was unpacked.
+bool wraps_one_folder(const std::vector<Entry>& entries) {
+  int folders = 0;
+  for (const Entry& entry : entries) {
+    if (!entry.is_folder && has_image_extension(entry.path)) {
+      return false;
+    }
+    if (entry.is_folder && !is_tool_folder(entry.path.filename()) && holds_images(entry.path) &&
+        ++folders > 1) {
+      return false;
+    }
+  }
+  return folders == 1;
+}
+
+std::string ambiguous_name(const std::string& name,
+                           const std::vector<int>& classes,
+                           const ClassLabels& labels) {
+  std::vector<std::string> described;
+  for (const int index : classes) {
+    const ClassLabel& label = labels[index];
+    described.push_back(fmt::format("{} ({})", label.id.empty() ? "class" : label.id, index));
+  }
+  return fmt::format("the folder's name '{}' is that of {} classes: {}; name it by one of these",
+                     name,
+                     classes.size(),
+                     fmt::join(described, ", "));
+}
+
+std::string remedy_for(const PassedOver& passed_over) {
+  const bool phones =
+      passed_over.pictures.contains("HEIC") || passed_over.pictures.contains("AVIF");
+  return phones ? "convert them to JPEG or PNG, or install libheif1"
+                : "convert them to JPEG or PNG";
+}
 
 }  // namespace
 
 struct ImageFiles::Walk {
   ImageFilesOptions options;
-  std::deque<std::string> named;  // the user's paths not yet visited
+  std::optional<TruthFinder> truths;  // where there are labels
+  std::deque<std::string> named;      // the user's paths not yet visited
   std::vector<Level> levels;
+  fs::path root;  // the named folder being walked
   std::optional<FolderId> excluded;
-  int64_t skipped = 0;
-  std::vector<std::string> loops;
+  PassedOver passed_over;
+  int64_t known = 0;
+  std::set<std::string> class_notes;
 
+  // Whether folders' names give classes: there are labels, and the user named no file that does.
+  bool names_count() const { return truths && !truths->is_named(); }
   std::optional<std::string> next_named();
   std::optional<ImageFile> start(const std::string& path);
   std::optional<ImageFile> enter(const fs::path& folder, bool is_root);
-  std::optional<int> class_of(const fs::path& folder) const;
-  bool numbered(const std::vector<Entry>& entries) const;
+  std::optional<ImageFile> next_entry(Level& level);
+  std::optional<int> class_of(const fs::path& folder);
+  bool numbers_classes(const std::vector<Entry>& entries);
+  ImageFile with_classes(const fs::path& path, std::optional<int> of_folder);
 };
 
 std::optional<std::string> ImageFiles::Walk::next_named() {
@@ -102,26 +140,67 @@ std::optional<std::string> ImageFiles::Walk::next_named() {
   return path;
 }
 
-std::optional<int> ImageFiles::Walk::class_of(const fs::path& folder) const {
-  if (options.labels == nullptr) {
+std::optional<int> ImageFiles::Walk::class_of(const fs::path& folder) {
+  if (!names_count()) {
     return std::nullopt;
   }
   const fs::path plain = folder.lexically_normal();
-  return options.labels->find((plain.has_filename() ? plain : plain.parent_path()).filename());
+  const std::string name = (plain.has_filename() ? plain : plain.parent_path()).filename();
+  const std::vector<int>& matches = options.labels->matches(name);
+  if (matches.size() > 1) {
+    class_notes.insert(ambiguous_name(name, matches, *options.labels));
+  }
+  return matches.size() == 1 ? std::optional(matches.front()) : std::nullopt;
 }
 
-bool ImageFiles::Walk::numbered(const std::vector<Entry>& entries) const {
-  bool any = false;
+bool ImageFiles::Walk::numbers_classes(const std::vector<Entry>& entries) {
+  if (!names_count()) {
+    return false;
+  }
+  const int classes = options.labels->size();
+  int numbers = 0;
+  int others = 0;
+  std::string beyond;
   for (const Entry& entry : entries) {
-    if (!entry.is_folder) {
+    const std::string name = entry.path.filename();
+    if (!entry.is_folder || is_tool_folder(name)) {
       continue;
     }
-    any = true;
-    if (class_of(entry.path) || !index_of(entry.path.filename(), options.labels->size())) {
-      return false;
+    const int number = options.labels->find(name) ? -1 : folder_number(name);
+    if (number >= 0 && number < classes) {
+      ++numbers;
+    } else if (holds_images(entry.path)) {
+      (number < 0 ? others : numbers) += 1;
+      beyond = number < 0 || !beyond.empty() ? beyond : name;
     }
   }
-  return any;
+  const bool enough = numbers > 0 && numbers >= others;
+  if (enough && !beyond.empty()) {
+    class_notes.insert(
+        fmt::format("folders' numbers are not taken for class indices: there is '{}', but the "
+                    "model's classes are 0 to {}",
+                    beyond,
+                    classes - 1));
+    return false;
+  }
+  if (enough) {
+    class_notes.insert("folders' numbers are taken for class indices, from 0");
+  }
+  return enough;
+}
+
+ImageFile ImageFiles::Walk::with_classes(const fs::path& path, std::optional<int> of_folder) {
+  ImageFile file{.path = path, .truth = of_folder};
+  if (truths && (truths->is_named() || !of_folder)) {
+    const auto classes = truths->find(path, root);
+    const bool any = classes && !classes->empty();
+    file.truth = any ? std::optional(classes->front()) : std::nullopt;
+    if (any) {
+      file.also_right.assign(classes->begin() + 1, classes->end());
+    }
+  }
+  known += file.truth ? 1 : 0;
+  return file;
 }
 
 // Starts on a file or folder; empty if the walk simply continues.
@@ -143,9 +222,15 @@ std::optional<ImageFile> ImageFiles::Walk::start(const std::string& path) {
                                       : "cannot be read: " + error.message()};
   }
   if (fs::is_directory(status)) {
+    root = path;
     return enter(path, true);
   }
-  return ImageFile{.path = path, .truth = class_of(fs::path(path).parent_path())};
+  if (is_macos_companion(path)) {
+    ++passed_over.other_files;
+    return std::nullopt;
+  }
+  root = fs::path(path).parent_path();
+  return with_classes(path, class_of(root));
 }
 
 std::optional<ImageFile> ImageFiles::Walk::enter(const fs::path& folder, bool is_root) {
@@ -155,7 +240,7 @@ std::optional<ImageFile> ImageFiles::Walk::enter(const fs::path& folder, bool is
   }
   for (const Level& level : levels) {
     if (id && level.id == *id) {
-      loops.push_back(folder.string());
+      passed_over.loops.push_back(folder.string());
       return std::nullopt;
     }
   }
@@ -174,10 +259,13 @@ std::optional<ImageFile> ImageFiles::Walk::enter(const fs::path& folder, bool is
   level.truth = class_of(folder);
   if (!level.truth && !levels.empty()) {
     const Level& parent = levels.back();
-    level.truth =
-        parent.numbers_classes ? index_of(folder.filename(), options.labels->size()) : parent.truth;
+    const int number = parent.numbers_classes ? folder_number(folder.filename()) : -1;
+    level.truth = number >= 0 ? std::optional(number) : parent.truth;
   }
-  level.numbers_classes = is_root && options.labels != nullptr && numbered(level.entries);
+  if (is_root || levels.back().wraps) {
+    level.numbers_classes = numbers_classes(level.entries);
+    level.wraps = !level.numbers_classes && wraps_one_folder(level.entries);
+  }
   levels.push_back(std::move(level));
   return std::nullopt;
 }
@@ -187,10 +275,36 @@ ImageFiles::ImageFiles(ImageFilesOptions options) : walk_(std::make_unique<Walk>
   if (!options.excluded.empty()) {
     walk_->excluded = folder_id(options.excluded);
   }
+  if (options.labels != nullptr) {
+    walk_->truths.emplace(*options.labels, options.truth_file);
+  }
   walk_->options = std::move(options);
 }
 
 ImageFiles::~ImageFiles() = default;
+
+// The next image of a folder, if its next entry is one.
+std::optional<ImageFile> ImageFiles::Walk::next_entry(Level& level) {
+  const Entry entry = std::move(level.entries[level.next++]);
+  const std::string name = entry.path.filename();
+  if (entry.is_folder) {
+    if (is_tool_folder(name)) {
+      passed_over.tool_folders.insert(name);
+      return std::nullopt;
+    }
+    return enter(entry.path, false);
+  }
+  if (is_macos_companion(entry.path)) {
+    ++passed_over.other_files;
+    return std::nullopt;
+  }
+  if (has_image_extension(entry.path)) {
+    return with_classes(entry.path, level.truth);
+  }
+  const std::string kind = unread_picture_kind(entry.path);
+  ++(kind.empty() ? passed_over.other_files : passed_over.pictures[kind]);
+  return std::nullopt;
+}
 
 std::optional<ImageFile> ImageFiles::next() {
   Walk& walk = *walk_;
@@ -205,14 +319,7 @@ std::optional<ImageFile> ImageFiles::next() {
     } else if (Level& level = walk.levels.back(); level.next == level.entries.size()) {
       walk.levels.pop_back();
     } else {
-      const Entry entry = std::move(level.entries[level.next++]);
-      if (entry.is_folder) {
-        found = walk.enter(entry.path, false);
-      } else if (has_image_extension(entry.path)) {
-        found = ImageFile{.path = entry.path, .truth = level.truth};
-      } else {
-        ++walk.skipped;
-      }
+      found = walk.next_entry(level);
     }
     if (found) {
       return found;
@@ -220,16 +327,53 @@ std::optional<ImageFile> ImageFiles::next() {
   }
 }
 
-int64_t ImageFiles::skipped() const { return walk_->skipped; }
+const PassedOver& ImageFiles::passed_over() const { return walk_->passed_over; }
 
-const std::vector<std::string>& ImageFiles::loops() const { return walk_->loops; }
+int64_t ImageFiles::known() const { return walk_->known; }
 
-int64_t count_image_files(ImageFilesOptions options) {
-  options.labels = nullptr;
+std::vector<std::string> ImageFiles::notes() const {
+  const PassedOver& passed_over = walk_->passed_over;
+  std::vector<std::string> notes;
+  if (!passed_over.pictures.empty()) {
+    notes.push_back(describe_pictures(passed_over) + " left out; " + remedy_for(passed_over));
+  }
+  if (!passed_over.tool_folders.empty()) {
+    notes.push_back(fmt::format("folders of tools, not entered: {}",
+                                fmt::join(passed_over.tool_folders, ", ")));
+  }
+  for (const std::string& loop : passed_over.loops) {
+    notes.push_back(loop + " leads back into a folder above it and was not entered");
+  }
+  notes.insert(notes.end(), walk_->class_notes.begin(), walk_->class_notes.end());
+  if (walk_->truths) {
+    const std::vector<std::string> more = walk_->truths->notes();
+    notes.insert(notes.end(), more.begin(), more.end());
+  }
+  return notes;
+}
+
+std::string describe_pictures(const PassedOver& passed_over) {
+  std::vector<std::string> parts;
+  for (const auto& [kind, count] : passed_over.pictures) {
+    parts.push_back(fmt::format("{} {} picture{}", count, kind, count == 1 ? "" : "s"));
+  }
+  const std::string last = parts.empty() ? "" : parts.back();
+  if (parts.size() < 2) {
+    return last;
+  }
+  parts.pop_back();
+  return fmt::format("{} and {}", fmt::join(parts, ", "), last);
+}
+
+ImageCount count_image_files(ImageFilesOptions options) {
   ImageFiles files(std::move(options));
-  int64_t count = 0;
-  while (files.next()) {
-    ++count;
+  ImageCount count;
+  while (const auto file = files.next()) {
+    ++count.images;
+    if (file->truth) {
+      count.classes.insert(*file->truth);
+      count.classes.insert(file->also_right.begin(), file->also_right.end());
+    }
   }
   return count;
 }

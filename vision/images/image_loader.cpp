@@ -43,7 +43,8 @@ LoadedImage load_image(const ImageFile& file, const ImageLoaderOptions& options)
     return loaded;
   }
   try {
-    const cv::Mat image = read_image(file.path);
+    const StoredImage stored = read_stored_image(file.path);
+    const cv::Mat image = options.upright ? upright(stored) : stored.pixels;
     loaded.rows = image.rows;
     loaded.cols = image.cols;
     const cv::Mat crop = crop_for_classifier(image, options.view);

@@ -28,6 +28,7 @@ struct ImageLoaderOptions {
   int workers = 2;
   size_t ahead = 32;       // most images between source and model, which bounds memory
   int thumbnail_side = 0;  // longer side; 0: no thumbnails
+  bool upright = false;    // turn images as their EXIF orientation says; timm does not
   bool normalise = true;   // false: pixels are [height, width, 3] uint8
 };
 

@@ -70,11 +70,12 @@ ClassifiedRow classify_next(Folder& folder) {
     return row;
   }
   try {
-    const cv::Mat image = read_image(file.path);
+    const StoredImage image = read_stored_image(file.path);
     if (row.index < kMaxThumbnails) {
-      row.thumbnail = shrunk(composite_on(image, {255, 255, 255}), kThumbnailSide);
+      row.thumbnail = shrunk(composite_on(upright(image), {255, 255, 255}), kThumbnailSide);
     }
-    classify_image(folder, crop_for_classifier(image, folder.view), row);
+    // As stored, as `parallax classify` does.
+    classify_image(folder, crop_for_classifier(image.pixels, folder.view), row);
   } catch (const std::exception& error) {
     row.error = plain_message(error);
   }

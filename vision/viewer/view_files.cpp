@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/image/image_format.h"
-#include "vision/images/image_files.h"
+#include "core/image/image_extension.h"
+#include "vision/images/folder_contents.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/scene/formats/load_scene.h"
 
@@ -13,17 +13,6 @@ namespace parallax::view {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool holds_images(const fs::path& folder) {
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    if (has_image_extension(it->path())) {
-      return true;
-    }
-  }
-  return false;
-}
 
 }  // namespace
 

@@ -60,8 +60,8 @@ TEST(ImageFiles, WalksFoldersInTheOrderOfNames) {
     paths.push_back(fs::relative(file->path, scratch.path()).string());
   }
   EXPECT_THAT(paths, ElementsAre("a.jpeg", "b/10.jpg", "b/2.PNG", "c/d/e.webp"));
-  EXPECT_EQ(files.skipped(), 2);
-  EXPECT_EQ(count_image_files({.paths = {scratch.path().string()}}), 4);
+  EXPECT_EQ(files.passed_over().other_files, 2);
+  EXPECT_EQ(count_image_files({.paths = {scratch.path().string()}}).images, 4);
 }
 
 TEST(ImageFiles, TakesFilesGlobsAndListsAsGiven) {
@@ -95,8 +95,8 @@ TEST(ImageFiles, LinksInACircleAndOddEntriesDoNotStopIt) {
   }
   EXPECT_THAT(relative_paths(found, scratch.path()),
               ElementsAre("a/1.png", "dangling.png", "x.png/2.png"));
-  ASSERT_EQ(files.loops().size(), 1U);
-  EXPECT_THAT(files.loops()[0], HasSubstr("back"));
+  ASSERT_EQ(files.passed_over().loops.size(), 1U);
+  EXPECT_THAT(files.passed_over().loops[0], HasSubstr("back"));
 }
 
 TEST(ImageFiles, DoesNotEnterTheExcludedFolder) {

@@ -38,7 +38,7 @@ TEST(ImageSet, DecodesOnceAndEqualsTheClassifiersView) {
   const fs::path folder = scratch.path() / "data";
   write_two_classes(folder, 3, 1);
   scratch.write("data/red/broken.png", "no picture");
-  const ClassLabels labels = labels_of_folder(folder);
+  const ClassLabels labels = training_classes(folder, "").labels;
   ASSERT_EQ(labels.size(), 2);
   EXPECT_EQ(labels.short_name(0), "goldfish");  // the WordNet id's words
   EXPECT_EQ(labels[1].name, "red");
@@ -100,7 +100,7 @@ TEST(Augment, MixturesKeepTheTargetsAProbability) {
 TEST(ClassifyTask, ATeachersProbabilitiesAreMixedIntoTheTargets) {
   const ScratchFolder scratch;
   write_two_classes(scratch.path() / "data", 3, 1);
-  const ClassLabels labels = labels_of_folder(scratch.path() / "data");
+  const ClassLabels labels = training_classes(scratch.path() / "data", "").labels;
   const ImageSet set = load_image_set(
       scratch.path() / "data", labels, {.side = 32, .cache = scratch.path() / "cache"});
   // Every image has its own probabilities, which identify it.
@@ -124,7 +124,7 @@ TEST(ClassifyTask, ATeachersProbabilitiesAreMixedIntoTheTargets) {
 TEST(ClassifyTask, BatchesArePartsOfOneSequenceAndEpochsHoldEveryImageOnce) {
   const ScratchFolder scratch;
   write_two_classes(scratch.path() / "data", 6, 1);
-  const ClassLabels labels = labels_of_folder(scratch.path() / "data");
+  const ClassLabels labels = training_classes(scratch.path() / "data", "").labels;
   const ImageSet set = load_image_set(
       scratch.path() / "data", labels, {.side = 32, .cache = scratch.path() / "cache"});
   const AugmentOptions plain{.min_crop = 1,
@@ -164,7 +164,7 @@ TEST(ClassifyTask, BatchesArePartsOfOneSequenceAndEpochsHoldEveryImageOnce) {
 TEST(ClassifyTask, TrainingImagesGrowInTheCourseOfTheRun) {
   const ScratchFolder scratch;
   write_two_classes(scratch.path() / "data", 6, 1);
-  const ClassLabels labels = labels_of_folder(scratch.path() / "data");
+  const ClassLabels labels = training_classes(scratch.path() / "data", "").labels;
   const ImageSet set = load_image_set(
       scratch.path() / "data", labels, {.side = 32, .cache = scratch.path() / "cache"});
   const auto make = [&](const std::string& sizes) {

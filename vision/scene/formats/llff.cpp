@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/image/image_format.h"
+#include "core/image/image_extension.h"
 #include "core/io/npy.h"
 #include "vision/scene/formats/loader_support.h"
 

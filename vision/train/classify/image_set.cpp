@@ -13,8 +13,10 @@
 #include "core/base/paths.h"
 #include "core/image/image.h"
 #include "core/io/atomic_file.h"
+#include "vision/images/folder_contents.h"
 #include "vision/images/image_files.h"
 #include "vision/images/image_loader.h"
+#include "vision/images/truth_finder.h"
 #include "vision/synth/random.h"
 
 namespace parallax {
@@ -23,16 +25,22 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kBatch = 64;
-constexpr uint64_t kCacheVersion = 1;  // of the format and of how images are resized
+constexpr uint64_t kCacheVersion = 2;  // of the format and of how images are read and resized
 
-std::vector<ImageFile> list_images(const fs::path& folder, const ClassLabels& labels) {
-  ImageFiles files({.paths = {folder.string()}, .labels = &labels});
+std::vector<ImageFile> list_images(const fs::path& folder,
+                                   const ClassLabels& labels,
+                                   const fs::path& truth_file,
+                                   ImageSet& set) {
+  ImageFiles files({.paths = {folder.string()}, .labels = &labels, .truth_file = truth_file});
   std::vector<ImageFile> found;
   while (auto file = files.next()) {
     if (file->truth) {
       found.push_back(std::move(*file));
+    } else {
+      ++set.unlabelled;
     }
   }
+  set.notes = files.notes();
   return found;
 }
 
@@ -95,38 +103,43 @@ void write_cache(const fs::path& path,
 
 }  // namespace
 
-ClassLabels labels_of_folder(const fs::path& folder) {
-  std::vector<std::string> names;
+TrainingClasses training_classes(const fs::path& folder, const fs::path& truth_file) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.is_directory()) {
-      names.push_back(entry.path().filename().string());
+  if (!fs::is_directory(folder, error)) {
+    throw Error(ErrorParts{.what = "there is no such folder", .where = folder.string()});
+  }
+  TrainingClasses classes{.truth_file = truth_file};
+  if (truth_file.empty()) {
+    ClassFolders folders = class_folders(folder);
+    classes.without_images = std::move(folders.without_images);
+    classes.truth_file = folders.names.size() < 2 ? find_truth_file(folder) : "";
+    if (classes.truth_file.empty()) {
+      classes.labels = labels_of_words(folders.names);
     }
   }
-  if (names.empty()) {
-    throw Error(ErrorParts{.what = error ? "the folder cannot be read: " + error.message()
-                                         : "the folder has no sub-folders, which name the classes",
-                           .where = folder.string()});
+  if (!classes.truth_file.empty()) {
+    classes.labels = labels_of_truth_table(read_truth_table(classes.truth_file));
   }
-  std::sort(names.begin(), names.end());
-  const ClassLabels imagenet = imagenet_labels();
-  std::vector<ClassLabel> labels;
-  for (const std::string& name : names) {
-    const auto known = imagenet.find(name);
-    labels.push_back(known && imagenet[*known].id == name ? imagenet[*known]
-                                                          : ClassLabel{"", name});
+  if (classes.labels.size() == 0) {
+    throw Error(ErrorParts{.what = "no sub-folder with images names a class",
+                           .where = folder.string(),
+                           .expected = "one sub-folder of images per class, or a file of labels "
+                                       "beside the images"});
   }
-  return ClassLabels(std::move(labels));
+  return classes;
 }
 
 ImageSet load_image_set(const fs::path& folder,
                         const ClassLabels& labels,
                         const ImageSetOptions& options) {
-  const std::vector<ImageFile> files = list_images(folder, labels);
+  ImageSet set;
+  const std::vector<ImageFile> files = list_images(folder, labels, options.truth_file, set);
   if (files.empty()) {
     throw Error(ErrorParts{.what = "there are no images of known classes",
                            .where = folder.string(),
-                           .expected = "one sub-folder of images per class"});
+                           .expected = "one sub-folder of images per class, or a file of labels "
+                                       "beside the images",
+                           .got = fmt::format("{} images of no known class", set.unlabelled)});
   }
   const fs::path cache = options.cache.empty() ? user_cache_folder() / "images" : options.cache;
   create_folder(cache);
@@ -137,8 +150,8 @@ ImageSet load_image_set(const fs::path& folder,
   if (static_cast<int64_t>(fs::file_size(path, error)) != bytes || error) {
     write_cache(path, files, options);
   }
-  ImageSet set{.pixels = torch::from_file(path.string(), false, bytes, torch::kUInt8)
-                             .view({count, options.side, options.side, 3})};
+  set.pixels = torch::from_file(path.string(), false, bytes, torch::kUInt8)
+                   .view({count, options.side, options.side, 3});
   for (const ImageFile& file : files) {
     set.classes.push_back(*file.truth);
   }

@@ -17,19 +17,32 @@ struct ImageSet {
   Tensor pixels;                     // [N, side, side, 3] uint8, mapped from the cache's file
   std::vector<int> classes;          // by image
   std::vector<std::string> skipped;  // images that could not be read, with the reason
+  int64_t unlabelled = 0;            // images of no known class, left out
+  std::vector<std::string> notes;    // of the walk over the folder, see ImageFiles
 
   int64_t size() const { return static_cast<int64_t>(classes.size()); }
 };
 
-// The classes named by a folder's sub-folders, in the order of their names; WordNet ids of ImageNet
+// The classes of a training folder, and where they come from.
+struct TrainingClasses {
+  ClassLabels labels;
+  std::filesystem::path truth_file;         // the file that names them; empty: sub-folders do
+  std::vector<std::string> without_images;  // sub-folders that are no classes for that reason
+};
+
+// The classes named by the sub-folders that hold images, tools' folders left out, in the order of
+// their names, or of numbers if all are numbers; if `truth_file` is named or there are no such
+// sub-folders, those of the file of labels, which may be beside the images. WordNet ids of ImageNet
 // classes also get the class names. Throws Error if there are none.
-ClassLabels labels_of_folder(const std::filesystem::path& folder);
+TrainingClasses training_classes(const std::filesystem::path& folder,
+                                 const std::filesystem::path& truth_file);
 
 // How an image folder is decoded and where the result is stored.
 struct ImageSetOptions {
   int side = 64;  // shorter side resized to this, centre kept
   int workers = 2;
-  std::filesystem::path cache;  // a folder; empty: the user's cache folder
+  std::filesystem::path cache;       // a folder; empty: the user's cache folder
+  std::filesystem::path truth_file;  // as ImageFilesOptions has it
   std::function<void(int64_t done, int64_t total)> on_image;
 };
 

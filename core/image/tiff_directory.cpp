@@ -1,0 +1,66 @@
+// Walks the first directory, whose entries have twelve bytes each.
+#include "core/image/tiff_directory.h"
+
+#include "core/image/image_format.h"
+
+namespace parallax {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+constexpr std::uint32_t kExtraSamplesTag = 338;
+constexpr std::uint32_t kShortType = 3;
+constexpr std::size_t kDirectoryEntryBytes = 12;
+
+}  // namespace
+
+std::optional<TiffShort> tiff_short(std::string_view block, std::uint32_t tag) {
+  if (block.size() < 8 || (!block.starts_with("II*\0"sv) && !block.starts_with("MM\0*"sv))) {
+    return std::nullopt;
+  }
+  const ByteOrder order = block[0] == 'I' ? ByteOrder::kLittle : ByteOrder::kBig;
+  const std::size_t directory = read_unsigned(block, 4, 4, order);
+  if (directory > block.size() - 2) {
+    return std::nullopt;
+  }
+  const std::size_t count = read_unsigned(block, directory, 2, order);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t entry = directory + 2 + i * kDirectoryEntryBytes;
+    if (entry + kDirectoryEntryBytes > block.size()) {
+      break;
+    }
+    if (read_unsigned(block, entry, 2, order) == tag &&
+        read_unsigned(block, entry + 2, 2, order) == kShortType) {
+      return TiffShort{.value = read_unsigned(block, entry + 8, 2, order),
+                       .low_byte = entry + 8 + (order == ByteOrder::kBig ? 1 : 0)};
+    }
+  }
+  return std::nullopt;
+}
+
+TiffAlpha tiff_alpha(std::string_view file) {
+  const auto extra = tiff_short(file, kExtraSamplesTag);
+  if (!extra) {
+    return TiffAlpha::kNone;
+  }
+  switch (extra->value) {
+    case 0:
+      return TiffAlpha::kUnspecified;
+    case 1:
+      return TiffAlpha::kAssociated;
+    case 2:
+      return TiffAlpha::kUnassociated;
+    default:
+      return TiffAlpha::kNone;
+  }
+}
+
+std::string with_colours_as_stored(std::string_view file) {
+  std::string result(file);
+  if (tiff_alpha(file) == TiffAlpha::kUnassociated) {
+    result[tiff_short(file, kExtraSamplesTag)->low_byte] = 1;
+  }
+  return result;
+}
+
+}  // namespace parallax

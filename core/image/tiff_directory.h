@@ -1,0 +1,36 @@
+// Entries of the first directory of a TIFF file or EXIF block, and what a TIFF's alpha channel
+// means.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace parallax {
+
+// An entry's single 16-bit value and where it is stored.
+struct TiffShort {
+  std::uint32_t value = 0;
+  std::size_t low_byte = 0;  // offset of the value's low byte
+};
+
+// The first value of the 16-bit entry with this tag; nullopt if there is none, or no TIFF block.
+std::optional<TiffShort> tiff_short(std::string_view block, std::uint32_t tag);
+
+// What the fourth channel of a TIFF's colours is (tag ExtraSamples).
+enum class TiffAlpha {
+  kUnassociated,  // transparency; colours are as they look
+  kAssociated,    // transparency; colours were multiplied by it
+  kUnspecified,   // nothing in particular: not transparency
+  kNone           // there is no such channel, or the file does not say
+};
+
+TiffAlpha tiff_alpha(std::string_view file);
+
+// The TIFF file with unassociated alpha declared as associated. libtiff 4.5, through which OpenCV
+// reads 8-bit files, multiplies colours by unassociated alpha and leaves associated ones alone, so
+// that the colours come as they are stored.
+std::string with_colours_as_stored(std::string_view file);
+
+}  // namespace parallax

@@ -1,0 +1,105 @@
+// Files that other programs wrote, against what Pillow reads of them: tests/images/make.py made
+// both.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "core/base/error.h"
+#include "core/image/heif_image.h"
+#include "core/image/image.h"
+#include "core/image/image_extension.h"
+#include "tests/support/scratch_folder.h"
+
+namespace parallax {
+namespace {
+
+using testing::read_bytes;
+using testing::ScratchFolder;
+
+const std::filesystem::path kImages = std::filesystem::path(PARALLAX_SOURCE_DIR) / "tests/images";
+
+cv::Mat read_foreign(const std::string& name) { return read_stored_image(kImages / name).pixels; }
+
+cv::Mat decoded_by_pillow(const std::string& name) {
+  return read_image(kImages / "decoded" / (name + ".png"));
+}
+
+double difference(const std::string& name) {
+  const cv::Mat ours = read_foreign(name);
+  const cv::Mat theirs = decoded_by_pillow(name);
+  EXPECT_EQ(ours.size(), theirs.size()) << name;
+  EXPECT_EQ(ours.type(), theirs.type()) << name;
+  return ours.size() == theirs.size() && ours.type() == theirs.type()
+             ? cv::norm(ours, theirs, cv::NORM_INF)
+             : 256;
+}
+
+TEST(ForeignImages, AreReadAsPillowReadsThem) {
+  for (const char* name : {"photo.jpg",
+                           "grey.jpg",
+                           "lossy.webp",
+                           "palette.png",
+                           "animated.webp",
+                           "animated_alpha.webp",
+                           "unassociated.tif",
+                           "unspecified.tif",
+                           "associated.tif"}) {
+    EXPECT_EQ(difference(name), 0) << name;
+  }
+  if (has_image_extension("x.jp2")) {
+    EXPECT_EQ(difference("lossless.jp2"), 0);
+  }
+}
+
+TEST(ForeignImages, HeicAndAvifAreReadWhereLibheifIs) {
+  // Converting YCbCr to RGB, libheif 1.15 rounds otherwise than later versions and libavif do.
+  constexpr double kRounding = 3;
+  if (!can_decode_heic() || !can_decode_avif()) {
+    GTEST_SKIP() << "there is no libheif with decoders for HEVC and AV1";
+  }
+  EXPECT_LE(difference("phone.heic"), kRounding);
+  EXPECT_LE(difference("alpha.heic"), kRounding);
+  EXPECT_LE(difference("phone.avif"), kRounding);
+  EXPECT_TRUE(has_image_extension("IMG_0001.HEIC"));
+  EXPECT_EQ(unread_picture_kind("IMG_0001.HEIC"), "");
+}
+
+// The container's rotation is applied once; the EXIF orientation beside it says the same again.
+TEST(ForeignImages, HeicIsTurnedOnce) {
+  if (!can_decode_heic()) {
+    GTEST_SKIP() << "there is no libheif with a decoder for HEVC";
+  }
+  const StoredImage image = read_stored_image(kImages / "turned.heic");
+  EXPECT_EQ(image.orientation, 1);
+  ASSERT_EQ(image.pixels.size(), cv::Size(48, 32));
+  EXPECT_GT(image.pixels.at<cv::Vec3b>(2, 24)[2], 150);   // the blue stripe is at the top
+  EXPECT_GT(image.pixels.at<cv::Vec3b>(28, 24)[0], 150);  // and red below
+  EXPECT_LE(difference("turned.heic"), 8);
+}
+
+TEST(ForeignImages, TruncationsAreErrors) {
+  const ScratchFolder folder;
+  for (const char* name : {"animated.webp", "phone.heic", "phone.avif", "lossless.jp2"}) {
+    const std::string good = read_bytes(kImages / name);
+    for (const double share : {0.1, 0.3, 0.6, 0.9}) {
+      const auto cut = static_cast<size_t>(share * static_cast<double>(good.size()));
+      EXPECT_THROW(read_image(folder.write("cut", good.substr(0, cut))), Error)
+          << name << " " << share;
+    }
+  }
+}
+
+TEST(ForeignImages, OtherKindsOfPicturesAreKnownByName) {
+  EXPECT_EQ(unread_picture_kind("a/b.JXL"), "JPEG XL");
+  EXPECT_EQ(unread_picture_kind("b.CR2"), "camera raw");
+  EXPECT_EQ(unread_picture_kind("b.svg"), "SVG");
+  EXPECT_EQ(unread_picture_kind("b.jpg"), "");
+  EXPECT_EQ(unread_picture_kind("b.txt"), "");
+  EXPECT_FALSE(has_image_extension("b.svg"));
+}
+
+}  // namespace
+}  // namespace parallax

@@ -1,0 +1,400 @@
+// Finds out a table's separator, header and columns from its content.
+#include "vision/images/truth_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/image/image_extension.h"
+#include "vision/images/class_labels.h"
+#include "vision/images/ilsvrc_ids.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr char kBlanks = ' ';  // as separator: any run of blanks
+constexpr std::array<char, 4> kSeparators = {'\t', ';', ',', kBlanks};
+constexpr size_t kLinesLookedAt = 100;
+
+// Columns' headings, in lower case without blanks, "_" and "-".
+constexpr std::array<std::string_view, 17> kImageHeadings = {"image",
+                                                             "images",
+                                                             "img",
+                                                             "imageid",
+                                                             "imagename",
+                                                             "imagepath",
+                                                             "imagefile",
+                                                             "file",
+                                                             "files",
+                                                             "filename",
+                                                             "fileid",
+                                                             "path",
+                                                             "filepath",
+                                                             "name",
+                                                             "id",
+                                                             "photo",
+                                                             "picture"};
+constexpr std::array<std::string_view, 20> kClassHeadings = {
+    "label",  "labels",   "class",   "classes",  "classid",    "classname",        "classlabel",
+    "truth",  "target",   "targets", "category", "categoryid", "predictionstring", "wnid",
+    "synset", "synsetid", "species", "breed",    "y",          "labelname"};
+
+struct Record {
+  std::vector<std::string> fields;
+  int line = 0;
+};
+
+std::string trimmed_field(std::string_view text) {
+  const char* blanks = " \t\r\n";
+  const size_t first = text.find_first_not_of(blanks);
+  return first == std::string_view::npos
+             ? ""
+             : std::string(text.substr(first, text.find_last_not_of(blanks) - first + 1));
+}
+
+std::string heading_key(const std::string& field) {
+  std::string key;
+  for (const char c : field) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
+      key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  return key;
+}
+
+template <size_t N>
+bool is_heading(const std::string& field, const std::array<std::string_view, N>& headings) {
+  return std::find(headings.begin(), headings.end(), heading_key(field)) != headings.end();
+}
+
+bool is_class_number(const std::string& word) {
+  return !word.empty() && word.size() <= 9 &&
+         std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c); });
+}
+
+// A line at blanks: the image, which may hold some if its extension shows where it ends, and the
+// rest.
+std::vector<std::string> split_at_blanks(const std::string& line) {
+  std::vector<std::string> fields;
+  size_t begin = 0;
+  for (size_t at = line.find(' '); at != std::string::npos; at = line.find(' ', at + 1)) {
+    if (has_image_extension(line.substr(0, at))) {
+      fields.push_back(trimmed_field(line.substr(0, at)));
+      begin = at + 1;
+      break;
+    }
+  }
+  while (begin < line.size()) {
+    const size_t end = std::min(line.find(' ', begin), line.size());
+    if (end > begin) {
+      fields.push_back(trimmed_field(line.substr(begin, end - begin)));
+    }
+    begin = end + 1;
+  }
+  return fields;
+}
+
+// The file's records at one separator. Blank lines do not count; lines end in LF, CRLF or CR.
+class RecordReader {
+ public:
+  RecordReader(const std::string& text, char separator) : text_(text), separator_(separator) {}
+
+  std::vector<Record> all(size_t most = std::string::npos) {
+    std::vector<Record> records;
+    while (at_ < text_.size() && records.size() < most) {
+      Record record{.line = line_};
+      if (separator_ == kBlanks) {
+        record.fields = split_at_blanks(trimmed_field(rest_of_line()));
+      } else {
+        while (field(record)) {
+        }
+      }
+      const bool blank =
+          record.fields.empty() || (record.fields.size() == 1 && record.fields.front().empty());
+      if (!blank) {
+        records.push_back(std::move(record));
+      }
+    }
+    return records;
+  }
+
+ private:
+  std::string rest_of_line() {
+    const size_t end = std::min(text_.find_first_of("\r\n", at_), text_.size());
+    std::string line = text_.substr(at_, end - at_);
+    at_ = end;
+    end_line();
+    return line;
+  }
+
+  void end_line() {
+    if (at_ < text_.size() && text_[at_] == '\r') {
+      ++at_;
+      at_ += at_ < text_.size() && text_[at_] == '\n' ? 1 : 0;
+    } else {
+      ++at_;
+    }
+    ++line_;
+  }
+
+  // Appends one field; false if it was the line's last.
+  bool field(Record& record) {
+    std::string value;
+    while (at_ < text_.size() && text_[at_] == ' ') {
+      ++at_;
+    }
+    if (at_ < text_.size() && text_[at_] == '"') {
+      for (++at_; at_ < text_.size(); ++at_) {
+        if (text_[at_] == '"') {
+          ++at_;
+          if (at_ == text_.size() || text_[at_] != '"') {
+            break;
+          }
+        }
+        line_ += text_[at_] == '\n' ? 1 : 0;
+        value += text_[at_];
+      }
+    }
+    while (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n' &&
+           text_[at_] != '\r') {
+      value += text_[at_++];
+    }
+    record.fields.push_back(trimmed_field(value));
+    if (at_ < text_.size() && text_[at_] == separator_) {
+      ++at_;
+      return true;
+    }
+    end_line();
+    return false;
+  }
+
+  const std::string& text_;
+  char separator_;
+  size_t at_ = 0;
+  int line_ = 1;
+};
+
+// The first separator that divides all of the first lines; none: the file has one column.
+std::optional<char> find_separator(const std::string& text) {
+  for (const char separator : kSeparators) {
+    const std::vector<Record> records = RecordReader(text, separator).all(kLinesLookedAt);
+    if (!records.empty() && std::all_of(records.begin(), records.end(), [](const Record& record) {
+          return record.fields.size() >= 2;
+        })) {
+      return separator;
+    }
+  }
+  return std::nullopt;
+}
+
+// Of the records, the share whose field of that column is so.
+template <class Predicate>
+double share_of(const std::vector<Record>& records, size_t column, const Predicate& is_so) {
+  const auto count = std::count_if(records.begin(), records.end(), [&](const Record& record) {
+    return column < record.fields.size() && is_so(record.fields[column]);
+  });
+  return static_cast<double>(count) / static_cast<double>(records.size());
+}
+
+// "n01443537" begins a field of one or more WordNet ids.
+bool begins_with_wordnet_id(const std::string& field) {
+  const size_t end = field.find(' ');
+  return is_wordnet_id(end == std::string::npos ? field : field.substr(0, end));
+}
+
+struct Columns {
+  bool header = false;
+  size_t image = 0;
+  size_t words = 1;
+};
+
+Columns find_columns(const std::vector<Record>& records) {
+  const std::vector<std::string>& first = records.front().fields;
+  const auto heading = [&](const auto& headings) -> std::optional<size_t> {
+    for (size_t i = 0; i < first.size(); ++i) {
+      if (is_heading(first[i], headings)) {
+        return i;
+      }
+    }
+    return std::nullopt;
+  };
+  const auto is_image = [](const std::string& field) {
+    return has_image_extension(field) || !unread_picture_kind(field).empty();
+  };
+  const auto no_image = [&](const std::string& field) { return !is_image(field); };
+  const bool first_is_image = std::any_of(first.begin(), first.end(), is_image);
+  const auto image = first_is_image ? std::nullopt : heading(kImageHeadings);
+  const auto words = first_is_image ? std::nullopt : heading(kClassHeadings);
+  Columns columns{.header = image.has_value() || words.has_value()};
+  const auto best = [&](const auto& is_so, std::optional<size_t> not_this) {
+    size_t found = not_this == 0U ? 1 : 0;
+    for (size_t i = 0; i < first.size(); ++i) {
+      if (i != not_this && share_of(records, i, is_so) > share_of(records, found, is_so)) {
+        found = i;
+      }
+    }
+    return found;
+  };
+  columns.image = best(is_image, words);
+  if (image && share_of(records, columns.image, is_image) == 0) {
+    columns.image = *image;
+  }
+  columns.words =
+      words && words != columns.image ? *words : best(begins_with_wordnet_id, columns.image);
+  if (!words && share_of(records, columns.words, begins_with_wordnet_id) == 0) {
+    columns.words = best(no_image, columns.image);
+  }
+  if (!columns.header && !first_is_image) {
+    const std::vector<Record> rest(records.begin() + 1, records.end());
+    columns.header = !rest.empty() && share_of(rest, columns.image, is_image) == 1;
+  }
+  return columns;
+}
+
+// Kaggle's field holds an id and a box per object.
+std::vector<std::string> words_of(const std::string& field) {
+  if (!begins_with_wordnet_id(field)) {
+    return field.empty() ? std::vector<std::string>{} : std::vector<std::string>{field};
+  }
+  std::vector<std::string> words;
+  for (const std::string& word : split_at_blanks(field)) {
+    if (is_wordnet_id(word) && std::find(words.begin(), words.end(), word) == words.end()) {
+      words.push_back(word);
+    }
+  }
+  return words;
+}
+
+void read_columns(TruthTable& table, const std::vector<Record>& records) {
+  const Columns columns = find_columns(records);
+  for (size_t i = columns.header ? 1 : 0; i < records.size(); ++i) {
+    const Record& record = records[i];
+    table.columns = std::max(table.columns, static_cast<int>(record.fields.size()));
+    if (std::max(columns.image, columns.words) >= record.fields.size()) {
+      throw Error(ErrorParts{.what = "a line of the file of labels lacks a column",
+                             .where = fmt::format("{}, line {}", table.path.string(), record.line),
+                             .expected = "an image and its class"});
+    }
+    table.rows.push_back({.image = record.fields[columns.image],
+                          .words = words_of(record.fields[columns.words]),
+                          .line = record.line});
+  }
+}
+
+// One word per line, in the order of ILSVRC's validation images.
+void read_positions(TruthTable& table, const std::string& text) {
+  table.by_position = true;
+  table.columns = 1;
+  bool numbers = true;
+  for (const Record& record : RecordReader(text, '\t').all()) {
+    numbers = numbers && is_class_number(record.fields.front());
+    table.rows.push_back({.words = {record.fields.front()}, .line = record.line});
+  }
+  if (!numbers) {
+    return;
+  }
+  if (heading_key(table.path.filename()).find("groundtruth") == std::string::npos) {
+    throw Error(ErrorParts{.what = "the file of labels holds numbers alone",
+                           .where = table.path.string(),
+                           .expected = "an image and its class per line, or ILSVRC's "
+                                       "ILSVRC2012_validation_ground_truth.txt by that name"});
+  }
+  const std::vector<std::string> ids = read_ilsvrc_ids(table.path);
+  for (TruthRow& row : table.rows) {
+    const auto id = static_cast<size_t>(std::stoi(row.words.front()));
+    if (id == 0 || id >= ids.size() || ids[id].empty()) {
+      throw Error(ErrorParts{.what = "this line holds no ILSVRC id",
+                             .where = fmt::format("{}, line {}", table.path.string(), row.line),
+                             .expected = fmt::format("1 to {}", ids.size() - 1),
+                             .got = row.words.front()});
+    }
+    row.words = {ids[id]};
+  }
+}
+
+std::vector<std::string> json_words(const json& value, const std::string& where) {
+  if (value.is_number_integer()) {
+    return {std::to_string(value.get<int64_t>())};
+  }
+  if (value.is_string()) {
+    return {value.get<std::string>()};
+  }
+  if (!value.is_array()) {
+    throw Error(ErrorParts{.what = "an entry of the file of labels cannot be read",
+                           .where = where,
+                           .expected = "a class, or a list of classes",
+                           .got = value.dump().substr(0, 80)});
+  }
+  std::vector<std::string> words;
+  for (const json& inner : value) {
+    // A list in a list would be no class; an object is refused as such.
+    for (std::string& word : json_words(inner.is_array() ? json::object() : inner, where)) {
+      words.push_back(std::move(word));
+    }
+  }
+  return words;
+}
+
+void read_json(TruthTable& table, const std::string& text) {
+  const json content = json::parse(text, nullptr, false);
+  if (content.is_discarded()) {
+    throw Error(
+        ErrorParts{.what = "the file of labels is not valid JSON", .where = table.path.string()});
+  }
+  table.by_position = content.is_array();
+  int entry = 0;
+  for (const auto& item : content.items()) {
+    ++entry;
+    const std::string where = fmt::format("{}, entry {}", table.path.string(), entry);
+    table.rows.push_back({.image = table.by_position ? "" : item.key(),
+                          .words = json_words(item.value(), where),
+                          .line = entry});
+  }
+}
+
+}  // namespace
+
+TruthTable read_truth_table(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    throw Error(ErrorParts{.what = "the file of labels cannot be opened", .where = path.string()});
+  }
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+    throw Error(ErrorParts{.what = "the file of labels is in UTF-16",
+                           .where = path.string(),
+                           .remedy = "Save it as UTF-8."});
+  }
+  text.erase(0, text.starts_with("\xef\xbb\xbf") ? 3 : 0);
+  if (text.starts_with("sep=")) {  // a spreadsheet's line for itself
+    text.erase(0, text.find('\n'));
+  }
+  TruthTable table{.path = path};
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) {
+    throw Error(ErrorParts{.what = "the file of labels is empty", .where = path.string()});
+  }
+  if (text[first] == '[' || text[first] == '{') {
+    read_json(table, text);
+  } else if (const auto separator = find_separator(text)) {
+    read_columns(table, RecordReader(text, *separator).all());
+  } else {
+    read_positions(table, text);
+  }
+  if (table.rows.empty()) {
+    throw Error(ErrorParts{.what = "the file of labels has no entries", .where = path.string()});
+  }
+  return table;
+}
+
+}  // namespace parallax
