@@ -5,14 +5,16 @@
 #include <cstdio>
 #include <set>
 
+#include "apps/checkpoint_info.h"
 #include "apps/common/cli.h"
 #include "apps/report/results.h"
-#include "core/base/device.h"
 #include "core/base/paths.h"
 #include "core/image/image.h"
 #include "core/image/image_extension.h"
-#include "core/io/checkpoint.h"
+#include "core/io/shards.h"
 #include "vision/models/lact_nvs/model_store.h"
+#include "vision/models/model_files.h"
+#include "vision/models/published_models.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/view_loader.h"
@@ -22,26 +24,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kListedTensors = 12;
-
 struct InfoOptions {
   std::vector<std::string> paths;
   std::string json;
   bool tensors = false;
   bool check_images = false;
+  std::string checkpoint_key;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
     visitor("json", self.json, "write the findings here; - is stdout");
     visitor("tensors", self.tensors, "list every tensor of a checkpoint");
     visitor("check_images", self.check_images, "read every image of a scene or folder");
+    visitor("checkpoint_key", self.checkpoint_key, kCheckpointKeyHelp);
   }
-};
-
-struct Finding {
-  std::string text;  // for people to read
-  nlohmann::json json;
-  bool sound = true;
 };
 
 bool has_extension(const fs::path& path, const std::set<std::string>& extensions) {
@@ -53,138 +49,7 @@ bool has_extension(const fs::path& path, const std::set<std::string>& extensions
 }
 
 bool is_checkpoint(const fs::path& path) {
-  return has_extension(path, {".safetensors", ".pt", ".pth"});
-}
-
-// Describes data, recipe and results as recorded in the model card.
-void describe_training(const nlohmann::json& card, Finding& finding) {
-  for (const char* field : {"data", "began_with", "command", "commit"}) {
-    if (card.contains(field) && card.at(field).is_string()) {
-      finding.json["card"][field] = card.at(field);
-      finding.text += fmt::format("  {}: {}\n", field, card.at(field).get<std::string>());
-    }
-  }
-  const nlohmann::json training = card.value("training", nlohmann::json::object());
-  if (training.contains("steps") && training.contains("seconds")) {
-    finding.json["card"]["training"] = training;
-    finding.text += fmt::format("  trained for {} steps in {:.0f} minutes\n",
-                                training.at("steps").dump(),
-                                training.at("seconds").get<double>() / 60);
-  }
-  for (const nlohmann::json& holder : {card, training}) {
-    if (holder.contains("results")) {
-      finding.json["results"] = holder.at("results");
-      finding.text += fmt::format("  results: {}\n", holder.at("results").dump());
-    }
-  }
-}
-
-void describe_classifier(const fs::path& path, const Checkpoint& checkpoint, Finding& finding) {
-  const ClassifierCard card = read_classifier_card(path, checkpoint);
-  const Vit3Options& options = card.options;
-  finding.json["model"] = options_to_json(options);
-  finding.json["has_model_card"] = card.has_card;
-  finding.text += fmt::format("  {} classifier, {} classes such as {}, {} parameters\n",
-                              describe_architecture(options),
-                              options.num_classes,
-                              card.labels.short_name(0),
-                              count_parameters(options));
-  if (card.has_card) {
-    finding.text += fmt::format("  variant {} ({}), trained at {}x{}\n",
-                                options.variant,
-                                find_vit3_variant(options.variant).summary,
-                                options.image_size,
-                                options.image_size);
-  } else {
-    finding.text +=
-        "  no model card: configuration inferred from the tensors; the variant is assumed to be 0 "
-        "unless "
-        "--variant says another\n";
-  }
-  describe_training(card.json, finding);
-  load_classifier(path.string());  // checks every tensor's name and shape
-  finding.json["loads"] = true;
-}
-
-void describe_model(const fs::path& path, const Checkpoint& checkpoint, Finding& finding) {
-  if (is_classifier_checkpoint(checkpoint)) {
-    describe_classifier(path, checkpoint, finding);
-    return;
-  }
-  if (checkpoint.tensors.count("input_linear.weight") == 0) {
-    return;
-  }
-  const NvsModelCard card = read_model_card(path, checkpoint);
-  const LactNvsOptions& options = card.options;
-  finding.json["model"] = options_to_json(options);
-  finding.json["has_model_card"] = card.has_card;
-  finding.text += fmt::format(
-      "  LaCT-NVS model, variant {} ({}), {} layers x {}, patch {}, TTT heads of {} (inner width "
-      "x{})\n",
-      options.variant,
-      find_variant(options.variant).summary,
-      options.layers,
-      options.dim,
-      options.patch_size,
-      options.ttt_head_dim,
-      options.inter_multi);
-  finding.text += card.has_card
-                      ? fmt::format("  trained at {}x{}\n", card.height, card.width)
-                      : std::string(
-                            "  no model card: configuration inferred from the tensors; base_lr and "
-                            "Newton-Schulz steps as in the official ones\n");
-  describe_training(card.json, finding);
-  finding.json["loads"] = true;
-  load_nvs_model(path.string());  // checks every tensor's name and shape
-}
-
-Finding describe_checkpoint(const fs::path& path, const InfoOptions& options) {
-  const Checkpoint checkpoint = load_checkpoint(path);
-  int64_t parameters = 0;
-  int64_t bytes = 0;
-  std::set<std::string> dtypes;
-  std::string not_finite;
-  nlohmann::json listed = nlohmann::json::object();
-  std::string lines;
-  size_t count = 0;
-  for (const auto& [name, tensor] : checkpoint.tensors) {
-    parameters += tensor.numel();
-    bytes += static_cast<int64_t>(tensor.nbytes());
-    dtypes.insert(std::string(torch::toString(tensor.scalar_type())));
-    if (tensor.is_floating_point() && !tensor.isfinite().all().item<bool>()) {
-      not_finite += (not_finite.empty() ? "" : ", ") + name;
-    }
-    if (options.tensors || count++ < kListedTensors) {
-      lines += fmt::format("  {} [{}] {}\n",
-                           name,
-                           fmt::join(tensor.sizes(), ", "),
-                           torch::toString(tensor.scalar_type()));
-    }
-    listed[name] = tensor.sizes().vec();
-  }
-  if (!options.tensors && checkpoint.tensors.size() > kListedTensors) {
-    lines += fmt::format("  and {} more (--tensors lists all)\n",
-                         checkpoint.tensors.size() - kListedTensors);
-  }
-  Finding finding{.text = fmt::format("{}: checkpoint, {} tensors, {} elements, {}, {}\n",
-                                      path.string(),
-                                      checkpoint.tensors.size(),
-                                      parameters,
-                                      format_bytes(bytes),
-                                      fmt::join(dtypes, " "))};
-  finding.json = {{"file", path.string()},
-                  {"kind", "checkpoint"},
-                  {"tensors", listed},
-                  {"numbers", parameters},
-                  {"metadata", checkpoint.metadata}};
-  describe_model(path, checkpoint, finding);
-  finding.text += lines;
-  if (!not_finite.empty()) {
-    finding.sound = false;
-    finding.text += fmt::format("  not sound: NaN or infinity in {}\n", not_finite);
-  }
-  finding.json["sound"] = finding.sound;
-  return finding;
+  return has_checkpoint_extension(path) || path.string().ends_with(".index.json");
 }
 
 Finding describe_scene_folder(const fs::path& path, const InfoOptions& options) {
@@ -248,6 +113,10 @@ Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   if (looks_like_scene(path)) {
     return describe_scene_folder(path, options);
   }
+  if (const auto index = find_shard_index(path)) {
+    return describe_checkpoint(*index,
+                               {.all_tensors = options.tensors, .key = options.checkpoint_key});
+  }
   size_t images = 0;
   std::vector<std::string> broken;
   std::vector<fs::path> inside;
@@ -290,7 +159,7 @@ Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   return finding;
 }
 
-// A file or folder of that name, else the bundled or user's model of that name.
+// A file or folder of that name, else the bundled, published or user's model of that name.
 fs::path find_named(const fs::path& name) {
   std::error_code ignored;
   if (fs::exists(name, ignored)) {
@@ -307,6 +176,9 @@ fs::path find_named(const fs::path& name) {
       return file;
     }
   }
+  if (const PublishedModel* published = find_published_model(name.string())) {
+    return require_fetched(*published);
+  }
   throw Error(ErrorParts{.what = "there is no such file, folder or bundled model",
                          .where = name.string(),
                          .remedy = "`parallax info` lists the bundled ones."});
@@ -319,7 +191,8 @@ Finding describe(const fs::path& name, const InfoOptions& options) {
     return describe_folder(path, options);
   }
   if (is_checkpoint(path)) {
-    return describe_checkpoint(path, options);
+    return describe_checkpoint(path,
+                               {.all_tensors = options.tensors, .key = options.checkpoint_key});
   }
   return has_image_extension(path) ? describe_image(path) : describe_scene_folder(path, options);
 }
@@ -387,6 +260,12 @@ int run_info(const InfoOptions& options) {
 }
 
 }  // namespace
+
+void print_info(const std::vector<std::string>& paths) {
+  if (!paths.empty()) {
+    run_info({.paths = paths});
+  }
+}
 
 Command add_info_command(CLI::App& program) {
   auto options = std::make_shared<InfoOptions>();

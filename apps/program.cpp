@@ -31,6 +31,9 @@ std::vector<Command> add_all_commands(CLI::App& program) {
   commands.push_back(add_bench_classify_command(*bench));
   commands.push_back(add_bench_render_command(*bench));
   commands.push_back(add_info_command(program));
+  for (Command& command : add_models_commands(program)) {
+    commands.push_back(std::move(command));
+  }
   commands.push_back(add_completion_command(program));
   commands.push_back(add_man_command(program, PARALLAX_VERSION));
   return commands;

@@ -30,6 +30,7 @@ struct RenderOptions {
   std::string scene;
   std::string model;
   std::string variant;
+  std::string checkpoint_key;
   std::string output;
   std::string json;
   int turntable = 60;
@@ -38,9 +39,11 @@ struct RenderOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor(
-        "model", self.model, "a bundled model's name or a checkpoint (.safetensors, .pt, .pth)");
+    visitor("model",
+            self.model,
+            "a bundled model's name or a checkpoint (.safetensors, .pt, .pth, .ckpt, .bin)");
     visitor("variant", self.variant, "row of the variant table: " + variant_names());
+    visitor("checkpoint_key", self.checkpoint_key, kCheckpointKeyHelp);
     visitor("output", self.output, "folder for the images (default: output/<scene>)");
     visitor("json", self.json, "also write the summary here; - is stdout");
     visitor("turntable",
@@ -57,7 +60,7 @@ struct Rendered {
 
 NvsModel load_chosen_model(const RenderOptions& options) {
   if (!options.model.empty()) {
-    return load_nvs_model(options.model, options.variant);
+    return load_nvs_model(options.model, options.variant, options.checkpoint_key);
   }
   return load_nvs_model(options.variant.empty() ? kDefaultNvsModel
                                                 : bundled_model_for_variant(options.variant));
@@ -293,6 +296,9 @@ int run_render(const RenderOptions& options) {
 
   const Scene scene = load_scene(options.scene, {.image_folder = options.run.image_folder});
   NvsModel model = load_chosen_model(options);
+  if (!model.source.empty()) {
+    say(fmt::format("note: weights {}", model.source));
+  }
   configure_model(options.run, model);
   const PreparedScene prepared = prepare_scene(scene, model, prepare);
   for (const std::string& note : prepared.notes) {

@@ -19,8 +19,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 # The oldest C and C++ runtime with the symbols that are needed; scripts/test-package.sh prints them.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6 (>= 2.35), libgcc-s1, libstdc++6 (>= 12)")
-# What `parallax view` opens when it is run, and its font.
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libgl1, libgl1-mesa-dri, libxcursor1, libxi6, libxinerama1, libxrandr2, fonts-dejavu-core")
+# What `parallax models fetch` loads; what `parallax view` opens when it is run, and its font.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libcurl4t64 | libcurl4, ca-certificates, libgl1, libgl1-mesa-dri, libxcursor1, libxi6, libxinerama1, libxrandr2, fonts-dejavu-core")
 # For HEIC and AVIF images, see core/image/heif_image.h.
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS libheif1)
 include(CPack)

@@ -71,7 +71,7 @@ std::vector<Classifier> load_models(const ClassifyOptions& options) {
   }
   for (size_t i = 0; i < options.models.size(); ++i) {
     const std::string variant = variants == 0 ? "" : options.variants[variants == 1 ? 0 : i];
-    models.push_back(load_classifier(options.models[i], variant));
+    models.push_back(load_classifier(options.models[i], variant, options.checkpoint_key));
   }
   return models;
 }
@@ -97,8 +97,12 @@ nlohmann::json run_settings(const ClassifyOptions& options,
   nlohmann::json models = nlohmann::json::array();
   for (const Classifier& model : engine.models()) {
     std::error_code ignored;
-    models.push_back({{"file", fs::absolute(model.path, ignored).lexically_normal().string()},
-                      {"variant", model.card.options.variant}});
+    nlohmann::json entry = {{"file", fs::absolute(model.path, ignored).lexically_normal().string()},
+                            {"variant", model.card.options.variant}};
+    if (!model.source.empty()) {
+      entry["weights"] = model.source;
+    }
+    models.push_back(std::move(entry));
   }
   return {{"models", models},
           {"runs", engine.run_labels()},
@@ -255,6 +259,11 @@ int run_classify(const ClassifyOptions& options) {
   if (ranks.rank != 0) {
     run_classify_worker(options, view, engine, format, *store, ranks);
     return kExitDone;
+  }
+  for (const Classifier& model : engine.models()) {
+    if (!model.source.empty() && !options.common.quiet) {
+      fmt::print(stderr, "note: {}: weights {}\n", model.name, model.source);
+    }
   }
   ResultsFolder results(options.output, format, settings, options.resume);
   if (options.resume && !options.common.quiet) {

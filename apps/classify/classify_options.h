@@ -14,6 +14,7 @@ struct ClassifyOptions {
   std::vector<std::string> paths;
   std::vector<std::string> models;
   std::vector<std::string> variants;
+  std::string checkpoint_key;
   std::string form = "parallel";
   std::string device = "cpu";
   std::string dtype = "float32";
@@ -35,10 +36,12 @@ struct ClassifyOptions {
   static void visit(Self& self, Visitor&& visitor) {
     visitor("model",
             self.models,
-            "bundled names or checkpoints (.safetensors, .pt, .pth); several are compared");
+            "bundled names or checkpoints (.safetensors, .pt, .pth, .ckpt, .bin); several are "
+            "compared");
     visitor("variant",
             self.variants,
             "rows of the variant table; several are compared: " + vit3_variant_names());
+    visitor("checkpoint_key", self.checkpoint_key, kCheckpointKeyHelp);
     visitor("form", self.form, "recurrent, parallel or both");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32 or bfloat16");

@@ -34,6 +34,10 @@ struct CommonOptions {
   }
 };
 
+inline constexpr const char* kCheckpointKeyHelp =
+    "where in a checkpoint the weights are, such as model_ema or state_dict.net (default: where "
+    "they fit, averaged ones before others)";
+
 // "--snake-case"; "-o,--output" for "output".
 std::string flag_name(const std::string& snake);
 
@@ -129,12 +133,16 @@ Command add_classify_command(CLI::App& program);
 Command add_compare_command(CLI::App& program);
 Command add_completion_command(CLI::App& program);
 Command add_info_command(CLI::App& program);
+std::vector<Command> add_models_commands(CLI::App& program);
 Command add_man_command(CLI::App& program, const std::string& version);
 Command add_scenes_command(CLI::App& program);
 Command add_scenes_from_photos_command(CLI::App& scenes);
 Command add_train_classify_command(CLI::App& train);
 Command add_train_nvs_command(CLI::App& train);
 Command add_view_command(CLI::App& program);
+
+// Prints what `parallax info` says of each file.
+void print_info(const std::vector<std::string>& paths);
 
 // All of these, below `program`, which must outlive what is returned.
 std::vector<Command> add_all_commands(CLI::App& program);

@@ -15,7 +15,7 @@ inline constexpr const char* kNewtonSchulzHelp =
 // The options that the commands on scenes share.
 struct NvsRunOptions {
   std::string size;
-  std::string input_views = "8";
+  std::string input_views;
   std::string target_views = "all";
   std::string normalise_poses = "auto";
   std::string background = "white";
@@ -32,7 +32,8 @@ struct NvsRunOptions {
     visitor("size", self.size, "image size HxW (default: what the model was trained at)");
     visitor("input_views",
             self.input_views,
-            "views to read: a count (farthest-point sampling) or a list (0,5,9)");
+            "views to read: a count (farthest-point sampling) or a list (0,5,9) (default: 8, or "
+            "what a published model is meant for)");
     visitor("target_views",
             self.target_views,
             "views to render: all (the held-out ones), a count or a list");

@@ -8,6 +8,7 @@
 
 #include "core/ttt/variant.h"
 #include "vision/models/model_files.h"
+#include "vision/models/published_models.h"
 #include "vision/models/vit3/variants.h"
 
 namespace parallax {
@@ -39,8 +40,13 @@ constexpr const char* kFiles[] = {
     "--cache",      "--data",   "--init",  "--json",   "--labels", "--mesh",      "--model",
     "--classifier", "--colmap", "--scene", "--output", "--script", "--teacher",   "--screenshot",
     "FILE",         "FOLDER",   "OUT",     "PATH",     "SCENE",    "--validation"};
-constexpr const char* kFreeTexts[] =
-    {"--batch-size", "--image-folder", "--input-views", "--size", "--train-size", "--window"};
+constexpr const char* kFreeTexts[] = {"--batch-size",
+                                      "--checkpoint-key",
+                                      "--image-folder",
+                                      "--input-views",
+                                      "--size",
+                                      "--train-size",
+                                      "--window"};
 const Words kPublishedSizes = {"vit3-t", "vit3-s", "vit3-b", "h-vit3-t", "h-vit3-s", "h-vit3-b"};
 
 template <class List>
@@ -89,6 +95,13 @@ Words choices_of(const std::string& command, const CommandOption& option) {
   }
   if (option.name == "--variant") {
     return split_list(classifies ? vit3_variant_names() : variant_names());
+  }
+  if (option.name == "NAME") {
+    Words names;
+    for (const PublishedModel& model : published_models()) {
+      names.push_back(model.name);
+    }
+    return names;
   }
   if (option.name == "FILE") {
     return bundled_models("");

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string_view>
 
 #include "core/base/error.h"
 #include "core/io/input_file.h"
 #include "core/io/safetensors.h"
+#include "core/io/shards.h"
 #include "core/io/torch_zip.h"
 #include "core/io/zip_archive.h"
 
@@ -48,22 +50,74 @@ constexpr std::size_t kLongestStart = 32;
   }
   throw Error({.what = "this is not a checkpoint",
                .where = file.name(),
-               .expected = "a safetensors file or a PyTorch zip file (.pt, .pth)",
+               .expected = "a safetensors file, a PyTorch zip file (.pt, .pth, .ckpt, .bin) or "
+                           "the index of a checkpoint in shards",
                .got = "unknown content"});
 }
 
 }  // namespace
 
-Checkpoint load_checkpoint(const std::filesystem::path& path) {
-  const InputFile file(path);
-  const std::string start = file.read(0, std::min<std::uint64_t>(file.size(), kLongestStart));
-  if (looks_like_safetensors(file)) {
-    return load_safetensors(file);
+namespace {
+
+// Where the weights were, in words.
+std::string describe_source(const WeightsChoice& choice) {
+  std::string text = choice.key.empty() ? "" : "read from '" + choice.key + "'";
+  if (!choice.prefix.empty()) {
+    text += (text.empty() ? "" : ", ") + ("prefix '" + choice.prefix + "' removed from the names");
   }
-  if (looks_like_zip(file)) {
-    return load_torch_zip(file);
+  for (const std::string& wrapper : choice.inner) {
+    text += (text.empty() ? "" : ", ") + ("'" + wrapper + "' removed inside names");
   }
-  refuse(file, start);
+  if (!choice.others.empty()) {
+    text += "; weights are also under ";
+    for (const std::string& other : choice.others) {
+      text += (&other == choice.others.data() ? "" : ", ") + other;
+    }
+    text += " (--checkpoint-key chooses)";
+  }
+  return text;
+}
+
+std::string start_of(const InputFile& file) {
+  return file.read(0, std::min<std::uint64_t>(file.size(), kLongestStart));
+}
+
+// Opens a file that holds tensors itself.
+StoredCheckpoint open_file(const std::filesystem::path& path, const std::string& key) {
+  const auto file = std::make_shared<const InputFile>(path);
+  if (looks_like_safetensors(*file)) {
+    return open_safetensors(file);
+  }
+  if (looks_like_zip(*file)) {
+    return open_torch_zip(file, key);
+  }
+  refuse(*file, start_of(*file));
+}
+
+}  // namespace
+
+StoredCheckpoint open_checkpoint(const std::filesystem::path& path, const std::string& key) {
+  std::error_code ignored;
+  const std::filesystem::path file =
+      std::filesystem::is_directory(path, ignored) ? find_in_folder(path) : path;
+  if (looks_like_shard_index(start_of(InputFile(file)))) {
+    return open_shards(read_shard_index(file),
+                       [&](const std::filesystem::path& shard) { return open_file(shard, key); });
+  }
+  return open_file(file, key);
+}
+
+Checkpoint read_weights(const StoredCheckpoint& stored, const WeightsChoice& choice) {
+  Checkpoint checkpoint{.metadata = stored.metadata, .source = describe_source(choice)};
+  for (const auto& [name, tensor] : choice.tensors) {
+    checkpoint.tensors.emplace(name, tensor->read());
+  }
+  return checkpoint;
+}
+
+Checkpoint load_checkpoint(const std::filesystem::path& path, const std::string& key) {
+  const StoredCheckpoint stored = open_checkpoint(path, key);
+  return read_weights(stored, choose_largest(stored, key));
 }
 
 }  // namespace parallax

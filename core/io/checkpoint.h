@@ -1,5 +1,5 @@
-// Checkpoints: safetensors (our format) and PyTorch zip files (.pt, .pth), as flat maps from tensor
-// name to tensor.
+// Checkpoints: safetensors (our format) and PyTorch zip files (.pt, .pth, .ckpt, .bin), whole or in
+// shards, as flat maps from tensor name to tensor.
 #pragma once
 
 #include <filesystem>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/torch.h"
+#include "core/io/stored_checkpoint.h"
 
 namespace parallax {
 
@@ -17,14 +18,17 @@ using TensorMap = std::map<std::string, Tensor>;
 struct Checkpoint {
   TensorMap tensors;  // contiguous, on the CPU, in the file's dtype
   std::map<std::string, std::string>
-      metadata;  // safetensors' __metadata__, or scalars found in a .pt
+      metadata;        // safetensors' __metadata__, or scalars found in a .pt
+  std::string source;  // a sentence on where in the file the weights were; empty: the file's names
 };
 
-// Reads either format, distinguished by content, not by extension. From a PyTorch file the state
-// dict is taken from `state_dict_ema`, `model_ema`, `model` or `state_dict` where present, else the
-// top level; a `module.` prefix on every name is removed; pickled objects of other classes are
+// Reads any file that open_checkpoint opens, without a model in mind: of a PyTorch file the
+// dictionary that choose_largest prefers or that `key` names. Pickled objects of other classes are
 // skipped, never imported. Throws Error naming the file and what is wrong with it.
-Checkpoint load_checkpoint(const std::filesystem::path& path);
+Checkpoint load_checkpoint(const std::filesystem::path& path, const std::string& key = "");
+
+// Reads the chosen tensors. Throws Error naming the file and the tensor.
+Checkpoint read_weights(const StoredCheckpoint& stored, const WeightsChoice& choice);
 
 // Writes safetensors atomically: a temporary file next to the target, fsync, rename. Throws Error
 // naming the file or the tensor.

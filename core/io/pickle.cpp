@@ -16,6 +16,8 @@ using Kind = PickleValue::Kind;
 constexpr std::size_t kMostValues = 4'000'000;
 constexpr int kNewestProtocol = 5;
 constexpr std::string_view kRebuild = "torch._utils._rebuild_";
+constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
+constexpr std::string_view kRebuildTyped = "torch._tensor._rebuild_from_type";
 
 class Unpickler {
  public:
@@ -49,6 +51,7 @@ class Unpickler {
   void make_object(PickleValue* callee, PickleValue* arguments);
   void make_dict(PickleValue* arguments);
   void make_rebuilt(const std::string& function, PickleValue* arguments);
+  void make_typed(const std::string& function, PickleValue* arguments);
 
   PickleInput input_;
   std::size_t copied_ = 0;
@@ -356,6 +359,8 @@ void Unpickler::make_object(PickleValue* callee, PickleValue* arguments) {
     push(arguments->items[0]);
   } else if (name.starts_with(kRebuild)) {
     make_rebuilt(name, arguments);
+  } else if (name.starts_with(kRebuildTyped)) {
+    make_typed(name, arguments);
   } else {
     push_text(Kind::kOpaque, name);
   }
@@ -382,17 +387,29 @@ void Unpickler::make_dict(PickleValue* arguments) {
 }
 
 void Unpickler::make_rebuilt(const std::string& function, PickleValue* arguments) {
-  // Parameters wrap a tensor; the arguments after it only say whether it is trained.
-  if (function.starts_with("torch._utils._rebuild_parameter")) {
-    if (arguments->items.empty() || arguments->items[0]->kind != Kind::kTensor) {
-      fail("a parameter without a tensor");
-    }
+  // Parameters wrap a tensor; the arguments after it say whether it is trained, and its attributes.
+  if (function.starts_with(kRebuildParameter) && !arguments->items.empty()) {
     push(arguments->items[0]);
     return;
   }
   PickleValue& tensor = make(Kind::kTensor);
   tensor.text = function;
   tensor.attached = arguments;
+}
+
+// Subclasses of Tensor, and tensors that were given attributes (torch 2.11, torch/_tensor.py): a
+// function, its arguments, the class and the attributes.
+void Unpickler::make_typed(const std::string& function, PickleValue* arguments) {
+  const auto& items = arguments->items;
+  if (items.size() < 4 || items[0]->kind != Kind::kGlobal || items[2]->kind != Kind::kTuple ||
+      !items[0]->text.starts_with(kRebuild)) {
+    push_text(Kind::kOpaque, function);
+    return;
+  }
+  PickleValue& tensor = make(Kind::kTensor);
+  tensor.text = items[0]->text;
+  tensor.attached = items[2];
+  tensor.items = {items[1], items[3]};
 }
 
 PickleDocument Unpickler::run() {

@@ -23,7 +23,8 @@ struct PickleValue {
     kDict,     // items: key, value, key, value, …; also collections.OrderedDict
     kGlobal,   // text: "module.name"
     kStorage,  // attached: torch's persistent id, a tuple
-    kTensor,   // text: "torch._utils._rebuild_…", attached: that function's arguments, a tuple
+    kTensor,   // text: "torch._utils._rebuild_…", attached: that function's arguments, a tuple;
+               // items: of a subclass or a tensor with attributes, its class and its state
     kOpaque,   // text: the class or function; items as a dict's if it was filled like one;
                // attached: its attributes, if it was given any
   };

@@ -42,6 +42,11 @@ constexpr std::array kDtypes = {
     NamedDtype{"I8", at::kChar},
     NamedDtype{"U8", at::kByte},
     NamedDtype{"BOOL", at::kBool},
+    NamedDtype{"U16", at::kUInt16},
+    NamedDtype{"U32", at::kUInt32},
+    NamedDtype{"U64", at::kUInt64},
+    NamedDtype{"F8_E4M3", at::kFloat8_e4m3fn},
+    NamedDtype{"F8_E5M2", at::kFloat8_e5m2},
 };
 
 std::string dtype_names() {
@@ -144,7 +149,8 @@ at::ScalarType parse_dtype(const json& value, const std::string& where) {
   throw Error({.what = "the dtype is not supported",
                .where = where,
                .expected = dtype_names(),
-               .got = value.is_string() ? value.get<std::string>() : value.type_name()});
+               .got = value.is_string() ? value.get<std::string>() : value.type_name(),
+               .remedy = "Convert the tensor to float32, float16 or bfloat16 and save again."});
 }
 
 Entry parse_entry(const std::string& name, const json& value, const std::string& where) {
@@ -276,28 +282,31 @@ bool looks_like_safetensors(const InputFile& file) {
   return start.back() == '{';
 }
 
-Checkpoint load_safetensors(const InputFile& file) {
-  const std::uint64_t header_length = read_header_length(file);
+StoredCheckpoint open_safetensors(const std::shared_ptr<const InputFile>& file) {
+  const std::uint64_t header_length = read_header_length(*file);
   const std::uint64_t data_start = kLengthBytes + header_length;
-  const json header = parse_header(file.read(kLengthBytes, header_length), file.name());
+  const json header = parse_header(file->read(kLengthBytes, header_length), file->name());
 
-  Checkpoint checkpoint;
+  StoredCheckpoint stored{.file = file->name()};
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items()) {
     if (name == kMetadataKey) {
-      checkpoint.metadata = parse_metadata(value, file.name() + ", " + kMetadataKey);
+      stored.metadata = parse_metadata(value, file->name() + ", " + kMetadataKey);
     } else {
-      entries.push_back(parse_entry(name, value, c10::str(file.name(), ", tensor '", name, "'")));
+      entries.push_back(parse_entry(name, value, c10::str(file->name(), ", tensor '", name, "'")));
     }
   }
-  check_layout(entries, file.size() - data_start, file.name());
+  check_layout(entries, file->size() - data_start, file->name());
   for (const Entry& entry : entries) {
-    Tensor tensor = torch::empty(entry.shape, torch::TensorOptions().dtype(entry.dtype));
-    file.read(data_start + entry.begin, tensor.data_ptr(), entry.end - entry.begin);
-    check_bools(tensor, c10::str(file.name(), ", tensor '", entry.name, "'"));
-    checkpoint.tensors.emplace(entry.name, std::move(tensor));
+    stored.tensors.push_back(
+        {.name = entry.name, .read = [file, entry, data_start] {
+           Tensor tensor = torch::empty(entry.shape, torch::TensorOptions().dtype(entry.dtype));
+           file->read(data_start + entry.begin, tensor.data_ptr(), entry.end - entry.begin);
+           check_bools(tensor, c10::str(file->name(), ", tensor '", entry.name, "'"));
+           return tensor;
+         }});
   }
-  return checkpoint;
+  return stored;
 }
 
 void save_safetensors(const std::filesystem::path& path, const Checkpoint& checkpoint) {

@@ -17,6 +17,9 @@ using Kind = PickleValue::Kind;
 constexpr std::uint64_t kLargestExpansion = 16;
 // storage, offset, shape, strides, requires_grad, hooks and perhaps metadata
 constexpr std::size_t kFewestArguments = 4;
+constexpr std::size_t kDtypeArgument = 6;  // where the storage does not tell it
+constexpr std::string_view kRebuildV2 = "torch._utils._rebuild_tensor_v2";
+constexpr std::string_view kRebuildV3 = "torch._utils._rebuild_tensor_v3";
 // "storage", type, key, location, number of elements
 constexpr std::size_t kIdParts = 5;
 
@@ -36,6 +39,65 @@ constexpr std::array kStorageTypes = {
     StorageType{"ByteStorage", at::kByte},
     StorageType{"BoolStorage", at::kBool},
 };
+
+// Types without a storage class of their own (torch._utils._rebuild_tensor_v3).
+constexpr std::array kNamedDtypes = {
+    StorageType{"torch.float8_e4m3fn", at::kFloat8_e4m3fn},
+    StorageType{"torch.float8_e5m2", at::kFloat8_e5m2},
+    StorageType{"torch.float8_e4m3fnuz", at::kFloat8_e4m3fnuz},
+    StorageType{"torch.float8_e5m2fnuz", at::kFloat8_e5m2fnuz},
+    StorageType{"torch.uint16", at::kUInt16},
+    StorageType{"torch.uint32", at::kUInt32},
+    StorageType{"torch.uint64", at::kUInt64},
+};
+
+// What a file can hold in place of plain tensors, and what helps.
+struct OtherTensor {
+  std::string_view function;  // of torch._utils
+  const char* what;
+  const char* remedy;
+};
+constexpr std::string_view kWrapperSubclass = "_rebuild_wrapper_subclass";
+constexpr std::array kOtherTensors = {
+    OtherTensor{"_rebuild_sparse_tensor", "this tensor is sparse", "Save its .to_dense()."},
+    OtherTensor{"_rebuild_qtensor", "this tensor is quantised", "Save its .dequantize()."},
+    OtherTensor{"_rebuild_nested_tensor", "this is a nested tensor", "Save its parts one by one."},
+    OtherTensor{"_rebuild_meta_tensor_no_storage",
+                "this tensor is on the meta device and has no data",
+                "Save the model after its weights were loaded."},
+};
+
+[[noreturn]] void refuse_tensor(const PickleValue& value, const std::string& where) {
+  const std::string_view function = std::string_view(value.text).substr(value.text.rfind('.') + 1);
+  for (const OtherTensor& other : kOtherTensors) {
+    if (function == other.function) {
+      throw Error({.what = other.what, .where = where, .remedy = other.remedy});
+    }
+  }
+  if (function == kWrapperSubclass && !value.items.empty()) {
+    throw Error({.what = "this tensor is an object of class " + printable(value.items[0]->text),
+                 .where = where,
+                 .expected = "a plain tensor",
+                 .remedy = "Save plain tensors: what its dequantize(), full_tensor() or the like "
+                           "returns."});
+  }
+  throw Error({.what = "this kind of tensor is not supported",
+               .where = where,
+               .got = printable(value.text),
+               .remedy = "Save plain dense tensors."});
+}
+
+at::ScalarType named_dtype(const PickleValue& dtype, const std::string& where) {
+  for (const StorageType& row : kNamedDtypes) {
+    if (dtype.kind == Kind::kGlobal && dtype.text == row.name) {
+      return row.dtype;
+    }
+  }
+  throw Error({.what = "the tensor's type is not supported",
+               .where = where,
+               .got = describe(dtype),
+               .remedy = "Convert the tensor to float32, float16 or bfloat16 and save again."});
+}
 
 at::ScalarType storage_dtype(const PickleValue& type, const std::string& where) {
   const std::size_t dot = type.text.rfind('.');
@@ -79,6 +141,13 @@ std::vector<std::int64_t> as_counts(const PickleValue& value,
   return counts;
 }
 
+// Whether a storage, an offset, a shape and strides describe the tensor.
+bool is_plain(const PickleValue& value) {
+  const std::size_t arguments = value.attached->items.size();
+  return (value.text == kRebuildV2 && arguments >= kFewestArguments) ||
+         (value.text == kRebuildV3 && arguments > kDtypeArgument);
+}
+
 std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape) {
   std::vector<std::int64_t> strides(shape.size());
   std::int64_t stride = 1;
@@ -117,16 +186,22 @@ TorchTensorReader::View TorchTensorReader::parse_view(const std::vector<PickleVa
   return view;
 }
 
-const Tensor& TorchTensorReader::storage(const PickleValue& value, const std::string& where) {
+const Tensor& TorchTensorReader::storage(const PickleValue& value,
+                                         const PickleValue* named,
+                                         const std::string& where) {
   const PickleValue* id = value.attached;
   if (value.kind != Kind::kStorage || id->items.size() < kIdParts ||
       id->items[0]->text != "storage" || id->items[2]->kind != Kind::kString) {
     throw Error(
         {.what = "the tensor has no usable storage", .where = where, .got = describe(value)});
   }
-  const at::ScalarType dtype = storage_dtype(*id->items[1], where);
+  const at::ScalarType dtype =
+      named != nullptr ? named_dtype(*named, where) : storage_dtype(*id->items[1], where);
   const std::string& key = id->items[2]->text;
-  const std::vector shape = {as_count(*id->items[4], where, "the storage's size")};
+  std::vector shape = {as_count(*id->items[4], where, "the storage's size")};
+  if (named != nullptr) {  // an UntypedStorage counts bytes
+    shape[0] /= static_cast<std::int64_t>(c10::elementSize(dtype));
+  }
   const auto known = storages_.find(key);
   if (known != storages_.end()) {
     if (known->second.scalar_type() != dtype || known->second.numel() != shape[0]) {
@@ -149,18 +224,55 @@ const Tensor& TorchTensorReader::storage(const PickleValue& value, const std::st
   return storages_.emplace(key, std::move(tensor)).first->second;
 }
 
-Tensor TorchTensorReader::read(const PickleValue& value, const std::string& where) {
-  if (value.text != "torch._utils._rebuild_tensor_v2" ||
-      value.attached->items.size() < kFewestArguments) {
-    throw Error({.what = "this kind of tensor is not supported (sparse, quantised or a subclass)",
+// DTensor (torch 2.11): its shape is an argument, this process's part of it is in the state, as are
+// the placements.
+const PickleValue& TorchTensorReader::local_tensor(const PickleValue& value,
+                                                   const std::string& where) {
+  const auto& arguments = value.attached->items;
+  if (value.items.size() < 2 || !value.items[0]->text.starts_with("torch.distributed.") ||
+      !value.items[0]->text.ends_with(".DTensor") || value.items[1]->items.size() < 2 ||
+      arguments.size() < 3) {
+    refuse_tensor(value, where);
+  }
+  const PickleValue& attributes = *value.items[1]->items[1];
+  const PickleValue* local = attributes.find("_local_tensor");
+  const PickleValue* spec = attributes.find("_spec");
+  if (local == nullptr || local->kind != Kind::kTensor || !is_plain(*local)) {
+    refuse_tensor(value, where);
+  }
+  bool partial = false;
+  if (spec != nullptr && spec->attached != nullptr) {
+    if (const PickleValue* placements = spec->attached->find("placements")) {
+      for (const PickleValue* placement : placements->items) {
+        partial = partial || placement->text.find("Partial") != std::string::npos;
+      }
+    }
+  }
+  const std::vector whole = as_counts(*arguments[2], where, "the extents of the shape");
+  const std::vector part = as_counts(*local->attached->items[2], where, "the extents of the shape");
+  if (partial || whole != part) {
+    throw Error({.what = "this tensor is a DTensor, of which the file holds one process's shard",
                  .where = where,
-                 .got = printable(value.text),
-                 .remedy = "Save plain dense tensors."});
+                 .expected = c10::str("shape ", c10::IntArrayRef(whole)),
+                 .got = c10::str("a shard of shape ", c10::IntArrayRef(part)),
+                 .remedy = "Save each tensor's full_tensor(), or what get_model_state_dict returns "
+                           "with StateDictOptions(full_state_dict=True)."});
+  }
+  return *local;
+}
+
+Tensor TorchTensorReader::read(const PickleValue& outer, const std::string& where) {
+  const bool wrapped = outer.text.ends_with(kWrapperSubclass);
+  const PickleValue& value = wrapped ? local_tensor(outer, where) : outer;
+  if (!is_plain(value)) {
+    refuse_tensor(value, where);
   }
   const auto& arguments = value.attached->items;
+  const bool names_dtype = value.text == kRebuildV3;
   const View view = parse_view(arguments, where);
   const std::uint64_t elements = checked_elements(view.shape, where);
-  const Tensor& whole = storage(*arguments[0], where);
+  const Tensor& whole =
+      storage(*arguments[0], names_dtype ? arguments[kDtypeArgument] : nullptr, where);
   if (elements == 0) {
     return torch::empty(view.shape, whole.options());
   }

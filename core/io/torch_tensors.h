@@ -30,7 +30,11 @@ class TorchTensorReader {
   };
 
   static View parse_view(const std::vector<PickleValue*>& arguments, const std::string& where);
-  const Tensor& storage(const PickleValue& value, const std::string& where);  // [elements]
+  static const PickleValue& local_tensor(const PickleValue& value, const std::string& where);
+  // `named` is the dtype where the storage is untyped, else null.
+  const Tensor& storage(const PickleValue& value,
+                        const PickleValue* named,
+                        const std::string& where);  // [elements]
   void charge(std::uint64_t bytes, const std::string& where);
 
   const ZipArchive& archive_;

@@ -1,4 +1,4 @@
-// Finds the state dict in a PyTorch checkpoint and reads its tensors.
+// Lists the tensors of a PyTorch checkpoint.
 #include "core/io/torch_zip.h"
 
 #include <c10/util/StringUtil.h>
@@ -14,6 +14,7 @@
 #include "core/base/json_text.h"
 #include "core/io/pickle.h"
 #include "core/io/torch_tensors.h"
+#include "core/io/wrapper_names.h"
 #include "core/io/zip_archive.h"
 
 namespace parallax {
@@ -22,9 +23,9 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr std::uint64_t kLargestPickle = std::uint64_t{64} << 20;
-constexpr std::array kStateDictKeys = {"state_dict_ema", "model_ema", "model", "state_dict"};
+constexpr std::size_t kMostWalked = 4'000'000;  // keys and values
+constexpr int kMostNested = 8;  // dictionaries within dictionaries; a pickle may hold itself
 constexpr std::string_view kPickleName = "/data.pkl";
-constexpr std::string_view kParallelPrefix = "module.";
 constexpr const char* kSaveStateDict = "Save it with torch.save(model.state_dict(), path).";
 
 // The archive's only folder, which torch.save names after the file.
@@ -70,6 +71,12 @@ void check_kind(const ZipArchive& archive, const std::string& root) {
   }
 }
 
+std::string checked_root(const ZipArchive& archive) {
+  std::string root = find_root(archive);
+  check_kind(archive, root);
+  return root;
+}
+
 bool holds_tensors(const PickleValue& value) {
   return value.is_mapping() &&
          std::any_of(value.items.begin(), value.items.end(), [](const PickleValue* item) {
@@ -77,38 +84,9 @@ bool holds_tensors(const PickleValue& value) {
          });
 }
 
-void refuse_module(const PickleValue& value, const std::string& where) {
-  if (value.attached != nullptr && value.kind == Kind::kOpaque &&
-      value.attached->find("_parameters") != nullptr) {
-    throw Error({.what = "the file holds a pickled model object, not its tensors",
-                 .where = where,
-                 .got = describe(value),
-                 .remedy = kSaveStateDict});
-  }
-}
-
-const PickleValue& find_state_dict(const PickleValue& root, const std::string& where) {
-  refuse_module(root, where);
-  for (const char* key : kStateDictKeys) {
-    const PickleValue* value = root.find(key);
-    if (value != nullptr && holds_tensors(*value)) {
-      return *value;
-    }
-    if (value != nullptr) {
-      refuse_module(*value, where);
-    }
-  }
-  if (holds_tensors(root)) {
-    return root;
-  }
-  throw Error(
-      {.what = "the checkpoint holds no state dict",
-       .where = where,
-       .expected =
-           "a dictionary of tensors, at the top or under 'state_dict_ema', 'model_ema', 'model' or "
-           "'state_dict'",
-       .got = describe(root),
-       .remedy = kSaveStateDict});
+bool is_model_object(const PickleValue& value) {
+  return value.attached != nullptr && value.kind == Kind::kOpaque &&
+         value.attached->find("_parameters") != nullptr;
 }
 
 bool is_utf8(const std::string& text) { return escape_invalid_utf8(text) == text; }
@@ -126,40 +104,123 @@ void check_keys(const PickleValue& mapping, const std::string& where) {
   }
 }
 
-// DataParallel puts the prefix before every name or before none.
-TensorMap without_parallel_prefix(TensorMap tensors) {
-  const bool all = std::all_of(tensors.begin(), tensors.end(), [](const auto& named) {
-    return named.first.starts_with(kParallelPrefix) && named.first.size() > kParallelPrefix.size();
-  });
-  if (!all) {
-    return tensors;
+// An archive with its pickle, kept as long as one of its tensors may be read.
+struct TorchFile {
+  explicit TorchFile(const std::shared_ptr<const InputFile>& input)
+      : file(input),
+        archive(*file),
+        root(checked_root(archive)),
+        document(unpickle(archive.read(root + std::string(kPickleName)), file->name())),
+        reader(archive, root) {}
+
+  std::shared_ptr<const InputFile> file;
+  ZipArchive archive;
+  std::string root;
+  PickleDocument document;
+  TorchTensorReader reader;
+};
+
+// Walks the dictionaries in which weights are expected.
+class Collector {
+ public:
+  Collector(StoredCheckpoint& stored, std::string wanted, std::shared_ptr<TorchFile> torch)
+      : stored_(stored), wanted_(std::move(wanted)), torch_(std::move(torch)) {}
+
+  void collect(const PickleValue& mapping, const std::string& key, int depth);
+  // Throws the Error that says why there are no tensors.
+  [[noreturn]] void refuse(const PickleValue& root) const;
+
+ private:
+  bool is_expected(const std::string& name, const std::string& place) const {
+    return is_weights_key(name) || wanted_ == place || wanted_.starts_with(place + ".");
   }
-  TensorMap stripped;
-  for (auto& [name, tensor] : tensors) {
-    stripped.emplace(name.substr(kParallelPrefix.size()), std::move(tensor));
+  void add_tensor(const std::string& key, const PickleValue& name, const PickleValue& value);
+
+  StoredCheckpoint& stored_;
+  std::string wanted_;
+  std::shared_ptr<TorchFile> torch_;
+  std::size_t walked_ = 0;
+  const PickleValue* model_object_ = nullptr;
+  const PickleValue* array_ = nullptr;
+};
+
+void Collector::add_tensor(const std::string& key,
+                           const PickleValue& name,
+                           const PickleValue& value) {
+  if (name.kind != Kind::kString) {
+    return;  // an optimiser's state by number
   }
-  return stripped;
+  if (!is_utf8(name.text)) {
+    throw Error({.what = "a tensor's name is not UTF-8 text",
+                 .where = stored_.file,
+                 .got = printable(name.text)});
+  }
+  const std::string where = c10::str(stored_.file, ", tensor '", printable(name.text), "'");
+  stored_.tensors.push_back(
+      {.key = key, .name = name.text, .read = [torch = torch_, &value, where] {
+         return torch->reader.read(value, where);
+       }});
 }
 
-TensorMap read_tensors(const PickleValue& state_dict,
-                       TorchTensorReader& reader,
-                       const std::string& file) {
-  TensorMap tensors;
-  for (std::size_t i = 0; i + 1 < state_dict.items.size(); i += 2) {
-    const PickleValue& key = *state_dict.items[i];
-    const PickleValue& value = *state_dict.items[i + 1];
-    if (value.kind != Kind::kTensor) {
+void Collector::collect(const PickleValue& mapping, const std::string& key, int depth) {
+  if (!mapping.is_mapping()) {
+    return;
+  }
+  // Dictionaries that contain each other, or themselves, would be walked on every way.
+  walked_ += mapping.items.size();
+  if (walked_ > kMostWalked) {
+    throw Error({.what = "the checkpoint's dictionaries hold too much", .where = stored_.file});
+  }
+  check_keys(mapping, stored_.file);
+  for (std::size_t i = 0; i + 1 < mapping.items.size(); i += 2) {
+    const PickleValue& name = *mapping.items[i];
+    const PickleValue& value = *mapping.items[i + 1];
+    if (value.kind == Kind::kTensor) {
+      add_tensor(key, name, value);
       continue;
     }
-    if (key.kind != Kind::kString || !is_utf8(key.text)) {
-      throw Error({.what = "a tensor's name is not UTF-8 text",
-                   .where = file,
-                   .got = key.kind == Kind::kString ? printable(key.text) : describe(key)});
+    if (is_model_object(value)) {
+      model_object_ = &value;
+    } else if (value.kind == Kind::kOpaque && value.text.starts_with("numpy.")) {
+      array_ = &value;
     }
-    const std::string where = c10::str(file, ", tensor '", printable(key.text), "'");
-    tensors.emplace(key.text, reader.read(value, where));
+    if (name.kind != Kind::kString || !is_utf8(name.text) || !value.is_mapping()) {
+      continue;
+    }
+    const std::string place = key.empty() ? name.text : key + "." + name.text;
+    if (depth < kMostNested && is_expected(name.text, place)) {
+      collect(value, place, depth + 1);
+    } else if (holds_tensors(value)) {
+      stored_.other_keys.push_back(place);
+    }
   }
-  return without_parallel_prefix(std::move(tensors));
+}
+
+void Collector::refuse(const PickleValue& root) const {
+  const PickleValue* object = is_model_object(root) ? &root : model_object_;
+  if (object != nullptr) {
+    throw Error({.what = "the file holds a pickled model object, not its tensors",
+                 .where = stored_.file,
+                 .got = describe(*object),
+                 .remedy = kSaveStateDict});
+  }
+  if (array_ != nullptr) {
+    throw Error({.what = "the checkpoint holds NumPy arrays in place of tensors",
+                 .where = stored_.file,
+                 .remedy = "Convert each with torch.from_numpy and save again."});
+  }
+  if (!stored_.other_keys.empty()) {
+    throw Error({.what = "the checkpoint holds no state dict where one is usual",
+                 .where = stored_.file,
+                 .got = "tensors under '" + stored_.other_keys.front() + "'",
+                 .remedy = "Name what holds the weights with --checkpoint-key."});
+  }
+  throw Error({.what = "the checkpoint holds no state dict",
+               .where = stored_.file,
+               .expected = "a dictionary of tensors, at the top or under a key such as 'model', "
+                           "'state_dict' or 'model_ema'",
+               .got = describe(root),
+               .remedy = kSaveStateDict});
 }
 
 std::optional<std::string> scalar_text(const PickleValue& value) {
@@ -182,7 +243,7 @@ std::optional<std::string> scalar_text(const PickleValue& value) {
 
 std::map<std::string, std::string> read_metadata(const PickleValue& root) {
   std::map<std::string, std::string> metadata;
-  for (std::size_t i = 0; i + 1 < root.items.size(); i += 2) {
+  for (std::size_t i = 0; root.is_mapping() && i + 1 < root.items.size(); i += 2) {
     const PickleValue& key = *root.items[i];
     const auto text = scalar_text(*root.items[i + 1]);
     if (key.kind == Kind::kString && is_utf8(key.text) && text) {
@@ -194,20 +255,18 @@ std::map<std::string, std::string> read_metadata(const PickleValue& root) {
 
 }  // namespace
 
-Checkpoint load_torch_zip(const InputFile& file) {
-  const ZipArchive archive(file);
-  const std::string root = find_root(archive);
-  check_kind(archive, root);
-  const PickleDocument document =
-      unpickle(archive.read(root + std::string(kPickleName)), file.name());
-  const PickleValue& state_dict = find_state_dict(*document.root, file.name());
-  check_keys(*document.root, file.name());
-  check_keys(state_dict, file.name());
-  TorchTensorReader reader(archive, root);
-  Checkpoint checkpoint;
-  checkpoint.tensors = read_tensors(state_dict, reader, file.name());
-  checkpoint.metadata = read_metadata(*document.root);
-  return checkpoint;
+StoredCheckpoint open_torch_zip(const std::shared_ptr<const InputFile>& file,
+                                const std::string& key) {
+  const auto torch = std::make_shared<TorchFile>(file);
+  StoredCheckpoint stored{.file = file->name()};
+  const PickleValue& root = *torch->document.root;
+  Collector collector(stored, key, torch);
+  collector.collect(root, "", 0);
+  if (stored.tensors.empty()) {
+    collector.refuse(root);
+  }
+  stored.metadata = read_metadata(root);
+  return stored;
 }
 
 }  // namespace parallax

@@ -193,6 +193,13 @@ PoseNormalisation parse_pose_normalisation(const std::string& name) {
 
 namespace {
 
+// Of a small scene, a quarter of the views is left to be rendered.
+std::string usual_input_views(const Scene& scene, const NvsModelCard& card) {
+  constexpr int kUsual = 8;
+  const int most = std::max(1, static_cast<int>(scene.views.size()) * 3 / 4);
+  return std::to_string(card.input_views > 0 ? std::min(card.input_views, most) : kUsual);
+}
+
 // What is asked for, of the views that are not marked as unreadable. Where one that is chosen
 // cannot be read either, `unreadable` says so and the result is incomplete.
 PreparedScene try_to_prepare(const Scene& scene,
@@ -205,7 +212,10 @@ PreparedScene try_to_prepare(const Scene& scene,
       choose_image_size(model.card, {options.height, options.width}, prepared.notes);
   prepared.height = size.height;
   prepared.width = size.width;
-  const ViewSelection selection = select_views(scene, options.input_views, options.target_views);
+  const ViewSelection selection = select_views(
+      scene,
+      options.input_views.empty() ? usual_input_views(scene, model.card) : options.input_views,
+      options.target_views);
   require_room(model, selection, size);
   prepared.notes.insert(prepared.notes.end(), selection.notes.begin(), selection.notes.end());
   prepared.transform = choose_pose_transform(

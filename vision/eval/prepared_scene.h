@@ -27,7 +27,7 @@ PoseNormalisation parse_pose_normalisation(const std::string& name);
 struct PrepareOptions {
   int height = 0;  // 0: the model's own size
   int width = 0;
-  std::string input_views = "8";
+  std::string input_views;  // empty: as many as the model was published for, else 8
   std::string target_views = "all";
   cv::Vec3b background = {255, 255, 255};
   PoseNormalisation normalisation = PoseNormalisation::kAuto;

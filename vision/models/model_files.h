@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/io/checkpoint.h"
+#include "vision/models/published_models.h"
 
 namespace parallax {
 
@@ -22,6 +23,9 @@ std::vector<std::filesystem::path> model_files();
 // what `known_names` returns.
 std::filesystem::path find_model_file(const std::string& name_or_path,
                                       const std::function<std::vector<std::string>()>& known_names);
+
+// Where a published model's file is. Throws UsageError naming the command that fetches it.
+std::filesystem::path require_fetched(const PublishedModel& model);
 
 // The card in the metadata, or in a .json file of the same name next to the weights. Throws Error
 // if the card is not a JSON object.

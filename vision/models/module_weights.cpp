@@ -33,6 +33,7 @@ void load_weights(torch::nn::Module& module, const TensorMap& tensors, const std
   const torch::NoGradGuard no_grad;
   std::vector<std::string> missing;
   std::vector<std::string> mis_shaped;
+  std::vector<std::string> mis_typed;
   TensorMap surplus = tensors;
   std::vector<std::pair<Tensor, Tensor>> copies;
   const auto take = [&](const std::string& name, const Tensor& target) {
@@ -45,6 +46,9 @@ void load_weights(torch::nn::Module& module, const TensorMap& tensors, const std
                                        name,
                                        fmt::join(target.sizes(), ", "),
                                        fmt::join(it->second.sizes(), ", ")));
+    } else if (target.is_floating_point() && !it->second.is_floating_point()) {
+      // Integers are quantised weights without their scales, or another type's bits.
+      mis_typed.push_back(fmt::format("{} ({})", name, torch::toString(it->second.scalar_type())));
     } else {
       copies.emplace_back(target, it->second);
     }
@@ -63,11 +67,16 @@ void load_weights(torch::nn::Module& module, const TensorMap& tensors, const std
   append_list(problems, "missing", missing);
   append_list(problems, "surplus", surplus_names);
   append_list(problems, "wrong shape", mis_shaped);
+  append_list(problems, "of integers in place of floating-point numbers", mis_typed);
   if (!problems.empty()) {
-    throw Error(
-        ErrorParts{.what = "the tensors do not fit the model: " + problems,
-                   .where = where,
-                   .remedy = "Check that the file belongs to this kind of model and variant."});
+    std::string remedy = "Check that the file belongs to this kind of model and variant.";
+    if (!mis_typed.empty()) {
+      remedy =
+          "Save the weights as float32, float16 or bfloat16: dequantised, or, if the integers "
+          "are bfloat16's bits, as .view(torch.bfloat16).";
+    }
+    throw Error(ErrorParts{
+        .what = "the tensors do not fit the model: " + problems, .where = where, .remedy = remedy});
   }
   for (auto& [target, source] : copies) {
     target.copy_(source);

@@ -8,13 +8,13 @@
 #include "core/base/error.h"
 #include "core/base/json_text.h"
 #include "core/base/paths.h"
+#include "core/io/training_metadata.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kMetadataKey = "parallax_training";
 constexpr const char* kPrefix = "step-";
 constexpr const char* kExtension = ".safetensors";
 
@@ -45,7 +45,7 @@ void remove_unfinished(const fs::path& folder) {
 
 TrainSnapshot read_snapshot(const fs::path& path) {
   Checkpoint checkpoint = load_checkpoint(path);
-  const auto it = checkpoint.metadata.find(kMetadataKey);
+  const auto it = checkpoint.metadata.find(kTrainingMetadataKey);
   const nlohmann::json json = it == checkpoint.metadata.end()
                                   ? nlohmann::json()
                                   : nlohmann::json::parse(it->second, nullptr, false);
@@ -65,9 +65,9 @@ TrainSnapshot read_snapshot(const fs::path& path) {
 void save_snapshot(const fs::path& folder, const TrainSnapshot& snapshot, int kept) {
   create_folder(folder);
   Checkpoint checkpoint{.tensors = snapshot.tensors};
-  checkpoint.metadata[kMetadataKey] = dump_json({{"steps_done", snapshot.steps_done},
-                                                 {"facts", snapshot.facts},
-                                                 {"recipe", snapshot.recipe}});
+  checkpoint.metadata[kTrainingMetadataKey] = dump_json({{"steps_done", snapshot.steps_done},
+                                                         {"facts", snapshot.facts},
+                                                         {"recipe", snapshot.recipe}});
   save_safetensors(folder / fmt::format("{}{:012d}{}", kPrefix, snapshot.steps_done, kExtension),
                    checkpoint);
   remove_unfinished(folder);

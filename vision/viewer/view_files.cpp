@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/image/image_extension.h"
+#include "core/io/shards.h"
 #include "vision/images/folder_contents.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/scene/formats/load_scene.h"
@@ -28,10 +29,8 @@ FileKind detect_file(const fs::path& path) {
     return FileKind::kImageFolder;
   }
   const std::string extension = path.extension().string();
-  if (extension == ".safetensors" || extension == ".pt" || extension == ".pth" ||
-      extension == ".bin") {
-    return is_classifier_checkpoint(load_checkpoint(path)) ? FileKind::kClassifier
-                                                           : FileKind::kModel;
+  if (has_checkpoint_extension(path)) {
+    return holds_model(path, classifier_names()) ? FileKind::kClassifier : FileKind::kModel;
   }
   if (extension == ".json") {
     return FileKind::kScene;

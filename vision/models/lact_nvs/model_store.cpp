@@ -9,6 +9,7 @@
 #include "core/base/json_text.h"
 #include "vision/models/model_files.h"
 #include "vision/models/module_weights.h"
+#include "vision/models/published_models.h"
 
 namespace parallax {
 namespace {
@@ -56,7 +57,25 @@ void read_training_facts(NvsModelCard& card, const std::string& where) {
   }
 }
 
+// A published file has no card; what its readme says stands in for one.
+void take_published_facts(const fs::path& path, NvsModelCard& card) {
+  if (const PublishedModel* published = published_model_of_file(path)) {
+    card.height = published->height;
+    card.width = published->width;
+    card.input_views = published->input_views;
+    card.object_centric = published->object_centric;
+  }
+}
+
 }  // namespace
+
+const ModelNames& nvs_model_names() {
+  static const ModelNames names{
+      .what = "a LaCT-NVS model",
+      .needed = {{"blocks.0.module_list.1.f.w1", "input_linear.weight"}},
+      .beginnings = {"input_linear.", "input_layernorm.", "blocks.", "image_token_decoder."}};
+  return names;
+}
 
 LactNvsOptions options_from_shapes(const TensorMap& tensors, const std::string& where) {
   const std::string attention = "blocks.0.module_list.0.f.";
@@ -113,6 +132,7 @@ NvsModelCard read_model_card(const fs::path& path, const Checkpoint& checkpoint)
   } else {
     card.options = options_from_shapes(checkpoint.tensors, path.string());
     card.json = {{"model", kModelKind}};
+    take_published_facts(path, card);
   }
   check_lact_options(card.options, path.string());
   return card;
@@ -122,8 +142,9 @@ std::vector<ModelListing> list_nvs_models() {
   std::vector<ModelListing> listings;
   for (const fs::path& path : model_files()) {
     try {
-      listings.push_back(
-          {path.stem().string(), path, read_model_card(path, load_checkpoint(path))});
+      listings.push_back({path.stem().string(),
+                          path,
+                          read_model_card(path, load_card_or_weights(path, nvs_model_names()))});
     } catch (const Error&) {
       continue;  // a different kind of model, or broken: `info` says which
     }
@@ -136,7 +157,7 @@ std::vector<ModelListing> list_nvs_models() {
 
 namespace {
 
-std::vector<std::string> nvs_model_names() {
+std::vector<std::string> listed_nvs_models() {
   std::vector<std::string> names;
   for (const ModelListing& listing : list_nvs_models()) {
     names.push_back(listing.name);
@@ -146,10 +167,12 @@ std::vector<std::string> nvs_model_names() {
 
 }  // namespace
 
-NvsModel load_nvs_model(const std::string& name_or_path, const std::string& variant) {
-  const fs::path path = find_model_file(name_or_path, nvs_model_names);
-  const Checkpoint checkpoint = load_checkpoint(path);
-  NvsModel model{.name = path.stem().string(), .path = path};
+NvsModel load_nvs_model(const std::string& name_or_path,
+                        const std::string& variant,
+                        const std::string& checkpoint_key) {
+  const fs::path path = find_model_file(name_or_path, listed_nvs_models);
+  const Checkpoint checkpoint = load_model_checkpoint(path, checkpoint_key, nvs_model_names());
+  NvsModel model{.name = path.stem().string(), .path = path, .source = checkpoint.source};
   model.card = read_model_card(path, checkpoint);
   if (!variant.empty() && variant != model.card.options.variant) {
     const std::string wanted(find_variant(variant).name);

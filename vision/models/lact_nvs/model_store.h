@@ -9,6 +9,7 @@
 
 #include "core/io/checkpoint.h"
 #include "vision/models/lact_nvs/lact_nvs.h"
+#include "vision/models/model_checkpoint.h"
 
 namespace parallax {
 
@@ -18,6 +19,7 @@ struct NvsModelCard {
   LactNvsOptions options;
   int height = 0;  // of the training images; 0: unknown
   int width = 0;
+  int input_views = 0;          // to read, as a published model's readme says; 0: it says nothing
   bool has_card = false;        // false: the configuration was inferred from the tensors' shapes
   bool object_centric = false;  // trained with cameras around an object at the origin, z up
   double camera_radius = 0;     // of those cameras
@@ -30,6 +32,7 @@ struct NvsModel {
   std::string name;
   std::filesystem::path path;
   NvsModelCard card;
+  std::string source;               // where in the file the weights were; empty: its own names
   std::shared_ptr<LactNvs> module;  // in evaluation mode, float32, on the CPU
 };
 
@@ -46,8 +49,14 @@ std::vector<ModelListing> list_nvs_models();
 
 // Loads a bundled name or a file. An empty `variant` means the model's own; any other must be the
 // one the weights were trained as, since no variant is shown with another's weights (if the file,
-// like the official ones, does not record it, the user's word is taken).
-NvsModel load_nvs_model(const std::string& name_or_path, const std::string& variant = "");
+// like the official ones, does not record it, the user's word is taken). `checkpoint_key` says
+// where in the file the weights are; empty: wherever they fit best.
+NvsModel load_nvs_model(const std::string& name_or_path,
+                        const std::string& variant = "",
+                        const std::string& checkpoint_key = "");
+
+// How these models are told by their weights' names.
+const ModelNames& nvs_model_names();
 
 // The bundled model trained as this variant, preferring the default model if it was. Throws Error
 // saying which variants have weights.

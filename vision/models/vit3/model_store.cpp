@@ -64,7 +64,7 @@ ClassLabels labels_of(const ClassifierCard& card, const std::string& where) {
   return count == kImageNetClasses ? imagenet_labels() : numbered_labels(count);
 }
 
-std::vector<std::string> classifier_names() {
+std::vector<std::string> listed_classifiers() {
   std::vector<std::string> names;
   for (const ClassifierListing& listing : list_classifiers()) {
     names.push_back(listing.name);
@@ -91,9 +91,12 @@ void choose_variant(const std::string& variant, const fs::path& path, Classifier
 
 }  // namespace
 
-bool is_classifier_checkpoint(const Checkpoint& checkpoint) {
-  return checkpoint.tensors.count("blocks.0.attn.w3") != 0 ||
-         checkpoint.tensors.count("layers.0.blocks.0.attn.w3") != 0;
+const ModelNames& classifier_names() {
+  static const ModelNames names{
+      .what = "a ViT³ classifier",
+      .needed = {{"blocks.0.attn.w3", "head.weight"}, {"layers.0.blocks.0.attn.w3", "head.weight"}},
+      .beginnings = {"patch_embed.", "blocks.", "layers.", "norm.", "head."}};
+  return names;
 }
 
 Vit3Options vit3_options_from_shapes(const TensorMap& tensors, const std::string& where) {
@@ -152,26 +155,24 @@ std::vector<ClassifierListing> list_classifiers() {
   std::vector<ClassifierListing> listings;
   for (const fs::path& path : model_files()) {
     try {
-      const Checkpoint checkpoint = load_checkpoint(path);
-      if (is_classifier_checkpoint(checkpoint)) {
-        listings.push_back({path.stem().string(), path, read_classifier_card(path, checkpoint)});
-      }
+      listings.push_back(
+          {path.stem().string(),
+           path,
+           read_classifier_card(path, load_card_or_weights(path, classifier_names()))});
     } catch (const Error&) {
-      continue;  // broken; `info` reports it
+      continue;  // a different kind of model, or broken: `info` says which
     }
   }
   return listings;
 }
 
-Classifier load_classifier(const std::string& name_or_path, const std::string& variant) {
-  const fs::path path = find_model_file(name_or_path, classifier_names);
-  const Checkpoint checkpoint = load_checkpoint(path);
-  if (!is_classifier_checkpoint(checkpoint)) {
-    throw Error(ErrorParts{.what = "this is not a ViT³ classifier",
-                           .where = path.string(),
-                           .remedy = "`parallax info` says what the file holds."});
-  }
+Classifier load_classifier(const std::string& name_or_path,
+                           const std::string& variant,
+                           const std::string& checkpoint_key) {
+  const fs::path path = find_model_file(name_or_path, listed_classifiers);
+  const Checkpoint checkpoint = load_model_checkpoint(path, checkpoint_key, classifier_names());
   Classifier classifier{.name = path.stem().string(), .path = path};
+  classifier.source = checkpoint.source;
   classifier.card = read_classifier_card(path, checkpoint);
   choose_variant(variant, path, classifier.card);
   require_memory(count_parameters(classifier.card.options) * kBytesPerNumber,

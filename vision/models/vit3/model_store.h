@@ -8,6 +8,7 @@
 
 #include "core/io/checkpoint.h"
 #include "vision/images/class_labels.h"
+#include "vision/models/model_checkpoint.h"
 #include "vision/models/vit3/vit3.h"
 
 namespace parallax {
@@ -26,6 +27,7 @@ struct Classifier {
   std::string name;
   std::filesystem::path path;
   ClassifierCard card;
+  std::string source;  // where in the file the weights were; empty: its own names
   std::shared_ptr<ImageClassifier> module;  // in evaluation mode, float32, on the CPU
 };
 
@@ -36,8 +38,8 @@ struct ClassifierListing {
   ClassifierCard card;
 };
 
-// Whether a state dict is a ViT³'s or an H-ViT³'s, by its names.
-bool is_classifier_checkpoint(const Checkpoint& checkpoint);
+// How ViT³ and H-ViT³ are told by their weights' names.
+const ModelNames& classifier_names();
 
 // Bundled classifiers and the user's, sorted. Files that cannot be read are left out; `info`
 // reports them.
@@ -53,7 +55,10 @@ ClassifierCard read_classifier_card(const std::filesystem::path& path,
 
 // Loads a bundled name or a file. An empty `variant` means the model's own; any other must be the
 // one the weights were trained as (if the file does not record it, the user's word is taken).
-Classifier load_classifier(const std::string& name_or_path, const std::string& variant = "");
+// `checkpoint_key` says where in the file the weights are; empty: wherever they fit best.
+Classifier load_classifier(const std::string& name_or_path,
+                           const std::string& variant = "",
+                           const std::string& checkpoint_key = "");
 
 // The bundled or user's classifier trained as this variant, or the default one if `variant` is
 // empty. Throws Error saying which there are.

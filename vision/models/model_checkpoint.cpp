@@ -1,0 +1,160 @@
+// Chooses a model's weights by name, and explains why there are none.
+#include "vision/models/model_checkpoint.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/io/shards.h"
+#include "core/io/training_metadata.h"
+#include "vision/models/model_files.h"
+
+namespace parallax {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::set<std::string>;
+
+bool has_needed(const ModelNames& kind, const Names& names) {
+  return std::any_of(kind.needed.begin(), kind.needed.end(), [&](const auto& list) {
+    return std::all_of(
+        list.begin(), list.end(), [&](const std::string& name) { return names.contains(name); });
+  });
+}
+
+std::size_t count_own(const ModelNames& kind, const Names& names) {
+  if (!has_needed(kind, names)) {
+    return 0;
+  }
+  return static_cast<std::size_t>(
+      std::count_if(names.begin(), names.end(), [&](const std::string& name) {
+        return std::any_of(kind.beginnings.begin(),
+                           kind.beginnings.end(),
+                           [&](const std::string& start) { return name.starts_with(start); });
+      }));
+}
+
+// Every prefix behind which all that such a model needs is found.
+std::vector<std::string> hiding_prefixes(const ModelNames& kind, const Names& names) {
+  std::vector<std::string> prefixes;
+  for (const auto& list : kind.needed) {
+    for (const std::string& name : names) {
+      if (!name.ends_with("." + list.front())) {
+        continue;
+      }
+      const std::string prefix = name.substr(0, name.size() - list.front().size());
+      if (std::all_of(list.begin(), list.end(), [&](const std::string& needed) {
+            return names.contains(prefix + needed);
+          })) {
+        prefixes.push_back(prefix);
+      }
+    }
+  }
+  return prefixes;
+}
+
+ErrorParts explain_misfit(const StoredCheckpoint& stored,
+                          const std::string& key,
+                          const ModelNames& kind) {
+  ErrorParts parts{.what = fmt::format("this is not {}", kind.what), .where = stored.file};
+  const WeightsChoice largest = choose_largest(stored, key);
+  Names names;
+  for (const auto& [name, tensor] : largest.tensors) {
+    names.insert(name);
+  }
+  if (const auto prefixes = hiding_prefixes(kind, names); !prefixes.empty()) {
+    const std::string& prefix = prefixes.front();
+    parts.what = fmt::format(
+        "the names of {}'s weights begin with '{}', which no wrapper that "
+        "Parallax knows adds",
+        kind.what,
+        fmt::join(prefixes, "', '"));
+    parts.remedy = fmt::format("--checkpoint-key {}{}{} reads what follows it.",
+                               largest.key.empty() ? "" : largest.key + ".",
+                               largest.prefix,
+                               prefix.substr(0, prefix.size() - 1));
+    return parts;
+  }
+  if (const std::string looks = what_names_look_like(names); !looks.empty()) {
+    parts.got = "what looks like " + looks;
+    return parts;
+  }
+  parts.got = fmt::format(
+      "{} tensors, such as '{}'", names.size(), names.empty() ? std::string() : *names.begin());
+  parts.remedy = stored.other_keys.empty()
+                     ? "`parallax info` lists what the file holds."
+                     : fmt::format("There are tensors under '{}', too: --checkpoint-key chooses.",
+                                   fmt::join(stored.other_keys, "', '"));
+  return parts;
+}
+
+WeightsChoice require_weights(const StoredCheckpoint& stored,
+                              const std::string& key,
+                              const ModelNames& kind) {
+  // Its weights would fit, but of which variant they are is known to the run alone.
+  if (stored.metadata.contains(kTrainingMetadataKey)) {
+    throw Error(ErrorParts{.what = "this is a checkpoint to resume a training run from",
+                           .where = stored.file,
+                           .expected = kind.what,
+                           .remedy = "Name the model.safetensors that the run writes."});
+  }
+  auto choice = choose_weights(stored, key, fit_of({kind}));
+  if (!choice) {
+    throw Error(explain_misfit(stored, key, kind));
+  }
+  return *std::move(choice);
+}
+
+// Reads the weights. Throws Error if some are empty: DeepSpeed's ZeRO stage 3 leaves these in place
+// of what each process keeps.
+Checkpoint read_whole_weights(const StoredCheckpoint& stored, const WeightsChoice& choice) {
+  Checkpoint checkpoint = read_weights(stored, choice);
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (tensor.numel() == 0) {
+      throw Error(ErrorParts{.what = "the tensor is empty",
+                             .where = stored.file + ", tensor '" + name + "'",
+                             .remedy =
+                                 "If the weights are elsewhere, as with DeepSpeed's ZeRO stage "
+                                 "3, make one file of them with its zero_to_fp32.py."});
+    }
+  }
+  return checkpoint;
+}
+
+}  // namespace
+
+NameFit fit_of(const std::vector<ModelNames>& kinds) {
+  return [kinds](const Names& names) {
+    std::size_t most = 0;
+    for (const ModelNames& kind : kinds) {
+      most = std::max(most, count_own(kind, names));
+    }
+    return most;
+  };
+}
+
+bool holds_model(const fs::path& path, const ModelNames& kind) {
+  return choose_weights(open_checkpoint(path), "", fit_of({kind})).has_value();
+}
+
+Checkpoint load_model_checkpoint(const fs::path& path,
+                                 const std::string& key,
+                                 const ModelNames& kind) {
+  if (const std::string shard = describe_shard(path); !shard.empty()) {
+    throw Error(ErrorParts{.what = "this is " + shard,
+                           .where = path.string(),
+                           .remedy = "Name that index or its folder."});
+  }
+  const StoredCheckpoint stored = open_checkpoint(path, key);
+  return read_whole_weights(stored, require_weights(stored, key, kind));
+}
+
+Checkpoint load_card_or_weights(const fs::path& path, const ModelNames& kind) {
+  const StoredCheckpoint stored = open_checkpoint(path);
+  const WeightsChoice choice = require_weights(stored, "", kind);
+  return stored.metadata.contains(kCardMetadataKey) ? Checkpoint{.metadata = stored.metadata}
+                                                    : read_whole_weights(stored, choice);
+}
+
+}  // namespace parallax
