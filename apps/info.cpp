@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <set>
 
 #include "apps/checkpoint_info.h"
 #include "apps/common/cli.h"
@@ -39,14 +38,6 @@ struct InfoOptions {
     visitor("checkpoint_key", self.checkpoint_key, kCheckpointKeyHelp);
   }
 };
-
-bool has_extension(const fs::path& path, const std::set<std::string>& extensions) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return std::tolower(c);
-  });
-  return extensions.count(extension) != 0;
-}
 
 bool is_checkpoint(const fs::path& path) {
   return has_checkpoint_extension(path) || path.string().ends_with(".index.json");

@@ -13,13 +13,13 @@ namespace {
 
 constexpr int kNoPyTorch = 77;  // the script's exit code if PyTorch is missing
 
-struct Outcome {
+struct ShellOutcome {
   int exit_code = -1;
   std::string output;
 };
 
-Outcome run_shell(const std::string& command) {
-  Outcome outcome;
+ShellOutcome run_shell(const std::string& command) {
+  ShellOutcome outcome;
   FILE* pipe = popen((command + " 2>&1").c_str(), "r");
   if (pipe == nullptr) {
     return outcome;
@@ -40,7 +40,7 @@ TEST(TorchLibrary, OperatorsEqualPlainPyTorch) {
   if (run_shell(python + " --version").exit_code != 0) {
     GTEST_SKIP() << "there is no " << python << "; PARALLAX_PYTHON names another";
   }
-  const Outcome outcome =
+  const ShellOutcome outcome =
       run_shell(python +
                 " '" PARALLAX_SOURCE_DIR
                 "/tests/python/torch_library_test.py' '" PARALLAX_TORCH_LIBRARY "' " +
