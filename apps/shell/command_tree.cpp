@@ -36,10 +36,17 @@ const std::map<std::string, Words>& listed_words() {
 }
 
 // Options that take a file or a folder, and those that take a text of another kind.
-constexpr const char* kFiles[] = {
-    "--cache",      "--data",   "--init",  "--json",   "--labels", "--mesh",      "--model",
-    "--classifier", "--colmap", "--scene", "--output", "--script", "--teacher",   "--screenshot",
-    "FILE",         "FOLDER",   "OUT",     "PATH",     "SCENE",    "--validation"};
+constexpr const char* kFiles[] = {"--cache",   "--data",
+                                  "--init",    "--json",
+                                  "--labels",  "--mesh",
+                                  "--model",   "--classifier",
+                                  "--colmap",  "--scene",
+                                  "--output",  "--script",
+                                  "--teacher", "--screenshot",
+                                  "FILE",      "FOLDER",
+                                  "OUT",       "PATH",
+                                  "SCENE",     "--validation",
+                                  "--truth",   "--validation-truth"};
 constexpr const char* kFreeTexts[] = {"--batch-size",
                                       "--checkpoint-key",
                                       "--image-folder",

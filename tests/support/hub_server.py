@@ -38,7 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def control(self):
         path = FOLDER / "control.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return (json.loads(path.read_text()) if path.exists() else None) or {}
 
     def note(self):
         with LOCK, open(FOLDER / "log", "a", encoding="utf-8") as log:

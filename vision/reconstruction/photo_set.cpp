@@ -41,12 +41,22 @@ bool is_hidden(const fs::path& relative) {
   });
 }
 
+// Whether the file is of a format that cameras write and COLMAP does not read.
+bool is_of_other_format(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return std::find(std::begin(kOtherFormats), std::end(kOtherFormats), extension) !=
+         std::end(kOtherFormats);
+}
+
 std::vector<std::string> photo_names(const fs::path& folder, const fs::path& excluded) {
   ImageFiles files({.paths = {folder.string()}, .excluded = excluded});
   std::vector<std::string> names;
   while (const std::optional<ImageFile> file = files.next()) {
     const fs::path relative = file->path.lexically_relative(folder);
-    if (!is_hidden(relative)) {
+    if (!is_hidden(relative) && !is_of_other_format(relative)) {
       names.push_back(relative.string());
     }
   }
@@ -54,20 +64,14 @@ std::vector<std::string> photo_names(const fs::path& folder, const fs::path& exc
   return names;
 }
 
-// The photographs of formats that cameras write and nothing here reads.
+// The photographs of formats that COLMAP does not read.
 std::vector<std::string> unreadable_formats(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
        it.increment(error)) {
-    std::string extension = it->path().extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-      return static_cast<char>(std::tolower(c));
-    });
     const fs::path relative = it->path().lexically_relative(folder);
-    if (std::find(std::begin(kOtherFormats), std::end(kOtherFormats), extension) !=
-            std::end(kOtherFormats) &&
-        !is_hidden(relative)) {
+    if (is_of_other_format(relative) && !is_hidden(relative)) {
       names.push_back(relative.string());
     }
   }

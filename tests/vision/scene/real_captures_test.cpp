@@ -27,12 +27,12 @@ fs::path case_folder(const char* name) {
   return fs::path(PARALLAX_SOURCE_DIR) / "tests" / "captures" / name;
 }
 
-Scene load_case(const char* name) { return load_scene(case_folder(name)); }
+Scene load_capture(const char* name) { return load_scene(case_folder(name)); }
 
 // Cameras describe the stored pixels, whatever EXIF says (COLMAP 4.2.1 reads no orientation).
 TEST(RealCaptures, ExifOrientationIsNotApplied) {
-  const Scene plain = load_case("exif-orientation/none");
-  const Scene tagged = load_case("exif-orientation/square-90");
+  const Scene plain = load_capture("exif-orientation/none");
+  const Scene tagged = load_capture("exif-orientation/square-90");
   ASSERT_EQ(plain.views.size(), tagged.views.size());
   for (size_t i = 0; i < plain.views.size(); ++i) {
     const LoadedView expected = load_view(plain.views[i], {});
@@ -40,7 +40,7 @@ TEST(RealCaptures, ExifOrientationIsNotApplied) {
     EXPECT_TRUE(torch::equal(expected.rgb, got.rgb)) << plain.views[i].name;
     EXPECT_FALSE(expected.has_orientation);
   }
-  const Scene undistorted = load_case("exif-orientation/undistorted-by-colmap");
+  const Scene undistorted = load_capture("exif-orientation/undistorted-by-colmap");
   for (const View& view : undistorted.views) {
     const LoadedView loaded = load_view(view, {});
     EXPECT_EQ(loaded.note, "") << "the image has the size that COLMAP's undistorter wrote";
@@ -48,7 +48,7 @@ TEST(RealCaptures, ExifOrientationIsNotApplied) {
 }
 
 TEST(RealCaptures, OneFarCameraIsLeftOutAndNamed) {
-  const Scene scene = load_case("outlier-camera");
+  const Scene scene = load_capture("outlier-camera");
   ASSERT_EQ(scene.views.size(), 13);
   EXPECT_THAT(find_stray_cameras(scene_cameras(scene)), ::testing::ElementsAre(12));
   const ViewSelection selection = select_views(scene, "8", "all");
@@ -65,7 +65,7 @@ TEST(RealCaptures, OneFarCameraIsLeftOutAndNamed) {
 
 TEST(RealCaptures, NoCameraOfASoundSceneIsStray) {
   for (const char* name : {"two-submodels", "exif-orientation/none", "photos_in_input"}) {
-    EXPECT_THAT(find_stray_cameras(scene_cameras(load_case(name))), IsEmpty()) << name;
+    EXPECT_THAT(find_stray_cameras(scene_cameras(load_capture(name))), IsEmpty()) << name;
   }
   // A walk along a line, most of it spent at one end.
   std::vector<Camera> walk(40);
@@ -76,7 +76,7 @@ TEST(RealCaptures, NoCameraOfASoundSceneIsStray) {
 }
 
 TEST(RealCaptures, OfSeveralModelsTheLargestIsReadAndAllAreNamed) {
-  const Scene scene = load_case("two-submodels");
+  const Scene scene = load_capture("two-submodels");
   EXPECT_EQ(scene.views.size(), 12);
   EXPECT_EQ(scene.name, "two-submodels");
   EXPECT_THAT(scene.notes,
@@ -85,11 +85,11 @@ TEST(RealCaptures, OfSeveralModelsTheLargestIsReadAndAllAreNamed) {
 }
 
 TEST(RealCaptures, ImagesTextMayLackLinesOfPoints) {
-  EXPECT_EQ(load_case("one-line-per-image").views.size(), 12);
+  EXPECT_EQ(load_capture("one-line-per-image").views.size(), 12);
 }
 
 TEST(RealCaptures, SizesThatNobodyDeclaresAreTheImages) {
-  const Scene scene = load_case("sizes-not-declared");
+  const Scene scene = load_capture("sizes-not-declared");
   ASSERT_EQ(scene.views.size(), 12);
   for (const View& view : scene.views) {
     const cv::Mat image = read_image(view.image_path);
@@ -103,7 +103,7 @@ TEST(RealCaptures, ScaledDownPhotographsStandInForTheFullOnes) {
                            "only-downscaled-images/transforms",
                            "transforms_images_4"}) {
     SCOPED_TRACE(name);
-    const Scene scene = load_case(name);
+    const Scene scene = load_capture(name);
     EXPECT_EQ(scene.views.size(), 12);
     EXPECT_THAT(scene.notes, Contains(HasSubstr("images_4")));
     const LoadedView view = load_view(scene.views[0], {});
@@ -120,7 +120,7 @@ TEST(RealCaptures, ScaledDownPhotographsStandInForTheFullOnes) {
 }
 
 TEST(RealCaptures, MasksBecomeAlpha) {
-  const Scene scene = load_case("mask-path");
+  const Scene scene = load_capture("mask-path");
   const LoadedView view = load_view(scene.views[0], {});
   ASSERT_TRUE(view.alpha.defined());
   const cv::Mat mask = read_image(scene.views[0].mask_path);
@@ -128,10 +128,10 @@ TEST(RealCaptures, MasksBecomeAlpha) {
 }
 
 TEST(RealCaptures, UnusableCamerasAndPhotographsCostTheirOwnViews) {
-  const Scene nan = load_case("cameras-text-of-other-writers/nan-camera");
+  const Scene nan = load_capture("cameras-text-of-other-writers/nan-camera");
   EXPECT_EQ(nan.views.size(), 5);
   EXPECT_THAT(nan.notes, Contains(HasSubstr("1 of 6 views is left out")));
-  const Scene deleted = load_case("cameras-text-of-other-writers/deleted-photo");
+  const Scene deleted = load_capture("cameras-text-of-other-writers/deleted-photo");
   EXPECT_EQ(deleted.views.size(), 5);
   EXPECT_THAT(deleted.notes, Contains(AllOf(HasSubstr("left out"), HasSubstr("view_003.png"))));
   EXPECT_THAT(testing::load_failure(case_folder("cameras-text-of-other-writers/six-parameters")),
@@ -139,19 +139,19 @@ TEST(RealCaptures, UnusableCamerasAndPhotographsCostTheirOwnViews) {
 }
 
 TEST(RealCaptures, ACameraThatNoImageUsesNeverMatters) {
-  const Scene scene = load_case("unused_fisheye_camera");
+  const Scene scene = load_capture("unused_fisheye_camera");
   EXPECT_EQ(scene.views.size(), 12);
   EXPECT_THAT(scene.notes, IsEmpty());
 }
 
 TEST(RealCaptures, PhotographsMayBeInTheConvertersInputFolder) {
-  const Scene scene = load_case("photos_in_input");
+  const Scene scene = load_capture("photos_in_input");
   EXPECT_EQ(scene.views.size(), 12);
   EXPECT_EQ(scene.views[0].image_path.parent_path().filename(), "input");
 }
 
 TEST(RealCaptures, DivisionLensesAreUndistorted) {
-  const Scene scene = load_case("simple_division");
+  const Scene scene = load_capture("simple_division");
   ASSERT_EQ(scene.views.size(), 12);
   EXPECT_EQ(scene.views[0].lens.model, LensModel::kDivision);
   EXPECT_THAT(scene.notes, Contains(HasSubstr("12 of 12 views have lens distortion")));
@@ -160,7 +160,7 @@ TEST(RealCaptures, DivisionLensesAreUndistorted) {
 
 TEST(RealCaptures, RealEstate10kTextAndFramesAreAScene) {
   for (const char* name : {"re10k_txt/abc.txt", "re10k_txt/abc"}) {
-    const Scene scene = load_case(name);
+    const Scene scene = load_capture(name);
     EXPECT_EQ(scene.format, SceneFormat::kRealEstate10k);
     ASSERT_EQ(scene.views.size(), 12);
     EXPECT_EQ(scene.name, "abc");
