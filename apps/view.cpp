@@ -11,7 +11,7 @@
 #include "apps/viewer/window.h"
 #include "core/base/error.h"
 #include "core/base/paths.h"
-#include "vision/scene/formats/json_fields.h"
+#include "vision/scene/formats/common/json_fields.h"
 #include "vision/scene/image_size.h"
 
 namespace parallax {

@@ -10,8 +10,8 @@
 
 #include "core/base/error.h"
 #include "core/image/image_header.h"
-#include "vision/scene/formats/image_finder.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/image_finder.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {

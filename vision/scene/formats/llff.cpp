@@ -9,7 +9,7 @@
 #include "core/base/error.h"
 #include "core/image/image_format.h"
 #include "core/io/npy.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {

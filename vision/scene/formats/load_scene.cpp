@@ -8,7 +8,7 @@
 
 #include "core/base/error.h"
 #include "vision/scene/formats/bundler.h"
-#include "vision/scene/formats/colmap.h"
+#include "vision/scene/formats/colmap/colmap.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/lvsm_json.h"
 #include "vision/scene/formats/opencv_json.h"

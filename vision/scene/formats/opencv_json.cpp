@@ -7,9 +7,9 @@
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
-#include "vision/scene/formats/image_finder.h"
-#include "vision/scene/formats/json_fields.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/image_finder.h"
+#include "vision/scene/formats/common/json_fields.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {

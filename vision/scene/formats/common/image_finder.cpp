@@ -1,5 +1,5 @@
 // The places and spellings that are tried, in order.
-#include "vision/scene/formats/image_finder.h"
+#include "vision/scene/formats/common/image_finder.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,5 +1,5 @@
 // Reading COLMAP's binary tables.
-#include "vision/scene/formats/colmap_binary.h"
+#include "vision/scene/formats/colmap/colmap_binary.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/io/input_file.h"
-#include "vision/scene/formats/colmap_cameras.h"
+#include "vision/scene/formats/colmap/colmap_cameras.h"
 
 namespace parallax::colmap_binary {
 namespace {

@@ -1,13 +1,13 @@
 // Choosing between binary and text, and the poses that rigs and frames give.
-#include "vision/scene/formats/colmap_model.h"
+#include "vision/scene/formats/colmap/colmap_model.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <opencv2/core.hpp>
 
-#include "vision/scene/formats/colmap_binary.h"
-#include "vision/scene/formats/colmap_text.h"
+#include "vision/scene/formats/colmap/colmap_binary.h"
+#include "vision/scene/formats/colmap/colmap_text.h"
 
 namespace parallax {
 namespace {

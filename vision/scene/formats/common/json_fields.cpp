@@ -1,5 +1,5 @@
 // Typed reading of JSON fields.
-#include "vision/scene/formats/json_fields.h"
+#include "vision/scene/formats/common/json_fields.h"
 
 #include <fmt/format.h>
 

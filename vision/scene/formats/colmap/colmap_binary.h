@@ -1,7 +1,7 @@
 // COLMAP's binary tables (src/colmap/scene/reconstruction_io_binary.cc of COLMAP 4.2).
 #pragma once
 
-#include "vision/scene/formats/colmap_model.h"
+#include "vision/scene/formats/colmap/colmap_model.h"
 
 namespace parallax::colmap_binary {
 

@@ -2,7 +2,7 @@
 // those who imitate it write them.
 #pragma once
 
-#include "vision/scene/formats/colmap_model.h"
+#include "vision/scene/formats/colmap/colmap_model.h"
 
 namespace parallax::colmap_text {
 

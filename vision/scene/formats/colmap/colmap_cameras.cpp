@@ -1,5 +1,5 @@
 // COLMAP's camera models and pose convention.
-#include "vision/scene/formats/colmap_cameras.h"
+#include "vision/scene/formats/colmap/colmap_cameras.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vision/scene/formats/colmap_model.h"
+#include "vision/scene/formats/colmap/colmap_model.h"
 
 namespace parallax {
 

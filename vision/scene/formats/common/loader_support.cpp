@@ -1,5 +1,5 @@
 // What the scene loaders share.
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 #include <fmt/format.h>
 

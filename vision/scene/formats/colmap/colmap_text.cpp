@@ -1,5 +1,5 @@
 // Reading COLMAP's text tables.
-#include "vision/scene/formats/colmap_text.h"
+#include "vision/scene/formats/colmap/colmap_text.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/io/input_file.h"
-#include "vision/scene/formats/colmap_cameras.h"
+#include "vision/scene/formats/colmap/colmap_cameras.h"
 
 namespace parallax::colmap_text {
 namespace {

@@ -1,5 +1,5 @@
 // Finding a COLMAP model and its photographs, and turning them into views.
-#include "vision/scene/formats/colmap.h"
+#include "vision/scene/formats/colmap/colmap.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
-#include "vision/scene/formats/colmap_model.h"
-#include "vision/scene/formats/image_finder.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/colmap/colmap_model.h"
+#include "vision/scene/formats/common/image_finder.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {
