@@ -48,7 +48,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
     {"vision/metrics", {"core/base"}},
     {"vision/images", {"core/base", "core/image"}},
     {"vision/scene", {"core/base", "core/image"}},
-    {"vision/scene/formats/common", {"core/base", "core/io", "vision/scene"}},
+    {"vision/scene/formats/common", {"core/base", "core/image", "core/io", "vision/scene"}},
     {"vision/scene/formats/colmap",
      {"core/base", "core/io", "vision/scene", "vision/scene/formats/common"}},
     {"vision/scene/formats",

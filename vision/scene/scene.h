@@ -30,9 +30,15 @@ enum class SceneFormat {
   kLlff,
   kBundler,
   kRealEstate10k,
+  kMetashape,
+  kOpenMvg,
+  kOpenSfm,
+  kPolycam,
+  kRecord3d,
 };
 
-// "opencv-json", "lvsm-json", "transforms", "colmap", "llff", "bundler" or "realestate10k".
+// "opencv-json", "lvsm-json", "transforms", "colmap", "llff", "bundler", "realestate10k",
+// "metashape", "openmvg", "opensfm", "polycam" or "record3d".
 std::string scene_format_name(SceneFormat format);
 
 // The views of one scene and where they were read from.

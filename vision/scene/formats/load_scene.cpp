@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "core/base/error.h"
@@ -11,8 +12,13 @@
 #include "vision/scene/formats/colmap/colmap.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/lvsm_json.h"
+#include "vision/scene/formats/metashape.h"
 #include "vision/scene/formats/opencv_json.h"
+#include "vision/scene/formats/openmvg.h"
+#include "vision/scene/formats/opensfm.h"
+#include "vision/scene/formats/polycam.h"
 #include "vision/scene/formats/realestate10k.h"
+#include "vision/scene/formats/record3d.h"
 #include "vision/scene/formats/transforms_json.h"
 
 namespace parallax {
@@ -43,11 +49,36 @@ const std::vector<SceneLoader>& loaders() {
        load_colmap},
       {SceneFormat::kLlff, "poses_bounds.npy (LLFF)", {"poses_bounds.npy"}, load_llff},
       {SceneFormat::kBundler, "bundle.out (Bundler)", {"bundle.out"}, load_bundler},
+      {SceneFormat::kMetashape, "Metashape's XML of cameras", {"cameras.xml"}, load_metashape},
+      {SceneFormat::kOpenMvg, "sfm_data.json (OpenMVG)", {"sfm_data.json"}, load_openmvg},
+      {SceneFormat::kOpenSfm,
+       "reconstruction.json (OpenSfM, OpenDroneMap)",
+       {"reconstruction.json", "opensfm/reconstruction.json"},
+       load_opensfm},
+      {SceneFormat::kPolycam, "keyframes (Polycam)", {"keyframes"}, load_polycam},
+      {SceneFormat::kRecord3d,
+       "metadata.json beside rgb (Record3D)",
+       {"rgb/0.jpg", "rgbd/0.jpg"},
+       load_record3d},
       {SceneFormat::kRealEstate10k,
        "a RealEstate10K text file beside its folder of frames",
        {},
        load_realestate10k},
   };
+  return list;
+}
+
+// The list, with the format first whose marker a file is called as: others would read the whole
+// file to see that it is not theirs.
+std::vector<const SceneLoader*> loaders_for(const fs::path& path) {
+  std::vector<const SceneLoader*> list;
+  for (const SceneLoader& loader : loaders()) {
+    list.push_back(&loader);
+  }
+  std::stable_partition(list.begin(), list.end(), [&](const SceneLoader* loader) {
+    return std::find(loader->markers.begin(), loader->markers.end(), path.filename()) !=
+           loader->markers.end();
+  });
   return list;
 }
 
@@ -66,12 +97,12 @@ Scene load_scene(const fs::path& path, const SceneOptions& options) {
   if (path.empty() || !fs::exists(tidy, error)) {
     throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
   }
-  for (const SceneLoader& loader : loaders()) {
-    std::optional<Scene> scene = loader.load(tidy, options);
+  for (const SceneLoader* loader : loaders_for(tidy)) {
+    std::optional<Scene> scene = loader->load(tidy, options);
     if (!scene) {
       continue;
     }
-    scene->format = loader.format;
+    scene->format = loader->format;
     if (scene->views.empty()) {
       throw Error(ErrorParts{.what = "the scene holds no views", .where = scene->file.string()});
     }

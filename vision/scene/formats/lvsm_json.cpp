@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
@@ -27,37 +26,13 @@ bool is_lvsm(const json& document) {
   return first.is_object() && first.contains("fxfycxcy");
 }
 
-// The longest end of the path that names a file below one of the folders, else the path itself.
-std::string existing_end(const fs::path& path, const std::vector<fs::path>& folders) {
-  for (auto first = path.begin(); first != path.end(); ++first) {
-    fs::path end;
-    for (auto part = first; part != path.end(); ++part) {
-      end /= *part;
-    }
-    std::error_code ignored;
-    for (const fs::path& folder : folders) {
-      if (end.is_relative() && fs::is_regular_file(folder / end, ignored)) {
-        return end.string();
-      }
-    }
-  }
-  return path.string();
-}
-
 View read_view(const JsonFields& frame,
                const std::vector<fs::path>& folders,
                ImageFinder& photographs) {
   View view;
   view.name = frame.text("image_path");
   view.image_path = photographs.find(existing_end(view.name, folders), frame.where("image_path"));
-  const json& numbers = frame.list("fxfycxcy");
-  if (numbers.size() != 4 || !std::all_of(numbers.begin(), numbers.end(), [](const json& number) {
-        return number.is_number();
-      })) {
-    throw Error(ErrorParts{.what = "the intrinsics cannot be read",
-                           .where = frame.where("fxfycxcy"),
-                           .expected = "4 numbers"});
-  }
+  const std::vector<double> numbers = frame.numbers("fxfycxcy", 4);
   const cv::Size size = image_file_size(view.image_path);
   Camera& camera = view.camera;
   camera.width = size.width;

@@ -134,11 +134,9 @@ Lens read_lens(const FrameFields& fields) {
     return {model, {value("k1"), value("k2"), value("k3"), value("k4")}};
   }
   if (value("k4") != 0) {
-    // Here k4 multiplies r⁸; OpenCV's k4 is a denominator's r².
-    throw Error(ErrorParts{.what = "a fourth radial distortion coefficient is not supported",
-                           .where = fields.holder("k4").where("k4"),
-                           .expected = "0",
-                           .remedy = "Undistort the images before exporting the scene."});
+    // It multiplies r⁸ (nerfstudio's camera_utils.py); OpenCV's k4 is a denominator's r².
+    return {LensModel::kBrown,
+            {value("k1"), value("k2"), value("p1"), value("p2"), value("k3"), value("k4")}};
   }
   return {model,
           tidy_distortion({value("k1"), value("k2"), value("p1"), value("p2"), value("k3")})};
@@ -191,8 +189,7 @@ View read_view(const FrameFields& fields, const fs::path& root, ImageFinder& pho
   view.lens = read_lens(fields);
   const cv::Matx44d c2w = frame.matrix("transform_matrix");
   validate_pose(c2w, frame.where("transform_matrix"));
-  // OpenGL's y and z axes point the other way.
-  camera.c2w = c2w * cv::Matx44d::diag({1, -1, -1, 1});
+  camera.c2w = from_opengl_axes(c2w);
   validate_camera(camera, frame.where());
   return view;
 }

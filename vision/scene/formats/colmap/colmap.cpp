@@ -152,15 +152,7 @@ ImageFinder image_finder(const fs::path& root,
       levels.push_back(levels.back() / part);
     }
   }
-  if (options.image_folder != SceneOptions().image_folder) {
-    return ImageFinder(levels, options);
-  }
-  std::vector<fs::path> folders;
-  for (const fs::path& level : levels) {
-    folders.push_back(level / options.image_folder);
-  }
-  folders.insert(folders.end(), levels.begin(), levels.end());
-  return ImageFinder(folders, options);
+  return ImageFinder::in_images_of(levels, options);
 }
 
 View view_of_image(const ColmapImage& image,

@@ -157,26 +157,8 @@ cv::Matx44d make_colmap_pose(const std::array<double, 7>& pose, const std::strin
                                       pose[5],
                                       pose[6])});
   }
-  const double w = pose[0] / norm;
-  const double x = pose[1] / norm;
-  const double y = pose[2] / norm;
-  const double z = pose[3] / norm;
-  return {1 - 2 * (y * y + z * z),
-          2 * (x * y - w * z),
-          2 * (x * z + w * y),
-          pose[4],
-          2 * (x * y + w * z),
-          1 - 2 * (x * x + z * z),
-          2 * (y * z - w * x),
-          pose[5],
-          2 * (x * z - w * y),
-          2 * (y * z + w * x),
-          1 - 2 * (x * x + y * y),
-          pose[6],
-          0,
-          0,
-          0,
-          1};
+  return make_pose(rotation_from_quaternion(pose[0], pose[1], pose[2], pose[3]),
+                   {pose[4], pose[5], pose[6]});
 }
 
 }  // namespace parallax

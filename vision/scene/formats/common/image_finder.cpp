@@ -6,15 +6,18 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "core/base/error.h"
+#include "core/image/image_format.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array kExtensions = {"", ".png", ".jpg", ".jpeg", ".JPG", ".PNG"};
+constexpr std::array kPhotographExtensions =
+    {"", ".png", ".jpg", ".jpeg", ".JPG", ".PNG", ".JPEG", ".tif", ".TIF", ".tiff", ".webp"};
 // What may stand in for the folder `images`: the same photographs under another name (3D Gaussian
 // splatting's converter), or scaled down (mip-NeRF 360, DL3DV, nerfstudio).
 constexpr std::array kStandIns = {"input", "images_2", "images_4", "images_8"};
@@ -54,7 +57,36 @@ fs::path without_first_component(const fs::path& path) {
   return rest;
 }
 
+std::string with_slashes(std::string name) {
+  std::replace(name.begin(), name.end(), '\\', '/');
+  return name;
+}
+
 }  // namespace
+
+std::string existing_end(const fs::path& path, const std::vector<fs::path>& folders) {
+  for (auto first = path.begin(); first != path.end(); ++first) {
+    fs::path end;
+    for (auto part = first; part != path.end(); ++part) {
+      end /= *part;
+    }
+    for (const fs::path& folder : folders) {
+      if (end.is_relative() && is_file(folder / end)) {
+        return end.string();
+      }
+    }
+  }
+  return path.string();
+}
+
+std::string name_on_this_machine(const std::string& name, const std::vector<fs::path>& folders) {
+  const std::string slashes = with_slashes(name);
+  const bool has_drive = slashes.size() > 2 &&
+                         std::isalpha(static_cast<unsigned char>(slashes[0])) != 0 &&
+                         slashes[1] == ':' && slashes[2] == '/';
+  const bool is_elsewhere = has_drive || (slashes.starts_with('/') && !is_file(slashes));
+  return is_elsewhere ? existing_end(slashes, folders) : slashes;
+}
 
 ImageFinder::ImageFinder(std::vector<fs::path> folders, const SceneOptions& options)
     : folders_(std::move(folders)) {
@@ -72,6 +104,19 @@ ImageFinder::ImageFinder(std::vector<fs::path> folders, const SceneOptions& opti
   throw Error(
       ErrorParts{.what = fmt::format("the folder of images '{}' is missing", options.image_folder),
                  .where = folders_.empty() ? "" : folders_.front().string()});
+}
+
+ImageFinder ImageFinder::in_images_of(const std::vector<fs::path>& folders,
+                                      const SceneOptions& options) {
+  if (options.image_folder != SceneOptions().image_folder) {
+    return ImageFinder(folders, options);
+  }
+  std::vector<fs::path> places;
+  for (const fs::path& folder : folders) {
+    places.push_back(folder / options.image_folder);
+  }
+  places.insert(places.end(), folders.begin(), folders.end());
+  return ImageFinder(places, options);
 }
 
 std::vector<fs::path> ImageFinder::candidates(const std::string& name) const {
@@ -113,8 +158,7 @@ fs::path ImageFinder::other_case(const fs::path& path) {
 }
 
 fs::path ImageFinder::find(const std::string& name, const std::string& where) {
-  std::string slashes = name;
-  std::replace(slashes.begin(), slashes.end(), '\\', '/');
+  const std::string slashes = with_slashes(name);
   const std::vector<fs::path> places =
       candidates(is_file(folders_.front() / name) ? name : slashes);
   const auto found_at = [&](size_t index, const fs::path& path) {
@@ -124,7 +168,7 @@ fs::path ImageFinder::find(const std::string& name, const std::string& where) {
     return path;
   };
   for (size_t i = 0; i < places.size(); ++i) {
-    for (const char* extension : kExtensions) {
+    for (const char* extension : kPhotographExtensions) {
       const fs::path candidate = places[i].string() + extension;
       if (is_file(candidate)) {
         return found_at(i, candidate);
@@ -157,9 +201,12 @@ std::string ImageFinder::elsewhere(const std::string& name) const {
              folder, fs::directory_options::skip_permission_denied, error);
          !error && entry != fs::recursive_directory_iterator() && seen < kMostFilesSearched;
          entry.increment(error), ++seen) {
-      if (entry->path().filename() == wanted && is_file(entry->path())) {
+      const bool is_wanted = entry->path().filename() == wanted ||
+                             (!wanted.has_extension() && entry->path().stem() == wanted &&
+                              has_image_extension(entry->path()));
+      if (is_wanted && is_file(entry->path())) {
         return fmt::format("{} is in {}; name that folder with --image-folder.",
-                           wanted.string(),
+                           entry->path().filename().string(),
                            entry->path().parent_path().string());
       }
     }

@@ -20,6 +20,11 @@ class ImageFinder {
   // if there is no such folder.
   ImageFinder(std::vector<std::filesystem::path> folders, const SceneOptions& options);
 
+  // For names that are relative to `images` in one of the folders, else to the folders themselves;
+  // the user's folder is relative to the folders themselves, too.
+  static ImageFinder in_images_of(const std::vector<std::filesystem::path>& folders,
+                                  const SceneOptions& options);
+
   // The file of that name. Throws Error, beginning with `where`, that names the folders looked in
   // and, if there is one below them, a folder that holds a file of that name.
   std::filesystem::path find(const std::string& name, const std::string& where);
@@ -38,5 +43,15 @@ class ImageFinder {
       listings_;             // lower case → name
   std::string replaced_by_;  // the folder that took the place of `images`
 };
+
+// A name that is relative where the file writes the path of another machine, such as
+// `C:\photos\a.jpg`: the longest end of it that is a file below one of the folders. Other names,
+// and those of which there is no such file, as they are with slashes.
+std::string name_on_this_machine(const std::string& name,
+                                 const std::vector<std::filesystem::path>& folders);
+
+// The longest end of the path that is a file below one of the folders, else the path itself.
+std::string existing_end(const std::filesystem::path& path,
+                         const std::vector<std::filesystem::path>& folders);
 
 }  // namespace parallax

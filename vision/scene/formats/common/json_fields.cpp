@@ -70,6 +70,17 @@ std::string excerpt(const json& value) {
   return text.size() <= kLongest ? text : text.substr(0, kLongest) + "…";
 }
 
+// The whole document, or a discarded value if it is not JSON.
+json parse(const std::string& text, const std::set<std::string>& left_out) {
+  if (left_out.empty()) {
+    return json::parse(text, nullptr, false);
+  }
+  const json::parser_callback_t keep = [&](int, json::parse_event_t event, json& value) {
+    return event != json::parse_event_t::key || !left_out.contains(value.get<std::string>());
+  };
+  return json::parse(text, keep, false);
+}
+
 double checked_number(const json& value, const std::string& where) {
   if (!value.is_number() || !std::isfinite(value.get<double>())) {
     throw Error(ErrorParts{.what = "the value is not a number",
@@ -80,11 +91,36 @@ double checked_number(const json& value, const std::string& where) {
   return value.get<double>();
 }
 
+template <int N>
+cv::Matx<double, N, N> read_matrix(const json& rows, const std::string& where) {
+  if (!rows.is_array() || rows.size() != N) {
+    throw Error(
+        ErrorParts{.what = fmt::format("the value is not a {0} × {0} matrix", N),
+                   .where = where,
+                   .expected = fmt::format("{} rows", N),
+                   .got = rows.is_array() ? fmt::format("{}", rows.size()) : excerpt(rows)});
+  }
+  cv::Matx<double, N, N> result;
+  for (int row = 0; row < N; ++row) {
+    if (!rows[row].is_array() || rows[row].size() != N) {
+      throw Error(ErrorParts{.what = fmt::format("row {} of the matrix is not usable", row),
+                             .where = where,
+                             .expected = fmt::format("{} numbers", N),
+                             .got = excerpt(rows[row])});
+    }
+    for (int column = 0; column < N; ++column) {
+      result(row, column) = checked_number(
+          rows[row][column], fmt::format("{}, row {}, column {}", where, row, column));
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
-json read_json_file(const fs::path& path) {
+json read_json_file(const fs::path& path, const std::set<std::string>& left_out) {
   const std::string text = read_text(path);
-  json document = json::parse(text, nullptr, false);
+  json document = parse(text, left_out);
   if (!document.is_discarded()) {
     return document;
   }
@@ -100,6 +136,20 @@ json read_json_file(const fs::path& path) {
         .got = std::string(begin == std::string_view::npos ? what : what.substr(begin + 2)),
         .remedy = "It may have been cut off while it was written or copied."});
   }
+}
+
+std::vector<double> number_list(const json& values, size_t count, const std::string& where) {
+  if (!values.is_array() || values.size() != count) {
+    throw Error(ErrorParts{.what = "the value is not usable",
+                           .where = where,
+                           .expected = fmt::format("a list of {} numbers", count),
+                           .got = excerpt(values)});
+  }
+  std::vector<double> result;
+  for (const json& value : values) {
+    result.push_back(checked_number(value, where));
+  }
+  return result;
 }
 
 JsonFields::JsonFields(const json& object, std::string where)
@@ -161,6 +211,23 @@ std::string JsonFields::text(const std::string& field) const {
   return value.get<std::string>();
 }
 
+std::string JsonFields::text_or_empty(const std::string& field) const {
+  const bool is_empty = !has(field) || at(field) == "";
+  return is_empty ? "" : text(field);
+}
+
+std::int64_t JsonFields::index(const std::string& field) const {
+  constexpr double kLargest = 4294967295;
+  const double value = number(field);
+  if (value < 0 || value > kLargest || value != std::floor(value)) {
+    throw Error(ErrorParts{.what = "the value is not usable",
+                           .where = where(field),
+                           .expected = "a whole number of 32 bits",
+                           .got = fmt::format("{:g}", value)});
+  }
+  return static_cast<std::int64_t>(value);
+}
+
 bool JsonFields::flag(const std::string& field) const {
   const json& value = at(field);
   if (value.is_boolean()) {
@@ -176,28 +243,15 @@ bool JsonFields::flag(const std::string& field) const {
 }
 
 cv::Matx44d JsonFields::matrix(const std::string& field) const {
-  const json& rows = at(field);
-  if (!rows.is_array() || rows.size() != 4) {
-    throw Error(
-        ErrorParts{.what = "the value is not a 4 × 4 matrix",
-                   .where = where(field),
-                   .expected = "4 rows",
-                   .got = rows.is_array() ? fmt::format("{}", rows.size()) : excerpt(rows)});
-  }
-  cv::Matx44d result;
-  for (int row = 0; row < 4; ++row) {
-    if (!rows[row].is_array() || rows[row].size() != 4) {
-      throw Error(ErrorParts{.what = fmt::format("row {} of the matrix is not usable", row),
-                             .where = where(field),
-                             .expected = "4 numbers",
-                             .got = excerpt(rows[row])});
-    }
-    for (int column = 0; column < 4; ++column) {
-      result(row, column) = checked_number(
-          rows[row][column], fmt::format("{}, row {}, column {}", where(field), row, column));
-    }
-  }
-  return result;
+  return read_matrix<4>(at(field), where(field));
+}
+
+cv::Matx33d JsonFields::matrix3(const std::string& field) const {
+  return read_matrix<3>(at(field), where(field));
+}
+
+std::vector<double> JsonFields::numbers(const std::string& field, size_t count) const {
+  return number_list(at(field), count, where(field));
 }
 
 Camera JsonFields::intrinsics() const {
@@ -209,6 +263,15 @@ Camera JsonFields::intrinsics() const {
   camera.cx = number("cx");
   camera.cy = number("cy");
   return camera;
+}
+
+const json& JsonFields::object(const std::string& field) const {
+  const json& value = at(field);
+  if (!value.is_object()) {
+    throw Error(ErrorParts{
+        .what = "the value is not a JSON object", .where = where(field), .got = excerpt(value)});
+  }
+  return value;
 }
 
 const json& JsonFields::list(const std::string& field) const {

@@ -34,6 +34,10 @@ std::vector<double> tidy_distortion(std::vector<double> coefficients) {
   return coefficients;
 }
 
+cv::Matx44d from_opengl_axes(const cv::Matx44d& c2w) {
+  return c2w * cv::Matx44d::diag({1, -1, -1, 1});
+}
+
 Error unsupported_camera_model(const std::string& model, const std::string& where) {
   return Error(ErrorParts{
       .what = fmt::format("camera model '{}' is not supported", model),
@@ -54,7 +58,7 @@ void note_distortion(Scene& scene) {
                     scene.views.size()));
   }
   const auto wide = std::find_if(scene.views.begin(), scene.views.end(), [](const View& view) {
-    return view.lens.model != LensModel::kOpenCv;
+    return !view.lens.is_perspective();
   });
   if (wide != scene.views.end()) {
     const Camera pinhole = pinhole_of_wide_lens(wide->camera, wide->lens, wide->name);

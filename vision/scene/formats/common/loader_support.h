@@ -37,6 +37,9 @@ class ViewCollector {
 // 8); empty if all are zero.
 std::vector<double> tidy_distortion(std::vector<double> coefficients);
 
+// Camera to world in our axes, from a pose whose camera has y up and z backwards, as OpenGL's.
+cv::Matx44d from_opengl_axes(const cv::Matx44d& c2w);
+
 // The Error for a camera whose images no pinhole camera can show even a part of.
 Error unsupported_camera_model(const std::string& model, const std::string& where);
 
