@@ -18,41 +18,43 @@ cv::Matx33d opencv_intrinsics(const Camera& camera) {
   return {camera.fx, 0, camera.cx - 0.5, 0, camera.fy, camera.cy - 0.5, 0, 0, 1};
 }
 
-// Directions through the outermost pixel centres of a pinhole camera, at z = 1.
-std::vector<cv::Point3d> border_directions(const Camera& camera) {
-  std::vector<cv::Point3d> directions;
+// Directions through outermost pixel centres of a pinhole camera, at z = 1: the corners and, at
+// equal distances, up to 128 along each side, as lenses bend straight lines smoothly.
+std::vector<cv::Point2d> border_directions(const Camera& camera) {
+  constexpr int kMostSteps = 128;
+  std::vector<cv::Point2d> directions;
   const auto add = [&](double u, double v) {
-    directions.emplace_back(
-        (u + 0.5 - camera.cx) / camera.fx, (v + 0.5 - camera.cy) / camera.fy, 1);
+    directions.emplace_back((u + 0.5 - camera.cx) / camera.fx, (v + 0.5 - camera.cy) / camera.fy);
   };
-  for (int u = 0; u < camera.width; ++u) {
-    add(u, 0);
-    add(u, camera.height - 1);
+  const double right = camera.width - 1;
+  const double bottom = camera.height - 1;
+  const int columns = std::min(kMostSteps, std::max(camera.width - 1, 1));
+  for (int i = 0; i <= columns; ++i) {
+    add(right * i / columns, 0);
+    add(right * i / columns, bottom);
   }
-  for (int v = 0; v < camera.height; ++v) {
-    add(0, v);
-    add(camera.width - 1, v);
+  const int rows = std::min(kMostSteps, std::max(camera.height - 1, 1));
+  for (int i = 0; i <= rows; ++i) {
+    add(0, bottom * i / rows);
+    add(right, bottom * i / rows);
   }
   return directions;
 }
 
-// True if everything that `pinhole` shows is inside the photograph, to within half a pixel.
+// True if everything that `pinhole` shows is inside the photograph, to within half a pixel. Beyond
+// the tangent `widest` the lens's polynomial turns back: there, directions that the photograph does
+// not show fall inside it.
 bool shows_only_photograph(const Camera& pinhole,
                            const Camera& photograph,
-                           const std::vector<double>& distortion) {
-  std::vector<cv::Point2d> seen;
-  cv::projectPoints(border_directions(pinhole),
-                    cv::Vec3d(),
-                    cv::Vec3d(),
-                    opencv_intrinsics(photograph),
-                    distortion,
-                    seen);
-  constexpr double kSlack = 0.5;
-  for (const cv::Point2d& point : seen) {
-    // Written so that NaN counts as outside.
-    const bool inside = point.x >= -kSlack && point.x <= photograph.width - 1 + kSlack &&
-                        point.y >= -kSlack && point.y <= photograph.height - 1 + kSlack;
-    if (!inside) {
+                           const Lens& lens,
+                           double widest) {
+  for (const cv::Point2d& direction : border_directions(pinhole)) {
+    const std::optional<cv::Point2d> point = std::hypot(direction.x, direction.y) <= widest
+                                                 ? distort(lens, direction.x, direction.y)
+                                                 : std::nullopt;
+    const double u = point ? photograph.fx * point->x + photograph.cx : -1;
+    const double v = point ? photograph.fy * point->y + photograph.cy : -1;
+    if (u < 0 || v < 0 || u > photograph.width || v > photograph.height) {
       return false;
     }
   }
@@ -66,14 +68,13 @@ Camera magnified(const Camera& camera, double factor) {
   return result;
 }
 
-Camera find_pinhole(const Camera& camera,
-                    const std::vector<double>& distortion,
-                    const std::string& where) {
+Camera find_pinhole(const Camera& camera, const Lens& lens, const std::string& where) {
   constexpr double kStep = 1.01;
   constexpr double kLargest = 4;
+  const double widest = std::tan(largest_angle(lens));
   for (double factor = 1; factor <= kLargest; factor *= kStep) {
     const Camera candidate = magnified(camera, factor);
-    if (shows_only_photograph(candidate, camera, distortion)) {
+    if (shows_only_photograph(candidate, camera, lens, widest)) {
       return candidate;
     }
   }
@@ -161,8 +162,7 @@ PixelMap map_pixels(const Camera& pinhole, const Camera& photograph, const Lens&
 UndistortedImage undistort_wide(const cv::Mat& image,
                                 const Camera& camera,
                                 const Lens& lens,
-                                const std::string& where) {
-  const Camera pinhole = pinhole_of_wide_lens(camera, lens, where);
+                                const Camera& pinhole) {
   const PixelMap map = map_pixels(pinhole, camera, lens);
   cv::Mat straight = remap_image(image, map.x, map.y, cv::BORDER_REPLICATE);
   if (map.complete) {
@@ -180,8 +180,7 @@ UndistortedImage undistort_wide(const cv::Mat& image,
   return {straight, pinhole};
 }
 
-}  // namespace
-
+// The pinhole camera of any lens but OpenCV's.
 Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::string& where) {
   const double widest = std::min(kWidestPinhole / 2 * CV_PI / 180, largest_angle(lens));
   if (widest < 0.01) {
@@ -202,14 +201,24 @@ Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::s
   return pinhole;
 }
 
+}  // namespace
+
+Camera undistorted_camera(const Camera& camera, const Lens& lens, const std::string& where) {
+  if (lens.is_pinhole()) {
+    return camera;
+  }
+  return lens.model == LensModel::kOpenCv ? find_pinhole(camera, lens, where)
+                                          : pinhole_of_wide_lens(camera, lens, where);
+}
+
 UndistortedImage undistort(const cv::Mat& image,
                            const Camera& camera,
                            const Lens& lens,
                            const std::string& where) {
+  const Camera pinhole = undistorted_camera(camera, lens, where);
   if (lens.model != LensModel::kOpenCv) {
-    return undistort_wide(image, camera, lens, where);
+    return undistort_wide(image, camera, lens, pinhole);
   }
-  const Camera pinhole = find_pinhole(camera, lens.parameters, where);
   cv::Mat map_x;
   cv::Mat map_y;
   cv::initUndistortRectifyMap(opencv_intrinsics(camera),

@@ -9,7 +9,6 @@
 #include <regex>
 
 #include "core/base/error.h"
-#include "core/image/image_header.h"
 #include "vision/scene/formats/image_finder.h"
 #include "vision/scene/formats/loader_support.h"
 
@@ -118,7 +117,7 @@ View read_view(const CameraNumbers& numbers,
   View view;
   view.name = name;
   view.image_path = photographs.find(name, where);
-  const cv::Size size = image_file_size(view.image_path);
+  const cv::Size size = ImageFinder::full_size(name, view.image_path);
   Camera& camera = view.camera;
   camera.width = size.width;
   camera.height = size.height;

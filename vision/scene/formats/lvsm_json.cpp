@@ -7,7 +7,6 @@
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
-#include "core/image/image_header.h"
 #include "vision/scene/formats/image_finder.h"
 #include "vision/scene/formats/json_fields.h"
 #include "vision/scene/formats/loader_support.h"
@@ -58,7 +57,7 @@ View read_view(const JsonFields& frame,
                            .where = frame.where("fxfycxcy"),
                            .expected = "4 numbers"});
   }
-  const cv::Size size = image_file_size(view.image_path);
+  const cv::Size size = ImageFinder::full_size(view.name, view.image_path);
   Camera& camera = view.camera;
   camera.width = size.width;
   camera.height = size.height;
