@@ -79,17 +79,20 @@ std::string_view find_tiff_block(std::string_view file) {
   return {};
 }
 
-}  // namespace
+// Where a TIFF block's first directory has the orientation, and how its integers are stored.
+struct OrientationField {
+  std::size_t offset = 0;
+  ByteOrder order = ByteOrder::kLittle;
+};
 
-int exif_orientation(std::string_view file) {
-  const std::string_view block = find_tiff_block(file);
+std::optional<OrientationField> find_orientation(std::string_view block) {
   if (block.size() < 8 || (!block.starts_with("II*\0"sv) && !block.starts_with("MM\0*"sv))) {
-    return 1;
+    return std::nullopt;
   }
   const ByteOrder order = block[0] == 'I' ? ByteOrder::kLittle : ByteOrder::kBig;
   const std::size_t directory = read_unsigned(block, 4, 4, order);
   if (directory > block.size() - 2) {
-    return 1;
+    return std::nullopt;
   }
   const std::size_t count = read_unsigned(block, directory, 2, order);
   for (std::size_t i = 0; i < count; ++i) {
@@ -99,11 +102,31 @@ int exif_orientation(std::string_view file) {
     }
     if (read_unsigned(block, entry, 2, order) == kOrientationTag &&
         read_unsigned(block, entry + 2, 2, order) == kShortType) {
-      const std::size_t value = read_unsigned(block, entry + 8, 2, order);
-      return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+      return OrientationField{entry + 8, order};
     }
   }
-  return 1;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string upright_tiff(std::string file) {
+  if (const auto field = find_orientation(file)) {
+    const bool little = field->order == ByteOrder::kLittle;
+    file[field->offset] = little ? '\1' : '\0';
+    file[field->offset + 1] = little ? '\0' : '\1';
+  }
+  return file;
+}
+
+int exif_orientation(std::string_view file) {
+  const std::string_view block = find_tiff_block(file);
+  const auto field = find_orientation(block);
+  if (!field) {
+    return 1;
+  }
+  const std::uint32_t value = read_unsigned(block, field->offset, 2, field->order);
+  return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
 }
 
 }  // namespace parallax

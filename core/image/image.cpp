@@ -55,6 +55,19 @@ cv::Mat decode(const std::string& bytes, const std::string& where) {
   throw Error({.what = c10::str("the image cannot be decoded: ", reason), .where = where});
 }
 
+// The bytes in a form that OpenCV decodes quietly and as they are stored: its TIFF decoder applies
+// the orientation even with IMREAD_UNCHANGED (4.6).
+std::string decodable(const std::string& bytes, ImageFormat format) {
+  switch (format) {
+    case ImageFormat::kPng:
+      return essential_png(bytes);
+    case ImageFormat::kTiff:
+      return upright_tiff(bytes);
+    default:
+      return bytes;
+  }
+}
+
 cv::Mat to_8_bit(const cv::Mat& image, const std::string& where) {
   cv::Mat result;
   switch (image.depth()) {
@@ -125,6 +138,19 @@ cv::Mat to_opencv_order(const cv::Mat& image) {
   }
 }
 
+// The format of a whole file. Throws Error.
+ImageFormat checked_format(const std::string& bytes, const std::string& where) {
+  const auto format = image_format(bytes);
+  if (!format) {
+    throw Error({.what = "this is not an image that Parallax can read",
+                 .where = where,
+                 .expected = "a PNG, JPEG, WebP, BMP, TIFF, GIF or PNM file",
+                 .remedy = "Convert it to PNG."});
+  }
+  check_image_complete(bytes, *format, where);
+  return *format;
+}
+
 std::string lower_extension(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
@@ -135,22 +161,20 @@ std::string lower_extension(const std::filesystem::path& path) {
 
 }  // namespace
 
+int check_image_file(const std::filesystem::path& path) {
+  const std::string bytes = read_bytes(path);
+  checked_format(bytes, path.string());
+  return exif_orientation(bytes);
+}
+
 StoredImage read_stored_image(const std::filesystem::path& path) {
   const std::string bytes = read_bytes(path);
   const std::string where = path.string();
-  const auto format = image_format(bytes);
-  if (!format) {
-    throw Error({.what = "this is not an image that Parallax can read",
-                 .where = where,
-                 .expected = "a PNG, JPEG, WebP, BMP, TIFF, GIF or PNM file",
-                 .remedy = "Convert it to PNG."});
-  }
-  check_image_complete(bytes, *format, where);
-  if (*format == ImageFormat::kGif) {
+  const ImageFormat format = checked_format(bytes, where);
+  if (format == ImageFormat::kGif) {
     return {.pixels = decode_gif(bytes, where)};
   }
-  const cv::Mat decoded =
-      decode(*format == ImageFormat::kPng ? essential_png(bytes) : bytes, where);
+  const cv::Mat decoded = decode(decodable(bytes, format), where);
   return {.pixels = to_rgb(to_8_bit(decoded, where), where),
           .orientation = exif_orientation(bytes)};
 }

@@ -22,6 +22,10 @@ struct StoredImage {
 // read_image() without the orientation applied. Cameras of scenes describe the stored pixels.
 StoredImage read_stored_image(const std::filesystem::path& path);
 
+// Throws the Error of read_stored_image() where the file is truncated or its container damaged,
+// without decoding it; returns the EXIF orientation.
+int check_image_file(const std::filesystem::path& path);
+
 // Writes PNG or JPEG (by extension), atomically. Throws Error naming the file.
 void write_image(const std::filesystem::path& path, const cv::Mat& image);
 

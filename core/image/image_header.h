@@ -6,8 +6,8 @@
 
 namespace parallax {
 
-// Of the pixels as stored, EXIF orientation not applied. Reads a few bytes of a PNG or JPEG file,
-// all of another. Throws Error naming the file if it is no image.
+// Of the pixels as stored, EXIF orientation not applied. Reads a few bytes of a PNG, JPEG, WebP
+// or TIFF file, all of another. Throws Error naming the file if it is no image.
 cv::Size image_file_size(const std::filesystem::path& path);
 
 }  // namespace parallax

@@ -17,7 +17,7 @@ enum class PoseNormalisation {
   kAuto,    // opencv_cameras.json as it is; others as the model's training data were
   kNone,    // the scene's poses, unchanged
   kScene,   // LaCT's: mean pose at the origin, largest coordinate 1
-  kObject,  // focus to the origin, up axis to z, mean camera distance to the model's radius
+  kObject,  // focus to the origin, up axis to z, median camera distance to the model's radius
 };
 
 // "auto", "none", "scene" or "object". Throws UsageError.

@@ -53,9 +53,9 @@ struct Scene {
 
 // How scenes are read.
 struct SceneOptions {
-  // Where the photographs are, relative to the scene's folder. The default leaves it to the names
-  // in the scene's file, COLMAP's relative to `images`.
-  std::string image_folder = "images";
+  // Where the photographs are, relative to the scene's folder. Where it is empty, the names in the
+  // scene's file say it, COLMAP's relative to `images`.
+  std::string image_folder;
 };
 
 // "2 of 9 views are left out." and the first three of the reasons, of which there is at least one.

@@ -20,16 +20,19 @@ cv::Matx33d opencv_intrinsics(const Camera& camera) {
   return {camera.fx, 0, camera.cx - 0.5, 0, camera.fy, camera.cy - 0.5, 0, 0, 1};
 }
 
-// The ray through a pixel's centre, at z = 1.
-cv::Point2d direction_of(const Camera& camera, int column, int row) {
+// The ray through a place in the image, in pixels from the first pixel's centre, at z = 1.
+cv::Point2d direction_of(const Camera& camera, double column, double row) {
   return {(column + 0.5 - camera.cx) / camera.fx, (row + 0.5 - camera.cy) / camera.fy};
 }
 
-// Where the ray arrives in the photograph.
+// Where the ray arrives in the photograph. Beyond the tangent `widest` the lens's polynomial turns
+// back: there, directions that the photograph does not show fall inside it.
 std::optional<cv::Point2d> pixel_of(const Camera& photograph,
                                     const Lens& lens,
+                                    double widest,
                                     const cv::Point2d& direction) {
-  const std::optional<cv::Point2d> point = distort(lens, direction.x, direction.y);
+  const std::optional<cv::Point2d> point =
+      cv::norm(direction) <= widest ? distort(lens, direction.x, direction.y) : std::nullopt;
   if (!point) {
     return std::nullopt;
   }
@@ -42,26 +45,35 @@ bool is_inside(const Camera& photograph, const cv::Point2d& pixel) {
          pixel.y <= photograph.height;
 }
 
-// Directions through the outermost pixel centres of a pinhole camera.
+// Directions through outermost pixel centres of a pinhole camera: the corners and, at equal
+// distances, up to 128 along each side, as lenses bend straight lines smoothly.
 std::vector<cv::Point2d> border_directions(const Camera& camera) {
+  constexpr int kMostSteps = 128;
   std::vector<cv::Point2d> directions;
-  const auto add = [&](int u, int v) { directions.push_back(direction_of(camera, u, v)); };
-  for (int u = 0; u < camera.width; ++u) {
-    add(u, 0);
-    add(u, camera.height - 1);
+  const auto add = [&](double u, double v) { directions.push_back(direction_of(camera, u, v)); };
+  const double right = camera.width - 1;
+  const double bottom = camera.height - 1;
+  const int columns = std::min(kMostSteps, std::max(camera.width - 1, 1));
+  for (int i = 0; i <= columns; ++i) {
+    add(right * i / columns, 0);
+    add(right * i / columns, bottom);
   }
-  for (int v = 0; v < camera.height; ++v) {
-    add(0, v);
-    add(camera.width - 1, v);
+  const int rows = std::min(kMostSteps, std::max(camera.height - 1, 1));
+  for (int i = 0; i <= rows; ++i) {
+    add(0, bottom * i / rows);
+    add(right, bottom * i / rows);
   }
   return directions;
 }
 
 // True if everything that `pinhole` shows is inside the photograph.
-bool shows_only_photograph(const Camera& pinhole, const Camera& photograph, const Lens& lens) {
+bool shows_only_photograph(const Camera& pinhole,
+                           const Camera& photograph,
+                           const Lens& lens,
+                           double widest) {
   const std::vector<cv::Point2d> directions = border_directions(pinhole);
   return std::all_of(directions.begin(), directions.end(), [&](const cv::Point2d& direction) {
-    const std::optional<cv::Point2d> pixel = pixel_of(photograph, lens, direction);
+    const std::optional<cv::Point2d> pixel = pixel_of(photograph, lens, widest, direction);
     return pixel && is_inside(photograph, *pixel);
   });
 }
@@ -76,9 +88,10 @@ Camera magnified(const Camera& camera, double factor) {
 Camera find_pinhole(const Camera& camera, const Lens& lens, const std::string& where) {
   constexpr double kStep = 1.01;
   constexpr double kLargest = 4;
+  const double widest = std::tan(largest_angle(lens));
   for (double factor = 1; factor <= kLargest; factor *= kStep) {
     const Camera candidate = magnified(camera, factor);
-    if (shows_only_photograph(candidate, camera, lens)) {
+    if (shows_only_photograph(candidate, camera, lens, widest)) {
       return candidate;
     }
   }
@@ -146,8 +159,7 @@ PixelMap map_pixels(const Camera& pinhole, const Camera& photograph, const Lens&
   for (int row = 0; row < pinhole.height; ++row) {
     for (int col = 0; col < pinhole.width; ++col) {
       const cv::Point2d direction = direction_of(pinhole, col, row);
-      const std::optional<cv::Point2d> pixel =
-          cv::norm(direction) <= widest ? pixel_of(photograph, lens, direction) : std::nullopt;
+      const std::optional<cv::Point2d> pixel = pixel_of(photograph, lens, widest, direction);
       if (!pixel || !is_inside(photograph, *pixel)) {
         map.complete = false;
         continue;
@@ -182,8 +194,7 @@ UndistortedImage undistort_to(const Camera& pinhole,
   return {straight, pinhole};
 }
 
-}  // namespace
-
+// The pinhole camera of any lens that is not perspective.
 Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::string& where) {
   const double widest = std::min(kWidestPinhole / 2 * CV_PI / 180, largest_angle(lens));
   if (widest < 0.01) {
@@ -204,12 +215,21 @@ Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::s
   return pinhole;
 }
 
+}  // namespace
+
+Camera undistorted_camera(const Camera& camera, const Lens& lens, const std::string& where) {
+  if (lens.is_pinhole()) {
+    return camera;
+  }
+  return lens.is_perspective() ? find_pinhole(camera, lens, where)
+                               : pinhole_of_wide_lens(camera, lens, where);
+}
+
 UndistortedImage undistort(const cv::Mat& image,
                            const Camera& camera,
                            const Lens& lens,
                            const std::string& where) {
-  const Camera pinhole = lens.is_perspective() ? find_pinhole(camera, lens, where)
-                                               : pinhole_of_wide_lens(camera, lens, where);
+  const Camera pinhole = undistorted_camera(camera, lens, where);
   if (lens.model != LensModel::kOpenCv || lens.skew != 0) {
     return undistort_to(pinhole, image, camera, lens);
   }

@@ -29,7 +29,7 @@ UndistortedImage undistort(const cv::Mat& image,
                            const Lens& lens,
                            const std::string& where);
 
-// The pinhole camera of undistort() for any lens that is not perspective.
-Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::string& where);
+// The pinhole camera of undistort(), with its errors; the camera itself for a pinhole lens.
+Camera undistorted_camera(const Camera& camera, const Lens& lens, const std::string& where);
 
 }  // namespace parallax

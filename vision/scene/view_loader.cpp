@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/image/image.h"
+#include "core/image/image_header.h"
 #include "vision/scene/resize_and_crop.h"
 #include "vision/scene/undistort.h"
 
@@ -54,9 +55,16 @@ Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& wh
 }
 
 // The image with alpha as bright as the mask, where it has alpha of its own the lesser of both.
+// Masks of zeros and ones count as black and white, as for nerfstudio 1.1.5, to which all but zero
+// is inside.
 cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
   cv::Mat alpha;
   cv::cvtColor(mask, alpha, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
+  double brightest = 0;
+  cv::minMaxLoc(alpha, nullptr, &brightest);
+  if (brightest == 1) {
+    alpha *= 255;
+  }
   if (alpha.size() != image.size()) {
     cv::resize(alpha, alpha, image.size(), 0, 0, cv::INTER_AREA);
   }
@@ -84,27 +92,69 @@ void check_options(const ViewOptions& options) {
   }
 }
 
+// A sentence where the image is not of the declared size; else empty.
+std::string rescaling_note(const View& view, cv::Size stored) {
+  if (stored.width == view.camera.width && stored.height == view.camera.height) {
+    return {};
+  }
+  return fmt::format("{} is {} × {}, but the scene declares {} × {}; its intrinsics were rescaled.",
+                     view.name,
+                     stored.width,
+                     stored.height,
+                     view.camera.width,
+                     view.camera.height);
+}
+
+std::string place_of(const View& view) {
+  return fmt::format("{} (view '{}')", view.image_path.string(), view.name);
+}
+
 }  // namespace
+
+ViewHeader read_view_header(const View& view, const ViewOptions& options) {
+  check_options(options);
+  const std::string where = place_of(view);
+  const cv::Size stored = image_file_size(view.image_path);
+  const Camera straight =
+      undistorted_camera(fit_camera(view.camera, stored, where), view.lens, where);
+  return {options.height > 0 ? plan_crop(stored, straight, options.height, options.width).camera
+                             : straight,
+          rescaling_note(view, stored)};
+}
+
+void ImageNotes::add(const std::string& note, bool has_orientation) {
+  ++images_;
+  if (!note.empty() && rescaled_++ == 0) {
+    first_rescaled_ = note;
+  }
+  oriented_ += has_orientation ? 1 : 0;
+}
+
+void ImageNotes::append_to(std::vector<std::string>& notes) const {
+  if (rescaled_ > 0) {
+    notes.push_back(rescaled_ == 1
+                        ? first_rescaled_
+                        : fmt::format("{} So are {} more.", first_rescaled_, rescaled_ - 1));
+  }
+  if (oriented_ > 0) {
+    notes.push_back(fmt::format(
+        "{} of {} photographs have an EXIF orientation; their pixels are used as stored, which is "
+        "what the cameras describe.",
+        oriented_,
+        images_));
+  }
+}
 
 LoadedView load_view(const View& view, const ViewOptions& options) {
   check_options(options);
-  const std::string where = fmt::format("{} (view '{}')", view.image_path.string(), view.name);
+  const std::string where = place_of(view);
   const StoredImage stored = read_stored_image(view.image_path);
   cv::Mat image = stored.pixels;
   LoadedView loaded;
   loaded.name = view.name;
   loaded.has_orientation = stored.orientation != 1;
   loaded.camera = fit_camera(view.camera, image.size(), where);
-  if (image.cols != view.camera.width || image.rows != view.camera.height) {
-    loaded.note = fmt::format(
-        "{} is {} × {}, but the scene declares {} × {}; its intrinsics were "
-        "rescaled.",
-        view.name,
-        image.cols,
-        image.rows,
-        view.camera.width,
-        view.camera.height);
-  }
+  loaded.note = rescaling_note(view, image.size());
   if (!view.mask_path.empty()) {
     image = with_mask(image, read_stored_image(view.mask_path).pixels);
   }

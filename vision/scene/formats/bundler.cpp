@@ -10,7 +10,6 @@
 #include <regex>
 
 #include "core/base/error.h"
-#include "core/image/image_header.h"
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/loader_support.h"
 
@@ -144,7 +143,7 @@ View read_view(const CameraNumbers& numbers,
   View view;
   view.name = name;
   view.image_path = photographs.find(name, where);
-  const cv::Size size = image_file_size(view.image_path);
+  const cv::Size size = ImageFinder::full_size(name, view.image_path);
   Camera& camera = view.camera;
   camera.width = size.width;
   camera.height = size.height;
@@ -186,14 +185,11 @@ std::optional<Scene> load_bundler(const fs::path& path, const SceneOptions& opti
   scene.file = file;
   scene.root = list.parent_path();
   scene.name = scene.root.filename().string();
-  const std::vector<fs::path> folders = {
-      scene.root, scene.root / "images", scene.root.parent_path()};
-  ImageFinder photographs(folders, options);
+  ImageFinder photographs({scene.root, scene.root / "images", scene.root.parent_path()}, options);
   ViewCollector views;
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string where = fmt::format("{}, camera {}", file.string(), i);
-    const std::string name = name_on_this_machine(names[i], folders);
-    views.add([&] { return read_view(cameras[i], name, photographs, where); });
+    views.add([&] { return read_view(cameras[i], names[i], photographs, where); });
   }
   views.finish(scene);
   photographs.note_replaced_folder(scene);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/io/folder_listings.h"
 #include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/colmap/colmap.h"
 #include "vision/scene/formats/llff.h"
@@ -31,7 +32,8 @@ namespace fs = std::filesystem;
 struct SceneLoader {
   SceneFormat format;
   const char* description;
-  std::vector<const char*> markers;  // a scene's folder has one of these files or folders
+  // A scene's folder has one of these files or folders, whatever their capital letters.
+  std::vector<const char*> markers;
   std::optional<Scene> (*load)(const fs::path& path, const SceneOptions& options);
 };
 
@@ -41,11 +43,18 @@ const std::vector<SceneLoader>& loaders() {
       {SceneFormat::kOpencvJson, "opencv_cameras.json", {"opencv_cameras.json"}, load_opencv_json},
       {SceneFormat::kTransforms,
        "transforms.json (nerfstudio, instant-ngp)",
-       {"transforms.json", "transforms_train.json"},
+       {"transforms.json", "transforms_train.json", "nerfstudio/transforms.json"},
        load_transforms},
       {SceneFormat::kColmap,
        "a COLMAP model (sparse/0)",
-       {"sparse", "cameras.bin", "cameras.txt"},
+       {"sparse",
+        "cameras.bin",
+        "cameras.txt",
+        "colmap/sparse",
+        "dense/sparse",
+        "dense/0/sparse",
+        "undistorted/sparse",
+        "distorted/sparse"},
        load_colmap},
       {SceneFormat::kLlff, "poses_bounds.npy (LLFF)", {"poses_bounds.npy"}, load_llff},
       {SceneFormat::kBundler, "bundle.out (Bundler)", {"bundle.out"}, load_bundler},
@@ -114,10 +123,10 @@ Scene load_scene(const fs::path& path, const SceneOptions& options) {
 }
 
 bool looks_like_scene(const fs::path& folder) {
+  FolderListings listings;
   for (const SceneLoader& loader : loaders()) {
     for (const char* marker : loader.markers) {
-      std::error_code ignored;
-      if (fs::exists(folder / marker, ignored)) {
+      if (!listings.find(folder, marker).empty()) {
         return true;
       }
     }

@@ -95,7 +95,7 @@ std::optional<Scene> load_polycam(const fs::path& path, const SceneOptions& opti
   if (keyframes.cameras.empty()) {
     return std::nullopt;
   }
-  const bool is_chosen = options.image_folder != SceneOptions().image_folder;
+  const bool is_chosen = !options.image_folder.empty();
   ImageFinder photographs(
       is_chosen ? std::vector<fs::path>{scene.root, scene.file} : std::vector{keyframes.images},
       options);

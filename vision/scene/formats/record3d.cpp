@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
-#include "core/image/image_header.h"
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/json_fields.h"
 #include "vision/scene/formats/common/loader_support.h"
@@ -61,14 +60,15 @@ View view_of_pose(const JsonFields& metadata,
                   ImageFinder& photographs) {
   const std::string where = fmt::format("{}, frame {}", metadata.where(), frame);
   View view;
-  view.image_path = photographs.find(fmt::format("{}", frame), where);
+  const std::string name = std::to_string(frame);
+  view.image_path = photographs.find(name, where);
   view.name = view.image_path.lexically_relative(root).string();
   Camera& camera = view.camera;
   if (metadata.has("w") || metadata.has("h")) {
     camera.width = metadata.image_side("w");
     camera.height = metadata.image_side("h");
   } else {
-    const cv::Size size = image_file_size(view.image_path);
+    const cv::Size size = ImageFinder::full_size(name, view.image_path);
     camera.width = size.width;
     camera.height = size.height;
   }
@@ -106,7 +106,7 @@ std::optional<Scene> load_record3d(const fs::path& path, const SceneOptions& opt
                            .where = metadata.where("poses"),
                            .remedy = "Record with the rear camera, which Record3D tracks."});
   }
-  const bool is_chosen = options.image_folder != SceneOptions().image_folder;
+  const bool is_chosen = !options.image_folder.empty();
   ImageFinder photographs(is_chosen
                               ? std::vector<fs::path>{scene.root}
                               : std::vector<fs::path>{scene.root / "rgb", scene.root / "rgbd"},

@@ -7,6 +7,7 @@
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
+#include "core/io/folder_listings.h"
 #include "vision/scene/formats/colmap/colmap_model.h"
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/loader_support.h"
@@ -16,59 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool holds_model(const fs::path& folder) {
+bool holds_table(const fs::path& folder) {
   return !colmap_file(folder, "cameras").empty() || !colmap_file(folder, "images").empty();
-}
-
-// A model among several of one scene.
-struct SubModel {
-  fs::path folder;
-  size_t images = 0;
-};
-
-// The folders below `parent` with a model in them, by name.
-std::vector<fs::path> models_below(const fs::path& parent) {
-  std::vector<fs::path> folders;
-  std::error_code error;
-  for (auto entry = fs::directory_iterator(parent, error);
-       !error && entry != fs::directory_iterator();
-       entry.increment(error)) {
-    if (entry->is_directory(error) && holds_model(entry->path())) {
-      folders.push_back(entry->path());
-    }
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
-// The models that the path may mean: the one that it names, or all of the first place that has any.
-std::vector<fs::path> find_models(const fs::path& path) {
-  if (fs::is_regular_file(path)) {
-    std::string stem = path.stem().string();
-    std::transform(stem.begin(), stem.end(), stem.begin(), [](unsigned char c) {
-      return static_cast<char>(std::tolower(c));
-    });
-    for (const char* table : {"cameras", "images", "points3d", "rigs", "frames"}) {
-      const std::string extension = path.extension().string();
-      if (stem == table && (extension == ".bin" || extension == ".txt")) {
-        return {path.parent_path()};
-      }
-    }
-    return {};
-  }
-  if (holds_model(path)) {
-    return {path};
-  }
-  for (const char* inside : {"sparse", "colmap/sparse", "."}) {
-    const fs::path parent = (path / inside).lexically_normal();
-    if (std::vector<fs::path> below = models_below(parent); !below.empty()) {
-      return below;
-    }
-    if (holds_model(parent)) {
-      return {parent};
-    }
-  }
-  return {};
 }
 
 // Throws Error for a model that lacks one of its two tables.
@@ -82,6 +32,117 @@ void require_tables(const fs::path& model_folder) {
   }
 }
 
+bool is_complete(const fs::path& folder) {
+  return !colmap_file(folder, "cameras").empty() && !colmap_file(folder, "images").empty();
+}
+
+// The folder and those below it, down to `depth`, with tables of a model in them, by name.
+void add_models(const fs::path& folder, int depth, std::vector<fs::path>& models) {
+  if (holds_table(folder)) {
+    models.push_back(folder);
+  }
+  std::vector<fs::path> below;
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(folder, error);
+       depth > 0 && !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    if (entry->is_directory(error)) {
+      below.push_back(entry->path());
+    }
+  }
+  std::sort(below.begin(), below.end());
+  for (const fs::path& child : below) {
+    add_models(child, depth - 1, models);
+  }
+}
+
+// The models of one scene, whole ones alone where there are any, and the scene's own folder.
+struct FoundModels {
+  std::vector<fs::path> folders;
+  fs::path root;
+};
+
+bool is_number(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isdigit(c) != 0;
+  });
+}
+
+// The folder of the scene whose model was named: that which holds `sparse`, else the model's, of
+// several numbered ones the folder that holds them.
+fs::path root_of_model(const fs::path& model_folder) {
+  constexpr int kDeepest = 3;  // sparse/0/1 after hierarchical mapping
+  fs::path folder = model_folder;
+  for (int level = 0; level < kDeepest; ++level, folder = folder.parent_path()) {
+    if (lower_case(folder.filename().string()) == "sparse") {
+      folder = folder.parent_path();
+      return lower_case(folder.filename().string()) == "colmap" ? folder.parent_path() : folder;
+    }
+  }
+  return is_number(model_folder.filename().string()) ? model_folder.parent_path() : model_folder;
+}
+
+bool is_table(const fs::path& file) {
+  const std::string stem = lower_case(file.stem().string());
+  const std::string extension = lower_case(file.extension().string());
+  const bool is_known = stem == "cameras" || stem == "images" || stem == "points3d" ||
+                        stem == "rigs" || stem == "frames";
+  return is_known && (extension == ".bin" || extension == ".txt");
+}
+
+// The models that the path may mean: the one that it names, or all of the first place that has any.
+FoundModels find_models(const fs::path& path) {
+  if (fs::is_regular_file(path)) {
+    return is_table(path) ? FoundModels{{path.parent_path()}, root_of_model(path.parent_path())}
+                          : FoundModels();
+  }
+  if (is_complete(path)) {
+    return {{path}, root_of_model(path)};
+  }
+  const int below = lower_case(path.filename().string()) == "sparse" ? 2 : 1;
+  // Of the folder itself and of a scene's folder; its undistorted copies come last.
+  struct Place {
+    const char* inside;
+    int depth;
+  };
+  const Place places[] = {{"sparse", 2},
+                          {"colmap/sparse", 2},
+                          {"colmap", 1},
+                          {".", below},
+                          {"dense/sparse", 1},
+                          {"dense/0/sparse", 1},
+                          {"undistorted/sparse", 1},
+                          {"distorted/sparse", 1}};
+  FolderListings listings;
+  FoundModels incomplete;
+  for (const Place& place : places) {
+    const fs::path folder = listings.find(path, place.inside);
+    FoundModels found;
+    if (!folder.empty()) {
+      add_models(folder, place.depth, found.folders);
+    }
+    if (found.folders.empty()) {
+      continue;
+    }
+    const bool is_below = std::string_view(place.inside) != ".";
+    found.root = is_below ? path : root_of_model(found.folders.front());
+    if (incomplete.folders.empty()) {
+      incomplete = found;
+    }
+    std::erase_if(found.folders, [](const fs::path& model) { return !is_complete(model); });
+    if (!found.folders.empty()) {
+      return found;
+    }
+  }
+  return incomplete;
+}
+
+// A model among several of one scene.
+struct SubModel {
+  fs::path folder;
+  size_t images = 0;
+};
+
 // "sparse/1": a model's folder as the scene sees it.
 std::string short_name(const fs::path& folder, const fs::path& root) {
   const fs::path relative = folder.lexically_relative(root);
@@ -90,13 +151,12 @@ std::string short_name(const fs::path& folder, const fs::path& root) {
 
 // COLMAP splits photographs that it cannot connect into several models: the one with most images.
 fs::path choose_model(const std::vector<fs::path>& folders, const fs::path& root, Scene& scene) {
+  require_tables(folders.front());
   if (folders.size() == 1) {
-    require_tables(folders.front());
     return folders.front();
   }
   std::vector<SubModel> models;
   for (const fs::path& folder : folders) {
-    require_tables(folder);
     models.push_back({folder, count_colmap_images(folder)});
   }
   const auto most =
@@ -122,36 +182,21 @@ fs::path choose_model(const std::vector<fs::path>& folders, const fs::path& root
   return most->folder;
 }
 
-bool is_number(const std::string& text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isdigit(c) != 0;
-  });
-}
-
-// The scene's own folder: that of the model without `0`, `sparse` and `colmap`.
-fs::path scene_root(fs::path folder) {
-  if (is_number(folder.filename().string())) {
-    folder = folder.parent_path();
-  }
-  for (const char* part : {"sparse", "colmap"}) {
-    if (folder.filename() == part) {
-      folder = folder.parent_path();
-    }
-  }
-  return folder;
-}
-
-// What names of photographs may be relative to: `images` in the scene's folder or in one below it
-// down to the model's, else those folders themselves.
+// What names of photographs may be relative to: `images` in the folder that holds the model's
+// `sparse`, in those above it up to the scene's own, and in those down to the model's; else those
+// folders themselves. So undistorted copies go with an undistorted model.
 ImageFinder image_finder(const fs::path& root,
                          const fs::path& model_folder,
                          const SceneOptions& options) {
   std::vector<fs::path> levels = {root};
+  auto nearest = levels.size();
   for (const fs::path& part : model_folder.lexically_relative(root)) {
     if (part != ".") {
+      nearest = lower_case(part.string()) == "sparse" ? levels.size() : nearest;
       levels.push_back(levels.back() / part);
     }
   }
+  std::reverse(levels.begin(), levels.begin() + static_cast<ptrdiff_t>(nearest));
   return ImageFinder::in_images_of(levels, options);
 }
 
@@ -181,7 +226,7 @@ View view_of_image(const ColmapImage& image,
   return view;
 }
 
-void note_poses_and_masks(const ColmapFramePoses& poses, Scene& scene) {
+void note_poses(const ColmapFramePoses& poses, Scene& scene) {
   if (poses.different > 0) {
     scene.notes.push_back(fmt::format(
         "Poses are those of the model's rigs and frames, as COLMAP reads them; the images' own "
@@ -189,24 +234,19 @@ void note_poses_and_masks(const ColmapFramePoses& poses, Scene& scene) {
         poses.different,
         scene.views.size()));
   }
-  std::error_code ignored;
-  if (fs::is_directory(scene.root / "masks", ignored)) {
-    scene.notes.emplace_back(
-        "The folder 'masks' is not used: COLMAP's masks say where not to look for features.");
-  }
 }
 
 }  // namespace
 
 std::optional<Scene> load_colmap(const fs::path& path, const SceneOptions& options) {
-  const std::vector<fs::path> models = find_models(path);
-  if (models.empty()) {
+  const FoundModels models = find_models(path);
+  if (models.folders.empty()) {
     return std::nullopt;
   }
   Scene scene;
-  scene.root = scene_root(models.front());
+  scene.root = models.root;
   scene.name = scene.root.filename().string();
-  const fs::path model_folder = choose_model(models, scene.root, scene);
+  const fs::path model_folder = choose_model(models.folders, scene.root, scene);
   const ColmapCameras cameras = read_colmap_cameras(model_folder);
   std::vector<ColmapImage> images = read_colmap_images(model_folder);
   const ColmapFramePoses poses = apply_colmap_frames(model_folder, images);
@@ -223,7 +263,8 @@ std::optional<Scene> load_colmap(const fs::path& path, const SceneOptions& optio
   }
   views.finish(scene);
   photographs.note_replaced_folder(scene);
-  note_poses_and_masks(poses, scene);
+  note_poses(poses, scene);
+  note_unused_masks(scene);
   note_distortion(scene);
   return scene;
 }

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <opencv2/core.hpp>
 
+#include "core/io/folder_listings.h"
 #include "vision/scene/formats/colmap/colmap_binary.h"
 #include "vision/scene/formats/colmap/colmap_text.h"
 
@@ -16,18 +16,20 @@ namespace fs = std::filesystem;
 
 constexpr double kSamePose = 1e-6;
 
-bool is_binary(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return extension == ".bin";
+constexpr const char* kBinary = ".bin";
+constexpr const char* kText = ".txt";
+
+const char* kind_of(const fs::path& file) {
+  return lower_case(file.extension().string()) == kBinary ? kBinary : kText;
 }
 
-bool equal_but_for_case(const std::string& a, const std::string& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+bool is_binary(const fs::path& file) { return kind_of(file) == kBinary; }
+
+// A table's file of one kind; an empty path if there is none.
+fs::path table_file(const fs::path& model_folder, const char* stem, const char* kind) {
+  std::error_code ignored;
+  const fs::path file = FolderListings().find(model_folder, std::string(stem) + kind);
+  return fs::is_regular_file(file, ignored) ? file : fs::path();
 }
 
 // The pose of an image that a frame says, or why there is none.
@@ -57,22 +59,8 @@ FramePose pose_in_frame(const ColmapFrame& frame,
 }  // namespace
 
 fs::path colmap_file(const fs::path& model_folder, const char* stem) {
-  for (const char* extension : {".bin", ".txt"}) {
-    const std::string name = std::string(stem) + extension;
-    std::error_code error;
-    if (fs::is_regular_file(model_folder / name, error)) {
-      return model_folder / name;
-    }
-    for (auto entry = fs::directory_iterator(model_folder, error);
-         !error && entry != fs::directory_iterator();
-         entry.increment(error)) {
-      if (equal_but_for_case(entry->path().filename().string(), name) &&
-          entry->is_regular_file(error)) {
-        return entry->path();
-      }
-    }
-  }
-  return {};
+  const fs::path file = table_file(model_folder, stem, kBinary);
+  return file.empty() ? table_file(model_folder, stem, kText) : file;
 }
 
 ColmapCameras read_colmap_cameras(const fs::path& model_folder) {
@@ -92,8 +80,10 @@ size_t count_colmap_images(const fs::path& model_folder) {
 
 ColmapFramePoses apply_colmap_frames(const fs::path& model_folder,
                                      std::vector<ColmapImage>& images) {
-  const fs::path rigs_file = colmap_file(model_folder, "rigs");
-  const fs::path frames_file = colmap_file(model_folder, "frames");
+  // Those of the other kind belong to another state of the model: COLMAP reads one kind alone.
+  const char* kind = kind_of(colmap_file(model_folder, "images"));
+  const fs::path rigs_file = table_file(model_folder, "rigs", kind);
+  const fs::path frames_file = table_file(model_folder, "frames", kind);
   ColmapFramePoses result;
   if (rigs_file.empty() || frames_file.empty()) {
     return result;

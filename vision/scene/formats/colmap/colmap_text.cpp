@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
-#include "core/io/input_file.h"
+#include "core/io/text_lines.h"
 #include "vision/scene/formats/colmap/colmap_cameras.h"
 
 namespace parallax::colmap_text {
@@ -18,27 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The number of a line and its text, while TextLines is at it.
 struct TextLine {
   int number = 0;  // from 1
   std::string_view text;
 };
-
-// The lines without line ends, comments left out; empty lines stay, as in images.txt they count.
-std::vector<TextLine> split_lines(std::string_view text) {
-  std::vector<TextLine> lines;
-  for (int number = 1; !text.empty(); ++number) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!line.empty() && line.back() == '\r') {
-      line.remove_suffix(1);
-    }
-    if (line.empty() || line.front() != '#') {
-      lines.push_back({number, line});
-    }
-  }
-  return lines;
-}
 
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t") == text.npos; }
 
@@ -98,37 +82,45 @@ class LineReader {
   std::string where_;
 };
 
-std::string read_text(const fs::path& path) {
-  const InputFile file(path);
-  constexpr std::uint64_t kMaxBytes = 4ULL << 30;
-  if (file.size() > kMaxBytes) {
-    throw Error(ErrorParts{.what = "the file is too large to be read as text",
-                           .where = path.string(),
-                           .expected = fmt::format("at most {} bytes", kMaxBytes),
-                           .got = fmt::format("{}", file.size()),
-                           .remedy = "Export the model in COLMAP's binary form."});
-  }
-  return file.read(0, file.size());
+bool is_comment(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t");
+  return first != text.npos && text[first] == '#';
 }
 
-// The words of a line, or nothing where one is not a number.
-std::optional<size_t> count_numbers(std::string_view text) {
+// Whether it can be what follows an image: X Y POINT3D_ID, any number of times. Of a long line only
+// the beginning is looked at: no image has so many numbers in a row.
+bool is_line_of_points(std::string_view text) {
+  constexpr size_t kEnough = 15;  // an image has 9 numbers before its name
   LineReader reader(text, "");
   size_t count = 0;
-  while (!reader.at_end()) {
+  for (; count < kEnough && !reader.at_end(); ++count) {
     const std::string_view word = reader.word("");
+    const char* last = word.data() + word.size();
     double value = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    if (end != word.data() + word.size()) {
-      return std::nullopt;
+    const bool is_number = std::from_chars(word.data(), last, value).ptr == last;
+    const bool is_id = count % 3 == 2;
+    if (!is_number || (is_id && value != std::floor(value))) {
+      return false;
     }
-    ++count;
   }
-  return count;
+  return count % 3 == 0;
 }
 
-// Whether it can be what follows an image: X Y POINT3D_ID, any number of times.
-bool is_line_of_points(std::string_view text) { return count_numbers(text).value_or(1) % 3 == 0; }
+bool begins_with_whole_number(std::string_view text) {
+  const std::string_view word = LineReader(text, "").word("");
+  return word.find_first_not_of("0123456789") == word.npos;
+}
+
+// Whether it has an image's number and at least as many words, so that it is meant to be one.
+bool is_meant_as_image(std::string_view text) {
+  constexpr size_t kImageWords = 10;
+  LineReader reader(text, "");
+  size_t words = 0;
+  for (; words < kImageWords && !reader.at_end(); ++words) {
+    reader.word("");
+  }
+  return words == kImageWords && begins_with_whole_number(text);
+}
 
 constexpr int kPoseNumbers = 7;
 
@@ -162,12 +154,11 @@ ColmapImage read_image_line(const TextLine& line, const fs::path& path, size_t i
 // The lines that hold records, for tables with one line per record.
 template <typename Read>
 void for_records(const fs::path& path, const Read& read) {
-  const std::string text = read_text(path);
-  for (const TextLine& line : split_lines(text)) {
-    if (!is_blank(line.text)) {
-      const std::string where = fmt::format("{}, line {}", path.string(), line.number);
-      LineReader reader(line.text, where);
-      read(reader, line, where);
+  for (TextLines lines(path); lines.next();) {
+    if (!is_blank(lines.text()) && !is_comment(lines.text())) {
+      const std::string where = fmt::format("{}, line {}", path.string(), lines.number());
+      LineReader reader(lines.text(), where);
+      read(reader, where);
     }
   }
 }
@@ -193,7 +184,7 @@ ColmapCamera read_camera(LineReader& reader, const std::string& where) {
 
 ColmapCameras read_cameras(const fs::path& path) {
   ColmapCameras cameras;
-  for_records(path, [&](LineReader& reader, const TextLine&, const std::string& line) {
+  for_records(path, [&](LineReader& reader, const std::string& line) {
     const auto id = reader.number<std::uint32_t>("camera_id");
     const std::string where = fmt::format("{}, camera {}", line, id);
     ColmapCamera camera;
@@ -208,34 +199,42 @@ ColmapCameras read_cameras(const fs::path& path) {
 }
 
 std::vector<ColmapImage> read_images(const fs::path& path) {
-  const std::string text = read_text(path);
-  const std::vector<TextLine> lines = split_lines(text);
   std::vector<ColmapImage> images;
-  for (size_t i = 0; i < lines.size(); ++i) {
-    if (is_blank(lines[i].text)) {
+  bool points_may_follow = false;  // an image has one line of points, empty where it has none
+  for (TextLines lines(path); lines.next();) {
+    const TextLine line{lines.number(), lines.text()};
+    if (is_comment(line.text)) {
       continue;
     }
-    images.push_back(read_image_line(lines[i], path, images.size()));
-    if (i + 1 == lines.size()) {
-      break;
+    const bool blank = is_blank(line.text);
+    if (blank || (points_may_follow && is_line_of_points(line.text))) {
+      points_may_follow = false;
+      continue;
     }
-    if (is_line_of_points(lines[i + 1].text)) {
-      ++i;
-    } else if (const ColmapImage next = read_image_line(lines[i + 1], path, images.size());
-               next.name.empty()) {
+    ColmapImage image = read_image_line(line, path, images.size());
+    const bool is_image = !image.name.empty();
+    // With a blank line between, too, they are those of the image before. An image whose name is
+    // missing begins with its number, and points with a coordinate.
+    if (!is_image && !images.empty() && is_line_of_points(line.text) &&
+        !begins_with_whole_number(line.text)) {
+      continue;
+    }
+    if (!is_image && points_may_follow && !is_meant_as_image(line.text)) {
       throw Error(ErrorParts{
           .what = "the line is neither an image nor points of the image before it",
-          .where = fmt::format("{}, line {}", path.string(), lines[i + 1].number),
+          .where = fmt::format("{}, line {}", path.string(), line.number),
           .expected = "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, or triples X Y POINT3D_ID",
-          .got = fmt::format("'{}'", lines[i + 1].text.substr(0, 60))});
+          .got = fmt::format("'{}'", line.text.substr(0, 60))});
     }
+    images.push_back(std::move(image));
+    points_may_follow = is_image;
   }
   return images;
 }
 
 ColmapRigs read_rigs(const fs::path& path) {
   ColmapRigs rigs;
-  for_records(path, [&](LineReader& reader, const TextLine&, const std::string& where) {
+  for_records(path, [&](LineReader& reader, const std::string& where) {
     ColmapRig& rig = rigs[reader.number<std::uint32_t>("rig_id")];
     const auto sensors = reader.number<std::uint32_t>("num_sensors");
     for (std::uint32_t k = 0; k < sensors; ++k) {
@@ -260,7 +259,7 @@ ColmapRigs read_rigs(const fs::path& path) {
 
 std::vector<ColmapFrame> read_frames(const fs::path& path) {
   std::vector<ColmapFrame> frames;
-  for_records(path, [&](LineReader& reader, const TextLine&, const std::string& where) {
+  for_records(path, [&](LineReader& reader, const std::string& where) {
     ColmapFrame frame;
     reader.number<std::uint32_t>("frame_id");
     frame.rig_id = reader.number<std::uint32_t>("rig_id");

@@ -33,6 +33,9 @@ class JsonFields {
   const std::string& where() const { return where_; }
   std::string where(const std::string& field) const;
   bool has(const std::string& field) const { return object_->contains(field); }
+  bool is_null(const std::string& field) const {
+    return has(field) && object_->at(field).is_null();
+  }
 
   // Each throws Error if the field is missing or is of another type.
   double number(const std::string& field) const;              // finite

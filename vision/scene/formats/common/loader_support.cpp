@@ -6,14 +6,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/io/folder_listings.h"
 #include "vision/scene/undistort.h"
 
 namespace parallax {
 
 void ViewCollector::finish(Scene& scene) {
   const size_t all = views_.size() + reasons_.size();
-  if (views_.empty() && !reasons_.empty()) {
+  if (views_.empty() && reasons_.size() == 1) {
     throw Error(reasons_.front());
+  }
+  if (views_.empty() && !reasons_.empty()) {
+    throw Error(
+        fmt::format("{} (and none of the other {} views can be used)", reasons_.front(), all - 1));
   }
   scene.views = std::move(views_);
   if (reasons_.empty()) {
@@ -61,12 +66,29 @@ void note_distortion(Scene& scene) {
     return !view.lens.is_perspective();
   });
   if (wide != scene.views.end()) {
-    const Camera pinhole = pinhole_of_wide_lens(wide->camera, wide->lens, wide->name);
+    const Camera pinhole = undistorted_camera(wide->camera, wide->lens, wide->name);
     scene.notes.push_back(fmt::format(
         "Such a view becomes that of a pinhole camera, {:.0f}° wide and {:.0f}° high; what its "
         "photograph does not show is transparent.",
         2 * std::atan(0.5 * pinhole.width / pinhole.fx) * 180 / CV_PI,
         2 * std::atan(0.5 * pinhole.height / pinhole.fy) * 180 / CV_PI));
+  }
+}
+
+void note_unused_masks(Scene& scene) {
+  const bool has_masks = std::any_of(scene.views.begin(), scene.views.end(), [](const View& view) {
+    return !view.mask_path.empty();
+  });
+  FolderListings listings;
+  for (const char* name : {"masks", "mask"}) {
+    const std::filesystem::path folder = listings.find(scene.root, name);
+    if (!has_masks && listings.is_folder(folder)) {
+      scene.notes.push_back(fmt::format(
+          "The masks in {} are not used: nothing says that they show the object ('mask_path' of "
+          "transforms.json does; COLMAP's masks say where not to look for features).",
+          folder.string()));
+      return;
+    }
   }
 }
 

@@ -46,4 +46,7 @@ Error unsupported_camera_model(const std::string& model, const std::string& wher
 // Adds a note on how many views will be undistorted, if any.
 void note_distortion(Scene& scene);
 
+// Adds a note if the scene has a folder of masks and none of its views uses one.
+void note_unused_masks(Scene& scene);
+
 }  // namespace parallax
