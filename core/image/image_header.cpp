@@ -27,10 +27,10 @@ bool is_start_of_frame(unsigned char marker) {
   return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
-std::optional<cv::Size> jpeg_size(const InputFile& file) {
+std::optional<cv::Size> jpeg_size(const InputFile& file, const ByteRange& range) {
   constexpr std::uint64_t kSegmentHead = 9;  // marker, length, precision, height, width
-  for (std::uint64_t position = 2; position + kSegmentHead <= file.size();) {
-    const std::string head = file.read(position, kSegmentHead);
+  for (std::uint64_t position = 2; position + kSegmentHead <= range.size;) {
+    const std::string head = file.read(range.offset + position, kSegmentHead);
     if (head[0] != '\xff') {
       return std::nullopt;
     }
@@ -50,18 +50,19 @@ std::optional<cv::Size> jpeg_size(const InputFile& file) {
 
 }  // namespace
 
-cv::Size image_file_size(const std::filesystem::path& path) {
+cv::Size image_file_size(const std::filesystem::path& path, const std::optional<ByteRange>& part) {
   const InputFile file(path);
-  const std::string bytes = file.read(0, std::min(kFirstBytes, file.size()));
+  const ByteRange range = part.value_or(ByteRange{.size = file.size()});
+  const std::string bytes = file.read(range.offset, std::min(kFirstBytes, range.size));
   const std::optional<ImageFormat> format = image_format(bytes);
   std::optional<cv::Size> size;
   if (format == ImageFormat::kPng) {
     size = png_size(bytes);
   } else if (format == ImageFormat::kJpeg) {
-    size = jpeg_size(file);
+    size = jpeg_size(file, range);
   }
   return size && size->width > 0 && size->height > 0 ? *size
-                                                     : read_stored_image(path).pixels.size();
+                                                     : read_stored_image(path, part).pixels.size();
 }
 
 }  // namespace parallax

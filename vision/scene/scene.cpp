@@ -23,6 +23,8 @@ std::string scene_format_name(SceneFormat format) {
       return "colmap";
     case SceneFormat::kRealEstate10k:
       return "realestate10k";
+    case SceneFormat::kPixelSplat:
+      return "pixelsplat";
     default:
       return "opencv-json";
   }

@@ -12,6 +12,7 @@
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/lvsm_json.h"
 #include "vision/scene/formats/opencv_json.h"
+#include "vision/scene/formats/pixelsplat.h"
 #include "vision/scene/formats/realestate10k.h"
 #include "vision/scene/formats/transforms_json.h"
 
@@ -47,6 +48,10 @@ const std::vector<SceneLoader>& loaders() {
        "a RealEstate10K text file beside its folder of frames",
        {},
        load_realestate10k},
+      {SceneFormat::kPixelSplat,
+       "a scene in pixelSplat's chunks (FOLDER/KEY)",
+       {},
+       load_pixelsplat},
   };
   return list;
 }
@@ -63,7 +68,7 @@ fs::path tidy_path(const fs::path& path) {
 Scene load_scene(const fs::path& path, const SceneOptions& options) {
   const fs::path tidy = tidy_path(path);
   std::error_code error;
-  if (path.empty() || !fs::exists(tidy, error)) {
+  if (path.empty() || (!fs::exists(tidy, error) && !leads_into_chunks(tidy))) {
     throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
   }
   for (const SceneLoader& loader : loaders()) {
