@@ -44,9 +44,9 @@ std::string existing_end(const fs::path& path, const std::vector<fs::path>& fold
   return path.string();
 }
 
-View read_view(const JsonFields& frame,
-               const std::vector<fs::path>& folders,
-               ImageFinder& photographs) {
+View read_lvsm_view(const JsonFields& frame,
+                    const std::vector<fs::path>& folders,
+                    ImageFinder& photographs) {
   View view;
   view.name = frame.text("image_path");
   view.image_path = photographs.find(existing_end(view.name, folders), frame.where("image_path"));
@@ -96,7 +96,7 @@ std::optional<Scene> load_lvsm_json(const fs::path& path, const SceneOptions& op
   for (size_t i = 0; i < frames.size(); ++i) {
     views.add([&] {
       const JsonFields frame(frames[i], fmt::format("{}, view {}", path.string(), i));
-      return read_view(frame, folders, photographs);
+      return read_lvsm_view(frame, folders, photographs);
     });
   }
   views.finish(scene);
