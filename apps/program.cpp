@@ -21,7 +21,10 @@ std::vector<Command> add_all_commands(CLI::App& program) {
   train->require_subcommand(1);
   commands.push_back(add_train_nvs_command(*train));
   commands.push_back(add_train_classify_command(*train));
-  commands.push_back(add_scenes_command(program));
+  const Command scenes = add_scenes_command(program);
+  // Before its parent, which then counts as named, too.
+  commands.push_back(add_scenes_convert_command(*scenes.app));
+  commands.push_back(scenes);
   CLI::App* bench = program.add_subcommand("bench", "Measure how fast this machine runs it");
   bench->require_subcommand(1);
   commands.push_back(add_bench_layer_command(*bench));

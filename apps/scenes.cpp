@@ -99,6 +99,9 @@ void write_one(const ScenesOptions& options,
 }
 
 int run_scenes(const ScenesOptions& options) {
+  if (options.output.empty()) {  // not required of `scenes convert`, which is a part of it
+    throw UsageError(ErrorParts{.what = "OUT is required"});
+  }
   SceneWriteOptions write = write_options(options);
   parse_up(options.up);
   const int count = options.mesh.empty() ? options.count : static_cast<int>(options.mesh.size());
@@ -150,11 +153,11 @@ Command add_scenes_command(CLI::App& program) {
   CLI::App* app = add_subcommand(
       program,
       "scenes",
-      "Generate procedural multi-view scenes, or views of meshes",
+      "Generate procedural multi-view scenes, or views of meshes; convert scenes",
       "Examples:\n  parallax scenes output/scenes --count 10 --difficulty mixed\n"
       "  parallax scenes output/meshes --mesh chair.glb --views 64 --background white");
   add_positional(
-      *app, "OUT", options->output, "folder for the scenes' folders", Presence::kRequired);
+      *app, "OUT", options->output, "folder for the scenes' folders", Presence::kOptional);
   add_options(*app, *options);
   add_options(*app, options->common);
   return {app, [options] { return run_scenes(*options); }};

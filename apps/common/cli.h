@@ -131,6 +131,7 @@ Command add_completion_command(CLI::App& program);
 Command add_info_command(CLI::App& program);
 Command add_man_command(CLI::App& program, const std::string& version);
 Command add_scenes_command(CLI::App& program);
+Command add_scenes_convert_command(CLI::App& scenes);
 Command add_train_classify_command(CLI::App& train);
 Command add_train_nvs_command(CLI::App& train);
 Command add_view_command(CLI::App& program);

@@ -24,6 +24,7 @@ const std::map<std::string, Words>& listed_words() {
       {"--dtype", {"float32", "bfloat16"}},
       {"--export-dtype", {"float16", "bfloat16", "float32"}},
       {"--form", {"recurrent", "parallel", "both"}},
+      {"--format", {"opencv", "transforms", "colmap"}},
       {"--kernels", {"best", "reference", "both"}},
       {"--newton-schulz", {"float32", "bfloat16", "published"}},
       {"--normalise-poses", {"auto", "none", "scene", "object"}},
@@ -35,24 +36,10 @@ const std::map<std::string, Words>& listed_words() {
 }
 
 // Options that take a file or a folder, and those that take a text of another kind.
-constexpr const char* kFiles[] = {"--cache",
-                                  "--data",
-                                  "--init",
-                                  "--json",
-                                  "--labels",
-                                  "--mesh",
-                                  "--model",
-                                  "--classifier",
-                                  "--scene",
-                                  "--output",
-                                  "--script",
-                                  "--teacher",
-                                  "--screenshot",
-                                  "FILE",
-                                  "OUT",
-                                  "PATH",
-                                  "SCENE",
-                                  "--validation"};
+constexpr const char* kFiles[] = {
+    "--cache", "--data",       "--init",  "--json",   "--labels",     "--lpips",     "--mesh",
+    "--model", "--classifier", "--scene", "--output", "--script",     "--teacher",   "--screenshot",
+    "FILE",    "OUT",          "PATH",    "SCENE",    "--validation", "--views-from"};
 constexpr const char* kFreeTexts[] =
     {"--batch-size", "--image-folder", "--input-views", "--size", "--train-size", "--window"};
 const Words kPublishedSizes = {"vit3-t", "vit3-s", "vit3-b", "h-vit3-t", "h-vit3-s", "h-vit3-b"};

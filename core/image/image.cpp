@@ -26,19 +26,6 @@ namespace {
 constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 30;
 constexpr int kJpegQuality = 95;
 
-std::string read_bytes(const std::filesystem::path& path) {
-  const InputFile file(path);
-  if (file.size() == 0) {
-    throw Error({.what = "the image file is empty", .where = file.name()});
-  }
-  if (file.size() > kLargestFile) {
-    throw Error({.what = "the image file is too large",
-                 .where = file.name(),
-                 .expected = c10::str("at most ", kLargestFile, " bytes")});
-  }
-  return file.read(0, file.size());
-}
-
 cv::Mat decode(const std::string& bytes, const std::string& where) {
   std::string reason = "it is damaged";
   try {
@@ -161,14 +148,30 @@ std::string lower_extension(const std::filesystem::path& path) {
 
 }  // namespace
 
-int check_image_file(const std::filesystem::path& path) {
-  const std::string bytes = read_bytes(path);
+std::string read_image_bytes(const std::filesystem::path& path,
+                             const std::optional<ByteRange>& part) {
+  const InputFile file(path);
+  const ByteRange range = part.value_or(ByteRange{.size = file.size()});
+  if (range.size == 0) {
+    throw Error({.what = "the image file is empty", .where = file.name()});
+  }
+  if (range.size > kLargestFile) {
+    throw Error({.what = "the image file is too large",
+                 .where = file.name(),
+                 .expected = c10::str("at most ", kLargestFile, " bytes")});
+  }
+  return file.read(range.offset, range.size);
+}
+
+int check_image_file(const std::filesystem::path& path, const std::optional<ByteRange>& part) {
+  const std::string bytes = read_image_bytes(path, part);
   checked_format(bytes, path.string());
   return exif_orientation(bytes);
 }
 
-StoredImage read_stored_image(const std::filesystem::path& path) {
-  const std::string bytes = read_bytes(path);
+StoredImage read_stored_image(const std::filesystem::path& path,
+                              const std::optional<ByteRange>& part) {
+  const std::string bytes = read_image_bytes(path, part);
   const std::string where = path.string();
   const ImageFormat format = checked_format(bytes, where);
   if (format == ImageFormat::kGif) {

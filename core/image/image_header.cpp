@@ -27,10 +27,10 @@ bool is_start_of_frame(unsigned char marker) {
   return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
-std::optional<cv::Size> jpeg_size(const InputFile& file) {
+std::optional<cv::Size> jpeg_size(const InputFile& file, const ByteRange& range) {
   constexpr std::uint64_t kSegmentHead = 9;  // marker, length, precision, height, width
-  for (std::uint64_t position = 2; position + kSegmentHead <= file.size();) {
-    const std::string head = file.read(position, kSegmentHead);
+  for (std::uint64_t position = 2; position + kSegmentHead <= range.size;) {
+    const std::string head = file.read(range.offset + position, kSegmentHead);
     if (head[0] != '\xff') {
       return std::nullopt;
     }
@@ -70,25 +70,25 @@ std::optional<cv::Size> webp_size(const std::string& bytes) {
   return std::nullopt;
 }
 
-std::optional<cv::Size> tiff_size(const InputFile& file) {
+std::optional<cv::Size> tiff_size(const InputFile& file, const ByteRange& range) {
   constexpr std::uint64_t kEntryBytes = 12;
   constexpr std::uint32_t kWidthTag = 256;
   constexpr std::uint32_t kHeightTag = 257;
   constexpr std::uint32_t kShort = 3;
-  if (file.size() < 8) {
+  if (range.size < 8) {
     return std::nullopt;
   }
-  const std::string head = file.read(0, 8);
+  const std::string head = file.read(range.offset, 8);
   const ByteOrder order = head[0] == 'I' ? ByteOrder::kLittle : ByteOrder::kBig;
   const std::uint64_t directory = read_unsigned(head, 4, 4, order);
-  if (read_unsigned(head, 2, 2, order) != 42 || directory + 2 > file.size()) {
+  if (read_unsigned(head, 2, 2, order) != 42 || directory + 2 > range.size) {
     return std::nullopt;  // BigTIFF has another number
   }
-  const std::uint64_t entries = read_unsigned(file.read(directory, 2), 0, 2, order);
-  if (entries * kEntryBytes > file.size() - directory - 2) {
+  const std::uint64_t entries = read_unsigned(file.read(range.offset + directory, 2), 0, 2, order);
+  if (entries * kEntryBytes > range.size - directory - 2) {
     return std::nullopt;
   }
-  const std::string fields = file.read(directory + 2, entries * kEntryBytes);
+  const std::string fields = file.read(range.offset + directory + 2, entries * kEntryBytes);
   cv::Size size;
   for (std::uint64_t entry = 0; entry < fields.size(); entry += kEntryBytes) {
     const std::uint32_t tag = read_unsigned(fields, entry, 2, order);
@@ -102,22 +102,23 @@ std::optional<cv::Size> tiff_size(const InputFile& file) {
 
 }  // namespace
 
-cv::Size image_file_size(const std::filesystem::path& path) {
+cv::Size image_file_size(const std::filesystem::path& path, const std::optional<ByteRange>& part) {
   const InputFile file(path);
-  const std::string bytes = file.read(0, std::min(kFirstBytes, file.size()));
+  const ByteRange range = part.value_or(ByteRange{.size = file.size()});
+  const std::string bytes = file.read(range.offset, std::min(kFirstBytes, range.size));
   const std::optional<ImageFormat> format = image_format(bytes);
   std::optional<cv::Size> size;
   if (format == ImageFormat::kPng) {
     size = png_size(bytes);
   } else if (format == ImageFormat::kJpeg) {
-    size = jpeg_size(file);
+    size = jpeg_size(file, range);
   } else if (format == ImageFormat::kWebp) {
     size = webp_size(bytes);
   } else if (format == ImageFormat::kTiff) {
-    size = tiff_size(file);
+    size = tiff_size(file, range);
   }
   return size && size->width > 0 && size->height > 0 ? *size
-                                                     : read_stored_image(path).pixels.size();
+                                                     : read_stored_image(path, part).pixels.size();
 }
 
 }  // namespace parallax

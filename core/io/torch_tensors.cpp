@@ -117,46 +117,76 @@ TorchTensorReader::View TorchTensorReader::parse_view(const std::vector<PickleVa
   return view;
 }
 
-const Tensor& TorchTensorReader::storage(const PickleValue& value, const std::string& where) {
+TorchTensorReader::Description TorchTensorReader::describe_storage(const PickleValue& value,
+                                                                   const std::string& where) const {
   const PickleValue* id = value.attached;
   if (value.kind != Kind::kStorage || id->items.size() < kIdParts ||
       id->items[0]->text != "storage" || id->items[2]->kind != Kind::kString) {
     throw Error(
         {.what = "the tensor has no usable storage", .where = where, .got = describe(value)});
   }
-  const at::ScalarType dtype = storage_dtype(*id->items[1], where);
-  const std::string& key = id->items[2]->text;
-  const std::vector shape = {as_count(*id->items[4], where, "the storage's size")};
-  const auto known = storages_.find(key);
+  Description storage{.key = id->items[2]->text,
+                      .dtype = storage_dtype(*id->items[1], where),
+                      .elements = as_count(*id->items[4], where, "the storage's size")};
+  storage.bytes = checked_bytes({storage.elements}, storage.dtype, where);
+  const std::uint64_t available = archive_.size(entry(storage.key));
+  if (storage.bytes > available) {
+    throw Error({.what = c10::str("storage '", printable(storage.key), "' is too short"),
+                 .where = where,
+                 .expected = c10::str(storage.bytes, " bytes"),
+                 .got = std::to_string(available)});
+  }
+  return storage;
+}
+
+const Tensor& TorchTensorReader::storage(const PickleValue& value, const std::string& where) {
+  const Description described = describe_storage(value, where);
+  const auto known = storages_.find(described.key);
   if (known != storages_.end()) {
-    if (known->second.scalar_type() != dtype || known->second.numel() != shape[0]) {
-      throw Error({.what = c10::str("storage '", printable(key), "' is described in two ways"),
-                   .where = where});
+    if (known->second.scalar_type() != described.dtype ||
+        known->second.numel() != described.elements) {
+      throw Error(
+          {.what = c10::str("storage '", printable(described.key), "' is described in two ways"),
+           .where = where});
     }
     return known->second;
   }
-  const std::uint64_t bytes = checked_bytes(shape, dtype, where);
-  const std::string entry = root_ + "/data/" + key;
-  if (bytes > archive_.size(entry)) {
-    throw Error({.what = c10::str("storage '", printable(key), "' is too short"),
-                 .where = where,
-                 .expected = c10::str(bytes, " bytes"),
-                 .got = std::to_string(archive_.size(entry))});
-  }
-  Tensor tensor = torch::empty(shape, torch::TensorOptions().dtype(dtype));
-  archive_.read(entry, tensor.data_ptr(), bytes);
+  Tensor tensor = torch::empty({described.elements}, torch::TensorOptions().dtype(described.dtype));
+  archive_.read(entry(described.key), tensor.data_ptr(), described.bytes);
   check_bools(tensor, where);
-  return storages_.emplace(key, std::move(tensor)).first->second;
+  return storages_.emplace(described.key, std::move(tensor)).first->second;
 }
 
-Tensor TorchTensorReader::read(const PickleValue& value, const std::string& where) {
-  if (value.text != "torch._utils._rebuild_tensor_v2" ||
+void TorchTensorReader::check_dense(const PickleValue& value, const std::string& where) {
+  if (value.kind != Kind::kTensor || value.text != "torch._utils._rebuild_tensor_v2" ||
       value.attached->items.size() < kFewestArguments) {
     throw Error({.what = "this kind of tensor is not supported (sparse, quantised or a subclass)",
                  .where = where,
-                 .got = printable(value.text),
+                 .got = value.kind == Kind::kTensor ? printable(value.text) : describe(value),
                  .remedy = "Save plain dense tensors."});
   }
+}
+
+ByteRange TorchTensorReader::place_of_bytes(const PickleValue& value,
+                                            const std::string& where) const {
+  check_dense(value, where);
+  const View view = parse_view(value.attached->items, where);
+  const Description storage = describe_storage(*value.attached->items[0], where);
+  const bool fits = view.shape.size() == 1 && view.offset <= storage.elements &&
+                    view.shape[0] <= storage.elements - view.offset;
+  if (storage.dtype != at::kByte || !fits || (view.shape[0] > 1 && view.strides[0] != 1)) {
+    throw Error({.what = "the tensor is not a vector of bytes",
+                 .where = where,
+                 .expected = "a contiguous vector of uint8",
+                 .got = c10::str(storage.dtype, " of shape ", c10::IntArrayRef(view.shape))});
+  }
+  const ByteRange whole = archive_.place(entry(storage.key));
+  return {.offset = whole.offset + static_cast<std::uint64_t>(view.offset),
+          .size = static_cast<std::uint64_t>(view.shape[0])};
+}
+
+Tensor TorchTensorReader::read(const PickleValue& value, const std::string& where) {
+  check_dense(value, where);
   const auto& arguments = value.attached->items;
   const View view = parse_view(arguments, where);
   const std::uint64_t elements = checked_elements(view.shape, where);

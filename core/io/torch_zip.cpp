@@ -12,63 +12,16 @@
 
 #include "core/base/error.h"
 #include "core/base/json_text.h"
-#include "core/io/pickle.h"
-#include "core/io/torch_tensors.h"
-#include "core/io/zip_archive.h"
+#include "core/io/torch_archive.h"
 
 namespace parallax {
 namespace {
 
 using Kind = PickleValue::Kind;
 
-constexpr std::uint64_t kLargestPickle = std::uint64_t{64} << 20;
 constexpr std::array kStateDictKeys = {"state_dict_ema", "model_ema", "model", "state_dict"};
-constexpr std::string_view kPickleName = "/data.pkl";
 constexpr std::string_view kParallelPrefix = "module.";
 constexpr const char* kSaveStateDict = "Save it with torch.save(model.state_dict(), path).";
-
-// The archive's only folder, which torch.save names after the file.
-std::string find_root(const ZipArchive& archive) {
-  std::optional<std::string> root;
-  for (const auto& [name, entry] : archive.entries()) {
-    if (name.ends_with(kPickleName) && std::count(name.begin(), name.end(), '/') == 1) {
-      if (root) {
-        throw Error({.what = "the archive holds two pickles", .where = archive.file().name()});
-      }
-      root = name.substr(0, name.size() - kPickleName.size());
-    }
-  }
-  if (!root) {
-    throw Error({.what = "this zip archive is not a PyTorch checkpoint (it has no data.pkl)",
-                 .where = archive.file().name()});
-  }
-  return *root;
-}
-
-void check_kind(const ZipArchive& archive, const std::string& root) {
-  const std::string where = archive.file().name();
-  if (archive.contains(root + "/constants.pkl")) {
-    throw Error({.what = "this is a TorchScript archive, a program rather than a checkpoint",
-                 .where = where,
-                 .remedy = "Load it with torch.jit.load and save its state_dict() with "
-                           "torch.save."});
-  }
-  // Files from before PyTorch 2.1 do not name their byte order; they are little-endian in practice.
-  const std::string order = root + "/byteorder";
-  if (archive.contains(order) && archive.read(order) != "little") {
-    throw Error({.what = "the checkpoint's byte order is not supported",
-                 .where = where,
-                 .expected = "little",
-                 .got = printable(archive.read(order)),
-                 .remedy = "Save it again on a little-endian machine."});
-  }
-  if (archive.size(root + std::string(kPickleName)) > kLargestPickle) {
-    throw Error({.what = "the checkpoint's pickle is too large",
-                 .where = where,
-                 .expected = c10::str("at most ", kLargestPickle, " bytes"),
-                 .remedy = "Save the state dict alone."});
-  }
-}
 
 bool holds_tensors(const PickleValue& value) {
   return value.is_mapping() &&
@@ -195,18 +148,13 @@ std::map<std::string, std::string> read_metadata(const PickleValue& root) {
 }  // namespace
 
 Checkpoint load_torch_zip(const InputFile& file) {
-  const ZipArchive archive(file);
-  const std::string root = find_root(archive);
-  check_kind(archive, root);
-  const PickleDocument document =
-      unpickle(archive.read(root + std::string(kPickleName)), file.name());
-  const PickleValue& state_dict = find_state_dict(*document.root, file.name());
-  check_keys(*document.root, file.name());
+  TorchArchive archive(file);
+  const PickleValue& state_dict = find_state_dict(archive.root(), file.name());
+  check_keys(archive.root(), file.name());
   check_keys(state_dict, file.name());
-  TorchTensorReader reader(archive, root);
   Checkpoint checkpoint;
-  checkpoint.tensors = read_tensors(state_dict, reader, file.name());
-  checkpoint.metadata = read_metadata(*document.root);
+  checkpoint.tensors = read_tensors(state_dict, archive.tensors(), file.name());
+  checkpoint.metadata = read_metadata(archive.root());
   return checkpoint;
 }
 

@@ -91,6 +91,7 @@ enum class Takes { kNothing, kOneValue, kValues };
 struct Help {
   std::map<std::string, Takes> options;  // with their dashes
   std::set<std::string> subcommands;
+  bool has_positionals = false;
 };
 
 Help parse_help(const std::string& text) {
@@ -102,7 +103,9 @@ Help parse_help(const std::string& text) {
   bool in_subcommands = false;
   for (std::string line; std::getline(stream, line);) {
     std::smatch match;
-    if (line.starts_with("Subcommands:")) {
+    if (line.starts_with("Positionals:")) {
+      help.has_positionals = true;
+    } else if (line.starts_with("Subcommands:")) {
       in_subcommands = true;
     } else if (in_subcommands && std::regex_match(line, match, subcommand_line)) {
       help.subcommands.insert(match[1]);
@@ -150,6 +153,9 @@ Parsed parse(const Words& words) {
   while (i < words.size() && !help_of(parsed.subcommand).subcommands.empty() &&
          !words[i].starts_with("-")) {
     if (!help_of(parsed.subcommand).subcommands.contains(words[i])) {
+      if (help_of(parsed.subcommand).has_positionals) {
+        break;
+      }
       parsed.unknown = words[i];
       return parsed;
     }
@@ -205,7 +211,7 @@ bool is_quick(const Parsed& command, const fs::path& folder) {
     return has_inputs && command.options.contains("--model");
   }
   if (name == "scenes") {
-    return !command.options.contains("--mesh") &&
+    return command.subcommand.size() == 1 && !command.options.contains("--mesh") &&
            command.number("--count", 1) * command.number("--views", 32) <= 100;
   }
   return name == "train" && command.number("--steps", 1000) <= 10;

@@ -193,7 +193,9 @@ PreparedScene try_to_prepare(const Scene& scene,
       choose_image_size(model.card, {options.height, options.width}, prepared.notes);
   prepared.height = size.height;
   prepared.width = size.width;
-  const ViewSelection selection = select_views(scene, options.input_views, options.target_views);
+  const ViewSelection selection =
+      options.views ? *options.views
+                    : select_views(scene, options.input_views, options.target_views);
   require_room(model, selection, size);
   prepared.notes.insert(prepared.notes.end(), selection.notes.begin(), selection.notes.end());
   prepared.transform = choose_pose_transform(

@@ -1,6 +1,7 @@
 // A scene made ready for a model: views chosen, images loaded and sized, poses normalised.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct PrepareOptions {
   int width = 0;
   std::string input_views = "8";
   std::string target_views = "all";
+  std::optional<ViewSelection> views;  // instead of both
   cv::Vec3b background = {255, 255, 255};
   PoseNormalisation normalisation = PoseNormalisation::kAuto;
 };

@@ -33,6 +33,8 @@ std::string scene_format_name(SceneFormat format) {
       return "polycam";
     case SceneFormat::kRecord3d:
       return "record3d";
+    case SceneFormat::kPixelSplat:
+      return "pixelsplat";
     default:
       return "opencv-json";
   }

@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <opencv2/core.hpp>
-#include <opencv2/imgproc.hpp>
 #include <optional>
 #include <thread>
 
@@ -16,6 +14,7 @@
 #include "core/image/image_header.h"
 #include "vision/scene/resize_and_crop.h"
 #include "vision/scene/undistort.h"
+#include "vision/scene/view_image.h"
 
 namespace parallax {
 namespace {
@@ -27,58 +26,6 @@ Tensor to_tensor(const cv::Mat& image) {
       torch::from_blob(packed.data, {packed.rows, packed.cols, packed.channels()}, torch::kUInt8);
   // Contiguous before the division: the result must not refer to the image's memory.
   return bytes.permute({2, 0, 1}).contiguous().to(torch::kFloat32).div_(255);
-}
-
-// The camera for the image's actual size. If the sizes differ by a uniform factor, up to rounding
-// to whole pixels, the intrinsics are rescaled.
-Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& where) {
-  const double sx = static_cast<double>(actual.width) / declared.width;
-  const double sy = static_cast<double>(actual.height) / declared.height;
-  const bool uniform = std::abs(actual.height - declared.height * sx) <= std::max(sx, 1.0) ||
-                       std::abs(actual.width - declared.width * sy) <= std::max(sy, 1.0);
-  if (!uniform) {
-    throw Error(ErrorParts{
-        .what = "the image does not have the aspect ratio that the scene declares",
-        .where = where,
-        .expected = fmt::format("{} × {} or a scaled version", declared.width, declared.height),
-        .got = fmt::format("{} × {}", actual.width, actual.height),
-        .remedy = "It may have been cropped or rotated after the cameras were computed."});
-  }
-  Camera camera = declared;
-  camera.width = actual.width;
-  camera.height = actual.height;
-  camera.fx *= sx;
-  camera.cx *= sx;
-  camera.fy *= sy;
-  camera.cy *= sy;
-  return camera;
-}
-
-// The image with alpha as bright as the mask, where it has alpha of its own the lesser of both.
-// Masks of zeros and ones count as black and white, as for nerfstudio 1.1.5, to which all but zero
-// is inside.
-cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
-  cv::Mat alpha;
-  cv::cvtColor(mask, alpha, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
-  double brightest = 0;
-  cv::minMaxLoc(alpha, nullptr, &brightest);
-  if (brightest == 1) {
-    alpha *= 255;
-  }
-  if (alpha.size() != image.size()) {
-    cv::resize(alpha, alpha, image.size(), 0, 0, cv::INTER_AREA);
-  }
-  cv::Mat masked;
-  if (image.channels() == 4) {
-    masked = image.clone();
-    cv::Mat own;
-    cv::extractChannel(image, own, 3);
-    alpha = cv::min(own, alpha);
-  } else {
-    cv::cvtColor(image, masked, cv::COLOR_RGB2RGBA);
-  }
-  cv::insertChannel(alpha, masked, 3);
-  return masked;
 }
 
 void check_options(const ViewOptions& options) {
@@ -105,16 +52,12 @@ std::string rescaling_note(const View& view, cv::Size stored) {
                      view.camera.height);
 }
 
-std::string place_of(const View& view) {
-  return fmt::format("{} (view '{}')", view.image_path.string(), view.name);
-}
-
 }  // namespace
 
 ViewHeader read_view_header(const View& view, const ViewOptions& options) {
   check_options(options);
-  const std::string where = place_of(view);
-  const cv::Size stored = image_file_size(view.image_path);
+  const std::string where = view_place(view);
+  const cv::Size stored = image_file_size(view.image_path, view.image_part);
   const Camera straight =
       undistorted_camera(fit_camera(view.camera, stored, where), view.lens, where);
   return {options.height > 0 ? plan_crop(stored, straight, options.height, options.width).camera
@@ -147,19 +90,15 @@ void ImageNotes::append_to(std::vector<std::string>& notes) const {
 
 LoadedView load_view(const View& view, const ViewOptions& options) {
   check_options(options);
-  const std::string where = place_of(view);
-  const StoredImage stored = read_stored_image(view.image_path);
-  cv::Mat image = stored.pixels;
+  ViewImage stored = read_view_image(view);
+  cv::Mat image = std::move(stored.pixels);
   LoadedView loaded;
   loaded.name = view.name;
-  loaded.has_orientation = stored.orientation != 1;
-  loaded.camera = fit_camera(view.camera, image.size(), where);
+  loaded.has_orientation = stored.has_orientation;
+  loaded.camera = stored.camera;
   loaded.note = rescaling_note(view, image.size());
-  if (!view.mask_path.empty()) {
-    image = with_mask(image, read_stored_image(view.mask_path).pixels);
-  }
   if (!view.lens.is_pinhole()) {
-    UndistortedImage straight = undistort(image, loaded.camera, view.lens, where);
+    UndistortedImage straight = undistort(image, loaded.camera, view.lens, view_place(view));
     image = std::move(straight.image);
     loaded.camera = straight.camera;
   }

@@ -106,7 +106,8 @@ ViewSelection choose_whole_inputs(Opening& opening,
     bool all_whole = true;
     for (const int view : selection.inputs) {
       try {
-        found.add("", check_image_file(opening.scene.views[view].image_path) != 1);
+        const View& input = opening.scene.views[view];
+        found.add("", check_image_file(input.image_path, input.image_part) != 1);
       } catch (const Error& error) {
         mark_unreadable(opening, view, error, request);
         all_whole = false;

@@ -132,10 +132,10 @@ std::vector<CameraNumbers> read_cameras(const fs::path& file) {
                          .where = fmt::format("{}, line 2", file.string())});
 }
 
-View read_view(const CameraNumbers& numbers,
-               const std::string& name,
-               ImageFinder& photographs,
-               const std::string& where) {
+View read_bundler_view(const CameraNumbers& numbers,
+                       const std::string& name,
+                       ImageFinder& photographs,
+                       const std::string& where) {
   if (numbers[0] == 0) {
     throw Error(
         ErrorParts{.what = fmt::format("no camera was found for {}", name), .where = where});
@@ -189,7 +189,7 @@ std::optional<Scene> load_bundler(const fs::path& path, const SceneOptions& opti
   ViewCollector views;
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string where = fmt::format("{}, camera {}", file.string(), i);
-    views.add([&] { return read_view(cameras[i], names[i], photographs, where); });
+    views.add([&] { return read_bundler_view(cameras[i], names[i], photographs, where); });
   }
   views.finish(scene);
   photographs.note_replaced_folder(scene);

@@ -17,6 +17,7 @@
 #include "vision/scene/formats/opencv_json.h"
 #include "vision/scene/formats/openmvg.h"
 #include "vision/scene/formats/opensfm.h"
+#include "vision/scene/formats/pixelsplat.h"
 #include "vision/scene/formats/polycam.h"
 #include "vision/scene/formats/realestate10k.h"
 #include "vision/scene/formats/record3d.h"
@@ -73,6 +74,10 @@ const std::vector<SceneLoader>& loaders() {
        "a RealEstate10K text file beside its folder of frames",
        {},
        load_realestate10k},
+      {SceneFormat::kPixelSplat,
+       "a scene in pixelSplat's chunks (FOLDER/KEY)",
+       {},
+       load_pixelsplat},
   };
   return list;
 }
@@ -103,7 +108,7 @@ fs::path tidy_path(const fs::path& path) {
 Scene load_scene(const fs::path& path, const SceneOptions& options) {
   const fs::path tidy = tidy_path(path);
   std::error_code error;
-  if (path.empty() || !fs::exists(tidy, error)) {
+  if (path.empty() || (!fs::exists(tidy, error) && !leads_into_chunks(tidy))) {
     throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
   }
   for (const SceneLoader* loader : loaders_for(tidy)) {

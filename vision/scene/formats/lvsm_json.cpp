@@ -25,7 +25,7 @@ bool is_lvsm(const json& document) {
   return first.is_object() && first.contains("fxfycxcy");
 }
 
-View read_view(const JsonFields& frame, ImageFinder& photographs) {
+View read_lvsm_view(const JsonFields& frame, ImageFinder& photographs) {
   View view;
   view.name = frame.text("image_path");
   view.image_path = photographs.find(view.name, frame.where("image_path"));
@@ -69,7 +69,7 @@ std::optional<Scene> load_lvsm_json(const fs::path& path, const SceneOptions& op
   for (size_t i = 0; i < frames.size(); ++i) {
     views.add([&] {
       const JsonFields frame(frames[i], fmt::format("{}, view {}", path.string(), i));
-      return read_view(frame, photographs);
+      return read_lvsm_view(frame, photographs);
     });
   }
   views.finish(scene);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <opencv2/core.hpp>
 
 #include "core/io/folder_listings.h"
 #include "vision/scene/undistort.h"
@@ -50,6 +51,24 @@ Error unsupported_camera_model(const std::string& model, const std::string& wher
       .expected = "a perspective or fisheye camera",
       .remedy = "Of a spherical image, cut perspective views first (COLMAP's panorama scripts and "
                 "nerfstudio's `ns-process-data --camera-type equirectangular` do so)."});
+}
+
+Camera camera_of_shares(const double* numbers, cv::Size size, const std::string& where) {
+  Camera camera;
+  camera.width = size.width;
+  camera.height = size.height;
+  camera.fx = numbers[0] * size.width;
+  camera.fy = numbers[1] * size.height;
+  camera.cx = numbers[2] * size.width;
+  camera.cy = numbers[3] * size.height;
+  cv::Matx44d w2c = cv::Matx44d::eye();
+  for (int i = 0; i < 12; ++i) {
+    w2c(i / 4, i % 4) = numbers[6 + i];
+  }
+  validate_pose(w2c, where);
+  camera.c2w = w2c.inv();
+  validate_camera(camera, where);
+  return camera;
 }
 
 void note_distortion(Scene& scene) {

@@ -1,6 +1,7 @@
 // What the scene loaders share: leaving out views that cannot be used, lens parameters, notes.
 #pragma once
 
+#include <opencv2/core/types.hpp>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,9 @@ class ViewCollector {
   template <typename Read>
   void add(const Read& read) {
     try {
-      views_.push_back(read());
+      View view = read();
+      view.number = static_cast<int>(views_.size() + reasons_.size());
+      views_.push_back(std::move(view));
     } catch (const Error& error) {
       leave_out(error.what());
     }
@@ -42,6 +45,13 @@ cv::Matx44d from_opengl_axes(const cv::Matx44d& c2w);
 
 // The Error for a camera whose images no pinhole camera can show even a part of.
 Error unsupported_camera_model(const std::string& model, const std::string& where);
+
+// RealEstate10K's camera, of which text files and chunks write the same numbers: fx, fy, cx, cy as
+// shares of the image's size, two numbers without use, world-to-camera as 3 × 4. Throws Error,
+// beginning with `where`, unless it is usable.
+Camera camera_of_shares(const double* numbers,  // [18]
+                        cv::Size size,
+                        const std::string& where);
 
 // Adds a note on how many views will be undistorted, if any.
 void note_distortion(Scene& scene);
