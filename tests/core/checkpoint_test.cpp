@@ -55,7 +55,7 @@ Checkpoint mixed_checkpoint() {
   return checkpoint;
 }
 
-void expect_equal(const Checkpoint& got, const Checkpoint& expected) {
+void expect_same_checkpoint(const Checkpoint& got, const Checkpoint& expected) {
   EXPECT_EQ(got.metadata, expected.metadata);
   EXPECT_EQ(got.tensors.size(), expected.tensors.size());
   for (const auto& [name, tensor] : expected.tensors) {
@@ -72,7 +72,7 @@ TEST(Safetensors, RoundTripsEveryDtype) {
   const auto path = folder.path() / "mixed.safetensors";
   const Checkpoint checkpoint = mixed_checkpoint();
   save_safetensors(path, checkpoint);
-  expect_equal(load_checkpoint(path), checkpoint);
+  expect_same_checkpoint(load_checkpoint(path), checkpoint);
   const std::string bytes = testing::read_bytes(path);
   std::uint64_t header_length = 0;
   std::memcpy(&header_length, bytes.data(), sizeof header_length);

@@ -17,9 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// DL3DV's benchmark stores each scene's transforms.json in this folder.
-constexpr const char* kInnerFolder = "nerfstudio";
-
 std::vector<int> read_numbers(const JsonFields& entry, const char* field) {
   std::vector<int> numbers;
   for (const json& value : entry.list(field)) {
@@ -128,10 +125,8 @@ SceneFinder::SceneFinder(const std::vector<std::string>& places) {
 void SceneFinder::add(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
-    for (const fs::path& folder : {path, path / kInnerFolder}) {
-      if (looks_like_scene(folder)) {
-        scenes_.emplace(path.filename().string(), folder);
-      }
+    if (looks_like_scene(path)) {
+      scenes_.emplace(path.filename().string(), path);
     }
   } else if (path.extension() == ".json" || path.extension() == ".txt") {
     scenes_.emplace(path.stem().string(), path);

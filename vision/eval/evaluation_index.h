@@ -35,8 +35,8 @@ ViewSelection select_indexed_views(const Scene& scene, const IndexedViews& views
 class SceneFinder {
  public:
   // Each place is a scene or a folder with scenes in it or one level further down, of any format:
-  // KEY/, KEY/nerfstudio/, KEY.json (LVSM), KEY.txt (RealEstate10K) or pixelSplat's chunks. Reads
-  // names and chunks' indices alone. Throws Error for a place that does not exist.
+  // KEY/, KEY.json (LVSM), KEY.txt (RealEstate10K) or pixelSplat's chunks. Reads names and chunks'
+  // indices alone. Throws Error for a place that does not exist.
   explicit SceneFinder(const std::vector<std::string>& places);
 
   // What load_scene() takes; nothing if there is no scene of that key.

@@ -105,7 +105,8 @@ TEST_F(EvaluationIndex, ScenesOfEveryLayoutAreFound) {
   const fs::path root = scratch_.path();
   const auto touch = [&](const char* name) { testing::write_text(root / name, "{}"); };
   touch("plain/opencv_cameras.json");
-  touch("deeper/colmap/sparse/0/cameras.bin");
+  touch("deeper/garden/sparse/0/cameras.bin");
+  touch("captured/colmap/sparse/0/cameras.bin");
   touch("dl3dv/nerfstudio/transforms.json");
   touch("metadata/lvsm.json");
   touch("images/lvsm/0.png");
@@ -119,8 +120,9 @@ TEST_F(EvaluationIndex, ScenesOfEveryLayoutAreFound) {
   };
   EXPECT_EQ(found("plain"), "plain");
   EXPECT_EQ(found("1K/plain"), "plain") << "DL3DV's keys may name the subset";
-  EXPECT_EQ(found("colmap"), "deeper/colmap");
-  EXPECT_EQ(found("dl3dv"), "dl3dv/nerfstudio");
+  EXPECT_EQ(found("garden"), "deeper/garden");
+  EXPECT_EQ(found("captured"), "captured") << "nerfstudio keeps its model in colmap";
+  EXPECT_EQ(found("dl3dv"), "dl3dv") << "whose transforms.json is in nerfstudio";
   EXPECT_EQ(found("lvsm"), "metadata/lvsm.json");
   EXPECT_EQ(found("video"), "test/video.txt");
   EXPECT_EQ(found("abc"), "chunks/abc");

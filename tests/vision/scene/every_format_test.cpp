@@ -58,6 +58,29 @@ TEST_F(EveryFormat, LvsmGivesTheSameCameras) {
   expect_the_scene(load_scene(root / "metadata" / "abc.json"), SceneFormat::kLvsmJson, 1e-12);
 }
 
+// LVSM's scripts write absolute paths or those from where they were started.
+TEST_F(EveryFormat, LvsmsPathsMayBeginAnywhere) {
+  const nlohmann::json original = document("lvsm.json");
+  fs::copy(file("images"), file("small/images"), fs::copy_options::recursive);
+  for (const char* beginning : {"datasets/re10k/", "/home/someone/re10k/"}) {
+    SCOPED_TRACE(beginning);
+    nlohmann::json moved = original;
+    for (nlohmann::json& frame : moved["frames"]) {
+      frame["image_path"] = beginning + frame["image_path"].get<std::string>();
+    }
+    write("lvsm.json", moved);
+    expect_the_scene(load_scene(file("lvsm.json")), SceneFormat::kLvsmJson, 1e-12);
+    const Scene chosen = load_scene(file("lvsm.json"), {.image_folder = "small"});
+    expect_the_scene(chosen, SceneFormat::kLvsmJson, 1e-12);
+    EXPECT_EQ(chosen.views.at(0).image_path, file("small/images/view_0.png"));
+    // Nothing says whose of two names an end is.
+    moved["frames"][1]["image_path"] =
+        "another/" + original["frames"][0]["image_path"].get<std::string>();
+    write("lvsm.json", moved);
+    EXPECT_THAT(testing::load_failure(file("lvsm.json")), HasSubstr("already"));
+  }
+}
+
 TEST_F(EveryFormat, TheTestSplitOfSyntheticScenesIsHeldOut) {
   keep({"transforms_train.json", "transforms_test.json"});
   const Scene scene = load_scene(folder());
