@@ -16,6 +16,7 @@
 #include "vision/models/published_models.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/scene/formats/load_scene.h"
+#include "vision/scene/formats/pixelsplat.h"
 #include "vision/scene/view_loader.h"
 
 namespace parallax {
@@ -111,6 +112,9 @@ Finding describe_folder(const fs::path& path, const InfoOptions& options) {
   size_t images = 0;
   std::vector<std::string> broken;
   std::vector<fs::path> inside;
+  for (const std::string& key : pixelsplat_scenes(path)) {
+    inside.push_back(path / key);
+  }
   for (const auto& entry : fs::directory_iterator(path)) {
     if (entry.is_directory() ? looks_like_scene(entry.path()) : is_checkpoint(entry.path())) {
       inside.push_back(entry.path());
@@ -153,7 +157,7 @@ Finding describe_folder(const fs::path& path, const InfoOptions& options) {
 // A file or folder of that name, else the bundled, published or user's model of that name.
 fs::path find_named(const fs::path& name) {
   std::error_code ignored;
-  if (fs::exists(name, ignored)) {
+  if (fs::exists(name, ignored) || leads_into_chunks(name)) {
     return name;
   }
   const auto file_in = [&](const auto& listings) {

@@ -23,6 +23,7 @@ std::vector<Command> add_all_commands(CLI::App& program) {
   commands.push_back(add_train_classify_command(*train));
   const Command scenes = add_scenes_command(program);
   // Before its parent, which then counts as named, too.
+  commands.push_back(add_scenes_convert_command(*scenes.app));
   commands.push_back(add_scenes_from_photos_command(*scenes.app));
   commands.push_back(scenes);
   CLI::App* bench = program.add_subcommand("bench", "Measure how fast this machine runs it");

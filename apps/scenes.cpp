@@ -163,7 +163,8 @@ Command add_scenes_command(CLI::App& program) {
   CLI::App* app = add_subcommand(
       program,
       "scenes",
-      "Generate procedural multi-view scenes, or views of meshes; make scenes of photographs",
+      "Generate procedural multi-view scenes, or views of meshes; convert scenes, or make them of "
+      "photographs",
       "Examples:\n  parallax scenes output/scenes --count 10 --difficulty mixed\n"
       "  parallax scenes output/meshes --mesh chair.glb --views 64 --background white");
   add_positional(

@@ -11,7 +11,7 @@
 #include "apps/viewer/window.h"
 #include "core/base/error.h"
 #include "core/base/paths.h"
-#include "vision/scene/formats/json_fields.h"
+#include "vision/scene/formats/common/json_fields.h"
 #include "vision/scene/image_size.h"
 
 namespace parallax {
@@ -27,7 +27,7 @@ struct ViewCommandOptions {
   std::string input_views = "8";
   std::string normalise_poses = "auto";
   std::string background = "white";
-  std::string image_folder = "images";
+  std::string image_folder;
   std::string device = "cpu";
   std::string output = "output/view";
   std::string window = "720x1280";
@@ -50,7 +50,8 @@ struct ViewCommandOptions {
     visitor("normalise_poses", self.normalise_poses, "auto, none, scene or object");
     visitor(
         "background", self.background, "behind transparent pixels: white, black, grey or #rrggbb");
-    visitor("image_folder", self.image_folder, "folder with a COLMAP model's images");
+    visitor(
+        "image_folder", self.image_folder, "folder of the scene's photographs, in the scene's own");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("output", self.output, "folder for exports, videos and screenshots");
     visitor("window", self.window, "size of the window, HxW pixels");

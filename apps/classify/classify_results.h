@@ -9,12 +9,14 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "apps/classify/classify_rows.h"
+#include "core/io/append_file.h"
 
 namespace parallax {
 
@@ -34,9 +36,6 @@ class ResultsFolder {
                 RowFormat format,
                 const nlohmann::json& settings,
                 bool resume);
-  ~ResultsFolder();
-  ResultsFolder(const ResultsFolder&) = delete;
-  ResultsFolder& operator=(const ResultsFolder&) = delete;
 
   // Whether a row for this path existed from the beginning.
   bool was_done(const std::string& printable_path) const { return done_.contains(printable_path); }
@@ -56,18 +55,15 @@ class ResultsFolder {
 
  private:
   std::filesystem::path file(const char* name) const { return folder_ / name; }
-  void lock();
-  void check_settings(const nlohmann::json& settings) const;
   void repair();
 
   std::filesystem::path folder_;
   RowFormat format_;
   std::unordered_set<std::string> done_;
-  int lock_ = -1;  // file descriptors
-  int rows_ = -1;
-  int table_ = -1;
-  int thumbnails_ = -1;
-  int64_t thumbnails_end_ = 0;
+  std::optional<FolderLock> lock_;
+  std::optional<AppendFile> rows_;
+  std::optional<AppendFile> table_;
+  std::optional<AppendFile> thumbnails_;
 };
 
 }  // namespace parallax

@@ -136,6 +136,7 @@ Command add_info_command(CLI::App& program);
 std::vector<Command> add_models_commands(CLI::App& program);
 Command add_man_command(CLI::App& program, const std::string& version);
 Command add_scenes_command(CLI::App& program);
+Command add_scenes_convert_command(CLI::App& scenes);
 Command add_scenes_from_photos_command(CLI::App& scenes);
 Command add_train_classify_command(CLI::App& train);
 Command add_train_nvs_command(CLI::App& train);

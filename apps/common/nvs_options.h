@@ -19,7 +19,7 @@ struct NvsRunOptions {
   std::string target_views = "all";
   std::string normalise_poses = "auto";
   std::string background = "white";
-  std::string image_folder = "images";
+  std::string image_folder;
   std::string form = "both";
   std::string device = "cpu";
   std::string dtype = "float32";
@@ -40,7 +40,8 @@ struct NvsRunOptions {
     visitor("normalise_poses", self.normalise_poses, "auto, none, scene or object");
     visitor(
         "background", self.background, "behind transparent pixels: white, black, grey or #rrggbb");
-    visitor("image_folder", self.image_folder, "folder with a COLMAP model's images");
+    visitor(
+        "image_folder", self.image_folder, "folder of the scene's photographs, in the scene's own");
     visitor("form", self.form, "recurrent, parallel or both");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32 or bfloat16");

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "apps/common/nvs_options.h"
 #include "apps/compare/compare_report.h"
+#include "apps/compare/protocol.h"
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
 #include "apps/report/timing.h"
@@ -27,6 +29,9 @@ struct CompareOptions {
   std::string output = "output/compare";
   std::string json;
   int repeats = 3;
+  std::string views_from;
+  std::vector<std::string> lpips;
+  bool resume = false;
   NvsRunOptions run;
   CommonOptions common;
 
@@ -42,6 +47,16 @@ struct CompareOptions {
             self.repeats,
             "timed runs per form, alternating; medians are reported",
             OptionRange{1, 1000});
+    visitor("views_from",
+            self.views_from,
+            "a benchmark's index of views, {scene: {context: [..], target: [..]}}: evaluate these "
+            "scenes of the folders, once each");
+    visitor("lpips",
+            self.lpips,
+            "also measure LPIPS, with its VGG-16 weights from this file (or several)");
+    visitor("resume",
+            self.resume,
+            "with --views-from: go on where an earlier run into the same folder ended");
   }
 };
 
@@ -127,8 +142,31 @@ int run_compare(const CompareOptions& options) {
   }
   CompareReport report{.machine = describe_machine()};
   const std::vector<std::string> names = chosen_models(options, report.notes);
+  std::optional<Lpips> lpips;
+  if (!options.lpips.empty()) {
+    lpips = load_lpips(options.lpips);
+    lpips->to(parse_device(options.run.device));
+  }
   const EvaluateOptions evaluate{.device = parse_device(options.run.device),
-                                 .views_per_pass = options.run.views_per_pass};
+                                 .views_per_pass = options.run.views_per_pass,
+                                 .lpips = lpips ? &*lpips : nullptr};
+  if (!options.views_from.empty()) {
+    return run_protocol({.scenes = options.scenes,
+                         .models = names,
+                         .views_from = options.views_from,
+                         .output = options.output,
+                         .json = options.json,
+                         .resume = options.resume,
+                         .lpips = options.lpips,
+                         .run = options.run,
+                         .common = options.common},
+                        evaluate,
+                        report.notes);
+  }
+  if (options.resume) {
+    throw UsageError(ErrorParts{.what = "only a comparison with --views-from can be resumed",
+                                .where = "--resume"});
+  }
   size_t failed = 0;
   Progress progress(
       "compare",
@@ -197,8 +235,14 @@ Command add_compare_command(CLI::App& program) {
       program,
       "compare",
       "Compare variants and forms on scenes: PSNR, SSIM, speed",
-      "Example:\n  parallax compare assets/scenes/procedural_a assets/scenes/procedural_b");
-  add_positional(*app, "SCENE", options->scenes, "folders or camera files", Presence::kRequired);
+      "Examples:\n  parallax compare assets/scenes/procedural_a assets/scenes/procedural_b\n"
+      "  parallax compare re10k/test --views-from evaluation_index_re10k.json --size 128x128 "
+      "--model obj_res256.pt --lpips lpips_vgg.pth");
+  add_positional(*app,
+                 "SCENE",
+                 options->scenes,
+                 "scenes, or folders of scenes with --views-from",
+                 Presence::kRequired);
   add_options(*app, *options);
   add_options(*app, options->run);
   add_options(*app, options->common);

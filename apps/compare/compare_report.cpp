@@ -85,6 +85,10 @@ std::string scene_section(const SceneComparison& scene) {
 }  // namespace
 
 std::vector<std::vector<std::string>> comparison_rows(const CompareReport& report) {
+  const bool has_lpips =
+      std::any_of(report.scenes.begin(), report.scenes.end(), [](const SceneComparison& scene) {
+        return !std::isnan(scene.models.front().forms.front().mean.lpips);
+      });
   std::vector<std::vector<std::string>> rows = {{"scene",
                                                  "model",
                                                  "variant",
@@ -99,6 +103,9 @@ std::vector<std::vector<std::string>> comparison_rows(const CompareReport& repor
                                                  "tokens/s",
                                                  "max |rec-par|",
                                                  "PSNR rec/par dB"}};
+  if (has_lpips) {
+    rows.front().emplace_back("LPIPS");
+  }
   for (const SceneComparison& scene : report.scenes) {
     for (const Comparison& comparison : scene.models) {
       for (const FormEvaluation& form : comparison.forms) {
@@ -118,6 +125,9 @@ std::vector<std::vector<std::string>> comparison_rows(const CompareReport& repor
              comparison.difference ? fmt::format("{:.1e}", comparison.difference->max_absolute)
                                    : "-",
              comparison.difference ? format_metric(comparison.difference->psnr, 1) : "-"});
+        if (has_lpips) {
+          rows.back().push_back(format_metric(form.mean.lpips, 4));
+        }
       }
     }
   }

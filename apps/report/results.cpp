@@ -21,9 +21,13 @@ std::string format_metric(double value, int decimals) {
 }
 
 nlohmann::json metrics_json(const ViewMetrics& metrics) {
-  return {{"psnr", metric_json(metrics.psnr)},
-          {"ssim", metric_json(metrics.ssim)},
-          {"masked_psnr", metric_json(metrics.masked_psnr)}};
+  nlohmann::json json = {{"psnr", metric_json(metrics.psnr)},
+                         {"ssim", metric_json(metrics.ssim)},
+                         {"masked_psnr", metric_json(metrics.masked_psnr)}};
+  if (!std::isnan(metrics.lpips)) {
+    json["lpips"] = metrics.lpips;
+  }
+  return json;
 }
 
 nlohmann::json evaluation_json(const FormEvaluation& evaluation) {

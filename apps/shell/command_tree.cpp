@@ -25,6 +25,7 @@ const std::map<std::string, Words>& listed_words() {
       {"--dtype", {"float32", "bfloat16"}},
       {"--export-dtype", {"float16", "bfloat16", "float32"}},
       {"--form", {"recurrent", "parallel", "both"}},
+      {"--format", {"opencv", "transforms", "colmap"}},
       {"--kernels", {"best", "reference", "both"}},
       {"--newton-schulz", {"float32", "bfloat16", "published"}},
       {"--normalise-poses", {"auto", "none", "scene", "object"}},
@@ -46,7 +47,8 @@ constexpr const char* kFiles[] = {"--cache",   "--data",
                                   "FILE",      "FOLDER",
                                   "OUT",       "PATH",
                                   "SCENE",     "--validation",
-                                  "--truth",   "--validation-truth"};
+                                  "--truth",   "--validation-truth",
+                                  "--lpips",   "--views-from"};
 constexpr const char* kFreeTexts[] = {"--batch-size",
                                       "--checkpoint-key",
                                       "--image-folder",

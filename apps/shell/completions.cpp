@@ -154,31 +154,11 @@ std::string zsh_function_name(const CommandTree& command) {
   return "_parallax" + (command.name.empty() ? "" : "_" + replaced(command.name, " ", "_"));
 }
 
-std::string zsh_function(const CommandTree& command) {
-  std::string text = zsh_function_name(command) + "() {\n";
-  const bool has_commands = !command.commands.empty();
-  if (has_commands) {
-    text += "  local curcontext=$curcontext state line\n  local -a commands\n  commands=(\n";
-    for (const CommandTree& below : command.commands) {
-      text += fmt::format("    {}\n", quoted(last_word(below) + ":" + first_line(below.help)));
-    }
-    text += "  )\n";
-  }
-  text += fmt::format("  _arguments {}\\\n", has_commands ? "-C " : "");
+// _arguments with the command's options and what follows them.
+std::string zsh_arguments(const CommandTree& command) {
+  std::string text = "  _arguments \\\n";
   for (const CommandOption& option : command.options) {
     text += zsh_option(option);
-  }
-  if (has_commands) {
-    // A command that has commands below it may take a file in their place.
-    text += fmt::format(
-        "    '1: :->command' '*:: :->arguments'\n  case $state in\n    command) _describe command "
-        "commands{} ;;\n    arguments)\n      case $line[1] in\n",
-        command.positionals.empty() ? "" : "; _files");
-    for (const CommandTree& below : command.commands) {
-      text += fmt::format("        {}) {} ;;\n", last_word(below), zsh_function_name(below));
-    }
-    text += "      esac ;;\n  esac\n}\n\n";
-    return text;
   }
   for (const CommandOption& positional : command.positionals) {
     text += fmt::format(
@@ -186,7 +166,35 @@ std::string zsh_function(const CommandTree& command) {
         quoted(fmt::format(
             "{}:{}:{}", positional.several ? "*" : "", positional.name, zsh_action(positional))));
   }
-  return text + "    && return 0\n}\n\n";
+  return text + "    && return 0\n";
+}
+
+std::string zsh_function(const CommandTree& command) {
+  std::string text = zsh_function_name(command) + "() {\n";
+  if (command.commands.empty()) {
+    return text + zsh_arguments(command) + "}\n\n";
+  }
+  text += "  local curcontext=$curcontext state line\n  local -a commands\n  commands=(\n";
+  for (const CommandTree& below : command.commands) {
+    text += fmt::format("    {}\n", quoted(last_word(below) + ":" + first_line(below.help)));
+  }
+  text += "  )\n";
+  if (!command.positionals.empty()) {  // another first word than those is an argument
+    text += "  if (( CURRENT > 2 )) && [[ -z ${commands[(r)${words[2]}:*]} ]]; then\n" +
+            zsh_arguments(command) + "  return\n  fi\n";
+  }
+  text += "  _arguments -C \\\n";
+  for (const CommandOption& option : command.options) {
+    text += zsh_option(option);
+  }
+  text += fmt::format(
+      "    '1: :->command' '*:: :->arguments'\n  case $state in\n    command) _describe command "
+      "commands{} ;;\n    arguments)\n      case $line[1] in\n",
+      command.positionals.empty() ? "" : "; _files");
+  for (const CommandTree& below : command.commands) {
+    text += fmt::format("        {}) {} ;;\n", last_word(below), zsh_function_name(below));
+  }
+  return text + "      esac ;;\n  esac\n}\n\n";
 }
 
 std::string fish_option(const CommandTree& command, const CommandOption& option) {

@@ -35,7 +35,7 @@ struct TrainNvsOptions {
   int kept_back = 0;
   std::string normalise_poses = "auto";
   std::string background = "white";
-  std::string image_folder = "images";
+  std::string image_folder;
   std::string json;
 
   template <class Self, class Visitor>
@@ -62,7 +62,9 @@ struct TrainNvsOptions {
             OptionRange{0, 1000});
     visitor("normalise_poses", self.normalise_poses, "with --scene: auto, none, scene or object");
     visitor("background", self.background, "with --scene: colour behind transparent pixels");
-    visitor("image_folder", self.image_folder, "with --scene: folder with a COLMAP model's images");
+    visitor("image_folder",
+            self.image_folder,
+            "with --scene: folder of its photographs, in the scene's own");
     visitor("json", self.json, "write the results here; - is stdout");
   }
 };

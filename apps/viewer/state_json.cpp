@@ -9,7 +9,7 @@
 #include "apps/report/results.h"
 #include "core/base/paths.h"
 #include "vision/metrics/image_metrics.h"
-#include "vision/scene/formats/json_fields.h"
+#include "vision/scene/formats/common/json_fields.h"
 
 namespace parallax {
 namespace {

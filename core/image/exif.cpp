@@ -12,7 +12,6 @@ namespace {
 using std::string_view_literals::operator""sv;
 
 constexpr std::string_view kExifPrefix = "Exif\0\0"sv;
-constexpr std::uint32_t kOrientationTag = 274;
 
 // The EXIF segment precedes the first scan.
 std::string_view find_in_jpeg(std::string_view file) {

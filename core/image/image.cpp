@@ -30,19 +30,6 @@ namespace {
 constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 30;
 constexpr int kJpegQuality = 95;
 
-std::string read_bytes(const std::filesystem::path& path) {
-  const InputFile file(path);
-  if (file.size() == 0) {
-    throw Error({.what = "the image file is empty", .where = file.name()});
-  }
-  if (file.size() > kLargestFile) {
-    throw Error({.what = "the image file is too large",
-                 .where = file.name(),
-                 .expected = c10::str("at most ", kLargestFile, " bytes")});
-  }
-  return file.read(0, file.size());
-}
-
 cv::Mat decode(std::string_view bytes, const std::string& where) {
   std::string reason = "it is damaged";
   try {
@@ -122,7 +109,7 @@ std::string decodable(std::string_view file, ImageFormat format) {
     case ImageFormat::kPng:
       return essential_png(file);
     case ImageFormat::kTiff:
-      return with_colours_as_stored(file);
+      return with_pixels_as_stored(file);
     default:
       return std::string(file);
   }
@@ -142,6 +129,19 @@ cv::Mat to_opencv_order(const cv::Mat& image) {
   }
 }
 
+// The format of a whole file. Throws Error.
+ImageFormat checked_format(std::string_view bytes, const std::string& where) {
+  const auto format = image_format(bytes);
+  if (!format) {
+    throw Error({.what = "this is not an image that Parallax can read",
+                 .where = where,
+                 .expected = "a PNG, JPEG, WebP, BMP, TIFF, GIF, PNM, HEIC, AVIF or JPEG 2000 file",
+                 .remedy = "Convert it to PNG."});
+  }
+  check_image_complete(bytes, *format, where);
+  return *format;
+}
+
 std::string lower_extension(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
@@ -152,33 +152,48 @@ std::string lower_extension(const std::filesystem::path& path) {
 
 }  // namespace
 
-StoredImage decode_stored_image(std::string_view bytes, const std::string& where) {
-  const auto format = image_format(bytes);
-  if (!format) {
-    throw Error({.what = "this is not an image that Parallax can read",
-                 .where = where,
-                 .expected = "a PNG, JPEG, WebP, BMP, TIFF, GIF, PNM, HEIC, AVIF or JPEG 2000 file",
-                 .remedy = "Convert it to PNG."});
+std::string read_image_bytes(const std::filesystem::path& path,
+                             const std::optional<ByteRange>& part) {
+  const InputFile file(path);
+  const ByteRange range = part.value_or(ByteRange{.size = file.size()});
+  if (range.size == 0) {
+    throw Error({.what = "the image file is empty", .where = file.name()});
   }
-  check_image_complete(bytes, *format, where);
-  if (*format == ImageFormat::kGif) {
+  if (range.size > kLargestFile) {
+    throw Error({.what = "the image file is too large",
+                 .where = file.name(),
+                 .expected = c10::str("at most ", kLargestFile, " bytes")});
+  }
+  return file.read(range.offset, range.size);
+}
+
+int check_image_file(const std::filesystem::path& path, const std::optional<ByteRange>& part) {
+  const std::string bytes = read_image_bytes(path, part);
+  checked_format(bytes, path.string());
+  return exif_orientation(bytes);
+}
+
+StoredImage decode_stored_image(std::string_view bytes, const std::string& where) {
+  const ImageFormat format = checked_format(bytes, where);
+  if (format == ImageFormat::kGif) {
     return {.pixels = decode_gif(bytes, where)};
   }
-  if (*format == ImageFormat::kHeic || *format == ImageFormat::kAvif) {
+  if (format == ImageFormat::kHeic || format == ImageFormat::kAvif) {
     return {.pixels = decode_heif(bytes, where)};
   }
   const int orientation = exif_orientation(bytes);
-  if (*format == ImageFormat::kWebp && is_animated_webp(bytes)) {
+  if (format == ImageFormat::kWebp && is_animated_webp(bytes)) {
     return {.pixels = decode_animated_webp(bytes, where), .orientation = orientation};
   }
-  const cv::Mat image = to_rgb(to_8_bit(decode(decodable(bytes, *format), where), where), where);
+  const cv::Mat image = to_rgb(to_8_bit(decode(decodable(bytes, format), where), where), where);
   return {
-      .pixels = *format == ImageFormat::kTiff ? with_plain_alpha(image, tiff_alpha(bytes)) : image,
+      .pixels = format == ImageFormat::kTiff ? with_plain_alpha(image, tiff_alpha(bytes)) : image,
       .orientation = orientation};
 }
 
-StoredImage read_stored_image(const std::filesystem::path& path) {
-  return decode_stored_image(read_bytes(path), path.string());
+StoredImage read_stored_image(const std::filesystem::path& path,
+                              const std::optional<ByteRange>& part) {
+  return decode_stored_image(read_image_bytes(path, part), path.string());
 }
 
 // Undoes the mirroring (even values except 6 and 8), the rotation or both that EXIF declares.

@@ -6,8 +6,11 @@
 
 #include <filesystem>
 #include <opencv2/core/mat.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "core/io/input_file.h"
 
 namespace parallax {
 
@@ -22,8 +25,20 @@ struct StoredImage {
   int orientation = 1;  // EXIF's, 1 to 8: how `pixels` is to be turned and mirrored to be upright
 };
 
-// read_image() without the orientation applied. Cameras of scenes describe the stored pixels.
-StoredImage read_stored_image(const std::filesystem::path& path);
+// read_image() without the orientation applied. Cameras of scenes describe the stored pixels. With
+// `part`, the image is that part of the file.
+StoredImage read_stored_image(const std::filesystem::path& path,
+                              const std::optional<ByteRange>& part = std::nullopt);
+
+// The bytes of an image file, or of the image in that part of it. Throws Error naming the file if
+// they are none or more than 1 GiB.
+std::string read_image_bytes(const std::filesystem::path& path,
+                             const std::optional<ByteRange>& part = std::nullopt);
+
+// Throws the Error of read_stored_image() where the file is truncated or its container damaged,
+// without decoding it; returns the EXIF orientation.
+int check_image_file(const std::filesystem::path& path,
+                     const std::optional<ByteRange>& part = std::nullopt);
 
 // The same for a whole image file in memory; `where` names it in errors.
 StoredImage decode_stored_image(std::string_view bytes, const std::string& where);

@@ -55,8 +55,12 @@ TiffAlpha tiff_alpha(std::string_view file) {
   }
 }
 
-std::string with_colours_as_stored(std::string_view file) {
+std::string with_pixels_as_stored(std::string_view file) {
   std::string result(file);
+  if (const auto orientation = tiff_short(file, kOrientationTag);
+      orientation && orientation->value > 1 && orientation->value <= 8) {
+    result[orientation->low_byte] = 1;
+  }
   if (tiff_alpha(file) == TiffAlpha::kUnassociated) {
     result[tiff_short(file, kExtraSamplesTag)->low_byte] = 1;
   }

@@ -9,6 +9,8 @@
 
 namespace parallax {
 
+inline constexpr std::uint32_t kOrientationTag = 274;  // TIFF's and EXIF's
+
 // An entry's single 16-bit value and where it is stored.
 struct TiffShort {
   std::uint32_t value = 0;
@@ -28,9 +30,9 @@ enum class TiffAlpha {
 
 TiffAlpha tiff_alpha(std::string_view file);
 
-// The TIFF file with unassociated alpha declared as associated. libtiff 4.5, through which OpenCV
-// reads 8-bit files, multiplies colours by unassociated alpha and leaves associated ones alone, so
-// that the colours come as they are stored.
-std::string with_colours_as_stored(std::string_view file);
+// The TIFF file without what OpenCV 4.6 applies unasked, so that pixels come as they are stored:
+// its orientation, even with IMREAD_UNCHANGED, is declared upright, and unassociated alpha as
+// associated, since libtiff 4.5 multiplies 8-bit colours by the former and leaves the latter alone.
+std::string with_pixels_as_stored(std::string_view file);
 
 }  // namespace parallax

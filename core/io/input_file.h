@@ -8,6 +8,12 @@
 
 namespace parallax {
 
+// A part of a file, in bytes.
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
+
 // Reads go directly into the caller's memory. The file is not memory-mapped: if it shrinks while it
 // is read, that must end in an Error, not in a bus error.
 class InputFile {

@@ -186,42 +186,51 @@ TorchTensorReader::View TorchTensorReader::parse_view(const std::vector<PickleVa
   return view;
 }
 
-const Tensor& TorchTensorReader::storage(const PickleValue& value,
-                                         const PickleValue* named,
-                                         const std::string& where) {
+TorchTensorReader::Description TorchTensorReader::describe_storage(const PickleValue& value,
+                                                                   const PickleValue* named,
+                                                                   const std::string& where) const {
   const PickleValue* id = value.attached;
   if (value.kind != Kind::kStorage || id->items.size() < kIdParts ||
       id->items[0]->text != "storage" || id->items[2]->kind != Kind::kString) {
     throw Error(
         {.what = "the tensor has no usable storage", .where = where, .got = describe(value)});
   }
-  const at::ScalarType dtype =
-      named != nullptr ? named_dtype(*named, where) : storage_dtype(*id->items[1], where);
-  const std::string& key = id->items[2]->text;
-  std::vector shape = {as_count(*id->items[4], where, "the storage's size")};
+  Description storage{
+      .key = id->items[2]->text,
+      .dtype = named != nullptr ? named_dtype(*named, where) : storage_dtype(*id->items[1], where),
+      .elements = as_count(*id->items[4], where, "the storage's size")};
   if (named != nullptr) {  // an UntypedStorage counts bytes
-    shape[0] /= static_cast<std::int64_t>(c10::elementSize(dtype));
+    storage.elements /= static_cast<std::int64_t>(c10::elementSize(storage.dtype));
   }
-  const auto known = storages_.find(key);
+  storage.bytes = checked_bytes({storage.elements}, storage.dtype, where);
+  const std::uint64_t available = archive_.size(entry(storage.key));
+  if (storage.bytes > available) {
+    throw Error({.what = c10::str("storage '", printable(storage.key), "' is too short"),
+                 .where = where,
+                 .expected = c10::str(storage.bytes, " bytes"),
+                 .got = std::to_string(available)});
+  }
+  return storage;
+}
+
+const Tensor& TorchTensorReader::storage(const PickleValue& value,
+                                         const PickleValue* named,
+                                         const std::string& where) {
+  const Description described = describe_storage(value, named, where);
+  const auto known = storages_.find(described.key);
   if (known != storages_.end()) {
-    if (known->second.scalar_type() != dtype || known->second.numel() != shape[0]) {
-      throw Error({.what = c10::str("storage '", printable(key), "' is described in two ways"),
-                   .where = where});
+    if (known->second.scalar_type() != described.dtype ||
+        known->second.numel() != described.elements) {
+      throw Error(
+          {.what = c10::str("storage '", printable(described.key), "' is described in two ways"),
+           .where = where});
     }
     return known->second;
   }
-  const std::uint64_t bytes = checked_bytes(shape, dtype, where);
-  const std::string entry = root_ + "/data/" + key;
-  if (bytes > archive_.size(entry)) {
-    throw Error({.what = c10::str("storage '", printable(key), "' is too short"),
-                 .where = where,
-                 .expected = c10::str(bytes, " bytes"),
-                 .got = std::to_string(archive_.size(entry))});
-  }
-  Tensor tensor = torch::empty(shape, torch::TensorOptions().dtype(dtype));
-  archive_.read(entry, tensor.data_ptr(), bytes);
+  Tensor tensor = torch::empty({described.elements}, torch::TensorOptions().dtype(described.dtype));
+  archive_.read(entry(described.key), tensor.data_ptr(), described.bytes);
   check_bools(tensor, where);
-  return storages_.emplace(key, std::move(tensor)).first->second;
+  return storages_.emplace(described.key, std::move(tensor)).first->second;
 }
 
 // DTensor (torch 2.11): its shape is an argument, this process's part of it is in the state, as are
@@ -259,6 +268,28 @@ const PickleValue& TorchTensorReader::local_tensor(const PickleValue& value,
                            "with StateDictOptions(full_state_dict=True)."});
   }
   return *local;
+}
+
+ByteRange TorchTensorReader::place_of_bytes(const PickleValue& value,
+                                            const std::string& where) const {
+  if (value.kind != Kind::kTensor || value.text != kRebuildV2 || !is_plain(value)) {
+    throw Error({.what = "this is not a plain tensor of bytes",
+                 .where = where,
+                 .got = value.kind == Kind::kTensor ? printable(value.text) : describe(value)});
+  }
+  const View view = parse_view(value.attached->items, where);
+  const Description storage = describe_storage(*value.attached->items[0], nullptr, where);
+  const bool fits = view.shape.size() == 1 && view.offset <= storage.elements &&
+                    view.shape[0] <= storage.elements - view.offset;
+  if (storage.dtype != at::kByte || !fits || (view.shape[0] > 1 && view.strides[0] != 1)) {
+    throw Error({.what = "the tensor is not a vector of bytes",
+                 .where = where,
+                 .expected = "a contiguous vector of uint8",
+                 .got = c10::str(storage.dtype, " of shape ", c10::IntArrayRef(view.shape))});
+  }
+  const ByteRange whole = archive_.place(entry(storage.key));
+  return {.offset = whole.offset + static_cast<std::uint64_t>(view.offset),
+          .size = static_cast<std::uint64_t>(view.shape[0])};
 }
 
 Tensor TorchTensorReader::read(const PickleValue& outer, const std::string& where) {

@@ -12,70 +12,17 @@
 
 #include "core/base/error.h"
 #include "core/base/json_text.h"
-#include "core/io/pickle.h"
-#include "core/io/torch_tensors.h"
+#include "core/io/torch_archive.h"
 #include "core/io/wrapper_names.h"
-#include "core/io/zip_archive.h"
 
 namespace parallax {
 namespace {
 
 using Kind = PickleValue::Kind;
 
-constexpr std::uint64_t kLargestPickle = std::uint64_t{64} << 20;
 constexpr std::size_t kMostWalked = 4'000'000;  // keys and values
 constexpr int kMostNested = 8;  // dictionaries within dictionaries; a pickle may hold itself
-constexpr std::string_view kPickleName = "/data.pkl";
 constexpr const char* kSaveStateDict = "Save it with torch.save(model.state_dict(), path).";
-
-// The archive's only folder, which torch.save names after the file.
-std::string find_root(const ZipArchive& archive) {
-  std::optional<std::string> root;
-  for (const auto& [name, entry] : archive.entries()) {
-    if (name.ends_with(kPickleName) && std::count(name.begin(), name.end(), '/') == 1) {
-      if (root) {
-        throw Error({.what = "the archive holds two pickles", .where = archive.file().name()});
-      }
-      root = name.substr(0, name.size() - kPickleName.size());
-    }
-  }
-  if (!root) {
-    throw Error({.what = "this zip archive is not a PyTorch checkpoint (it has no data.pkl)",
-                 .where = archive.file().name()});
-  }
-  return *root;
-}
-
-void check_kind(const ZipArchive& archive, const std::string& root) {
-  const std::string where = archive.file().name();
-  if (archive.contains(root + "/constants.pkl")) {
-    throw Error({.what = "this is a TorchScript archive, a program rather than a checkpoint",
-                 .where = where,
-                 .remedy = "Load it with torch.jit.load and save its state_dict() with "
-                           "torch.save."});
-  }
-  // Files from before PyTorch 2.1 do not name their byte order; they are little-endian in practice.
-  const std::string order = root + "/byteorder";
-  if (archive.contains(order) && archive.read(order) != "little") {
-    throw Error({.what = "the checkpoint's byte order is not supported",
-                 .where = where,
-                 .expected = "little",
-                 .got = printable(archive.read(order)),
-                 .remedy = "Save it again on a little-endian machine."});
-  }
-  if (archive.size(root + std::string(kPickleName)) > kLargestPickle) {
-    throw Error({.what = "the checkpoint's pickle is too large",
-                 .where = where,
-                 .expected = c10::str("at most ", kLargestPickle, " bytes"),
-                 .remedy = "Save the state dict alone."});
-  }
-}
-
-std::string checked_root(const ZipArchive& archive) {
-  std::string root = find_root(archive);
-  check_kind(archive, root);
-  return root;
-}
 
 bool holds_tensors(const PickleValue& value) {
   return value.is_mapping() &&
@@ -104,20 +51,12 @@ void check_keys(const PickleValue& mapping, const std::string& where) {
   }
 }
 
-// An archive with its pickle, kept as long as one of its tensors may be read.
+// A file with its pickle, kept as long as one of its tensors may be read.
 struct TorchFile {
-  explicit TorchFile(const std::shared_ptr<const InputFile>& input)
-      : file(input),
-        archive(*file),
-        root(checked_root(archive)),
-        document(unpickle(archive.read(root + std::string(kPickleName)), file->name())),
-        reader(archive, root) {}
+  explicit TorchFile(const std::shared_ptr<const InputFile>& input) : file(input), archive(*file) {}
 
   std::shared_ptr<const InputFile> file;
-  ZipArchive archive;
-  std::string root;
-  PickleDocument document;
-  TorchTensorReader reader;
+  TorchArchive archive;
 };
 
 // Walks the dictionaries in which weights are expected.
@@ -158,7 +97,7 @@ void Collector::add_tensor(const std::string& key,
   const std::string where = c10::str(stored_.file, ", tensor '", printable(name.text), "'");
   stored_.tensors.push_back(
       {.key = key, .name = name.text, .read = [torch = torch_, &value, where] {
-         return torch->reader.read(value, where);
+         return torch->archive.tensors().read(value, where);
        }});
 }
 
@@ -259,7 +198,7 @@ StoredCheckpoint open_torch_zip(const std::shared_ptr<const InputFile>& file,
                                 const std::string& key) {
   const auto torch = std::make_shared<TorchFile>(file);
   StoredCheckpoint stored{.file = file->name()};
-  const PickleValue& root = *torch->document.root;
+  const PickleValue& root = torch->archive.root();
   Collector collector(stored, key, torch);
   collector.collect(root, "", 0);
   if (stored.tensors.empty()) {

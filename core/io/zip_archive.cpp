@@ -204,7 +204,7 @@ const ZipEntry& ZipArchive::entry(const std::string& name) const {
   return found->second;
 }
 
-void ZipArchive::read(const std::string& name, void* destination, std::uint64_t count) const {
+ByteRange ZipArchive::place(const std::string& name) const {
   const ZipEntry& found = entry(name);
   const std::string header = file_.read(found.header, kLocalBytes);
   // The local header's own name and padding fields say where the data begins.
@@ -212,10 +212,18 @@ void ZipArchive::read(const std::string& name, void* destination, std::uint64_t 
       kLocalBytes + get<std::uint16_t>(header, 26) + get<std::uint16_t>(header, 28);
   const std::uint64_t room = found.limit - found.header;
   if (get<std::uint32_t>(header, 0) != kLocalSignature || start > room ||
-      found.size > room - start || count > found.size) {
+      found.size > room - start) {
     fail(file_, c10::str("the zip entry '", name, "' is damaged"));
   }
-  file_.read(found.header + start, destination, count);
+  return {.offset = found.header + start, .size = found.size};
+}
+
+void ZipArchive::read(const std::string& name, void* destination, std::uint64_t count) const {
+  const ByteRange found = place(name);
+  if (count > found.size) {
+    fail(file_, c10::str("the zip entry '", name, "' is damaged"));
+  }
+  file_.read(found.offset, destination, count);
 }
 
 std::string ZipArchive::read(const std::string& name) const {

@@ -36,8 +36,9 @@ class ZipArchive {
   // The size of the entry's data. Throws Error if there is no such entry or it is compressed or
   // encrypted.
   std::uint64_t size(const std::string& name) const { return entry(name).size; }
-  // Reads the first `count` bytes of the entry, at most its size. Throws Error as size() does, and
-  // for a damaged entry.
+  // Where in the file the entry's data is. Throws Error as size() does, and for a damaged entry.
+  ByteRange place(const std::string& name) const;
+  // Reads the first `count` bytes of the entry, at most its size. Throws Error as place() does.
   void read(const std::string& name, void* destination, std::uint64_t count) const;
   // Reads the whole entry.
   std::string read(const std::string& name) const;

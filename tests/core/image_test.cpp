@@ -12,6 +12,7 @@
 #include <random>
 
 #include "core/base/error.h"
+#include "core/image/image_header.h"
 #include "tests/support/scratch_folder.h"
 
 namespace parallax {
@@ -211,6 +212,55 @@ constexpr const char* kCmykJpeg =
     "e4e5e6e7e8e9eaf1f2f3f4f5f6f7f8f9faffda000e0443004d0059004b00003f00fbd6be14afcfaafd53a28a"
     "28afc05afdabaf50a28a28a2bf7eabf152bcbe8a28a28afc05afdabaf50a28a28a2b6abf22abf6428a28a28a"
     "fe85abf6aabf0e68a28a28afe7a6bf156bf71a8a28a28afe85abf6aabf0e68a28a28afffd9";
+
+// An uncompressed RGB TIFF file of one strip.
+std::string build_tiff(const cv::Mat& rgb, char orientation) {
+  const auto field = [](int tag, int type, std::uint32_t count, std::uint32_t value) {
+    const std::string number = big_endian(value);
+    return big_endian(static_cast<std::uint32_t>(tag) << 16 | static_cast<std::uint32_t>(type)) +
+           big_endian(count) + (type == 3 ? number.substr(2) + "\0\0"s : number);
+  };
+  const auto bytes = static_cast<std::uint32_t>(rgb.total() * 3);
+  constexpr std::uint32_t kFields = 10;
+  constexpr std::uint32_t kBits = 8 + 2 + 12 * kFields + 4;
+  return "MM\0*\0\0\0\x08\0\x0a"s + field(256, 3, 1, rgb.cols) + field(257, 3, 1, rgb.rows) +
+         field(258, 4, 3, kBits).replace(2, 2, "\0\x03"s) + field(259, 3, 1, 1) +
+         field(262, 3, 1, 2) + field(273, 4, 1, kBits + 6) + field(274, 3, 1, orientation) +
+         field(277, 3, 1, 3) + field(278, 3, 1, rgb.rows) + field(279, 4, 1, bytes) + "\0\0\0\0"s +
+         "\0\x08\0\x08\0\x08"s + std::string(rgb.ptr<char>(), bytes);
+}
+
+// OpenCV's TIFF decoder applies the orientation even when asked for unchanged pixels.
+TEST(Image, StoredPixelsOfTiffAreNotTurned) {
+  const ScratchFolder folder;
+  const cv::Mat rgb = noise(6, 9, CV_8UC3);
+  for (char orientation = 1; orientation <= 8; ++orientation) {
+    const auto path = folder.write("x.tif", build_tiff(rgb, orientation));
+    const StoredImage stored = read_stored_image(path);
+    EXPECT_TRUE(same(stored.pixels, rgb)) << int{orientation};
+    EXPECT_EQ(stored.orientation, orientation);
+    EXPECT_EQ(check_image_file(path), orientation);
+    EXPECT_EQ(image_file_size(path), cv::Size(9, 6));
+    EXPECT_EQ(read_image(path).rows, orientation < 5 ? 6 : 9);
+  }
+}
+
+TEST(Image, HeadersSayTheSize) {
+  const ScratchFolder folder;
+  for (const char* extension : {".png", ".jpg", ".webp", ".tif", ".bmp", ".ppm"}) {
+    for (const auto& [rows, cols] : {std::pair{3, 5}, std::pair{300, 1025}}) {
+      const auto path = folder.write("x", encoded(extension, noise(rows, cols, CV_8UC3)));
+      EXPECT_EQ(image_file_size(path), cv::Size(cols, rows)) << extension;
+    }
+  }
+  // WebP's other kinds of first chunks: lossless, and extended for alpha.
+  std::vector<unsigned char> bytes;
+  cv::imencode(".webp", noise(70, 300, CV_8UC3), bytes, {cv::IMWRITE_WEBP_QUALITY, 101});
+  EXPECT_EQ(image_file_size(folder.write("x", std::string(bytes.begin(), bytes.end()))),
+            cv::Size(300, 70));
+  const auto path = folder.write("x", encoded(".webp", noise(70, 300, CV_8UC4)));
+  EXPECT_EQ(image_file_size(path), cv::Size(300, 70));
+}
 
 TEST(Image, ReadsCmyk) {
   std::string bytes;

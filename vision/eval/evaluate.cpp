@@ -57,13 +57,14 @@ double finite_mean(const std::vector<ViewMetrics>& views, double ViewMetrics::*m
   return count > 0 ? sum / static_cast<double>(count) : kNotMeasured;
 }
 
-void measure_targets(const ViewSet& targets, FormEvaluation& result) {
+void measure_targets(const ViewSet& targets, const Lpips* lpips, FormEvaluation& result) {
   const Tensor truth = targets.images.squeeze(0);
   result.views = measure_views(
-      result.images, truth, targets.alpha.defined() ? targets.alpha.squeeze(0) : Tensor());
+      result.images, truth, targets.alpha.defined() ? targets.alpha.squeeze(0) : Tensor(), lpips);
   result.mean = {finite_mean(result.views, &ViewMetrics::psnr),
                  finite_mean(result.views, &ViewMetrics::ssim),
-                 finite_mean(result.views, &ViewMetrics::masked_psnr)};
+                 finite_mean(result.views, &ViewMetrics::masked_psnr),
+                 finite_mean(result.views, &ViewMetrics::lpips)};
   result.pooled_psnr = pooled_psnr(result.images, truth);
 }
 
@@ -71,16 +72,22 @@ void measure_targets(const ViewSet& targets, FormEvaluation& result) {
 
 std::vector<ViewMetrics> measure_views(const Tensor& images,
                                        const Tensor& truth,
-                                       const Tensor& alpha) {
+                                       const Tensor& alpha,
+                                       const Lpips* lpips) {
   const Tensor psnrs = psnr_per_image(images, truth);
   const bool large_enough = truth.size(2) >= 11 && truth.size(3) >= 11;
   const Tensor ssims =
       large_enough ? ssim_per_image(images, truth) : torch::full_like(psnrs, kNotMeasured);
   const Tensor masked = alpha.defined() ? masked_psnr_per_image(images, truth, alpha)
                                         : torch::full_like(psnrs, kNotMeasured);
+  const Tensor distances =
+      lpips != nullptr ? lpips->per_image(images, truth) : torch::full_like(psnrs, kNotMeasured);
   std::vector<ViewMetrics> views;
   for (int64_t i = 0; i < psnrs.size(0); ++i) {
-    views.push_back({psnrs[i].item<double>(), ssims[i].item<double>(), masked[i].item<double>()});
+    views.push_back({psnrs[i].item<double>(),
+                     ssims[i].item<double>(),
+                     masked[i].item<double>(),
+                     distances[i].item<double>()});
   }
   return views;
 }
@@ -118,7 +125,7 @@ FormEvaluation evaluate_form(const NvsModel& model,
     const auto render_start = Clock::now();
     result.images = render_batch(model, result.state, scene.targets.batch, options);
     result.render_seconds = seconds_since(render_start);
-    measure_targets(scene.targets, result);
+    measure_targets(scene.targets, options.lpips, result);
   }
   return result;
 }

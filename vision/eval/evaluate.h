@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vision/eval/prepared_scene.h"
+#include "vision/metrics/lpips.h"
 
 namespace parallax {
 
@@ -16,6 +17,7 @@ struct ViewMetrics {
   double psnr = kNotMeasured;  // dB
   double ssim = kNotMeasured;
   double masked_psnr = kNotMeasured;  // dB, inside the object; needs a mask
+  double lpips = kNotMeasured;        // needs its weights
 };
 
 // The images, metrics and times of one evaluation.
@@ -41,6 +43,7 @@ struct FormEvaluation {
 struct EvaluateOptions {
   torch::Device device = torch::kCPU;
   int64_t views_per_pass = 0;                      // 0: as many as fit into memory
+  const Lpips* lpips = nullptr;                    // measured if given
   std::function<void(int64_t)> on_views_rendered;  // progress
 };
 
@@ -53,7 +56,8 @@ struct FormDifference {
 // Measures each image against the truth; SSIM is NaN for images smaller than its window.
 std::vector<ViewMetrics> measure_views(const Tensor& images,  // [V, 3, H, W]
                                        const Tensor& truth,   // [V, 3, H, W]
-                                       const Tensor& alpha);  // [V, 1, H, W] or undefined
+                                       const Tensor& alpha,   // [V, 1, H, W] or undefined
+                                       const Lpips* lpips = nullptr);
 
 FormEvaluation evaluate_form(const NvsModel& model,
                              const PreparedScene& scene,

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "vision/scene/camera_path.h"
@@ -59,7 +61,7 @@ PoseNormalisation resolve(PoseNormalisation wanted, const Scene& scene, const Nv
 }
 
 // The similarity that moves the focus to the origin and the up axis to +z, and scales the cameras'
-// mean distance to `radius`; the azimuth stays as close to the scene's as possible.
+// median distance to `radius`; the azimuth stays as close to the scene's as possible.
 PoseTransform object_transform(const std::vector<Camera>& inputs, double radius) {
   const cv::Vec3d focus = find_focus(inputs).point;
   const cv::Vec3d up = find_up(inputs);
@@ -75,10 +77,13 @@ PoseTransform object_transform(const std::vector<Camera>& inputs, double radius)
   transform.rigid(0, 3) = -x.dot(focus);
   transform.rigid(1, 3) = -y.dot(focus);
   transform.rigid(2, 3) = -up.dot(focus);
-  double distance = 0;
+  std::vector<double> distances;
   for (const Camera& camera : inputs) {
-    distance += cv::norm(camera.position() - focus) / static_cast<double>(inputs.size());
+    distances.push_back(cv::norm(camera.position() - focus));
   }
+  std::sort(distances.begin(), distances.end());
+  const size_t middle = distances.size() / 2;
+  const double distance = (distances[middle] + distances[distances.size() - 1 - middle]) / 2;
   transform.scale = distance > 0 ? distance / radius : 1.0;
   return transform;
 }
@@ -112,7 +117,7 @@ ViewSet load_set(const Scene& scene,
                  const std::vector<int>& indices,
                  const ViewOptions& options,
                  const PoseTransform& transform,
-                 std::vector<std::string>& notes,
+                 ImageNotes& notes,
                  std::vector<UnreadableView>& unreadable) {
   ViewSet set{.indices = indices};
   if (indices.empty()) {
@@ -120,9 +125,6 @@ ViewSet load_set(const Scene& scene,
   }
   std::vector<Tensor> images;
   std::vector<Tensor> alphas;
-  size_t rescaled = 0;
-  size_t turned = 0;
-  std::string first_note;
   const std::vector<LoadedView> views = load_readable_views(scene, indices, options, unreadable);
   if (!unreadable.empty()) {
     return set;  // incomplete, and of no use
@@ -134,21 +136,7 @@ ViewSet load_set(const Scene& scene,
     if (view.alpha.defined()) {
       alphas.push_back(view.alpha);
     }
-    if (!view.note.empty() && rescaled++ == 0) {
-      first_note = view.note;
-    }
-    turned += view.has_orientation ? 1 : 0;
-  }
-  if (rescaled > 0) {
-    notes.push_back(rescaled == 1 ? first_note
-                                  : fmt::format("{} So are {} more.", first_note, rescaled - 1));
-  }
-  if (turned > 0) {
-    notes.push_back(fmt::format(
-        "{} of {} photographs have an EXIF orientation; their pixels are used as stored, which is "
-        "what the cameras describe.",
-        turned,
-        images.size()));
+    notes.add(view.note, view.has_orientation);
   }
   set.batch = to_camera_batch(set.cameras);
   set.images = torch::stack(images).unsqueeze(0);
@@ -212,24 +200,29 @@ PreparedScene try_to_prepare(const Scene& scene,
       choose_image_size(model.card, {options.height, options.width}, prepared.notes);
   prepared.height = size.height;
   prepared.width = size.width;
-  const ViewSelection selection = select_views(
-      scene,
-      options.input_views.empty() ? usual_input_views(scene, model.card) : options.input_views,
-      options.target_views);
+  const ViewSelection selection =
+      options.views
+          ? *options.views
+          : select_views(scene,
+                         options.input_views.empty() ? usual_input_views(scene, model.card)
+                                                     : options.input_views,
+                         options.target_views);
   require_room(model, selection, size);
   prepared.notes.insert(prepared.notes.end(), selection.notes.begin(), selection.notes.end());
   prepared.transform = choose_pose_transform(
       scene, model.card, options.normalisation, selection.inputs, prepared.notes);
   const ViewOptions view_options{
       .height = size.height, .width = size.width, .background = options.background};
+  ImageNotes notes;
   const auto load = [&](const std::vector<int>& views) {
-    return load_set(scene, views, view_options, prepared.transform, prepared.notes, unreadable);
+    return load_set(scene, views, view_options, prepared.transform, notes, unreadable);
   };
   prepared.inputs = load(selection.inputs);
   if (unreadable.empty()) {
     prepared.targets = load(selection.targets);
     prepared.surrounds_object = cameras_surround_object(prepared.inputs.cameras);
   }
+  notes.append_to(prepared.notes);
   return prepared;
 }
 
@@ -277,7 +270,7 @@ PreparedScene prepare_scene(const Scene& scene,
 }
 
 ViewSet load_inputs(const Scene& scene, const PreparedScene& prepared, const ViewOptions& options) {
-  std::vector<std::string> notes;  // already given when the scene was prepared
+  ImageNotes notes;  // already given when the scene was prepared
   std::vector<UnreadableView> unreadable;
   ViewSet inputs =
       load_set(scene, prepared.inputs.indices, options, prepared.transform, notes, unreadable);

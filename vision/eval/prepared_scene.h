@@ -1,6 +1,7 @@
 // A scene made ready for a model: views chosen, images loaded and sized, poses normalised.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ enum class PoseNormalisation {
   kAuto,    // opencv_cameras.json as it is; others as the model's training data were
   kNone,    // the scene's poses, unchanged
   kScene,   // LaCT's: mean pose at the origin, largest coordinate 1
-  kObject,  // focus to the origin, up axis to z, mean camera distance to the model's radius
+  kObject,  // focus to the origin, up axis to z, median camera distance to the model's radius
 };
 
 // "auto", "none", "scene" or "object". Throws UsageError.
@@ -29,6 +30,7 @@ struct PrepareOptions {
   int width = 0;
   std::string input_views;  // empty: as many as the model was published for, else 8
   std::string target_views = "all";
+  std::optional<ViewSelection> views;  // instead of both
   cv::Vec3b background = {255, 255, 255};
   PoseNormalisation normalisation = PoseNormalisation::kAuto;
 };

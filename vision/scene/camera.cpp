@@ -115,10 +115,7 @@ cv::Matx44d mean_pose(const std::vector<Camera>& cameras, const std::vector<int>
 cv::Matx44d rigid_inverse(const cv::Matx44d& pose) {
   const cv::Matx33d rotation = rotation_block(pose).t();
   const cv::Vec3d position = rotation * cv::Vec3d(pose(0, 3), pose(1, 3), pose(2, 3));
-  return make_pose({rotation(0, 0), rotation(1, 0), rotation(2, 0)},
-                   {rotation(0, 1), rotation(1, 1), rotation(2, 1)},
-                   {rotation(0, 2), rotation(1, 2), rotation(2, 2)},
-                   -position);
+  return make_pose(rotation, -position);
 }
 
 void require_index(int index, size_t count, const char* what) {
@@ -143,6 +140,30 @@ cv::Matx44d make_pose(const cv::Vec3d& right,
     pose(row, 3) = position[row];
   }
   return pose;
+}
+
+cv::Matx44d make_pose(const cv::Matx33d& rotation, const cv::Vec3d& translation) {
+  return make_pose({rotation(0, 0), rotation(1, 0), rotation(2, 0)},
+                   {rotation(0, 1), rotation(1, 1), rotation(2, 1)},
+                   {rotation(0, 2), rotation(1, 2), rotation(2, 2)},
+                   translation);
+}
+
+cv::Matx33d rotation_from_quaternion(double w, double x, double y, double z) {
+  const double norm = std::sqrt(w * w + x * x + y * y + z * z);
+  w /= norm;
+  x /= norm;
+  y /= norm;
+  z /= norm;
+  return {1 - 2 * (y * y + z * z),
+          2 * (x * y - w * z),
+          2 * (x * z + w * y),
+          2 * (x * y + w * z),
+          1 - 2 * (x * x + z * z),
+          2 * (y * z - w * x),
+          2 * (x * z - w * y),
+          2 * (y * z + w * x),
+          1 - 2 * (x * x + y * y)};
 }
 
 void validate_pose(const cv::Matx44d& pose, const std::string& where) {

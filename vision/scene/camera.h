@@ -35,6 +35,12 @@ cv::Matx44d make_pose(const cv::Vec3d& right,
                       const cv::Vec3d& forward,
                       const cv::Vec3d& position);
 
+// The rigid motion x ↦ rotation · x + translation.
+cv::Matx44d make_pose(const cv::Matx33d& rotation, const cv::Vec3d& translation);
+
+// The rotation of a quaternion of any length but 0.
+cv::Matx33d rotation_from_quaternion(double w, double x, double y, double z);
+
 // Throws Error, beginning with `where`, unless the matrix is a rigid motion: finite, bottom row
 // 0 0 0 1, rotation orthonormal within 1e-3 with determinant +1.
 void validate_pose(const cv::Matx44d& pose, const std::string& where);

@@ -30,6 +30,13 @@ cv::Point2d equidistant(double x, double y) {
   return {x * scale, y * scale};
 }
 
+// (x, y) scaled so that its length is twice the sine of half that angle.
+cv::Point2d equisolid(double x, double y) {
+  const double r = std::hypot(x, y);
+  const double scale = r > kSmall ? 2 * std::sin(std::atan(r) / 2) / r : 1;
+  return {x * scale, y * scale};
+}
+
 cv::Point2d distort_fisheye(const Lens& lens, double x, double y) {
   const cv::Point2d ideal = equidistant(x, y);
   const auto p = [&](size_t index) { return parameter(lens, index); };
@@ -37,15 +44,16 @@ cv::Point2d distort_fisheye(const Lens& lens, double x, double y) {
   return ideal * (1 + t2 * (p(0) + t2 * (p(1) + t2 * (p(2) + t2 * p(3)))));
 }
 
-cv::Point2d distort_thin_prism(const Lens& lens, double x, double y) {
-  const cv::Point2d ideal = equidistant(x, y);
+// Radial, tangential and thin-prism terms, all of the ideal projection's point.
+cv::Point2d add_distortion(const Lens& lens, const cv::Point2d& ideal) {
   const auto p = [&](size_t index) { return parameter(lens, index); };
   const double u = ideal.x;
   const double v = ideal.y;
   const double r2 = ideal.dot(ideal);
-  const double radial = 1 + r2 * (p(0) + r2 * (p(1) + r2 * (p(4) + r2 * p(5))));
-  return {u * radial + 2 * p(2) * u * v + p(3) * (r2 + 2 * u * u) + p(6) * r2,
-          v * radial + 2 * p(3) * u * v + p(2) * (r2 + 2 * v * v) + p(7) * r2};
+  const double radial =
+      1 + r2 * (p(0) + r2 * (p(1) + r2 * (p(4) + r2 * (p(5) + r2 * (p(8) + r2 * p(9))))));
+  return {u * radial + 2 * p(2) * u * v + p(3) * (r2 + 2 * u * u) + r2 * (p(6) + r2 * p(10)),
+          v * radial + 2 * p(3) * u * v + p(2) * (r2 + 2 * v * v) + r2 * (p(7) + r2 * p(11))};
 }
 
 cv::Point2d distort_rad_tan_thin_prism(const Lens& lens, double x, double y) {
@@ -95,12 +103,23 @@ std::optional<cv::Point2d> distort_eucm(const Lens& lens, double x, double y) {
   return cv::Point2d(x, y) / depth;
 }
 
+cv::Point2d distort_dual(const Lens& lens, double x, double y) {
+  const double perspective = parameter(lens, 0);
+  const cv::Point2d ideal = cv::Point2d(x, y) * perspective + equidistant(x, y) * (1 - perspective);
+  const double r2 = ideal.dot(ideal);
+  return ideal * (1 + r2 * (parameter(lens, 1) + r2 * parameter(lens, 2)));
+}
+
 std::optional<cv::Point2d> project(const Lens& lens, double x, double y) {
   switch (lens.model) {
+    case LensModel::kBrown:
+      return add_distortion(lens, {x, y});
     case LensModel::kFisheye:
       return distort_fisheye(lens, x, y);
     case LensModel::kThinPrism:
-      return distort_thin_prism(lens, x, y);
+      return add_distortion(lens, equidistant(x, y));
+    case LensModel::kEquisolid:
+      return add_distortion(lens, equisolid(x, y));
     case LensModel::kRadTanThinPrism:
       return distort_rad_tan_thin_prism(lens, x, y);
     case LensModel::kDivision:
@@ -109,6 +128,8 @@ std::optional<cv::Point2d> project(const Lens& lens, double x, double y) {
       return distort_field_of_view(lens, x, y);
     case LensModel::kEucm:
       return distort_eucm(lens, x, y);
+    case LensModel::kDual:
+      return distort_dual(lens, x, y);
     default:
       return distort_opencv(lens, x, y);
   }
@@ -117,7 +138,10 @@ std::optional<cv::Point2d> project(const Lens& lens, double x, double y) {
 }  // namespace
 
 std::optional<cv::Point2d> distort(const Lens& lens, double x, double y) {
-  const std::optional<cv::Point2d> point = project(lens, x, y);
+  std::optional<cv::Point2d> point = project(lens, x, y);
+  if (point) {
+    point->x += lens.skew * point->y;
+  }
   return point && std::isfinite(point->x) && std::isfinite(point->y) ? point : std::nullopt;
 }
 

@@ -11,33 +11,37 @@
 
 namespace parallax {
 
+CropPlan plan_crop(cv::Size image, const Camera& camera, int height, int width) {
+  if (image.empty() || height < 1 || width < 1) {
+    throw Error({.what = "cannot crop an image to this size",
+                 .expected = "pixels, and a positive size",
+                 .got = c10::str(image.height, " × ", image.width, " to ", height, " × ", width)});
+  }
+  const double scale = std::max(static_cast<double>(width) / image.width,
+                                static_cast<double>(height) / image.height);
+  // Python's round() rounds halves to even, as nearbyint does.
+  const cv::Size resized(static_cast<int>(std::nearbyint(image.width * scale)),
+                         static_cast<int>(std::nearbyint(image.height * scale)));
+  const int left = (resized.width - width) / 2;
+  const int top = (resized.height - height) / 2;
+  CropPlan plan{resized, cv::Rect(left, top, width, height), camera};
+  plan.camera.height = height;
+  plan.camera.width = width;
+  plan.camera.fx = camera.fx * scale;
+  plan.camera.fy = camera.fy * scale;
+  plan.camera.cx = camera.cx * scale - left;
+  plan.camera.cy = camera.cy * scale - top;
+  return plan;
+}
+
 PreprocessedView resize_and_crop(const cv::Mat& image,
                                  const Camera& camera,
                                  int height,
                                  int width) {
-  if (image.empty() || height < 1 || width < 1) {
-    throw Error({.what = "cannot crop an image to this size",
-                 .expected = "pixels, and a positive size",
-                 .got = c10::str(image.rows, " × ", image.cols, " to ", height, " × ", width)});
-  }
-  const double scale =
-      std::max(static_cast<double>(width) / image.cols, static_cast<double>(height) / image.rows);
-  // Python's round() rounds halves to even, as nearbyint does.
-  const int resized_width = static_cast<int>(std::nearbyint(image.cols * scale));
-  const int resized_height = static_cast<int>(std::nearbyint(image.rows * scale));
-  const int left = (resized_width - width) / 2;
-  const int top = (resized_height - height) / 2;
+  const CropPlan plan = plan_crop(image.size(), camera, height, width);
   const cv::Mat resized =
-      resize_image(image, resized_height, resized_width, ResampleFilter::kLanczos);
-  PreprocessedView result{.image = resized(cv::Rect(left, top, width, height)).clone(),
-                          .camera = camera};
-  result.camera.height = height;
-  result.camera.width = width;
-  result.camera.fx = camera.fx * scale;
-  result.camera.fy = camera.fy * scale;
-  result.camera.cx = camera.cx * scale - left;
-  result.camera.cy = camera.cy * scale - top;
-  return result;
+      resize_image(image, plan.resized.height, plan.resized.width, ResampleFilter::kLanczos);
+  return {resized(plan.window).clone(), plan.camera};
 }
 
 }  // namespace parallax

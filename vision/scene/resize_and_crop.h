@@ -14,6 +14,17 @@ struct PreprocessedView {
   Camera camera;
 };
 
+// Where in the resized image of a size the view is cut out, and the camera of that.
+struct CropPlan {
+  cv::Size resized;
+  cv::Rect window;
+  Camera camera;
+};
+
+// What resize_and_crop() will do with an image of that size, which the camera's intrinsics belong
+// to; with its errors.
+CropPlan plan_crop(cv::Size image, const Camera& camera, int height, int width);
+
 // Resizes with Lanczos by the one factor that makes the image cover height × width, then cuts out
 // the centre; an odd surplus pixel is cut from the right and bottom. The camera's intrinsics belong
 // to `image` ([rows, cols, C] uint8), whatever size the camera names. Throws Error for an empty

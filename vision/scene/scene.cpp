@@ -23,6 +23,18 @@ std::string scene_format_name(SceneFormat format) {
       return "colmap";
     case SceneFormat::kRealEstate10k:
       return "realestate10k";
+    case SceneFormat::kMetashape:
+      return "metashape";
+    case SceneFormat::kOpenMvg:
+      return "openmvg";
+    case SceneFormat::kOpenSfm:
+      return "opensfm";
+    case SceneFormat::kPolycam:
+      return "polycam";
+    case SceneFormat::kRecord3d:
+      return "record3d";
+    case SceneFormat::kPixelSplat:
+      return "pixelsplat";
     default:
       return "opencv-json";
   }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/io/input_file.h"
 #include "vision/scene/camera.h"
 #include "vision/scene/lens.h"
 
@@ -12,13 +14,15 @@ namespace parallax {
 
 // One posed photograph. The image itself is read later by load_view.
 struct View {
-  std::string name;                  // the image's path as the scene file writes it
-  std::filesystem::path image_path;  // an existing file
-  Camera camera;                     // intrinsics for the size declared by the scene
+  std::string name;                     // the image's path as the scene file writes it
+  std::filesystem::path image_path;     // an existing file
+  std::optional<ByteRange> image_part;  // of that file, where it holds more than the image
+  Camera camera;                        // intrinsics for the size declared by the scene
   Lens lens;
   std::filesystem::path mask_path;  // bright where the object is; empty if there is none
   bool is_held_out = false;         // the scene keeps it for testing
   bool is_unreadable = false;       // nobody could read the image: it is not to be chosen
+  int number = 0;  // among the views that the scene lists, from 0; those left out count
 };
 
 // The format that a scene was read from. vision/scene/formats/load_scene.cpp has a row for each.
@@ -30,9 +34,16 @@ enum class SceneFormat {
   kLlff,
   kBundler,
   kRealEstate10k,
+  kMetashape,
+  kOpenMvg,
+  kOpenSfm,
+  kPolycam,
+  kRecord3d,
+  kPixelSplat,
 };
 
-// "opencv-json", "lvsm-json", "transforms", "colmap", "llff", "bundler" or "realestate10k".
+// "opencv-json", "lvsm-json", "transforms", "colmap", "llff", "bundler", "realestate10k",
+// "metashape", "openmvg", "opensfm", "polycam", "record3d" or "pixelsplat".
 std::string scene_format_name(SceneFormat format);
 
 // The views of one scene and where they were read from.
@@ -47,9 +58,9 @@ struct Scene {
 
 // How scenes are read.
 struct SceneOptions {
-  // Where the photographs are, relative to the scene's folder. The default leaves it to the names
-  // in the scene's file, COLMAP's relative to `images`.
-  std::string image_folder = "images";
+  // Where the photographs are, relative to the scene's folder. Where it is empty, the names in the
+  // scene's file say it, COLMAP's relative to `images`.
+  std::string image_folder;
 };
 
 // "2 of 9 views are left out." and the first three of the reasons, of which there is at least one.

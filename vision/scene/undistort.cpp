@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <opencv2/calib3d.hpp>
 #include <opencv2/imgproc.hpp>
+#include <optional>
 
 #include "core/base/error.h"
 
@@ -18,45 +20,62 @@ cv::Matx33d opencv_intrinsics(const Camera& camera) {
   return {camera.fx, 0, camera.cx - 0.5, 0, camera.fy, camera.cy - 0.5, 0, 0, 1};
 }
 
-// Directions through the outermost pixel centres of a pinhole camera, at z = 1.
-std::vector<cv::Point3d> border_directions(const Camera& camera) {
-  std::vector<cv::Point3d> directions;
-  const auto add = [&](double u, double v) {
-    directions.emplace_back(
-        (u + 0.5 - camera.cx) / camera.fx, (v + 0.5 - camera.cy) / camera.fy, 1);
-  };
-  for (int u = 0; u < camera.width; ++u) {
-    add(u, 0);
-    add(u, camera.height - 1);
+// The ray through a place in the image, in pixels from the first pixel's centre, at z = 1.
+cv::Point2d direction_of(const Camera& camera, double column, double row) {
+  return {(column + 0.5 - camera.cx) / camera.fx, (row + 0.5 - camera.cy) / camera.fy};
+}
+
+// Where the ray arrives in the photograph. Beyond the tangent `widest` the lens's polynomial turns
+// back: there, directions that the photograph does not show fall inside it.
+std::optional<cv::Point2d> pixel_of(const Camera& photograph,
+                                    const Lens& lens,
+                                    double widest,
+                                    const cv::Point2d& direction) {
+  const std::optional<cv::Point2d> point =
+      cv::norm(direction) <= widest ? distort(lens, direction.x, direction.y) : std::nullopt;
+  if (!point) {
+    return std::nullopt;
   }
-  for (int v = 0; v < camera.height; ++v) {
-    add(0, v);
-    add(camera.width - 1, v);
+  return cv::Point2d(photograph.fx * point->x + photograph.cx,
+                     photograph.fy * point->y + photograph.cy);
+}
+
+bool is_inside(const Camera& photograph, const cv::Point2d& pixel) {
+  return pixel.x >= 0 && pixel.y >= 0 && pixel.x <= photograph.width &&
+         pixel.y <= photograph.height;
+}
+
+// Directions through outermost pixel centres of a pinhole camera: the corners and, at equal
+// distances, up to 128 along each side, as lenses bend straight lines smoothly.
+std::vector<cv::Point2d> border_directions(const Camera& camera) {
+  constexpr int kMostSteps = 128;
+  std::vector<cv::Point2d> directions;
+  const auto add = [&](double u, double v) { directions.push_back(direction_of(camera, u, v)); };
+  const double right = camera.width - 1;
+  const double bottom = camera.height - 1;
+  const int columns = std::min(kMostSteps, std::max(camera.width - 1, 1));
+  for (int i = 0; i <= columns; ++i) {
+    add(right * i / columns, 0);
+    add(right * i / columns, bottom);
+  }
+  const int rows = std::min(kMostSteps, std::max(camera.height - 1, 1));
+  for (int i = 0; i <= rows; ++i) {
+    add(0, bottom * i / rows);
+    add(right, bottom * i / rows);
   }
   return directions;
 }
 
-// True if everything that `pinhole` shows is inside the photograph, to within half a pixel.
+// True if everything that `pinhole` shows is inside the photograph.
 bool shows_only_photograph(const Camera& pinhole,
                            const Camera& photograph,
-                           const std::vector<double>& distortion) {
-  std::vector<cv::Point2d> seen;
-  cv::projectPoints(border_directions(pinhole),
-                    cv::Vec3d(),
-                    cv::Vec3d(),
-                    opencv_intrinsics(photograph),
-                    distortion,
-                    seen);
-  constexpr double kSlack = 0.5;
-  for (const cv::Point2d& point : seen) {
-    // Written so that NaN counts as outside.
-    const bool inside = point.x >= -kSlack && point.x <= photograph.width - 1 + kSlack &&
-                        point.y >= -kSlack && point.y <= photograph.height - 1 + kSlack;
-    if (!inside) {
-      return false;
-    }
-  }
-  return true;
+                           const Lens& lens,
+                           double widest) {
+  const std::vector<cv::Point2d> directions = border_directions(pinhole);
+  return std::all_of(directions.begin(), directions.end(), [&](const cv::Point2d& direction) {
+    const std::optional<cv::Point2d> pixel = pixel_of(photograph, lens, widest, direction);
+    return pixel && is_inside(photograph, *pixel);
+  });
 }
 
 Camera magnified(const Camera& camera, double factor) {
@@ -66,14 +85,13 @@ Camera magnified(const Camera& camera, double factor) {
   return result;
 }
 
-Camera find_pinhole(const Camera& camera,
-                    const std::vector<double>& distortion,
-                    const std::string& where) {
+Camera find_pinhole(const Camera& camera, const Lens& lens, const std::string& where) {
   constexpr double kStep = 1.01;
   constexpr double kLargest = 4;
+  const double widest = std::tan(largest_angle(lens));
   for (double factor = 1; factor <= kLargest; factor *= kStep) {
     const Camera candidate = magnified(camera, factor);
-    if (shows_only_photograph(candidate, camera, distortion)) {
+    if (shows_only_photograph(candidate, camera, lens, widest)) {
       return candidate;
     }
   }
@@ -140,29 +158,25 @@ PixelMap map_pixels(const Camera& pinhole, const Camera& photograph, const Lens&
   const double widest = std::tan(largest_angle(lens));
   for (int row = 0; row < pinhole.height; ++row) {
     for (int col = 0; col < pinhole.width; ++col) {
-      const double x = (col + 0.5 - pinhole.cx) / pinhole.fx;
-      const double y = (row + 0.5 - pinhole.cy) / pinhole.fy;
-      const std::optional<cv::Point2d> point =
-          std::hypot(x, y) <= widest ? distort(lens, x, y) : std::nullopt;
-      const double u = point ? photograph.fx * point->x + photograph.cx : -1;
-      const double v = point ? photograph.fy * point->y + photograph.cy : -1;
-      if (u < 0 || v < 0 || u > photograph.width || v > photograph.height) {
+      const cv::Point2d direction = direction_of(pinhole, col, row);
+      const std::optional<cv::Point2d> pixel = pixel_of(photograph, lens, widest, direction);
+      if (!pixel || !is_inside(photograph, *pixel)) {
         map.complete = false;
         continue;
       }
-      map.x.at<float>(row, col) = static_cast<float>(u - 0.5);
-      map.y.at<float>(row, col) = static_cast<float>(v - 0.5);
+      map.x.at<float>(row, col) = static_cast<float>(pixel->x - 0.5);
+      map.y.at<float>(row, col) = static_cast<float>(pixel->y - 0.5);
       map.inside.at<std::uint8_t>(row, col) = 255;
     }
   }
   return map;
 }
 
-UndistortedImage undistort_wide(const cv::Mat& image,
-                                const Camera& camera,
-                                const Lens& lens,
-                                const std::string& where) {
-  const Camera pinhole = pinhole_of_wide_lens(camera, lens, where);
+// Pixel by pixel, with alpha where a pixel is not in the photograph.
+UndistortedImage undistort_to(const Camera& pinhole,
+                              const cv::Mat& image,
+                              const Camera& camera,
+                              const Lens& lens) {
   const PixelMap map = map_pixels(pinhole, camera, lens);
   cv::Mat straight = remap_image(image, map.x, map.y, cv::BORDER_REPLICATE);
   if (map.complete) {
@@ -180,8 +194,7 @@ UndistortedImage undistort_wide(const cv::Mat& image,
   return {straight, pinhole};
 }
 
-}  // namespace
-
+// The pinhole camera of any lens that is not perspective.
 Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::string& where) {
   const double widest = std::min(kWidestPinhole / 2 * CV_PI / 180, largest_angle(lens));
   if (widest < 0.01) {
@@ -202,14 +215,24 @@ Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::s
   return pinhole;
 }
 
+}  // namespace
+
+Camera undistorted_camera(const Camera& camera, const Lens& lens, const std::string& where) {
+  if (lens.is_pinhole()) {
+    return camera;
+  }
+  return lens.is_perspective() ? find_pinhole(camera, lens, where)
+                               : pinhole_of_wide_lens(camera, lens, where);
+}
+
 UndistortedImage undistort(const cv::Mat& image,
                            const Camera& camera,
                            const Lens& lens,
                            const std::string& where) {
-  if (lens.model != LensModel::kOpenCv) {
-    return undistort_wide(image, camera, lens, where);
+  const Camera pinhole = undistorted_camera(camera, lens, where);
+  if (lens.model != LensModel::kOpenCv || lens.skew != 0) {
+    return undistort_to(pinhole, image, camera, lens);
   }
-  const Camera pinhole = find_pinhole(camera, lens.parameters, where);
   cv::Mat map_x;
   cv::Mat map_y;
   cv::initUndistortRectifyMap(opencv_intrinsics(camera),

@@ -19,7 +19,7 @@ struct UndistortedImage {
   Camera camera;  // a pinhole camera with the input's principal point
 };
 
-// Undistorts an 8-bit image. With OpenCV's lens model the focal lengths grow by the least factor,
+// Undistorts an 8-bit image. With a perspective lens the focal lengths grow by the least factor,
 // from 1 on, with which every pixel falls inside the photograph; throws Error, beginning with
 // `where`, if that takes more than a factor of 4. All other models become a camera with one focal
 // length that shows the photograph's rows and columns up to kWidestPinhole degrees; what lies
@@ -29,7 +29,7 @@ UndistortedImage undistort(const cv::Mat& image,
                            const Lens& lens,
                            const std::string& where);
 
-// The pinhole camera of undistort() for any lens but OpenCV's.
-Camera pinhole_of_wide_lens(const Camera& camera, const Lens& lens, const std::string& where);
+// The pinhole camera of undistort(), with its errors; the camera itself for a pinhole lens.
+Camera undistorted_camera(const Camera& camera, const Lens& lens, const std::string& where);
 
 }  // namespace parallax

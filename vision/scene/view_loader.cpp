@@ -5,16 +5,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <opencv2/core.hpp>
-#include <opencv2/imgproc.hpp>
 #include <optional>
 #include <thread>
 
 #include "core/base/error.h"
 #include "core/image/image.h"
+#include "core/image/image_header.h"
 #include "vision/scene/resize_and_crop.h"
 #include "vision/scene/undistort.h"
+#include "vision/scene/view_image.h"
 
 namespace parallax {
 namespace {
@@ -28,51 +28,6 @@ Tensor to_tensor(const cv::Mat& image) {
   return bytes.permute({2, 0, 1}).contiguous().to(torch::kFloat32).div_(255);
 }
 
-// The camera for the image's actual size. If the sizes differ by a uniform factor, up to rounding
-// to whole pixels, the intrinsics are rescaled.
-Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& where) {
-  const double sx = static_cast<double>(actual.width) / declared.width;
-  const double sy = static_cast<double>(actual.height) / declared.height;
-  const bool uniform = std::abs(actual.height - declared.height * sx) <= std::max(sx, 1.0) ||
-                       std::abs(actual.width - declared.width * sy) <= std::max(sy, 1.0);
-  if (!uniform) {
-    throw Error(ErrorParts{
-        .what = "the image does not have the aspect ratio that the scene declares",
-        .where = where,
-        .expected = fmt::format("{} × {} or a scaled version", declared.width, declared.height),
-        .got = fmt::format("{} × {}", actual.width, actual.height),
-        .remedy = "It may have been cropped or rotated after the cameras were computed."});
-  }
-  Camera camera = declared;
-  camera.width = actual.width;
-  camera.height = actual.height;
-  camera.fx *= sx;
-  camera.cx *= sx;
-  camera.fy *= sy;
-  camera.cy *= sy;
-  return camera;
-}
-
-// The image with alpha as bright as the mask, where it has alpha of its own the lesser of both.
-cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
-  cv::Mat alpha;
-  cv::cvtColor(mask, alpha, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
-  if (alpha.size() != image.size()) {
-    cv::resize(alpha, alpha, image.size(), 0, 0, cv::INTER_AREA);
-  }
-  cv::Mat masked;
-  if (image.channels() == 4) {
-    masked = image.clone();
-    cv::Mat own;
-    cv::extractChannel(image, own, 3);
-    alpha = cv::min(own, alpha);
-  } else {
-    cv::cvtColor(image, masked, cv::COLOR_RGB2RGBA);
-  }
-  cv::insertChannel(alpha, masked, 3);
-  return masked;
-}
-
 void check_options(const ViewOptions& options) {
   const bool native = options.height == 0 && options.width == 0;
   const bool sized = options.height > 0 && options.width > 0 && options.height <= kMaxImageSide &&
@@ -84,32 +39,66 @@ void check_options(const ViewOptions& options) {
   }
 }
 
+// A sentence where the image is not of the declared size; else empty.
+std::string rescaling_note(const View& view, cv::Size stored) {
+  if (stored.width == view.camera.width && stored.height == view.camera.height) {
+    return {};
+  }
+  return fmt::format("{} is {} × {}, but the scene declares {} × {}; its intrinsics were rescaled.",
+                     view.name,
+                     stored.width,
+                     stored.height,
+                     view.camera.width,
+                     view.camera.height);
+}
+
 }  // namespace
+
+ViewHeader read_view_header(const View& view, const ViewOptions& options) {
+  check_options(options);
+  const std::string where = view_place(view);
+  const cv::Size stored = image_file_size(view.image_path, view.image_part);
+  const Camera straight =
+      undistorted_camera(fit_camera(view.camera, stored, where), view.lens, where);
+  return {options.height > 0 ? plan_crop(stored, straight, options.height, options.width).camera
+                             : straight,
+          rescaling_note(view, stored)};
+}
+
+void ImageNotes::add(const std::string& note, bool has_orientation) {
+  ++images_;
+  if (!note.empty() && rescaled_++ == 0) {
+    first_rescaled_ = note;
+  }
+  oriented_ += has_orientation ? 1 : 0;
+}
+
+void ImageNotes::append_to(std::vector<std::string>& notes) const {
+  if (rescaled_ > 0) {
+    notes.push_back(rescaled_ == 1
+                        ? first_rescaled_
+                        : fmt::format("{} So are {} more.", first_rescaled_, rescaled_ - 1));
+  }
+  if (oriented_ > 0) {
+    notes.push_back(fmt::format(
+        "{} of {} photographs have an EXIF orientation; their pixels are used as stored, which is "
+        "what the cameras describe.",
+        oriented_,
+        images_));
+  }
+}
 
 LoadedView load_view(const View& view, const ViewOptions& options) {
   check_options(options);
-  const std::string where = fmt::format("{} (view '{}')", view.image_path.string(), view.name);
-  const StoredImage stored = read_stored_image(view.image_path);
-  cv::Mat image = stored.pixels;
+  ViewImage stored = read_view_image(view);
+  cv::Mat image = std::move(stored.pixels);
   LoadedView loaded;
   loaded.name = view.name;
-  loaded.has_orientation = stored.orientation != 1;
-  loaded.camera = fit_camera(view.camera, image.size(), where);
-  if (image.cols != view.camera.width || image.rows != view.camera.height) {
-    loaded.note = fmt::format(
-        "{} is {} × {}, but the scene declares {} × {}; its intrinsics were "
-        "rescaled.",
-        view.name,
-        image.cols,
-        image.rows,
-        view.camera.width,
-        view.camera.height);
-  }
-  if (!view.mask_path.empty()) {
-    image = with_mask(image, read_stored_image(view.mask_path).pixels);
-  }
+  loaded.has_orientation = stored.has_orientation;
+  loaded.camera = stored.camera;
+  loaded.note = rescaling_note(view, image.size());
   if (!view.lens.is_pinhole()) {
-    UndistortedImage straight = undistort(image, loaded.camera, view.lens, where);
+    UndistortedImage straight = undistort(image, loaded.camera, view.lens, view_place(view));
     image = std::move(straight.image);
     loaded.camera = straight.camera;
   }

@@ -6,7 +6,7 @@
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
 #include "vision/scene/camera_path.h"
-#include "vision/scene/formats/json_fields.h"
+#include "vision/scene/formats/common/json_fields.h"
 
 namespace parallax::view {
 namespace {

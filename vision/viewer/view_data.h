@@ -96,7 +96,7 @@ struct OpenRequest {
   int width = 0;
   std::string input_views = "8";
   std::string normalise_poses = "auto";
-  std::string image_folder = "images";
+  std::string image_folder;
   cv::Vec3b background = {255, 255, 255};
   std::vector<std::string> added;  // more scenes in the same coordinates; all views are inputs
 };
@@ -172,8 +172,9 @@ struct Frame {
   uint64_t scene = 0;
   Camera camera;
   int view = -1;
-  ImagePtr truth;    // if the camera is a view's
-  ImagePtr nearest;  // the input view nearest to the camera
+  ImagePtr truth;           // if the camera is a view's
+  std::string truth_error;  // why it is missing all the same
+  ImagePtr nearest;         // the input view nearest to the camera
   int nearest_view = -1;
   std::vector<SourceFrame> sources;  // the shown ones and, if full, the counterparts
   std::vector<FormPair> pairs;

@@ -1,4 +1,4 @@
-// Opens scenes, loads models and renders frames.
+// Loads models and renders frames.
 #include "vision/viewer/view_engine.h"
 
 #include <fmt/format.h>
@@ -8,8 +8,6 @@
 
 #include "core/base/clock.h"
 #include "core/base/device.h"
-#include "vision/scene/camera_path.h"
-#include "vision/scene/formats/load_scene.h"
 #include "vision/viewer/camera_control.h"
 
 namespace parallax::view {
@@ -18,7 +16,6 @@ namespace {
 constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of cached fast weights
 constexpr size_t kKeptAtLeast = 4;
 constexpr size_t kRecordedAtMost = 16;  // states whose passes stay recorded on a GPU
-constexpr size_t kViewsPerLoad = 4;     // between two checks whether to stop
 
 double milliseconds_since(Clock::time_point start) { return 1000 * seconds_since(start); }
 
@@ -77,6 +74,15 @@ int nearest_input(const SceneData& scene, const FrameRequest& request) {
   return nearest;
 }
 
+// Null for a photograph that cannot be read.
+ImagePtr readable_picture(const SceneData& scene, int view) {
+  try {
+    return to_view_picture(scene.images->at(view)->rgb);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 void add_pairs(const std::vector<std::pair<ModelSource, Tensor>>& images, Frame& frame) {
   for (const auto& [source, image] : images) {
     if (source.form != Form::kRecurrent) {
@@ -100,108 +106,8 @@ void add_pairs(const std::vector<std::pair<ModelSource, Tensor>>& images, Frame&
 
 }  // namespace
 
-namespace {
-
-// Takes the views out of the scene, of whose views the first `own_views` are its own; returns a
-// note. Throws Error with the first reason if none of its own is left.
-std::string leave_out(const std::vector<UnreadableView>& unreadable,
-                      Scene& scene,
-                      size_t& own_views) {
-  const size_t all = scene.views.size();
-  const auto first_added = static_cast<int>(own_views);
-  std::vector<std::string> reasons;
-  for (const auto& [index, reason] : unreadable) {
-    scene.views[index].is_unreadable = true;
-    own_views -= index < first_added ? 1 : 0;
-    reasons.push_back(reason);
-  }
-  if (own_views == 0) {
-    throw Error(reasons.front());
-  }
-  std::erase_if(scene.views, [](const View& view) { return view.is_unreadable; });
-  return left_out_note(all, reasons);
-}
-
-// Of the scene's own views what `wanted` says, and all that were added to it.
-std::vector<int> choose_inputs(const Scene& scene, size_t own_views, const std::string& wanted) {
-  Scene own = scene;
-  own.views.resize(own_views);
-  std::vector<int> inputs = select_views(own, wanted, "all").inputs;
-  for (size_t view = own_views; view < scene.views.size(); ++view) {
-    inputs.push_back(static_cast<int>(view));
-  }
-  return inputs;
-}
-
-}  // namespace
-
 ViewEngine::ViewEngine(const EngineOptions& options)
     : options_(options), device_(parse_device(options.device)) {}
-
-OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const WorkControl& control) {
-  control.progress(0, "reading " + request.path);
-  auto data = std::make_shared<SceneData>();
-  data->id = id;
-  data->request = request;
-  data->scene = load_scene(request.path, {.image_folder = request.image_folder});
-  size_t own_views = data->scene.views.size();
-  for (const std::string& path : request.added) {
-    const Scene more = load_scene(path, {.image_folder = request.image_folder});
-    data->scene.views.insert(data->scene.views.end(), more.views.begin(), more.views.end());
-  }
-  Scene& scene = data->scene;
-  OpenedScene opened{.id = id,
-                     .path = request.path,
-                     .name = scene.name,
-                     .format = scene_format_name(scene.format)};
-  opened.notes = scene.notes;
-  opened.added = request.added;
-  const ImageSize size =
-      choose_image_size(model(request.model)->card, {request.height, request.width}, opened.notes);
-  opened.height = size.height;
-  opened.width = size.width;
-  size_t count = scene.views.size();
-  require_memory(static_cast<int64_t>(count) * size.height * size.width * 4 *
-                     static_cast<int64_t>(sizeof(float)),
-                 fmt::format("holding {} views of {}x{}", count, size.height, size.width),
-                 "Use a smaller size or fewer views.");
-  const ViewOptions options{
-      .height = size.height, .width = size.width, .background = request.background};
-  std::vector<UnreadableView> unreadable;
-  for (size_t start = 0; start < count; start += kViewsPerLoad) {
-    control.check();
-    std::vector<int> indices;
-    for (size_t i = start; i < std::min(start + kViewsPerLoad, count); ++i) {
-      indices.push_back(static_cast<int>(i));
-    }
-    for (LoadedView& view : load_readable_views(scene, indices, options, unreadable)) {
-      opened.views.push_back({view.name, view.camera});
-      data->views.push_back(std::move(view));
-    }
-    control.progress(static_cast<double>(start + indices.size()) / static_cast<double>(count),
-                     fmt::format("{} of {} views read", data->views.size(), count));
-  }
-  if (!unreadable.empty()) {
-    if (request.input_views.find(',') != std::string::npos) {  // indices would mean other views
-      throw unreadable_view_error(scene, unreadable.front());
-    }
-    opened.notes.push_back(leave_out(unreadable, scene, own_views));
-    count = scene.views.size();
-  }
-  opened.inputs = choose_inputs(scene, own_views, request.input_views);
-  const std::vector<Camera> cameras = scene_cameras(scene);
-  opened.focus = find_focus(cameras).point;
-  opened.up = find_up(cameras);
-  opened.surrounds_object = cameras_surround_object(cameras);
-  opened.radius = 0;
-  for (const Camera& camera : cameras) {
-    opened.radius += cv::norm(camera.position() - opened.focus) / static_cast<double>(count);
-  }
-  control.check();
-  const std::lock_guard lock(mutex_);
-  scene_ = std::move(data);
-  return opened;
-}
 
 SceneDataPtr ViewEngine::scene(uint64_t id) const {
   const std::lock_guard lock(mutex_);
@@ -326,10 +232,16 @@ Frame ViewEngine::render(const FrameRequest& request, bool full, const WorkContr
   Frame frame{.scene = request.scene, .camera = request.camera, .view = request.view};
   frame.nearest_view = nearest_input(*data, request);
   if (frame.nearest_view >= 0) {
-    frame.nearest = to_view_picture(data->views.at(frame.nearest_view).rgb);
+    frame.nearest = readable_picture(*data, frame.nearest_view);
   }
+  LoadedViewPtr truth;
   if (request.view >= 0) {
-    frame.truth = to_view_picture(data->views.at(request.view).rgb);
+    try {
+      truth = data->images->at(request.view);
+      frame.truth = to_view_picture(truth->rgb);
+    } catch (const Error& error) {
+      frame.truth_error = error.what();
+    }
   }
   std::vector<ModelSource> sources = request.sources;
   if (full) {
@@ -344,8 +256,8 @@ Frame ViewEngine::render(const FrameRequest& request, bool full, const WorkContr
     frame.sources.push_back(render_source(*data, source, request, camera, image));
     if (image.defined() && full) {
       images.emplace_back(source, image.unsqueeze(0));
-      if (request.view >= 0) {
-        frame.sources.back().quality = measure(image, data->views.at(request.view));
+      if (truth != nullptr) {
+        frame.sources.back().quality = measure(image, *truth);
       }
     }
   }

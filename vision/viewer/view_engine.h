@@ -6,16 +6,19 @@
 #include <mutex>
 
 #include "vision/eval/evaluate.h"
+#include "vision/viewer/scene_images.h"
 #include "vision/viewer/work_functions.h"
 
 namespace parallax::view {
 
-// An opened scene with every view's image at one size.
+// An opened scene, with every view at one size.
 struct SceneData {
   uint64_t id = 0;
   Scene scene;
   OpenRequest request;
-  std::vector<LoadedView> views;  // in the scene's coordinates
+  std::vector<SceneView> views;  // in the scene's coordinates
+  std::vector<int> stray;        // views that are not compared with
+  std::shared_ptr<SceneImages> images;
 };
 // A shared scene that no longer changes.
 using SceneDataPtr = std::shared_ptr<const SceneData>;
@@ -111,7 +114,7 @@ UpdateRule changed_rule(const UpdateRule& own, const RuleOverride& change);
 Quality measure(const Tensor& image, const LoadedView& truth);                  // [3, H, W]
 FormPair pair_of(const ModelSource& source, const Tensor& a, const Tensor& b);  // [V, 3, H, W]
 ImagePtr to_view_picture(const Tensor& image);                                  // [3, H, W]
-// At most `most` of the scene's views that are not among `inputs`, evenly spread.
+// At most `most` of the scene's views that are neither among `inputs` nor stray, evenly spread.
 std::vector<int> other_views(const SceneData& scene, const std::vector<int>& inputs, size_t most);
 
 // The error's message without what LibTorch adds for its own developers.

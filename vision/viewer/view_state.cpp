@@ -220,6 +220,9 @@ std::string pane_note(const ViewState& state, const Pane& pane) {
   if (pane.kind == PaneKind::kTruth && state.snapped < 0) {
     return "The camera is not at a view of the scene: there is no truth here.";
   }
+  if (pane.kind == PaneKind::kTruth && state.frame && !state.frame->truth_error.empty()) {
+    return state.frame->truth_error;
+  }
   if (pane.kind == PaneKind::kDifference) {
     return "Nothing to compare: one of the two panes has no image.";
   }

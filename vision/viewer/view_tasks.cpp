@@ -55,7 +55,17 @@ class TableOfModel {
       return false;
     }
     const int view = views_[next_++];
-    const LoadedView& truth = scene_->views.at(view);
+    LoadedViewPtr truth;
+    try {
+      truth = scene_->images->at(view);
+    } catch (const Error&) {
+      for (Row& row : rows_) {
+        --row.shown.all_views;  // a photograph that cannot be read is no view to compare with
+        control.emit(row.shown);
+      }
+      return next_ < views_.size();
+    }
+    ++measured_;
     std::vector<Tensor> images;
     // The forms alternate in going first: right after a row is emitted, the window draws it, which
     // slows down the next measurement.
@@ -63,9 +73,9 @@ class TableOfModel {
       Row& row = rows_[(i + next_) % rows_.size()];
       const auto start = Clock::now();
       const Tensor image =
-          engine.render_cameras(row.shown.source, *row.reconstruction, {truth.camera});
+          engine.render_cameras(row.shown.source, *row.reconstruction, {truth->camera});
       row.milliseconds.push_back(1000 * seconds_since(start));
-      const Quality quality = measure(image[0], truth);
+      const Quality quality = measure(image[0], *truth);
       row.shown.views.push_back(view);
       row.shown.psnrs.push_back(quality.psnr);
       row.ssims.push_back(quality.ssim);
@@ -105,7 +115,7 @@ class TableOfModel {
     for (Row& row : rows_) {
       row.shown.pair = pair;
       row.shown.pair.max_absolute = largest_;
-      row.shown.pair.psnr = -10 * std::log10(squared_error_ / static_cast<double>(next_));
+      row.shown.pair.psnr = -10 * std::log10(squared_error_ / static_cast<double>(measured_));
     }
   }
 
@@ -113,9 +123,19 @@ class TableOfModel {
   std::vector<int> views_;
   std::vector<Row> rows_;
   size_t next_ = 0;
+  size_t measured_ = 0;  // without those that cannot be read
   double squared_error_ = 0;
   double largest_ = 0;
 };
+
+bool is_readable(const SceneData& scene, int view) {
+  try {
+    scene.images->at(view);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 std::vector<std::string> models_of(const TableTask& task) {
   std::vector<std::string> names;
@@ -180,6 +200,7 @@ TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask&
   const auto state = std::make_shared<State>();
   state->scene = engine->scene(task.scene);
   state->views = other_views(*state->scene, task.inputs, kCurveViews);
+  std::erase_if(state->views, [&](int view) { return !is_readable(*state->scene, view); });
   return [engine, state, task](const WorkControl& control) {
     if (state->inputs >= task.inputs.size() || state->views.empty()) {
       return false;
@@ -200,7 +221,8 @@ TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask&
       std::vector<double> psnrs;
       for (size_t i = 0; i < state->views.size(); ++i) {
         psnrs.push_back(
-            measure(images[static_cast<int64_t>(i)], state->scene->views.at(state->views[i])).psnr);
+            measure(images[static_cast<int64_t>(i)], *state->scene->images->at(state->views[i]))
+                .psnr);
       }
       (reading == ReadMode::kBatch ? point.batch_psnr : point.streamed_psnr) = mean_of(psnrs);
     }
@@ -218,8 +240,13 @@ TaskStep begin_thumbnails(const std::shared_ptr<ViewEngine>& engine, const Thumb
     if (*next >= scene->views.size()) {
       return false;
     }
-    const cv::Mat bytes = to_bytes(*to_view_picture(scene->views[*next].rgb));
-    control.emit(Thumbnail{task.scene, static_cast<int>(*next), shrunk(bytes, task.side)});
+    const auto view = static_cast<int>(*next);
+    try {
+      const cv::Mat bytes = to_bytes(*to_view_picture(scene->images->read(view)->rgb));
+      control.emit(Thumbnail{task.scene, view, shrunk(bytes, task.side)});
+    } catch (const Error&) {
+      // The view says so when it is looked at.
+    }
     return ++*next < scene->views.size();
   };
 }

@@ -48,7 +48,10 @@ FormPair pair_of(const ModelSource& source, const Tensor& a, const Tensor& b) {
 std::vector<int> other_views(const SceneData& scene, const std::vector<int>& inputs, size_t most) {
   std::vector<int> others;
   for (int view = 0; view < static_cast<int>(scene.views.size()); ++view) {
-    if (std::find(inputs.begin(), inputs.end(), view) == inputs.end()) {
+    const auto is_in = [view](const std::vector<int>& views) {
+      return std::find(views.begin(), views.end(), view) != views.end();
+    };
+    if (!is_in(inputs) && !is_in(scene.stray)) {
       others.push_back(view);
     }
   }
@@ -67,7 +70,7 @@ InputBatch gather_inputs(const SceneData& scene,
   std::vector<Tensor> images;
   std::vector<Camera> cameras;
   for (const int view : views) {
-    images.push_back(scene.views.at(view).rgb);
+    images.push_back(scene.images->at(view)->rgb);
     cameras.push_back(transform.apply(scene.views.at(view).camera));
   }
   CameraBatch batch = to_camera_batch(cameras);

@@ -5,13 +5,12 @@
 
 #include <cstring>
 #include <fstream>
-#include <opencv2/core.hpp>
 
 #include "core/base/error.h"
 #include "core/io/npy.h"
+#include "tests/support/every_format.h"
 #include "tests/support/scene_fixture.h"
 #include "vision/scene/formats/load_scene.h"
-#include "vision/scene/view_loader.h"
 #include "vision/scene/view_selection.h"
 
 namespace parallax {
@@ -27,55 +26,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-const fs::path kFolder = fs::path(PARALLAX_SOURCE_DIR) / "tests" / "captures" / "every-format";
-
-// A copy to damage.
-class EveryFormat : public ::testing::Test {
- protected:
-  void SetUp() override { fs::copy(kFolder, folder(), fs::copy_options::recursive); }
-
-  fs::path folder() const { return scratch_.path() / "scene"; }
-  fs::path file(const char* name) const { return folder() / name; }
-  // Leaves the folder with what the format needs.
-  void keep(const std::vector<std::string>& names) const {
-    for (const auto& entry : fs::directory_iterator(kFolder)) {
-      const std::string name = entry.path().filename().string();
-      if (name != "images" && std::find(names.begin(), names.end(), name) == names.end()) {
-        fs::remove_all(folder() / name);
-      }
-    }
-  }
-  std::string text(const char* name) const {
-    std::ifstream stream(file(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
-  void replace_in(const char* name, const std::string& what, const std::string& with) const {
-    std::string all = text(name);
-    const size_t at = all.find(what);
-    ASSERT_NE(at, std::string::npos);
-    testing::write_text(file(name), all.replace(at, what.size(), with));
-  }
-
-  testing::ScratchFolder scratch_;
-};
-
-void expect_the_scene(const Scene& scene, SceneFormat format, double tolerance) {
-  static const Scene expected = load_scene(kFolder / "opencv_cameras.json");
-  EXPECT_EQ(scene.format, format);
-  ASSERT_EQ(scene.views.size(), expected.views.size());
-  for (size_t i = 0; i < scene.views.size(); ++i) {
-    SCOPED_TRACE(scene.views[i].name);
-    const LoadedView got = load_view(scene.views[i], {.height = 32, .width = 32});
-    const LoadedView truth = load_view(expected.views[i], {.height = 32, .width = 32});
-    EXPECT_TRUE(torch::equal(got.rgb, truth.rgb));
-    EXPECT_EQ(got.note, "");
-    EXPECT_LT(cv::norm(got.camera.c2w - truth.camera.c2w, cv::NORM_INF), tolerance);
-    EXPECT_NEAR(got.camera.fx, truth.camera.fx, tolerance * truth.camera.fx);
-    EXPECT_NEAR(got.camera.fy, truth.camera.fy, tolerance * truth.camera.fy);
-    EXPECT_NEAR(got.camera.cx, truth.camera.cx, tolerance * truth.camera.cx);
-    EXPECT_NEAR(got.camera.cy, truth.camera.cy, tolerance * truth.camera.cy);
-  }
-}
+using testing::EveryFormat;
+using testing::expect_the_scene;
 
 TEST_F(EveryFormat, LlffGivesTheSameCameras) {
   expect_the_scene(load_scene(file("poses_bounds.npy")), SceneFormat::kLlff, 1e-12);
@@ -104,6 +56,29 @@ TEST_F(EveryFormat, LvsmGivesTheSameCameras) {
   fs::copy(file("lvsm.json"), root / "metadata" / "abc.json");
   fs::copy(file("images"), root / "images");
   expect_the_scene(load_scene(root / "metadata" / "abc.json"), SceneFormat::kLvsmJson, 1e-12);
+}
+
+// LVSM's scripts write absolute paths or those from where they were started.
+TEST_F(EveryFormat, LvsmsPathsMayBeginAnywhere) {
+  const nlohmann::json original = document("lvsm.json");
+  fs::copy(file("images"), file("small/images"), fs::copy_options::recursive);
+  for (const char* beginning : {"datasets/re10k/", "/home/someone/re10k/"}) {
+    SCOPED_TRACE(beginning);
+    nlohmann::json moved = original;
+    for (nlohmann::json& frame : moved["frames"]) {
+      frame["image_path"] = beginning + frame["image_path"].get<std::string>();
+    }
+    write("lvsm.json", moved);
+    expect_the_scene(load_scene(file("lvsm.json")), SceneFormat::kLvsmJson, 1e-12);
+    const Scene chosen = load_scene(file("lvsm.json"), {.image_folder = "small"});
+    expect_the_scene(chosen, SceneFormat::kLvsmJson, 1e-12);
+    EXPECT_EQ(chosen.views.at(0).image_path, file("small/images/view_0.png"));
+    // Nothing says whose of two names an end is.
+    moved["frames"][1]["image_path"] =
+        "another/" + original["frames"][0]["image_path"].get<std::string>();
+    write("lvsm.json", moved);
+    EXPECT_THAT(testing::load_failure(file("lvsm.json")), HasSubstr("already"));
+  }
 }
 
 TEST_F(EveryFormat, TheTestSplitOfSyntheticScenesIsHeldOut) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
@@ -73,6 +74,46 @@ TEST(RealCaptures, NoCameraOfASoundSceneIsStray) {
     walk[i].c2w(0, 3) = i < 30 ? 0.1 * i : 3 + 2.0 * (i - 30);
   }
   EXPECT_THAT(find_stray_cameras(walk), IsEmpty());
+}
+
+TEST(RealCaptures, CamerasThatLookAwayAreStray) {
+  const Scene scene = load_case("two-submodels");
+  const std::vector<Camera> cameras = scene_cameras(scene);
+  for (int wrong = 1; wrong <= 3; ++wrong) {
+    std::vector<Camera> some = cameras;
+    std::vector<int> expected;
+    for (int i = 0; i < wrong; ++i) {
+      Camera& camera = some[4 * i];
+      camera.c2w = camera.c2w * cv::Matx44d::diag({-1, 1, -1, 1});  // turned around
+      if (i == 1) {  // and three times as far out, where it looks at nothing either
+        for (int axis = 0; axis < 3; ++axis) {
+          camera.c2w(axis, 3) *= 3;
+        }
+      }
+      expected.push_back(4 * i);
+    }
+    EXPECT_EQ(find_stray_cameras(some), expected);
+  }
+  // Cameras that walk ahead, wobbling, look at no point, though their axes nearly meet behind some.
+  std::vector<Camera> ahead(40);
+  for (int i = 0; i < 40; ++i) {
+    const double angle = 0.05 * std::sin(i);
+    ahead[i].c2w = make_pose({std::cos(angle), 0, -std::sin(angle)},
+                             {0, 1, 0},
+                             {std::sin(angle), 0, std::cos(angle)},
+                             {0.02 * std::cos(3 * i), 0, 0.3 * i});
+  }
+  EXPECT_THAT(find_stray_cameras(ahead), IsEmpty());
+  // A panorama looks everywhere.
+  std::vector<Camera> around(36);
+  for (int i = 0; i < 36; ++i) {
+    const double angle = i * CV_PI / 18;
+    around[i].c2w = make_pose({std::cos(angle), 0, -std::sin(angle)},
+                              {0, 1, 0},
+                              {std::sin(angle), 0, std::cos(angle)},
+                              {0.1 * std::sin(angle), 0, 0.1 * std::cos(angle)});
+  }
+  EXPECT_THAT(find_stray_cameras(around), IsEmpty());
 }
 
 TEST(RealCaptures, OfSeveralModelsTheLargestIsReadAndAllAreNamed) {

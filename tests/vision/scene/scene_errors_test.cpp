@@ -159,8 +159,6 @@ TEST_F(BrokenScenes, Transforms) {
        }},
       {{"view 1", "'cx'"}, [](json& d) { d["frames"][1]["cx"] = "16"; }},
       {{"'k1'"}, [](json& d) { d["k1"] = nullptr; }},
-      {{"'k4'", "not supported"}, [](json& d) { d["k4"] = 0.01; }},
-      {{"'mask_path'", "missing"}, [](json& d) { d["frames"][1]["mask_path"] = "masks/no.png"; }},
       {{"view 2", "'camera_model'", "EQUIRECTANGULAR"},
        [](json& d) { d["frames"][2]["camera_model"] = "EQUIRECTANGULAR"; }},
       {{"'is_equirectangular'", "perspective views"},

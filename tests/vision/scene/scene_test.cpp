@@ -133,6 +133,66 @@ TEST_F(SceneLoading, TransformsOfSyntheticScenesTakeTheSizeFromTheImage) {
   EXPECT_TRUE(load_scene(file("transforms_test.json")).notes.empty());
 }
 
+TEST_F(SceneLoading, PathsOfAnotherMachineAreFoundByTheirEnds) {
+  for (const char* prefix : {"/home/someone/capture/", "C:\\Users\\someone\\"}) {
+    json document = testing::transforms_document(scene_);
+    for (json& frame : document["frames"]) {
+      frame["file_path"] = prefix + frame["file_path"].get<std::string>();
+    }
+    write_json("transforms.json", document);
+    expect_same_cameras(load_scene(folder_.path()), scene_);
+  }
+}
+
+// Intrinsics are for images/ where photographs are taken from images_4/ and nothing says a size.
+TEST_F(SceneLoading, TransformsWithoutSizesAreForTheFullPhotographs) {
+  json document = testing::transforms_document(scene_);
+  document.erase("w");
+  document.erase("h");
+  write_json("transforms.json", document);
+  std::filesystem::rename(folder_.path() / "images", folder_.path() / "images_4");
+  const Scene loaded = load_scene(folder_.path());
+  ASSERT_EQ(loaded.views.size(), 3U);
+  EXPECT_EQ(loaded.views[0].camera.width, 4 * 32);
+  EXPECT_EQ(load_view(loaded.views[0], {}).camera.fx, scene_.views[0].camera.fx / 4);
+}
+
+TEST_F(SceneLoading, TransformsMayLackMasks) {
+  json document = testing::transforms_document(scene_);
+  for (int i = 0; i < 3; ++i) {
+    document["frames"][i]["mask_path"] = "masks/view_" + std::to_string(i) + ".png";
+  }
+  write_json("transforms.json", document);
+  // Zeros and ones, and one mask among those of smaller photographs.
+  const cv::Mat mask = cv::Mat::ones(24, 32, CV_8UC1);
+  std::filesystem::create_directories(folder_.path() / "masks");
+  std::filesystem::create_directories(folder_.path() / "masks_2");
+  write_image(folder_.path() / "masks/view_0.png", mask);
+  write_image(folder_.path() / "masks_2/view_1.png", cv::Mat(12, 16, CV_8UC1, cv::Scalar(0)));
+  const Scene loaded = load_scene(folder_.path());
+  ASSERT_EQ(loaded.views.size(), 3U);
+  EXPECT_THAT(loaded.notes, ElementsAre(HasSubstr("1 of 3 views are used without their masks")));
+  EXPECT_EQ(load_view(loaded.views[0], {}).alpha.mean().item<float>(), 1);
+  EXPECT_EQ(load_view(loaded.views[1], {}).alpha.mean().item<float>(), 0);
+  EXPECT_FALSE(load_view(loaded.views[2], {}).alpha.defined());
+}
+
+TEST_F(SceneLoading, MasksThatNothingNamesAreMentioned) {
+  std::filesystem::create_directories(folder_.path() / "masks");
+  write_json("transforms.json", testing::transforms_document(scene_));
+  EXPECT_THAT(load_scene(folder_.path()).notes,
+              ElementsAre(HasSubstr("are not used: nothing says")));
+}
+
+TEST_F(SceneLoading, NerfstudiosListsHoldViewsOut) {
+  json document = testing::transforms_document(scene_);
+  document["test_filenames"] = json::array();
+  document["val_filenames"] = {"./" + document["frames"][1]["file_path"].get<std::string>()};
+  write_json("transforms.json", document);
+  EXPECT_FALSE(load_scene(folder_.path()).views[0].is_held_out);
+  EXPECT_TRUE(load_scene(folder_.path()).views[1].is_held_out);
+}
+
 TEST_F(SceneLoading, TransformsRecordDistortionInOpenCvsOrder) {
   json document = testing::transforms_document(scene_);
   document["k1"] = 0.1;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <opencv2/calib3d.hpp>
 #include <opencv2/core.hpp>
@@ -195,6 +196,38 @@ TEST_F(ViewLoading, TransparentColoursDoNotBleedWhenUndistorting) {
       if (pixel[3] > 8) {
         EXPECT_NEAR(pixel[0], 200, 2);
       }
+    }
+  }
+}
+
+// r − 0.5 r³ is largest at r = 0.816: beyond it the lens's polynomial turns back, and directions
+// that the photograph does not show would be given pixels inside it.
+TEST_F(ViewLoading, BarrelDistortionIsNotFollowedBeyondWhereItTurnsBack) {
+  const Camera camera{.height = 100, .width = 100, .fx = 45, .fy = 45, .cx = 50, .cy = 50};
+  const Lens lens{LensModel::kOpenCv, {-0.5, 0, 0, 0}};
+  const Camera pinhole = undistorted_camera(camera, lens, "test");
+  EXPECT_LE(std::hypot(49.5 / pinhole.fx, 49.5 / pinhole.fy), std::sqrt(1 / 1.5));
+  EXPECT_GT(pinhole.fx, camera.fx);
+}
+
+TEST_F(ViewLoading, HeadersSayWhatTheViewWillBe) {
+  View view = scene_.views[0];
+  const ViewOptions options{.height = 10, .width = 12};
+  for (const Lens& lens : {Lens{},
+                           Lens{LensModel::kOpenCv, {-0.2, 0.05, 0.001, 0.001}},
+                           Lens{LensModel::kFisheye, {0.01, 0, 0, 0}}}) {
+    for (const double scale : {1.0, 2.0}) {
+      view.lens = lens;
+      view.camera = scene_.views[0].camera;
+      view.camera.width = static_cast<int>(view.camera.width * scale);
+      view.camera.height = static_cast<int>(view.camera.height * scale);
+      const ViewHeader header = read_view_header(view, options);
+      const LoadedView loaded = load_view(view, options);
+      EXPECT_EQ(header.camera.fx, loaded.camera.fx);
+      EXPECT_EQ(header.camera.cy, loaded.camera.cy);
+      EXPECT_EQ(header.camera.width, 12);
+      EXPECT_EQ(header.note, loaded.note);
+      EXPECT_EQ(header.note.empty(), scale == 1);
     }
   }
 }

@@ -2,7 +2,9 @@
 // modes, errors as messages.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <opencv2/core.hpp>
 
 #include "apps/classify/classify_engine.h"
@@ -87,6 +89,48 @@ class EngineTest : public ::testing::Test {
   OpenedScene scene_;
   std::string error_;
 };
+
+// Of a scene's photographs, opening reads the headers, and the files of those that are inputs.
+TEST_F(EngineTest, OpeningReadsNoPixels) {
+  const testing::ScratchFolder scratch;
+  const std::filesystem::path folder = scratch.path() / "scene";
+  std::filesystem::copy(kScene, folder, std::filesystem::copy_options::recursive);
+  const Scene scene = load_scene(folder);
+  const auto cut = [&](int view, std::uintmax_t bytes) {
+    std::filesystem::resize_file(scene.views.at(view).image_path, bytes);
+  };
+  std::vector<int> others;
+  for (int view = 0; view < 32; ++view) {
+    if (std::find(scene_.inputs.begin(), scene_.inputs.end(), view) == scene_.inputs.end()) {
+      others.push_back(view);
+    }
+  }
+  cut(scene_.inputs.at(1), 1000);  // is not whole: another becomes an input
+  cut(others.at(0), 20);           // has not even a header
+  const auto events =
+      finish(WorkQueue::kLoad, worker_.open({.path = folder.string(), .model = "nvs-v2"}));
+  for (const Event& event : events) {
+    if (const auto* opened = std::get_if<OpenedScene>(&event)) {
+      scene_ = *opened;
+    }
+  }
+  EXPECT_EQ(error_, "");
+  ASSERT_EQ(scene_.views.size(), 30U);
+  EXPECT_EQ(scene_.inputs.size(), 8U);
+  EXPECT_NE(scene_.notes.back().find("2 of 32 views are left out"), std::string::npos);
+  // A view whose photograph is damaged is rendered all the same, without truth.
+  int view = 0;
+  while (std::find(scene_.inputs.begin(), scene_.inputs.end(), view) != scene_.inputs.end()) {
+    ++view;
+  }
+  std::filesystem::resize_file(folder / scene_.views.at(view).name, 1000);
+  const auto got = frames(request_of({"nvs-v2", Form::kRecurrent}, view));
+  ASSERT_FALSE(got.empty());
+  EXPECT_EQ(got.back().truth, nullptr);
+  EXPECT_NE(got.back().truth_error.find("truncated"), std::string::npos) << got.back().truth_error;
+  EXPECT_NE(got.back().sources.at(0).picture, nullptr);
+  EXPECT_TRUE(std::isnan(got.back().sources.at(0).quality.psnr));
+}
 
 TEST_F(EngineTest, AFrameIsWhatRenderMakesOfThatView) {
   ASSERT_EQ(scene_.views.size(), 32U);

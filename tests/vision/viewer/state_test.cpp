@@ -41,7 +41,7 @@ ViewState state_with_scene() {
   return state;
 }
 
-void expect_near(const cv::Vec3d& a, const cv::Vec3d& b, double tolerance = 1e-12) {
+void expect_near_point(const cv::Vec3d& a, const cv::Vec3d& b, double tolerance = 1e-12) {
   EXPECT_LT(cv::norm(a - b), tolerance) << a << " and " << b;
 }
 
@@ -51,7 +51,8 @@ TEST(CameraControl, OrbitKeepsTheDistanceAndLooksAtTheTarget) {
     orbit(view, 0.013, i % 3 == 0 ? 0.02 : -0.007);
   }
   EXPECT_NEAR(view.distance(), 4, 1e-9);
-  expect_near(view.camera.forward(), cv::normalize(view.target - view.camera.position()), 1e-9);
+  expect_near_point(
+      view.camera.forward(), cv::normalize(view.target - view.camera.position()), 1e-9);
   EXPECT_NO_THROW(validate_camera(view.camera, "orbited"));
 }
 
@@ -88,12 +89,12 @@ TEST(CameraControl, PanMovesThePictureByThatShare) {
 TEST(CameraControl, DollyFlyLookAndFieldOfView) {
   ViewCamera view = test_view();
   dolly(view, 0.5);
-  expect_near(view.camera.position(), {0, 0, -2});
+  expect_near_point(view.camera.position(), {0, 0, -2});
   fly(view, 1, 2, 3);
-  expect_near(view.camera.position(), {1, 2, 1});
-  expect_near(view.target, {1, 2, 3});
+  expect_near_point(view.camera.position(), {1, 2, 1});
+  expect_near_point(view.target, {1, 2, 3});
   look(view, 0.3, 0.1);
-  expect_near(view.camera.position(), {1, 2, 1});
+  expect_near_point(view.camera.position(), {1, 2, 1});
   EXPECT_NEAR(view.distance(), 2, 1e-12);
   set_vertical_fov(view.camera, 60);
   EXPECT_NEAR(vertical_fov(view.camera), 60, 1e-9);
@@ -107,7 +108,7 @@ TEST(CameraTrack, GoesThroughItsKeyframesAndThroughItsFile) {
   const std::vector<Camera> cameras = track_cameras(track);
   ASSERT_EQ(cameras.size(), 9U);
   for (int i = 0; i < 3; ++i) {
-    expect_near(cameras[i * 4].position(), track.keyframes[i].position(), 1e-12);
+    expect_near_point(cameras[i * 4].position(), track.keyframes[i].position(), 1e-12);
   }
   const ScratchFolder scratch;
   write_track(scratch.path() / "path.json", track);

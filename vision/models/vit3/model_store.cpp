@@ -15,11 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kModelKind = "vit3";
+constexpr const char* kClassifierKind = "vit3";
 constexpr int kImageNetClasses = 1000;
 constexpr int64_t kBytesPerNumber = 8;  // float32, and most weights repacked for products
 
-const Tensor& require_tensor(const TensorMap& tensors,
+const Tensor& require_sized_tensor(const TensorMap& tensors,
                              const std::string& name,
                              int64_t dimensions,
                              const std::string& where) {
@@ -39,7 +39,7 @@ void append_stage(const TensorMap& tensors,
                   const std::string& prefix,
                   const std::string& where,
                   Vit3Options& options) {
-  const Tensor& w1 = require_tensor(tensors, prefix + "0.attn.w1", 4, where);
+  const Tensor& w1 = require_sized_tensor(tensors, prefix + "0.attn.w1", 4, where);
   int depth = 0;
   while (tensors.count(fmt::format("{}{}.attn.w1", prefix, depth)) != 0) {
     ++depth;
@@ -109,17 +109,17 @@ Vit3Options vit3_options_from_shapes(const TensorMap& tensors, const std::string
     }
     first = "layers.0.blocks.0.";
     options.patch_size = 4;
-    const Tensor& rotations = require_tensor(tensors, first + "rope.rotations", 4, where);
+    const Tensor& rotations = require_sized_tensor(tensors, first + "rope.rotations", 4, where);
     options.image_size = as_int(rotations.size(0) * options.patch_size);
   } else {
     append_stage(tensors, "blocks.", where, options);
     options.patch_size =
-        as_int(require_tensor(tensors, "patch_embed.proj.weight", 4, where).size(2));
+        as_int(require_sized_tensor(tensors, "patch_embed.proj.weight", 4, where).size(2));
   }
   options.qkv_bias = tensors.count(first + "attn.qkv.bias") != 0;
-  const Tensor& mlp = require_tensor(tensors, first + "mlp.fc1.weight", 2, where);
+  const Tensor& mlp = require_sized_tensor(tensors, first + "mlp.fc1.weight", 2, where);
   options.mlp_ratio = static_cast<double>(mlp.size(0)) / static_cast<double>(options.dims.front());
-  options.num_classes = as_int(require_tensor(tensors, "head.weight", 2, where).size(0));
+  options.num_classes = as_int(require_sized_tensor(tensors, "head.weight", 2, where).size(0));
   return options;
 }
 
@@ -129,7 +129,7 @@ ClassifierCard read_classifier_card(const fs::path& path, const Checkpoint& chec
   if (const auto json = find_model_card(path, checkpoint)) {
     card.json = *json;
     card.has_card = true;
-    if (card.json.value("model", nlohmann::json(kModelKind)) != kModelKind) {
+    if (card.json.value("model", nlohmann::json(kClassifierKind)) != kClassifierKind) {
       throw Error(ErrorParts{.what = "this is not a ViT³ classifier",
                              .where = path.string(),
                              .got = card.json.at("model").dump()});
@@ -144,7 +144,7 @@ ClassifierCard read_classifier_card(const fs::path& path, const Checkpoint& chec
     card.resize_side = resize.get<int>();
   } else {
     card.options = vit3_options_from_shapes(checkpoint.tensors, path.string());
-    card.json = {{"model", kModelKind}};
+    card.json = {{"model", kClassifierKind}};
   }
   check_vit3_options(card.options, where);
   card.labels = labels_of(card, where);
@@ -219,7 +219,7 @@ void save_classifier(const fs::path& path,
                      const nlohmann::json& card,
                      torch::Dtype dtype) {
   nlohmann::json full = card;
-  full["model"] = kModelKind;
+  full["model"] = kClassifierKind;
   full["config"] = options_to_json(module.options());
   full["classes"] = labels_to_json(labels);
   Checkpoint checkpoint{.tensors = collect_weights(module, dtype)};

@@ -3,15 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <opencv2/core.hpp>
 #include <regex>
 
 #include "core/base/error.h"
-#include "core/image/image_header.h"
-#include "vision/scene/formats/image_finder.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/image_finder.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {
@@ -28,17 +28,39 @@ bool begins_as_bundler(const fs::path& file) {
   return stream && words == kFirstWords;
 }
 
-fs::path bundle_file(const fs::path& path) {
+// The folder's files of that extension, by name.
+std::vector<fs::path> files_called(const fs::path& folder, const char* extension) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(folder, error);
+       !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    if (entry->path().extension() == extension && entry->is_regular_file(error)) {
+      files.push_back(entry->path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+fs::path bundle_file(const fs::path& path, std::vector<std::string>& notes) {
   std::vector<fs::path> candidates = {path};
   if (fs::is_directory(path)) {
     candidates = {path / "bundle.out", path / "bundle" / "bundle.out"};
-  }
-  for (const fs::path& file : candidates) {
-    if (fs::is_regular_file(file) && begins_as_bundler(file)) {
-      return file;
+    for (const fs::path& file : files_called(path, ".out")) {
+      if (file != candidates.front()) {
+        candidates.push_back(file);
+      }
     }
   }
-  return {};
+  std::erase_if(candidates, [](const fs::path& file) {
+    return !fs::is_regular_file(file) || !begins_as_bundler(file);
+  });
+  for (size_t i = 1; i < candidates.size(); ++i) {
+    notes.push_back(fmt::format("{} is not part of this scene; name the file to load it.",
+                                candidates[i].filename().string()));
+  }
+  return candidates.empty() ? fs::path() : candidates.front();
 }
 
 fs::path list_file(const fs::path& bundle) {
@@ -51,6 +73,9 @@ fs::path list_file(const fs::path& bundle) {
     if (fs::is_regular_file(file)) {
       return file;
     }
+  }
+  if (const std::vector<fs::path> lists = files_called(folder, ".lst"); lists.size() == 1) {
+    return lists.front();
   }
   throw Error(ErrorParts{.what = "the list of photographs is missing",
                          .where = bundle.string(),
@@ -107,10 +132,10 @@ std::vector<CameraNumbers> read_cameras(const fs::path& file) {
                          .where = fmt::format("{}, line 2", file.string())});
 }
 
-View read_view(const CameraNumbers& numbers,
-               const std::string& name,
-               ImageFinder& photographs,
-               const std::string& where) {
+View read_bundler_view(const CameraNumbers& numbers,
+                       const std::string& name,
+                       ImageFinder& photographs,
+                       const std::string& where) {
   if (numbers[0] == 0) {
     throw Error(
         ErrorParts{.what = fmt::format("no camera was found for {}", name), .where = where});
@@ -118,7 +143,7 @@ View read_view(const CameraNumbers& numbers,
   View view;
   view.name = name;
   view.image_path = photographs.find(name, where);
-  const cv::Size size = image_file_size(view.image_path);
+  const cv::Size size = ImageFinder::full_size(name, view.image_path);
   Camera& camera = view.camera;
   camera.width = size.width;
   camera.height = size.height;
@@ -143,7 +168,8 @@ View read_view(const CameraNumbers& numbers,
 }  // namespace
 
 std::optional<Scene> load_bundler(const fs::path& path, const SceneOptions& options) {
-  const fs::path file = bundle_file(path);
+  Scene scene;
+  const fs::path file = bundle_file(path, scene.notes);
   if (file.empty()) {
     return std::nullopt;
   }
@@ -156,7 +182,6 @@ std::optional<Scene> load_bundler(const fs::path& path, const SceneOptions& opti
                            .expected = fmt::format("{} names", cameras.size()),
                            .got = std::to_string(names.size())});
   }
-  Scene scene;
   scene.file = file;
   scene.root = list.parent_path();
   scene.name = scene.root.filename().string();
@@ -164,7 +189,7 @@ std::optional<Scene> load_bundler(const fs::path& path, const SceneOptions& opti
   ViewCollector views;
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string where = fmt::format("{}, camera {}", file.string(), i);
-    views.add([&] { return read_view(cameras[i], names[i], photographs, where); });
+    views.add([&] { return read_bundler_view(cameras[i], names[i], photographs, where); });
   }
   views.finish(scene);
   photographs.note_replaced_folder(scene);

@@ -9,7 +9,7 @@
 #include "core/base/error.h"
 #include "core/image/image_extension.h"
 #include "core/io/npy.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {
@@ -28,12 +28,16 @@ fs::path poses_file(const fs::path& path) {
 // The photographs of the first folder that has any, sorted by name as the poses are.
 std::vector<std::string> list_photographs(const fs::path& root, const SceneOptions& options) {
   std::vector<std::string> folders = {options.image_folder};
-  if (options.image_folder == SceneOptions().image_folder) {
+  if (options.image_folder.empty()) {
     folders = {"images", "images_2", "images_4", "images_8", "."};
   }
   std::vector<std::string> names;
   for (const std::string& folder : folders) {
     std::error_code error;
+    if (!options.image_folder.empty() && !fs::is_directory(root / folder, error)) {
+      throw Error(ErrorParts{.what = fmt::format("the folder of images '{}' is missing", folder),
+                             .where = root.string()});
+    }
     for (const auto& entry : fs::directory_iterator(root / folder, error)) {
       if (has_image_extension(entry.path()) && entry.is_regular_file(error)) {
         names.push_back((fs::path(folder) / entry.path().filename()).lexically_normal().string());

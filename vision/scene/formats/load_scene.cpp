@@ -4,15 +4,23 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/io/folder_listings.h"
 #include "vision/scene/formats/bundler.h"
-#include "vision/scene/formats/colmap.h"
+#include "vision/scene/formats/colmap/colmap.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/lvsm_json.h"
+#include "vision/scene/formats/metashape.h"
 #include "vision/scene/formats/opencv_json.h"
+#include "vision/scene/formats/openmvg.h"
+#include "vision/scene/formats/opensfm.h"
+#include "vision/scene/formats/pixelsplat.h"
+#include "vision/scene/formats/polycam.h"
 #include "vision/scene/formats/realestate10k.h"
+#include "vision/scene/formats/record3d.h"
 #include "vision/scene/formats/transforms_json.h"
 
 namespace parallax {
@@ -25,7 +33,8 @@ namespace fs = std::filesystem;
 struct SceneLoader {
   SceneFormat format;
   const char* description;
-  std::vector<const char*> markers;  // a scene's folder has one of these files or folders
+  // A scene's folder has one of these files or folders, whatever their capital letters.
+  std::vector<const char*> markers;
   std::optional<Scene> (*load)(const fs::path& path, const SceneOptions& options);
 };
 
@@ -35,19 +44,55 @@ const std::vector<SceneLoader>& loaders() {
       {SceneFormat::kOpencvJson, "opencv_cameras.json", {"opencv_cameras.json"}, load_opencv_json},
       {SceneFormat::kTransforms,
        "transforms.json (nerfstudio, instant-ngp)",
-       {"transforms.json", "transforms_train.json"},
+       {"transforms.json", "transforms_train.json", "nerfstudio/transforms.json"},
        load_transforms},
       {SceneFormat::kColmap,
        "a COLMAP model (sparse/0)",
-       {"sparse", "cameras.bin", "cameras.txt"},
+       {"sparse",
+        "cameras.bin",
+        "cameras.txt",
+        "colmap/sparse",
+        "dense/sparse",
+        "dense/0/sparse",
+        "undistorted/sparse",
+        "distorted/sparse"},
        load_colmap},
       {SceneFormat::kLlff, "poses_bounds.npy (LLFF)", {"poses_bounds.npy"}, load_llff},
       {SceneFormat::kBundler, "bundle.out (Bundler)", {"bundle.out"}, load_bundler},
+      {SceneFormat::kMetashape, "Metashape's XML of cameras", {"cameras.xml"}, load_metashape},
+      {SceneFormat::kOpenMvg, "sfm_data.json (OpenMVG)", {"sfm_data.json"}, load_openmvg},
+      {SceneFormat::kOpenSfm,
+       "reconstruction.json (OpenSfM, OpenDroneMap)",
+       {"reconstruction.json", "opensfm/reconstruction.json"},
+       load_opensfm},
+      {SceneFormat::kPolycam, "keyframes (Polycam)", {"keyframes"}, load_polycam},
+      {SceneFormat::kRecord3d,
+       "metadata.json beside rgb (Record3D)",
+       {"rgb/0.jpg", "rgbd/0.jpg"},
+       load_record3d},
       {SceneFormat::kRealEstate10k,
        "a RealEstate10K text file beside its folder of frames",
        {},
        load_realestate10k},
+      {SceneFormat::kPixelSplat,
+       "a scene in pixelSplat's chunks (FOLDER/KEY)",
+       {},
+       load_pixelsplat},
   };
+  return list;
+}
+
+// The list, with the format first whose marker a file is called as: others would read the whole
+// file to see that it is not theirs.
+std::vector<const SceneLoader*> loaders_for(const fs::path& path) {
+  std::vector<const SceneLoader*> list;
+  for (const SceneLoader& loader : loaders()) {
+    list.push_back(&loader);
+  }
+  std::stable_partition(list.begin(), list.end(), [&](const SceneLoader* loader) {
+    return std::find(loader->markers.begin(), loader->markers.end(), path.filename()) !=
+           loader->markers.end();
+  });
   return list;
 }
 
@@ -63,15 +108,15 @@ fs::path tidy_path(const fs::path& path) {
 Scene load_scene(const fs::path& path, const SceneOptions& options) {
   const fs::path tidy = tidy_path(path);
   std::error_code error;
-  if (path.empty() || !fs::exists(tidy, error)) {
+  if (path.empty() || (!fs::exists(tidy, error) && !leads_into_chunks(tidy))) {
     throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
   }
-  for (const SceneLoader& loader : loaders()) {
-    std::optional<Scene> scene = loader.load(tidy, options);
+  for (const SceneLoader* loader : loaders_for(tidy)) {
+    std::optional<Scene> scene = loader->load(tidy, options);
     if (!scene) {
       continue;
     }
-    scene->format = loader.format;
+    scene->format = loader->format;
     if (scene->views.empty()) {
       throw Error(ErrorParts{.what = "the scene holds no views", .where = scene->file.string()});
     }
@@ -83,10 +128,10 @@ Scene load_scene(const fs::path& path, const SceneOptions& options) {
 }
 
 bool looks_like_scene(const fs::path& folder) {
+  FolderListings listings;
   for (const SceneLoader& loader : loaders()) {
     for (const char* marker : loader.markers) {
-      std::error_code ignored;
-      if (fs::exists(folder / marker, ignored)) {
+      if (!listings.find(folder, marker).empty()) {
         return true;
       }
     }

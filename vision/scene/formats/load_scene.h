@@ -9,8 +9,9 @@
 
 namespace parallax {
 
-// Loads a scene from a folder or from its camera file, whatever its format. Every camera is
-// validated and every image file exists. Throws Error naming the file, view and field at fault.
+// Loads a scene from a folder, from its camera file or by its key below a folder of chunks,
+// whatever its format. Every camera is validated and every image file exists. Throws Error naming
+// the file, view and field at fault.
 Scene load_scene(const std::filesystem::path& path, const SceneOptions& options = {});
 
 // Whether the folder holds a file or folder that marks one of the formats. Reads no file.

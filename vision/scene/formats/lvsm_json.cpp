@@ -3,14 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
-#include "core/image/image_header.h"
-#include "vision/scene/formats/image_finder.h"
-#include "vision/scene/formats/json_fields.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/image_finder.h"
+#include "vision/scene/formats/common/json_fields.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {
@@ -27,38 +25,12 @@ bool is_lvsm(const json& document) {
   return first.is_object() && first.contains("fxfycxcy");
 }
 
-// The longest end of the path that names a file below one of the folders, else the path itself.
-std::string existing_end(const fs::path& path, const std::vector<fs::path>& folders) {
-  for (auto first = path.begin(); first != path.end(); ++first) {
-    fs::path end;
-    for (auto part = first; part != path.end(); ++part) {
-      end /= *part;
-    }
-    std::error_code ignored;
-    for (const fs::path& folder : folders) {
-      if (end.is_relative() && fs::is_regular_file(folder / end, ignored)) {
-        return end.string();
-      }
-    }
-  }
-  return path.string();
-}
-
-View read_lvsm_view(const JsonFields& frame,
-                    const std::vector<fs::path>& folders,
-                    ImageFinder& photographs) {
+View read_lvsm_view(const JsonFields& frame, ImageFinder& photographs) {
   View view;
   view.name = frame.text("image_path");
-  view.image_path = photographs.find(existing_end(view.name, folders), frame.where("image_path"));
-  const json& numbers = frame.list("fxfycxcy");
-  if (numbers.size() != 4 || !std::all_of(numbers.begin(), numbers.end(), [](const json& number) {
-        return number.is_number();
-      })) {
-    throw Error(ErrorParts{.what = "the intrinsics cannot be read",
-                           .where = frame.where("fxfycxcy"),
-                           .expected = "4 numbers"});
-  }
-  const cv::Size size = image_file_size(view.image_path);
+  view.image_path = photographs.find(view.name, frame.where("image_path"));
+  const std::vector<double> numbers = frame.numbers("fxfycxcy", 4);
+  const cv::Size size = ImageFinder::full_size(view.name, view.image_path);
   Camera& camera = view.camera;
   camera.width = size.width;
   camera.height = size.height;
@@ -87,16 +59,17 @@ std::optional<Scene> load_lvsm_json(const fs::path& path, const SceneOptions& op
   scene.file = path;
   scene.root = path.parent_path();
   scene.name = path.stem().string();
-  const std::vector<fs::path> folders = {
-      scene.root, scene.root.parent_path(), scene.root.parent_path().parent_path()};
-  ImageFinder photographs(folders, options);
+  const fs::path above = scene.root.parent_path();
+  ImageFinder photographs({scene.root, above, above.parent_path()}, options);
+  // LVSM's scripts write where its data was, from wherever they were started.
+  photographs.ignore_beginnings();
   const JsonFields global(document, path.string());
   const json& frames = global.list("frames");
   ViewCollector views;
   for (size_t i = 0; i < frames.size(); ++i) {
     views.add([&] {
       const JsonFields frame(frames[i], fmt::format("{}, view {}", path.string(), i));
-      return read_lvsm_view(frame, folders, photographs);
+      return read_lvsm_view(frame, photographs);
     });
   }
   views.finish(scene);

@@ -7,9 +7,9 @@
 
 #include "core/base/error.h"
 #include "core/io/atomic_file.h"
-#include "vision/scene/formats/image_finder.h"
-#include "vision/scene/formats/json_fields.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/image_finder.h"
+#include "vision/scene/formats/common/json_fields.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {
@@ -29,10 +29,13 @@ fs::path camera_file(const fs::path& path) {
 // The list of frames: the document itself, or the field `frames` of an object. Null if the document
 // has another format.
 const json* frame_list(const json& document, const fs::path& file) {
-  if (document.is_array()) {
-    return &document;
-  }
   const bool ours = file.filename() == kFileName;
+  if (document.is_array()) {
+    // A list of OpenSfM's reconstructions.
+    const bool theirs =
+        !document.empty() && document[0].is_object() && document[0].contains("shots");
+    return ours || !theirs ? &document : nullptr;
+  }
   const bool has_frames = document.is_object() && document.contains("frames");
   if (has_frames && document["frames"].is_array()) {
     const json& frames = document["frames"];

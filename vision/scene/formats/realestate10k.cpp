@@ -5,13 +5,12 @@
 
 #include <array>
 #include <fstream>
-#include <opencv2/core.hpp>
 #include <sstream>
 
 #include "core/base/error.h"
 #include "core/image/image_header.h"
-#include "vision/scene/formats/image_finder.h"
-#include "vision/scene/formats/loader_support.h"
+#include "vision/scene/formats/common/image_finder.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {
@@ -61,21 +60,7 @@ View view_of_frame(const Frame& frame, ImageFinder& photographs, const std::stri
   View view;
   view.name = frame.timestamp;
   view.image_path = photographs.find(frame.timestamp, where);
-  const cv::Size size = image_file_size(view.image_path);
-  Camera& camera = view.camera;
-  camera.width = size.width;
-  camera.height = size.height;
-  camera.fx = frame.numbers[0] * size.width;
-  camera.fy = frame.numbers[1] * size.height;
-  camera.cx = frame.numbers[2] * size.width;
-  camera.cy = frame.numbers[3] * size.height;
-  cv::Matx44d w2c = cv::Matx44d::eye();
-  for (int i = 0; i < 12; ++i) {
-    w2c(i / 4, i % 4) = frame.numbers[6 + i];
-  }
-  validate_pose(w2c, where);
-  camera.c2w = w2c.inv();
-  validate_camera(camera, where);
+  view.camera = camera_of_shares(frame.numbers.data(), image_file_size(view.image_path), where);
   return view;
 }
 

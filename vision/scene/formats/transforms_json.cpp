@@ -9,10 +9,10 @@
 #include <set>
 
 #include "core/base/error.h"
-#include "core/image/image_header.h"
-#include "vision/scene/formats/image_finder.h"
-#include "vision/scene/formats/json_fields.h"
-#include "vision/scene/formats/loader_support.h"
+#include "core/io/folder_listings.h"
+#include "vision/scene/formats/common/image_finder.h"
+#include "vision/scene/formats/common/json_fields.h"
+#include "vision/scene/formats/common/loader_support.h"
 
 namespace parallax {
 namespace {
@@ -60,13 +60,19 @@ struct TransformsFiles {
   fs::path held_out;  // a test split beside a training split; may be empty
 };
 
+// DL3DV's benchmark has each scene's files in a folder of that name.
+constexpr const char* kSubfolder = "nerfstudio";
+
 TransformsFiles transforms_files(const fs::path& path, std::vector<std::string>& notes) {
   if (!fs::is_directory(path)) {
     return {.main = fs::is_regular_file(path) && path.extension() == ".json" ? path : fs::path()};
   }
+  const bool is_below = !fs::is_regular_file(path / kFileNames.front()) &&
+                        fs::is_regular_file(path / kSubfolder / kFileNames.front());
+  const fs::path folder = is_below ? path / kSubfolder : path;
   TransformsFiles files;
   for (const char* name : kFileNames) {
-    const fs::path file = path / name;
+    const fs::path file = folder / name;
     if (!fs::is_regular_file(file)) {
       continue;
     }
@@ -134,47 +140,75 @@ Lens read_lens(const FrameFields& fields) {
     return {model, {value("k1"), value("k2"), value("k3"), value("k4")}};
   }
   if (value("k4") != 0) {
-    // Here k4 multiplies r⁸; OpenCV's k4 is a denominator's r².
-    throw Error(ErrorParts{.what = "a fourth radial distortion coefficient is not supported",
-                           .where = fields.holder("k4").where("k4"),
-                           .expected = "0",
-                           .remedy = "Undistort the images before exporting the scene."});
+    // It multiplies r⁸ (nerfstudio's camera_utils.py); OpenCV's k4 is a denominator's r².
+    return {LensModel::kBrown,
+            {value("k1"), value("k2"), value("p1"), value("p2"), value("k3"), value("k4")}};
   }
   return {model,
           tidy_distortion({value("k1"), value("k2"), value("p1"), value("p2"), value("k3")})};
 }
 
 // The declared size, else that of the image itself (NeRF's synthetic scenes declare none).
-cv::Size image_size(const FrameFields& fields, const fs::path& image) {
+cv::Size image_size(const FrameFields& fields, const View& view) {
   if (fields.has("w") || fields.has("h")) {
     return {fields.holder("w").image_side("w"), fields.holder("h").image_side("h")};
   }
-  return image_file_size(image);
+  return ImageFinder::full_size(view.name, view.image_path);
 }
 
-// The file of a frame's mask, bright where the object is; empty if it has none.
-fs::path find_mask(const JsonFields& frame, const fs::path& root) {
-  if (!frame.has("mask_path")) {
+// Finds masks and counts those that are missing.
+class MaskFinder {
+ public:
+  explicit MaskFinder(const fs::path& root) : root_(root) {}
+
+  // The file of a frame's mask, bright where the object is; empty if it has none.
+  fs::path find(const JsonFields& frame) {
+    if (!frame.has("mask_path") || frame.is_null("mask_path")) {
+      return {};
+    }
+    const fs::path path = frame.text("mask_path");
+    // nerfstudio keeps masks for scaled-down photographs beside those.
+    for (const char* folder : {"masks", "masks_2", "masks_4", "masks_8"}) {
+      fs::path place;
+      for (const fs::path& part : path) {
+        place /= part == "masks" ? fs::path(folder) : part;
+      }
+      const fs::path file = listings_.find(root_, place);
+      std::error_code ignored;
+      if (fs::is_regular_file(file, ignored)) {
+        return file;
+      }
+    }
+    first_missing_ = missing_++ == 0 ? (root_ / path).lexically_normal() : first_missing_;
     return {};
   }
-  const fs::path path = (root / frame.text("mask_path")).lexically_normal();
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) {
-    throw Error(ErrorParts{.what = "the mask is missing",
-                           .where = frame.where("mask_path"),
-                           .expected = path.string()});
-  }
-  return path;
-}
 
-View read_view(const FrameFields& fields, const fs::path& root, ImageFinder& photographs) {
+  void note_missing(Scene& scene) const {
+    if (missing_ > 0) {
+      scene.notes.push_back(
+          fmt::format("{} of {} views are used without their masks, which are missing: {}{}.",
+                      missing_,
+                      scene.views.size(),
+                      first_missing_.string(),
+                      missing_ > 1 ? ", …" : ""));
+    }
+  }
+
+ private:
+  fs::path root_;
+  FolderListings listings_;
+  size_t missing_ = 0;
+  fs::path first_missing_;
+};
+
+View read_view(const FrameFields& fields, ImageFinder& photographs, MaskFinder& masks) {
   const JsonFields& frame = fields.frame();
   View view;
   view.name = frame.text("file_path");
   view.image_path = photographs.find(view.name, frame.where("file_path"));
-  view.mask_path = find_mask(frame, root);
+  view.mask_path = masks.find(frame);
   Camera& camera = view.camera;
-  const cv::Size size = image_size(fields, view.image_path);
+  const cv::Size size = image_size(fields, view);
   camera.width = size.width;
   camera.height = size.height;
   const auto fx = focal_length(fields, 'x', camera.width);
@@ -191,31 +225,43 @@ View read_view(const FrameFields& fields, const fs::path& root, ImageFinder& pho
   view.lens = read_lens(fields);
   const cv::Matx44d c2w = frame.matrix("transform_matrix");
   validate_pose(c2w, frame.where("transform_matrix"));
-  // OpenGL's y and z axes point the other way.
-  camera.c2w = c2w * cv::Matx44d::diag({1, -1, -1, 1});
+  camera.c2w = from_opengl_axes(c2w);
   validate_camera(camera, frame.where());
   return view;
 }
 
-// Adds the file's views; those that it lists as its test split are held out.
-void add_views(const json& document,
-               const fs::path& file,
-               bool is_held_out,
-               ImageFinder& photographs,
-               ViewCollector& views) {
-  const JsonFields global(document, file.string());
-  std::set<std::string> tests;  // nerfstudio's lists of names
-  if (global.has("test_filenames")) {
-    for (const json& name : global.list("test_filenames")) {
-      tests.insert(name.is_string() ? name.get<std::string>() : "");
+// What is collected from a scene's files.
+struct Collected {
+  ImageFinder photographs;
+  MaskFinder masks;
+  ViewCollector views;
+};
+
+fs::path tidy_name(const std::string& name) { return fs::path(name).lexically_normal(); }
+
+// The names that nerfstudio's lists keep for testing, else those that they keep for validation.
+std::set<fs::path> test_names(const JsonFields& global) {
+  std::set<fs::path> tests;
+  for (const char* list : {"test_filenames", "val_filenames"}) {
+    if (tests.empty() && global.has(list)) {
+      for (const json& name : global.list(list)) {
+        tests.insert(name.is_string() ? tidy_name(name.get<std::string>()) : fs::path());
+      }
     }
   }
+  return tests;
+}
+
+// Adds the file's views; those that it lists as its test split are held out.
+void add_views(const json& document, const fs::path& file, bool is_held_out, Collected& scene) {
+  const JsonFields global(document, file.string());
+  const std::set<fs::path> tests = test_names(global);
   const json& frames = global.list("frames");
   for (size_t i = 0; i < frames.size(); ++i) {
-    views.add([&] {
+    scene.views.add([&] {
       const JsonFields frame(frames[i], fmt::format("{}, view {}", file.string(), i));
-      View view = read_view(FrameFields(frame, global), file.parent_path(), photographs);
-      view.is_held_out = is_held_out || tests.contains(view.name);
+      View view = read_view(FrameFields(frame, global), scene.photographs, scene.masks);
+      view.is_held_out = is_held_out || tests.contains(tidy_name(view.name));
       return view;
     });
   }
@@ -236,15 +282,17 @@ std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions& o
   }
   scene.file = files.main;
   scene.root = files.main.parent_path();
-  scene.name = scene.root.filename().string();
-  ImageFinder photographs({scene.root}, options);
-  ViewCollector views;
-  add_views(document, files.main, false, photographs, views);
+  const bool is_below = scene.root.filename() == kSubfolder;
+  scene.name = (is_below ? scene.root.parent_path() : scene.root).filename().string();
+  Collected collected{ImageFinder({scene.root}, options), MaskFinder(scene.root), {}};
+  add_views(document, files.main, false, collected);
   if (!files.held_out.empty()) {
-    add_views(read_json_file(files.held_out), files.held_out, true, photographs, views);
+    add_views(read_json_file(files.held_out), files.held_out, true, collected);
   }
-  views.finish(scene);
-  photographs.note_replaced_folder(scene);
+  collected.views.finish(scene);
+  collected.photographs.note_replaced_folder(scene);
+  collected.masks.note_missing(scene);
+  note_unused_masks(scene);
   note_distortion(scene);
   return scene;
 }

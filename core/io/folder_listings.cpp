@@ -1,0 +1,63 @@
+// Listings of folders by names in small letters.
+#include "core/io/folder_listings.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace parallax {
+
+namespace fs = std::filesystem;
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return text;
+}
+
+const FolderListings::Listing& FolderListings::listing(const fs::path& folder) {
+  const auto [found, is_new] = listings_.try_emplace(folder);
+  if (is_new) {
+    std::error_code error;  // a folder that cannot be listed holds nothing
+    for (auto entry = fs::directory_iterator(folder, error);
+         !error && entry != fs::directory_iterator();
+         entry.increment(error)) {
+      const std::string name = entry->path().filename().string();
+      found->second.emplace(lower_case(name), name);
+    }
+  }
+  return found->second;
+}
+
+bool FolderListings::is_folder(const fs::path& path) {
+  const auto [found, is_new] = folders_.try_emplace(path, false);
+  if (is_new) {
+    std::error_code ignored;
+    found->second = fs::is_directory(path, ignored);
+  }
+  return found->second;
+}
+
+fs::path FolderListings::find(const fs::path& root, const fs::path& relative) {
+  std::error_code ignored;  // a name too long or a folder without permission counts as missing
+  fs::path place = (root / relative).lexically_normal();
+  if (fs::exists(place, ignored)) {
+    return place;
+  }
+  place = root;
+  for (const fs::path& part : relative.lexically_normal()) {
+    if (part == "." || part == ".." || part.empty()) {
+      place /= part;
+      continue;
+    }
+    const Listing& names = listing(place);
+    const auto spelled = names.find(lower_case(part.string()));
+    if (spelled == names.end()) {
+      return {};
+    }
+    place /= spelled->second;
+  }
+  return place.lexically_normal();
+}
+
+}  // namespace parallax

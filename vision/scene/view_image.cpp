@@ -1,0 +1,84 @@
+// Reads photographs and masks.
+#include "vision/scene/view_image.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "core/base/error.h"
+#include "core/image/image.h"
+
+namespace parallax {
+namespace {
+
+// The image with alpha as bright as the mask, where it has alpha of its own the lesser of both.
+// Masks of zeros and ones count as black and white, as for nerfstudio 1.1.5, to which all but zero
+// is inside.
+cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
+  cv::Mat alpha;
+  cv::cvtColor(mask, alpha, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
+  double brightest = 0;
+  cv::minMaxLoc(alpha, nullptr, &brightest);
+  if (brightest == 1) {
+    alpha *= 255;
+  }
+  if (alpha.size() != image.size()) {
+    cv::resize(alpha, alpha, image.size(), 0, 0, cv::INTER_AREA);
+  }
+  cv::Mat masked;
+  if (image.channels() == 4) {
+    masked = image.clone();
+    cv::Mat own;
+    cv::extractChannel(image, own, 3);
+    alpha = cv::min(own, alpha);
+  } else {
+    cv::cvtColor(image, masked, cv::COLOR_RGB2RGBA);
+  }
+  cv::insertChannel(alpha, masked, 3);
+  return masked;
+}
+
+}  // namespace
+
+std::string view_place(const View& view) {
+  return fmt::format("{} (view '{}')", view.image_path.string(), view.name);
+}
+
+Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& where) {
+  const double sx = static_cast<double>(actual.width) / declared.width;
+  const double sy = static_cast<double>(actual.height) / declared.height;
+  const bool uniform = std::abs(actual.height - declared.height * sx) <= std::max(sx, 1.0) ||
+                       std::abs(actual.width - declared.width * sy) <= std::max(sy, 1.0);
+  if (!uniform) {
+    throw Error(ErrorParts{
+        .what = "the image does not have the aspect ratio that the scene declares",
+        .where = where,
+        .expected = fmt::format("{} × {} or a scaled version", declared.width, declared.height),
+        .got = fmt::format("{} × {}", actual.width, actual.height),
+        .remedy = "It may have been cropped or rotated after the cameras were computed."});
+  }
+  Camera camera = declared;
+  camera.width = actual.width;
+  camera.height = actual.height;
+  camera.fx *= sx;
+  camera.cx *= sx;
+  camera.fy *= sy;
+  camera.cy *= sy;
+  return camera;
+}
+
+ViewImage read_view_image(const View& view) {
+  const StoredImage stored = read_stored_image(view.image_path, view.image_part);
+  ViewImage image{.pixels = stored.pixels,
+                  .camera = fit_camera(view.camera, stored.pixels.size(), view_place(view)),
+                  .has_orientation = stored.orientation != 1};
+  if (!view.mask_path.empty()) {
+    image.pixels = with_mask(image.pixels, read_stored_image(view.mask_path).pixels);
+  }
+  return image;
+}
+
+}  // namespace parallax
