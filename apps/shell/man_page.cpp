@@ -67,6 +67,12 @@ std::string option_entry(const CommandOption& option) {
   return text + (option.required ? " (required)" : "") + "\n";
 }
 
+// Whether the command does something without a further word: `scenes` does, with `scenes convert`
+// below it; `train` does not.
+bool is_run_itself(const CommandTree& command) {
+  return command.commands.empty() || !command.positionals.empty();
+}
+
 std::string synopsis(const CommandTree& command) {
   std::string text = ".B parallax " + roff(command.name) + "\n";
   text += "[\\fIOPTIONS\\fR]";
@@ -138,7 +144,7 @@ std::string man_page(const CommandTree& program, const std::string& version) {
       ".SH SYNOPSIS\n",
       version);
   for (const CommandTree* command : all_commands(program)) {
-    if (command->commands.empty()) {
+    if (is_run_itself(*command)) {
       text += synopsis(*command) + ".br\n";
     }
   }
@@ -151,7 +157,7 @@ std::string man_page(const CommandTree& program, const std::string& version) {
   }
   text += ".SH COMMANDS\n";
   for (const CommandTree* command : all_commands(program)) {
-    if (command->commands.empty()) {
+    if (is_run_itself(*command)) {
       text += command_section(*command);
     }
   }
