@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "apps/classify/classify_rows.h"
-#include "core/io/append_file.h"
+#include "core/files/append_file.h"
 
 namespace parallax {
 

@@ -17,7 +17,7 @@
 #include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
-#include "core/io/append_file.h"
+#include "core/files/append_file.h"
 #include "core/io/atomic_file.h"
 #include "vision/eval/evaluation_index.h"
 #include "vision/scene/formats/load_scene.h"

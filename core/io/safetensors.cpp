@@ -140,7 +140,7 @@ const json& array_field(const json& object, const char* name, const std::string&
   return value;
 }
 
-at::ScalarType parse_dtype(const json& value, const std::string& where) {
+at::ScalarType dtype_named(const json& value, const std::string& where) {
   for (const auto& row : kDtypes) {
     if (value == row.name) {
       return row.dtype;
@@ -160,7 +160,7 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
                  .expected = "an object",
                  .got = value.type_name()});
   }
-  Entry entry{.name = name, .dtype = parse_dtype(field(value, "dtype", where), where)};
+  Entry entry{.name = name, .dtype = dtype_named(field(value, "dtype", where), where)};
   for (const json& extent : array_field(value, "shape", where)) {
     const auto number = as_unsigned(extent, where, "an extent of the shape");
     entry.shape.push_back(checked_extent(number, where));

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "core/base/error.h"
-#include "core/io/pickle.h"
+#include "core/io/pickle/pickle.h"
 
 namespace parallax {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/io/input_file.h"
-#include "core/io/pickle_value.h"
+#include "core/io/pickle/pickle_value.h"
 #include "core/io/torch_tensors.h"
 #include "core/io/zip_archive.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/base/torch.h"
-#include "core/io/pickle_value.h"
+#include "core/io/pickle/pickle_value.h"
 #include "core/io/zip_archive.h"
 
 namespace parallax {

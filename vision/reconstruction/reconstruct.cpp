@@ -15,7 +15,7 @@
 #include "core/io/atomic_file.h"
 #include "vision/reconstruction/colmap_program.h"
 #include "vision/reconstruction/photo_set.h"
-#include "vision/scene/formats/colmap_model.h"
+#include "vision/scene/formats/colmap/colmap_model.h"
 
 namespace parallax {
 namespace {

@@ -77,7 +77,7 @@ TEST(RealCaptures, NoCameraOfASoundSceneIsStray) {
 }
 
 TEST(RealCaptures, CamerasThatLookAwayAreStray) {
-  const Scene scene = load_case("two-submodels");
+  const Scene scene = load_capture("two-submodels");
   const std::vector<Camera> cameras = scene_cameras(scene);
   for (int wrong = 1; wrong <= 3; ++wrong) {
     std::vector<Camera> some = cameras;

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "core/base/error.h"
-#include "core/io/folder_listings.h"
+#include "core/files/folder_listings.h"
 #include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/colmap/colmap.h"
 #include "vision/scene/formats/llff.h"

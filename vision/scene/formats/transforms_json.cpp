@@ -9,7 +9,7 @@
 #include <set>
 
 #include "core/base/error.h"
-#include "core/io/folder_listings.h"
+#include "core/files/folder_listings.h"
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/json_fields.h"
 #include "vision/scene/formats/common/loader_support.h"

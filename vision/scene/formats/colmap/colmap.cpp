@@ -7,7 +7,7 @@
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
-#include "core/io/folder_listings.h"
+#include "core/files/folder_listings.h"
 #include "vision/scene/formats/colmap/colmap_model.h"
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/loader_support.h"

@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "core/base/error.h"
+#include "core/image/image_extension.h"
 #include "core/image/image_format.h"
 #include "core/image/image_header.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/io/folder_listings.h"
+#include "core/files/folder_listings.h"
 #include "vision/scene/scene.h"
 
 namespace parallax {

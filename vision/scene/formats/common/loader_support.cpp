@@ -7,7 +7,7 @@
 #include <cmath>
 #include <opencv2/core.hpp>
 
-#include "core/io/folder_listings.h"
+#include "core/files/folder_listings.h"
 #include "vision/scene/undistort.h"
 
 namespace parallax {

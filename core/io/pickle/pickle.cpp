@@ -1,12 +1,12 @@
 // The pickle machine: a stack, marks and a memo, as described in CPython's pickletools.
-#include "core/io/pickle.h"
+#include "core/io/pickle/pickle.h"
 
 #include <c10/util/StringUtil.h>
 
 #include <cstring>
 #include <unordered_map>
 
-#include "core/io/pickle_input.h"
+#include "core/io/pickle/pickle_input.h"
 
 namespace parallax {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/io/pickle_value.h"
+#include "core/io/pickle/pickle_value.h"
 
 namespace parallax {
 

@@ -1,5 +1,5 @@
 // Appending with write(2), locking with flock(2).
-#include "core/io/append_file.h"
+#include "core/files/append_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,5 +1,5 @@
 // Listings of folders by names in small letters.
-#include "core/io/folder_listings.h"
+#include "core/files/folder_listings.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,5 +1,5 @@
 // Look-up in pickled dictionaries, and descriptions for messages.
-#include "core/io/pickle_value.h"
+#include "core/io/pickle/pickle_value.h"
 
 namespace parallax {
 namespace {
