@@ -221,6 +221,8 @@ TEST_F(ViewerPanels, OnePixel) {
 
 TEST_F(ViewerPanels, PicturesArePlacedOnWholePixelsAndZoomKeepsThePixelUnderTheCursor) {
   open_scene(3, 64, 64);
+  EXPECT_EQ(place_picture(state_, 300, 200).shown_width, 200);
+  state_.whole_pixels = true;
   const PaneDrawing drawing = place_picture(state_, 300, 200);
   EXPECT_EQ(drawing.shown_width, 192);
   EXPECT_EQ(drawing.x, 54);
@@ -268,7 +270,7 @@ TEST_F(ViewerPanels, TheGainMakesTheDifferenceVisible) {
   state_.panes[3].second = 2;
   const auto drawing = pane_drawing(state_, state_.panes[3], 100, 100);
   ASSERT_TRUE(drawing);
-  EXPECT_EQ(drawing->gain, 10);  // 0.25
+  EXPECT_EQ(drawing->gain, 4);  // 0.25
 }
 
 TEST_F(ViewerPanels, ScriptsSayWhatTheyCannotDo) {
@@ -288,13 +290,13 @@ TEST_F(ViewerPanels, StateGoesThroughItsJson) {
   state_.screen = view::Screen::kProbe;
   ViewState other;
   Ui ui;
-  apply_settings(settings_json(state_), other, ui);
+  apply_settings(settings_json(state_, ui_), other, ui);
   EXPECT_EQ(other.panes[1].source, state_.panes[1].source);
   EXPECT_EQ(other.screen, view::Screen::kProbe);
-  const auto camera = kept_camera(settings_json(state_), "a/scene");
+  const auto camera = kept_camera(settings_json(state_, ui_), "a/scene");
   ASSERT_TRUE(camera);
   EXPECT_EQ(camera->c2w, state_.view.camera.c2w);
-  EXPECT_FALSE(kept_camera(settings_json(state_), "another"));
+  EXPECT_FALSE(kept_camera(settings_json(state_, ui_), "another"));
 }
 
 TEST(ViewerFiles, PngTextGoesThroughTheFile) {

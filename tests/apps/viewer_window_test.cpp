@@ -105,15 +105,16 @@ TEST_F(ViewerWindow, PanesShowWhatRenderWritesToTheLastBit) {
                       {{"kind", "model"}, {"form", "parallel"}},
                       {{"kind", "truth"}},
                       difference_of_panes};
-  const ProgramResult result = run_script(json::array({{{"wait", "frame"}},
-                                                       {{"set", {{"panes", panes}}}},
-                                                       {{"set", {{"view", 3}}}},
-                                                       {{"wait", "frame"}},
-                                                       {{"move", "menu/View"}},
-                                                       {{"wait", "frame"}},
-                                                       {{"describe", file("state.json")}},
-                                                       {{"capture", file("compare.png")}}}),
-                                          {kScene});
+  const ProgramResult result =
+      run_script(json::array({{{"wait", "frame"}},
+                              {{"set", {{"panes", panes}, {"whole_pixels", true}}}},
+                              {{"set", {{"view", 3}}}},
+                              {{"wait", "frame"}},
+                              {{"move", "menu/View"}},
+                              {{"wait", "frame"}},
+                              {{"describe", file("state.json")}},
+                              {{"capture", file("compare.png")}}}),
+                 {kScene});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json state = read("state.json");
   EXPECT_EQ(state.at("snapped"), 3);

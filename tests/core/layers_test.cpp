@@ -152,7 +152,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "vision/metrics",
       "vision/scene/formats",
       "vision/viewer"}},
-    {"apps/viewer/panels", {"apps/report", "apps/viewer"}},
+    {"apps/viewer/panels", {"apps/report", "apps/viewer", "vision/viewer"}},
     {"apps",
      {"apps/common",
       "apps/report",

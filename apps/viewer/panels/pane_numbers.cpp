@@ -26,11 +26,13 @@ std::string quality_text(const view::SourceFrame& source, bool has_truth) {
   if (!has_truth) {
     return "not at a view of the scene: nothing to measure against";
   }
-  std::string text = fmt::format("PSNR {} dB   SSIM {}",
+  std::string text = fmt::format("PSNR {} dB{}SSIM {}",
                                  format_metric(source.quality.psnr, 2),
+                                 kNumberGap,
                                  format_metric(source.quality.ssim, 3));
   if (!std::isnan(source.quality.masked_psnr)) {
-    text += fmt::format("   in the object {} dB", format_metric(source.quality.masked_psnr, 2));
+    text += fmt::format(
+        "{}in the object {} dB", kNumberGap, format_metric(source.quality.masked_psnr, 2));
   }
   return text;
 }
@@ -68,12 +70,11 @@ NumberLines difference_numbers(const ViewState& state,
   if (!difference) {
     return {};
   }
-  return {pane_title(state, state.panes[pane.first]) + " | " +
-              pane_title(state, state.panes[pane.second]),
-          fmt::format("PSNR {} dB, largest difference {:.2e}",
+  return {fmt::format("PSNR {} dB, largest difference {:.2e}",
                       format_metric(difference->psnr, 1),
                       difference->max_absolute),
-          fmt::format("shown x{:g}", drawing.gain)};
+          pane_title(state, state.panes[pane.first]) + " | " +
+              pane_title(state, state.panes[pane.second])};
 }
 
 }  // namespace
