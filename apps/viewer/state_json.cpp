@@ -349,7 +349,7 @@ json describe_state(const ViewState& state, const Ui& ui) {
   description["hovered"] = {state.hovered_row, state.hovered_col};
   description["table_rows"] = state.table.size();
   description["curve_points"] = state.curve.size();
-  description["keyframes"] = state.track.keyframes.size();
+  description["keyframe_count"] = state.track.keyframes.size();
   description["scale"] = ui.scale;
   description["window"] = {ImGui::GetIO().DisplaySize.x, ImGui::GetIO().DisplaySize.y};
   description["classifier"] = state.classify.model;
