@@ -217,6 +217,7 @@ constexpr Field kFields[] = {
     {"ui_scale",
      [](const json& value, ViewState&, Ui& ui) {
        const auto scale = value.get<float>();
+       ui.scale_option = 0;
        ui.wanted_scale = scale > 0 ? std::clamp(scale, kLeastScale, kLargestScale) : 0;
      }},
     {"show",

@@ -292,8 +292,9 @@ TEST_F(ViewerPanels, ScriptsSayWhatTheyCannotDo) {
   EXPECT_NE(message(R"([{"hold": {"key": "alt+x", "seconds": 1}}])").find("ctrl+"),
             std::string::npos);
   EXPECT_NE(message(R"([{"wait": "frames"}])").find("idle"), std::string::npos);
-  EXPECT_NE(message(R"([{"drag": {"item": "pane/0", "by": [1, 1], "button": "top"}}])").find("middle"),
-            std::string::npos);
+  EXPECT_NE(
+      message(R"([{"drag": {"item": "pane/0", "by": [1, 1], "button": "top"}}])").find("middle"),
+      std::string::npos);
   EXPECT_EQ(message(R"([{"key": "?"}, {"key": "ctrl++"}, {"key": "shift+/"}])"), "");
   EXPECT_THROW(apply_settings({{"colour", 1}}, state_, ui_), Error);
   EXPECT_THROW(apply_settings({{"screen", "Dance"}}, state_, ui_), Error);

@@ -29,16 +29,22 @@ class ViewerWindow : public ::testing::Test {
     if (!HasFailure()) {
       return;
     }
-    const std::filesystem::path kept = std::filesystem::path(PARALLAX_TEST_OUTPUT) /
-                          ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    const std::filesystem::path kept =
+        std::filesystem::path(PARALLAX_TEST_OUTPUT) /
+        ::testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::create_directories(kept);
-    std::filesystem::copy(folder(), kept, std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy(folder(),
+                          kept,
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
     std::printf("screenshots are kept in %s\n", kept.c_str());
   }
 
   std::filesystem::path folder() const { return scratch_.path(); }
   std::string file(const std::string& name) const { return (folder() / name).string(); }
-  nlohmann::json read(const std::string& name) const { return nlohmann::json::parse(read_bytes(file(name))); }
+  nlohmann::json read(const std::string& name) const {
+    return nlohmann::json::parse(read_bytes(file(name)));
+  }
 
   ProgramOptions options() const {
     // One thread both in the window and in `render`, so that sums have the same order.

@@ -1,5 +1,6 @@
 // The grid of panes: for each a choice of what it shows, the image and its values.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -225,14 +226,19 @@ void draw_pixel_values(const ViewState& state, const PaneDrawing& drawing, const
     return;
   }
   const float* a = picture.at(row, col);
-  std::string text = fmt::format("x {} y {}: {:.3f} {:.3f} {:.3f}", col, row, a[0], a[1], a[2]);
-  if (drawing.second != nullptr && drawing.mode != PaneDrawing::Mode::kSplit &&
-      drawing.second->height == picture.height) {
-    const float* b = drawing.second->at(row, col);
-    text = fmt::format(
-        "x {} y {}: {:+.1e} {:+.1e} {:+.1e}", col, row, a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+  std::vector<std::string> parts = {fmt::format("x {} y {}:", col, row)};
+  const bool is_difference = drawing.second != nullptr &&
+                             drawing.mode != PaneDrawing::Mode::kSplit &&
+                             drawing.second->height == picture.height;
+  for (int i = 0; i < 3; ++i) {
+    parts.push_back(is_difference ? fmt::format("{:+.1e}", a[i] - drawing.second->at(row, col)[i])
+                                  : fmt::format("{:.3f}", a[i]));
   }
   const float room = std::max(rect.max.x - rect.min.x - 8, 1.0F);
+  std::string text = fmt::format("{}", fmt::join(parts, " "));
+  if (ImGui::CalcTextSize(text.c_str()).x > room) {
+    text = fmt::format("{}", fmt::join(parts, "\n"));
+  }
   const ImVec2 size = ImGui::CalcTextSize(text.c_str(), nullptr, false, room);
   const ImVec2 at{rect.min.x + 4, rect.max.y - size.y - 4};
   ImDrawList* list = ImGui::GetWindowDrawList();
