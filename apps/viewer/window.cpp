@@ -148,7 +148,12 @@ void Window::set_scale(float scale) {
   scale_ = scale;
   set_style(scale);
   load_font(scale);
-  ImGui_ImplOpenGL3_DestroyDeviceObjects();  // the next frame uploads the new font
+  // The first frame uploads the font by itself. Only the texture is replaced: the backend of ImGui
+  // 1.86 draws nothing after all of its objects were destroyed between two frames.
+  if (has_begun_) {
+    ImGui_ImplOpenGL3_DestroyFontsTexture();
+    ImGui_ImplOpenGL3_CreateFontsTexture();
+  }
 }
 
 Window::~Window() {
@@ -172,6 +177,7 @@ void Window::wait(double seconds) {
 void Window::wake() { glfwPostEmptyEvent(); }
 
 void Window::begin_frame(const std::function<void()>& inject) {
+  has_begun_ = true;
   ImGui_ImplOpenGL3_NewFrame();
   ImGui_ImplGlfw_NewFrame();
   apply_taps();

@@ -71,6 +71,7 @@ class Window {
 
   GLFWwindow* window_ = nullptr;
   float scale_ = 0;
+  bool has_begun_ = false;  // whether a frame was
   std::vector<std::string> drops_;
   KeyTaps taps_;
 };

@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
 
+#include "core/image/image.h"
 #include "tests/support/viewer_window.h"
 
 namespace parallax::testing {
@@ -80,6 +82,11 @@ TEST_F(ViewerManners, ImagesComeFirstAtEveryScale) {
     }
     EXPECT_EQ(state.at("items").contains("side"), std::string(scale) == "1") << scale;
     EXPECT_GT(images_share(read(std::string("alone_") + scale + ".json")), 0.5) << scale;
+    // The font is uploaded again at each scale, and everything is drawn with its texture.
+    cv::Scalar mean;
+    cv::Scalar deviation;
+    cv::meanStdDev(read_image(file(std::string("scale_") + scale + ".png")), mean, deviation);
+    EXPECT_GT(deviation[0], 20) << scale;
   }
   const json panel = read("panel.json");
   EXPECT_LE(item_share(panel, "side"), 0.5);

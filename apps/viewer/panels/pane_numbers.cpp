@@ -73,7 +73,7 @@ NumberLines difference_numbers(const ViewState& state,
   if (!difference) {
     return {};
   }
-  return {fmt::format("PSNR {} dB{}largest difference {:.2e}",
+  return {fmt::format("PSNR {} dB{}at most {:.2e}",
                       format_metric(difference->psnr, 1),
                       kNumberGap,
                       difference->max_absolute),
