@@ -8,6 +8,8 @@
 #include "apps/common/nvs_options.h"
 #include "apps/report/video.h"
 #include "apps/viewer/app.h"
+#include "apps/viewer/exports.h"
+#include "apps/viewer/ui.h"
 #include "apps/viewer/window.h"
 #include "core/base/error.h"
 #include "core/base/paths.h"
@@ -30,8 +32,8 @@ struct ViewCommandOptions {
   std::string image_folder;
   std::string device = "cpu";
   std::string output = "output/view";
-  std::string window = "720x1280";
-  double ui_scale = 1;
+  std::string window;
+  double ui_scale = 0;
   std::string screenshot;
   std::string script;
   bool stats = false;
@@ -54,8 +56,13 @@ struct ViewCommandOptions {
         "image_folder", self.image_folder, "folder of the scene's photographs, in the scene's own");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("output", self.output, "folder for exports, videos and screenshots");
-    visitor("window", self.window, "size of the window, HxW pixels");
-    visitor("ui_scale", self.ui_scale, "size of text and controls", OptionRange{0.5, 4});
+    visitor("window",
+            self.window,
+            "size of the window, HxW pixels (default: 720x1280 times the monitor's scale)");
+    visitor("ui_scale",
+            self.ui_scale,
+            "size of text and controls, 0.5 to 4; 0: the monitor's, or as set in the window",
+            OptionRange{0, kLargestScale});
     visitor("screenshot",
             self.screenshot,
             "write a PNG of the window when everything is rendered, then quit");
@@ -72,6 +79,10 @@ int rendering_threads(int asked) {
 }
 
 int run_view(const ViewCommandOptions& options) {
+  if (options.ui_scale != 0 && options.ui_scale < kLeastScale) {
+    throw UsageError(fmt::format(
+        "--ui-scale {:g} is too small: 0.5 to 4, or 0 for the monitor's scale", options.ui_scale));
+  }
   require_display();
   ViewerOptions viewer{.scene = options.scene,
                        .classifier = options.classifier,
@@ -89,9 +100,11 @@ int run_view(const ViewCommandOptions& options) {
     viewer.open.height = size.height;
     viewer.open.width = size.width;
   }
-  const ImageSize window = parse_image_size(options.window, "--window");
-  viewer.width = window.width;
-  viewer.height = window.height;
+  if (!options.window.empty()) {
+    const ImageSize window = parse_image_size(options.window, "--window");
+    viewer.width = window.width;
+    viewer.height = window.height;
+  }
   if (!options.script.empty()) {
     viewer.script = read_json_file(options.script);
   }
@@ -99,7 +112,8 @@ int run_view(const ViewCommandOptions& options) {
   viewer.engine.write_video = [](const std::filesystem::path& stem,
                                  const std::vector<cv::Mat>& frames) {
     create_folder(stem.parent_path());
-    return write_video(stem, frames, kFramesPerSecond);
+    return write_video(
+        next_free_path(stem.parent_path(), stem.filename().string(), ""), frames, kFramesPerSecond);
   };
   run_viewer(viewer);
   return kExitDone;

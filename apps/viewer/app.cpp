@@ -32,7 +32,7 @@ class Viewer {
  public:
   explicit Viewer(const ViewerOptions& options)
       : options_(options),
-        window_({options.width, options.height, options.ui_scale}),
+        window_({options.width, options.height}),
         settings_(read_settings()),
         session_(view::make_work_functions(options.engine), {.on_event = [] { Window::wake(); }}) {
     prepare_state();
@@ -73,6 +73,7 @@ class Viewer {
   void prepare_state() {
     state_.models = view::list_model_choices();
     state_.classifiers = view::list_classifier_choices();
+    state_.bundled_scenes = view::list_scene_choices();
     state_.open = options_.open;
     view::reset_panes(state_, options_.open.model);
     try {
@@ -85,6 +86,9 @@ class Viewer {
       // A script starts from what the command line says, whatever was open before.
       view::reset_panes(state_, options_.open.model);
       state_.screen = view::Screen::kCompare;
+      state_.whole_pixels = false;
+      ui_ = {};
+      set_aside_ = std::exchange(state_.kept_keyframes, {});
       settings_.erase("camera");
     }
     state_.probe.model = options_.open.model;
@@ -97,7 +101,7 @@ class Viewer {
   }
 
   void prepare_ui() {
-    ui_.scale = options_.ui_scale;
+    ui_.scale_option = options_.ui_scale;
     ui_.draw_pane = [this](int pane, const PaneDrawing& drawing) {
       return panes_.draw_pane(pane, drawing);
     };
@@ -120,6 +124,8 @@ class Viewer {
   void draw_frame(double now, double seconds) {
     const bool busy = session_.is_busy();
     const auto begin = Clock::now();
+    window_.set_scale(ui_.scale_option > 0 ? ui_.scale_option : ui_.wanted_scale);
+    ui_.scale = window_.scale();
     window_.begin_frame([this] {
       if (script_) {
         script_->inject(ui_);
@@ -148,10 +154,10 @@ class Viewer {
       if (std::holds_alternative<view::QuitCommand>(command)) {
         quit_ = true;
       } else if (const auto* screenshot = std::get_if<view::ScreenshotCommand>(&command)) {
-        pictures_.push_back({screenshot->path, false});
+        pictures_.push_back({.path = screenshot->path, .numbered = true});
       } else if (const auto* grid = std::get_if<view::ExportCommand>(&command);
                  grid != nullptr && grid->path.ends_with(".png")) {
-        pictures_.push_back({grid->path, true});
+        pictures_.push_back({.path = grid->path, .panes_only = true, .numbered = true});
       } else {
         state_.commands.push_back(command);
       }
@@ -160,12 +166,13 @@ class Viewer {
 
   // Called between drawing and showing.
   void take_pictures() {
-    for (const auto& [path, panes_only] : std::exchange(pictures_, {})) {
+    for (const PictureJob& job : std::exchange(pictures_, {})) {
       try {
         cv::Mat pixels = window_.pixels();
-        if (panes_only) {
+        if (job.panes_only) {
           pixels = pixels(panes_rect(pixels.size())).clone();
         }
+        const std::string path = job.numbered ? next_free_path(job.path) : job.path;
         write_png(path, pixels, picture_metadata(state_));
         view::say(state_, "Written: " + path);
       } catch (const std::exception& error) {
@@ -181,9 +188,11 @@ class Viewer {
       return all;
     }
     const ItemRect& rect = item->second;
-    return cv::Rect(cv::Point(static_cast<int>(rect.min.x), static_cast<int>(rect.min.y)),
-                    cv::Point(static_cast<int>(rect.max.x), static_cast<int>(rect.max.y))) &
-           all;
+    const float scale = static_cast<float>(window.width) / ImGui::GetIO().DisplaySize.x;
+    const auto point = [&](const ImVec2& at) {
+      return cv::Point(static_cast<int>(at.x * scale), static_cast<int>(at.y * scale));
+    };
+    return cv::Rect(point(rect.min), point(rect.max)) & all;
   }
 
   Script::Actions script_actions() {
@@ -194,10 +203,7 @@ class Viewer {
                   state_.commands.emplace_back(view::OpenCommand{path});
                 },
             .set = [this](const nlohmann::json& fields) { apply_settings(fields, state_, ui_); },
-            .capture =
-                [this](const std::string& path) {
-                  pictures_.push_back({path, false});
-                },
+            .capture = [this](const std::string& path) { pictures_.push_back({.path = path}); },
             .describe =
                 [this](const std::string& path) {
                   write_file_atomically(path, dump_json(describe_state(state_, ui_), 1) + "\n");
@@ -213,8 +219,9 @@ class Viewer {
 
   void save_settings() {
     try {
+      state_.kept_keyframes.merge(set_aside_);
       create_folder(settings_path().parent_path());
-      write_file_atomically(settings_path(), dump_json(settings_json(state_), 1) + "\n");
+      write_file_atomically(settings_path(), dump_json(settings_json(state_, ui_), 1) + "\n");
     } catch (const std::exception& error) {
       fmt::print(stderr, "the layout was not stored: {}\n", error.what());
     }
@@ -223,6 +230,7 @@ class Viewer {
   struct PictureJob {
     std::string path;
     bool panes_only = false;
+    bool numbered = false;  // where the file exists, a number is added
   };
 
   ViewerOptions options_;
@@ -233,6 +241,7 @@ class Viewer {
   Ui ui_;
   std::optional<Script> script_;
   std::vector<PictureJob> pictures_;
+  std::map<std::string, std::vector<Camera>> set_aside_;  // keyframes that a script starts without
   FrameClock times_;
   bool quit_ = false;
   Session session_;  // last: its threads end first

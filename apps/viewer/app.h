@@ -18,9 +18,9 @@ struct ViewerOptions {
   std::string output;
   std::string screenshot;  // taken when everything is done; the program then ends
   nlohmann::json script;   // null: none
-  int width = 1280;
-  int height = 720;
-  float ui_scale = 1;
+  int width = 0;           // 0: as the monitor suggests
+  int height = 0;
+  float ui_scale = 0;  // 0: the monitor's
   bool stats = false;
 };
 

@@ -130,6 +130,41 @@ void export_numbers(const ViewState& state, const std::string& path) {
   write_json(path, numbers);
 }
 
+std::string next_free_path(const std::filesystem::path& folder,
+                           const std::string& stem,
+                           const std::string& extension) {
+  int highest = 0;  // 1: the name without a number
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder.empty() ? "." : folder, error), end;
+       !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (!name.starts_with(stem)) {
+      continue;
+    }
+    std::string rest = name.substr(stem.size());
+    int number = 1;
+    if (rest.starts_with('_')) {
+      const size_t digits = rest.find_first_not_of("0123456789", 1);
+      const size_t count = std::min(digits, rest.size()) - 1;
+      if (count < 3 || count > 9) {
+        continue;
+      }
+      number = std::stoi(rest.substr(1, count));
+      rest = rest.substr(1 + count);
+    }
+    if (extension.empty() ? rest.starts_with('.') : rest == extension) {
+      highest = std::max(highest, number);
+    }
+  }
+  const std::string number = highest > 0 ? fmt::format("_{:03}", highest + 1) : "";
+  return (folder / (stem + number + extension)).string();
+}
+
+std::string next_free_path(const std::filesystem::path& path) {
+  return next_free_path(path.parent_path(), path.stem().string(), path.extension().string());
+}
+
 PngText picture_metadata(const ViewState& state) {
   PngText text = {{"Software", "parallax " + build_commit()}};
   if (state.scene != nullptr) {

@@ -1,4 +1,4 @@
-// Handles mouse and keys.
+// Handles mouse and held keys.
 #include "apps/viewer/shortcuts.h"
 
 #include <GLFW/glfw3.h>
@@ -25,6 +25,19 @@ double axis(int minus, int plus) {
   return (is_down(plus) ? 1.0 : 0.0) - (is_down(minus) ? 1.0 : 0.0);
 }
 
+// Closes what is on top; with nothing to close, stops what the program is doing.
+void escape(ViewState& state, Ui& ui) {
+  if (close_topmost(state, ui)) {
+    return;
+  }
+  if (ui.pictures_only) {
+    ui.pictures_only = false;
+    return;
+  }
+  state.commands.emplace_back(view::CancelLoadingCommand{});
+  state.commands.emplace_back(view::CancelTasksCommand{});
+}
+
 void zoom_at(ViewState& state, float factor, const PaneDrawing& drawing, const ItemRect& rect) {
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   const float before = state.zoom.factor;
@@ -40,173 +53,19 @@ void zoom_at(ViewState& state, float factor, const PaneDrawing& drawing, const I
   }
 }
 
-void step_view(ViewState& state, int step) {
-  if (state.scene == nullptr) {
-    return;
-  }
-  const auto count = static_cast<int>(state.scene->views.size());
-  const int from = state.snapped < 0 ? (step > 0 ? -1 : 0) : state.snapped;
-  view::snap_to_view(state, ((from + step) % count + count) % count);
-}
-
-void toggle_reading(ViewState& state) {
-  for (view::Pane& pane : state.panes) {
-    pane.source.reading = pane.source.reading == view::ReadMode::kBatch ? view::ReadMode::kStreamed
-                                                                        : view::ReadMode::kBatch;
-  }
-}
-
-void set_pane_count(ViewState& state, size_t count) {
-  while (state.panes.size() < count) {
-    view::Pane pane = state.panes.back();
-    pane.source.form = view::other_form(pane.source).form;
-    state.panes.push_back(pane);
-  }
-  state.panes.resize(count);
-}
-
-void add_keyframe(ViewState& state) {
-  if (state.scene != nullptr) {
-    state.track.keyframes.push_back(state.view.camera);
-  }
-}
-
-void open_dialog(ViewState& /*state*/, Ui& ui) { ui.show_open = true; }
-
 }  // namespace
-
-const std::vector<Shortcut>& shortcuts() {
-  static const std::vector<Shortcut> list = {
-      {GLFW_KEY_SLASH,
-       Modifier::kShift,
-       "?",
-       "this sheet",
-       [](ViewState&, Ui& ui) { ui.show_help = !ui.show_help; }},
-      {GLFW_KEY_O,
-       Modifier::kControl,
-       "Ctrl+O",
-       "open a scene, a checkpoint, a folder of images",
-       open_dialog},
-      {GLFW_KEY_F1,
-       Modifier::kNone,
-       "F1",
-       "compare",
-       [](ViewState& state, Ui&) { state.screen = view::Screen::kCompare; }},
-      {GLFW_KEY_F2,
-       Modifier::kNone,
-       "F2",
-       "classify",
-       [](ViewState& state, Ui&) { state.screen = view::Screen::kClassify; }},
-      {GLFW_KEY_F3,
-       Modifier::kNone,
-       "F3",
-       "probe",
-       [](ViewState& state, Ui&) { state.screen = view::Screen::kProbe; }},
-      {GLFW_KEY_1,
-       Modifier::kNone,
-       "1",
-       "one pane",
-       [](ViewState& state, Ui&) { set_pane_count(state, 1); }},
-      {GLFW_KEY_2,
-       Modifier::kNone,
-       "2",
-       "two panes",
-       [](ViewState& state, Ui&) { set_pane_count(state, 2); }},
-      {GLFW_KEY_3,
-       Modifier::kNone,
-       "3",
-       "three panes",
-       [](ViewState& state, Ui&) { set_pane_count(state, 3); }},
-      {GLFW_KEY_4,
-       Modifier::kNone,
-       "4",
-       "four panes",
-       [](ViewState& state, Ui&) { set_pane_count(state, 4); }},
-      {GLFW_KEY_LEFT_BRACKET,
-       Modifier::kNone,
-       "[",
-       "previous view of the scene",
-       [](ViewState& state, Ui&) { step_view(state, -1); }},
-      {GLFW_KEY_RIGHT_BRACKET,
-       Modifier::kNone,
-       "]",
-       "next view of the scene",
-       [](ViewState& state, Ui&) { step_view(state, 1); }},
-      {GLFW_KEY_X,
-       Modifier::kNone,
-       "X",
-       "split between the first two panes, on and off",
-       [](ViewState& state, Ui&) { state.split = !state.split; }},
-      {GLFW_KEY_B,
-       Modifier::kNone,
-       "B",
-       "all panes: batch or streamed reading",
-       [](ViewState& state, Ui&) { toggle_reading(state); }},
-      {GLFW_KEY_R,
-       Modifier::kNone,
-       "R",
-       "whole image again",
-       [](ViewState& state, Ui&) { state.zoom = {}; }},
-      {GLFW_KEY_K,
-       Modifier::kNone,
-       "K",
-       "keyframe here",
-       [](ViewState& state, Ui&) { add_keyframe(state); }},
-      {GLFW_KEY_SPACE,
-       Modifier::kNone,
-       "Space",
-       "play the path",
-       [](ViewState& state, Ui&) { state.playing = !state.playing; }},
-      {GLFW_KEY_ESCAPE,
-       Modifier::kNone,
-       "Esc",
-       "cancel loading and background work",
-       [](ViewState& state, Ui&) {
-         state.commands.emplace_back(view::CancelLoadingCommand{});
-         state.commands.emplace_back(view::CancelTasksCommand{});
-       }},
-      {GLFW_KEY_F11,
-       Modifier::kNone,
-       "F11",
-       "frame times",
-       [](ViewState&, Ui& ui) { ui.show_stats = !ui.show_stats; }},
-      {GLFW_KEY_F12,
-       Modifier::kNone,
-       "F12",
-       "screenshot with metadata",
-       [](ViewState& state, Ui&) {
-         state.commands.emplace_back(view::ScreenshotCommand{state.output + "/screenshot.png"});
-       }},
-      {GLFW_KEY_Q,
-       Modifier::kControl,
-       "Ctrl+Q",
-       "quit",
-       [](ViewState& state, Ui&) { state.commands.emplace_back(view::QuitCommand{}); }},
-  };
-  return list;
-}
-
-const std::vector<std::pair<std::string, std::string>>& held_keys() {
-  static const std::vector<std::pair<std::string, std::string>> list = {
-      {"F (hold)", "flip between the first two panes"},
-      {"W A S D Q E", "fly"},
-      {"arrows", "orbit"},
-      {"+ -", "nearer, farther"},
-      {"drag", "orbit"},
-      {"right drag", "pan"},
-      {"wheel", "nearer, farther"},
-      {"Ctrl+wheel", "enlarge the images at the cursor"},
-      {"middle drag", "move the enlarged images"},
-      {"double click", "whole image again"}};
-  return list;
-}
 
 bool handle_shortcuts(ViewState& state, Ui& ui, double seconds) {
   const ImGuiIO& io = ImGui::GetIO();
-  if (io.WantTextInput) {
-    return false;
-  }
   bool changed = false;
+  // A text field takes Esc for itself, but the dialog to open files consists of little else.
+  if (ImGui::IsKeyPressed(GLFW_KEY_ESCAPE, false) && (!io.WantTextInput || ui.show_open)) {
+    escape(state, ui);
+    changed = true;
+  }
+  if (io.WantTextInput) {
+    return changed;
+  }
   for (const Shortcut& shortcut : shortcuts()) {
     const bool modifiers = io.KeyCtrl == (shortcut.modifier == Modifier::kControl) &&
                            io.KeyShift == (shortcut.modifier == Modifier::kShift);

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <opencv2/imgproc.hpp>
 
+#include "apps/viewer/colour_scale.h"
 #include "core/base/error.h"
 #include "shaders.h"
 
@@ -15,18 +15,18 @@ ImTextureID as_id(GLuint name) {
   return reinterpret_cast<ImTextureID>(static_cast<intptr_t>(name));
 }
 
-// The same colour map as in the reports' difference images.
 GlTexture make_colours() {
-  cv::Mat grey(1, 256, CV_8UC1);
-  for (int i = 0; i < 256; ++i) {
-    grey.at<uchar>(0, i) = static_cast<uchar>(i);
-  }
-  cv::Mat coloured;
-  cv::applyColorMap(grey, coloured, cv::COLORMAP_INFERNO);
-  cv::cvtColor(coloured, coloured, cv::COLOR_BGR2RGB);
   GlTexture texture = make_texture();
   glPixelStorei(GL_UNPACK_ALIGNMENT, 1);
-  glTexImage2D(GL_TEXTURE_2D, 0, GL_RGB8, 256, 1, 0, GL_RGB, GL_UNSIGNED_BYTE, coloured.data);
+  glTexImage2D(GL_TEXTURE_2D,
+               0,
+               GL_RGB8,
+               static_cast<int>(false_colours().size()),
+               1,
+               0,
+               GL_RGB,
+               GL_UNSIGNED_BYTE,
+               false_colours().data());
   return texture;
 }
 

@@ -3,9 +3,11 @@
 
 #include <GLFW/glfw3.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "core/base/error.h"
 
@@ -18,43 +20,96 @@ constexpr int kDragFrames = 12;
 constexpr int kSettledFrames = 3;
 
 const std::map<std::string, int>& named_keys() {
-  static const std::map<std::string, int> keys = {{"esc", GLFW_KEY_ESCAPE},
-                                                  {"enter", GLFW_KEY_ENTER},
-                                                  {"tab", GLFW_KEY_TAB},
-                                                  {"space", GLFW_KEY_SPACE},
-                                                  {"up", GLFW_KEY_UP},
-                                                  {"down", GLFW_KEY_DOWN},
-                                                  {"left", GLFW_KEY_LEFT},
-                                                  {"right", GLFW_KEY_RIGHT},
-                                                  {"[", GLFW_KEY_LEFT_BRACKET},
-                                                  {"]", GLFW_KEY_RIGHT_BRACKET},
-                                                  {"/", GLFW_KEY_SLASH},
-                                                  {"+", GLFW_KEY_EQUAL},
-                                                  {"-", GLFW_KEY_MINUS},
-                                                  {"f1", GLFW_KEY_F1},
-                                                  {"f2", GLFW_KEY_F2},
-                                                  {"f3", GLFW_KEY_F3},
-                                                  {"f11", GLFW_KEY_F11},
-                                                  {"f12", GLFW_KEY_F12}};
+  static const std::map<std::string, int> keys = {
+      {"esc", GLFW_KEY_ESCAPE},    {"escape", GLFW_KEY_ESCAPE},  {"enter", GLFW_KEY_ENTER},
+      {"tab", GLFW_KEY_TAB},       {"space", GLFW_KEY_SPACE},    {"backspace", GLFW_KEY_BACKSPACE},
+      {"delete", GLFW_KEY_DELETE}, {"up", GLFW_KEY_UP},          {"down", GLFW_KEY_DOWN},
+      {"left", GLFW_KEY_LEFT},     {"right", GLFW_KEY_RIGHT},    {"home", GLFW_KEY_HOME},
+      {"end", GLFW_KEY_END},       {"[", GLFW_KEY_LEFT_BRACKET}, {"]", GLFW_KEY_RIGHT_BRACKET},
+      {"/", GLFW_KEY_SLASH},       {"+", GLFW_KEY_EQUAL},        {"=", GLFW_KEY_EQUAL},
+      {"-", GLFW_KEY_MINUS},       {"f1", GLFW_KEY_F1},          {"f2", GLFW_KEY_F2},
+      {"f3", GLFW_KEY_F3},         {"f11", GLFW_KEY_F11},        {"f12", GLFW_KEY_F12}};
   return keys;
 }
 
+// A step, and whether it goes through the interface like a user's mouse and keys.
+struct Step {
+  const char* name;
+  bool is_gesture;
+};
+constexpr Step kSteps[] = {{"open", false},
+                           {"wait", false},
+                           {"set", false},
+                           {"drop", false},
+                           {"capture", false},
+                           {"describe", false},
+                           {"quit", false},
+                           {"click", true},
+                           {"drag", true},
+                           {"scroll", true},
+                           {"move", true},
+                           {"key", true},
+                           {"hold", true},
+                           {"type", true}};
+
+const Step* find_step(const std::string& name) {
+  const auto* found = std::find_if(
+      std::begin(kSteps), std::end(kSteps), [&](const Step& step) { return name == step.name; });
+  return found == std::end(kSteps) ? nullptr : found;
+}
+
 bool is_gesture(const std::string& step) {
-  for (const char* name : {"click", "drag", "scroll", "move", "key", "hold", "type"}) {
-    if (step == name) {
-      return true;
-    }
-  }
-  return false;
+  const Step* found = find_step(step);
+  return found != nullptr && found->is_gesture;
 }
 
 bool is_action(const std::string& step) {
-  for (const char* name : {"open", "wait", "set", "drop", "capture", "describe", "quit"}) {
-    if (step == name) {
-      return true;
+  const Step* found = find_step(step);
+  return found != nullptr && !found->is_gesture;
+}
+
+// A key and its modifiers; empty if there is none of this name.
+struct KeyPress {
+  int key = -1;
+  bool ctrl = false;
+  bool shift = false;
+};
+
+std::optional<KeyPress> parse_key(const std::string& name) {
+  KeyPress press;
+  std::string rest = name;
+  for (size_t plus = rest.find('+'); plus != std::string::npos && plus + 1 < rest.size();
+       plus = rest.find('+')) {
+    const std::string modifier = rest.substr(0, plus);
+    if (modifier != "ctrl" && modifier != "shift") {
+      return std::nullopt;
+    }
+    press.ctrl |= modifier == "ctrl";
+    press.shift |= modifier == "shift";
+    rest = rest.substr(plus + 1);
+  }
+  if (rest == "?") {
+    press.shift = true;
+    rest = "/";
+  }
+  if (const auto known = named_keys().find(rest); known != named_keys().end()) {
+    press.key = known->second;
+  } else if (rest.size() == 1 && std::isalnum(static_cast<unsigned char>(rest[0])) != 0) {
+    press.key = std::toupper(static_cast<unsigned char>(rest[0]));
+  } else {
+    return std::nullopt;
+  }
+  return press;
+}
+
+int button_of(const std::string& name) {
+  constexpr const char* kButtons[] = {"left", "right", "middle"};
+  for (int i = 0; i < 3; ++i) {
+    if (name == kButtons[i]) {
+      return i;
     }
   }
-  return false;
+  return -1;
 }
 
 }  // namespace
@@ -69,22 +124,76 @@ Script::Script(json steps) : steps_(std::move(steps)) {
       fail("a step is an object with one field");
     }
     if (!is_gesture(step.begin().key()) && !is_action(step.begin().key())) {
-      fail("there is no such step");
+      fail("there is no such step", fmt::format("{}", fmt::join(script_steps(), ", ")));
     }
+    check_step(step.begin().key(), step.begin().value());
   }
   next_ = 0;
 }
 
-void Script::fail(const std::string& what) const {
+// What can be known before the script runs.
+void Script::check_step(const std::string& name, const json& value) const {
+  try {
+    if (name == "key" || name == "hold") {
+      const json& key = name == "hold" ? value.at("key") : value;
+      if (!parse_key(key.get<std::string>())) {
+        fail("there is no such key",
+             fmt::format("a letter, a digit, {}; with ctrl+ or shift+ in front",
+                         fmt::join(script_keys(), " ")));
+      }
+    } else if (name == "wait" && value != "idle" && value != "frame" && !value.is_number()) {
+      fail("there is nothing to wait for by this name", "idle, frame or a number of seconds");
+    } else if (name == "drag" && button_of(value.value("button", "left")) < 0) {
+      fail("there is no such button", "left, right or middle");
+    }
+  } catch (const json::exception&) {
+    fail("the step's fields do not fit");
+  }
+}
+
+std::vector<std::string> script_steps() {
+  std::vector<std::string> names;
+  for (const Step& step : kSteps) {
+    names.emplace_back(step.name);
+  }
+  return names;
+}
+
+std::vector<std::string> script_keys() {
+  std::vector<std::string> names = {"?"};
+  for (const auto& [name, code] : named_keys()) {
+    names.push_back(name);
+  }
+  return names;
+}
+
+void Script::fail(const std::string& what, const std::string& expected) const {
   throw Error(ErrorParts{.what = what,
                          .where = fmt::format("script, step {}", next_),
+                         .expected = expected,
                          .got = next_ < steps_.size() ? steps_[next_].dump() : "the end"});
 }
 
 ImVec2 Script::centre_of(const Ui& ui, const std::string& item) const {
   const auto found = ui.items.find(item);
   if (found == ui.items.end()) {
-    fail("there is no '" + item + "' on the screen");
+    std::vector<std::string> names;
+    const std::string kind = item.substr(0, item.find('/'));
+    for (const auto& [name, rect] : ui.items) {
+      // Those of the same kind, or else one line of all kinds.
+      if (name.substr(0, name.find('/')) == kind) {
+        names.push_back(name);
+      }
+    }
+    if (names.empty()) {
+      for (const auto& [name, rect] : ui.items) {
+        if (std::string first = name.substr(0, name.find('/'));
+            names.empty() || names.back() != first) {
+          names.push_back(std::move(first));
+        }
+      }
+    }
+    fail("there is no '" + item + "' on the screen", fmt::format("{}", fmt::join(names, ", ")));
   }
   return {(found->second.min.x + found->second.max.x) / 2,
           (found->second.min.y + found->second.max.y) / 2};
@@ -96,8 +205,7 @@ void Script::begin_drag(const Ui& ui, const json& drag) {
   if (by.size() != 2) {
     fail("'by' is two numbers");
   }
-  const std::string name = drag.value("button", "left");
-  const int button = name == "right" ? 1 : name == "middle" ? 2 : 0;
+  const int button = button_of(drag.value("button", "left"));
   const ImVec2 to{from.x + by[0], from.y + by[1]};
   gestures_.push_back({.mouse = to});
   for (int i = kDragFrames; i >= 0; --i) {
@@ -109,23 +217,8 @@ void Script::begin_drag(const Ui& ui, const json& drag) {
 }
 
 void Script::begin_key(const std::string& name, double seconds) {
-  std::string rest = name;
-  Gesture press{.mouse = mouse_};
-  for (size_t plus = rest.find('+'); plus != std::string::npos && plus + 1 < rest.size();
-       plus = rest.find('+')) {
-    const std::string modifier = rest.substr(0, plus);
-    press.ctrl |= modifier == "ctrl";
-    press.shift |= modifier == "shift";
-    rest = rest.substr(plus + 1);
-  }
-  const auto known = named_keys().find(rest);
-  if (known != named_keys().end()) {
-    press.key = known->second;
-  } else if (rest.size() == 1 && std::isalnum(static_cast<unsigned char>(rest[0])) != 0) {
-    press.key = std::toupper(static_cast<unsigned char>(rest[0]));
-  } else {
-    fail("there is no such key");
-  }
+  const KeyPress key = parse_key(name).value();  // checked by the constructor
+  Gesture press{.mouse = mouse_, .key = key.key, .ctrl = key.ctrl, .shift = key.shift};
   press.until = seconds > 0 ? now_ + seconds : 0;
   gestures_ = {{.mouse = mouse_}, press};
 }

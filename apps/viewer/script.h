@@ -8,19 +8,25 @@
 //    {"capture": "a.png"}, {"describe": "a.json"}, {"quit": true}]
 //
 // Mouse and keys go through the interface like a user's. Items have the names in Ui::items (ui.h).
+// docs/user/viewer.md describes all steps.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "apps/viewer/ui.h"
 
 namespace parallax {
 
+// The names of all steps, and of the keys that are no letters or digits.
+std::vector<std::string> script_steps();
+std::vector<std::string> script_keys();
+
 // The steps of a script and the progress through them.
 class Script {
  public:
-  // Throws Error naming an unknown step.
+  // Throws Error naming a step that is unknown or presses an unknown key, with those there are.
   explicit Script(nlohmann::json steps);
 
   bool is_done() const { return next_ >= steps_.size(); }
@@ -58,7 +64,8 @@ class Script {
     double until = 0;  // repeat until this time; 0: once
   };
 
-  [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void fail(const std::string& what, const std::string& expected = "") const;
+  void check_step(const std::string& name, const nlohmann::json& value) const;
   void begin_gesture(const Ui& ui);
   ImVec2 centre_of(const Ui& ui, const std::string& item) const;
   void begin_drag(const Ui& ui, const nlohmann::json& drag);

@@ -8,6 +8,7 @@
 #include "apps/viewer/exports.h"
 #include "core/base/error.h"
 #include "core/base/paths.h"
+#include "vision/viewer/keyframes.h"
 
 namespace parallax {
 
@@ -82,8 +83,9 @@ bool Session::run_command(ViewState& state, const view::Command& command) {
     run_track(state, *track);
   } else if (const auto* numbers = std::get_if<view::ExportCommand>(&command);
              numbers != nullptr && !numbers->path.ends_with(".png")) {
-    export_numbers(state, numbers->path);
-    view::say(state, "Written: " + numbers->path);
+    const std::string path = next_free_path(numbers->path);
+    export_numbers(state, path);
+    view::say(state, "Written: " + path);
   } else {
     return false;
   }
@@ -113,7 +115,10 @@ void Session::run_track(ViewState& state, const view::TrackCommand& command) {
     view::say(state, "Written: " + command.path);
     return;
   }
-  state.track = view::read_track(command.path);
+  view::CameraTrack track = view::read_track(command.path);
+  view::change_keyframes(state, std::exchange(track.keyframes, {}));
+  state.track.frames = track.frames;
+  state.track.frames_per_second = track.frames_per_second;
   view::say(state, "The path of " + command.path + " is loaded.");
 }
 
@@ -144,6 +149,7 @@ void Session::open(ViewState& state, const view::DetectedFile& file) {
       }
       state.screen = view::Screen::kClassify;
       state.classify.folder = path;
+      view::remember(state, path);
       if (!state.classify.model.empty() || !state.classifiers.empty()) {
         start_task(state,
                    view::ClassifyFolderTask{path, state.classify.model, state.classify.variant});
@@ -154,9 +160,11 @@ void Session::open(ViewState& state, const view::DetectedFile& file) {
     case view::FileKind::kClassifier:
       state.screen = view::Screen::kClassify;
       state.classify.model = path;
+      view::remember(state, path);
       view::say(state, "The classifier is " + path + "; name a folder of images.");
       break;
     case view::FileKind::kModel:
+      view::remember(state, path);
       if (!state.panes.empty()) {
         view::Pane& pane = state.panes.front();
         pane.previous_model = pane.source.model;

@@ -19,12 +19,13 @@ struct Shortcut {
   Modifier modifier;
   const char* name;
   const char* help;
+  const char* menu;  // the menu that lists it; null: none, or one that does so by itself
   std::function<void(view::ViewState&, Ui&)> act;
 };
 
 const std::vector<Shortcut>& shortcuts();
 
-// For the help sheet: the mouse, and keys that act while they are held.
+// For the help sheet: Esc, the mouse, and keys that act while they are held.
 const std::vector<std::pair<std::string, std::string>>& held_keys();
 
 }  // namespace parallax

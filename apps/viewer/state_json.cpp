@@ -2,6 +2,7 @@
 #include "apps/viewer/state_json.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +11,7 @@
 #include "core/base/paths.h"
 #include "vision/metrics/image_metrics.h"
 #include "vision/scene/formats/common/json_fields.h"
+#include "vision/viewer/keyframes.h"
 
 namespace parallax {
 namespace {
@@ -145,42 +147,94 @@ void apply_classify(const json& fields, view::ClassifyState& classify) {
   }
 }
 
+void apply_keyframes(const json& scenes, ViewState& state) {
+  for (const auto& [scene, cameras] : scenes.items()) {
+    std::vector<Camera> keyframes;
+    for (const json& camera : cameras) {
+      keyframes.push_back(view::read_camera_json(camera, "the stored keyframes of " + scene));
+    }
+    state.kept_keyframes[scene] = std::move(keyframes);
+  }
+}
+
+Shown shown_of(const json& value, const std::string& field) {
+  return static_cast<Shown>(index_of(value, kShownNames, field));
+}
+
+// A field and what setting it does.
+struct Field {
+  const char* name;
+  void (*apply)(const json& value, ViewState& state, Ui& ui);
+};
+
+constexpr Field kFields[] = {
+    {"screen",
+     [](const json& value, ViewState& state, Ui&) {
+       state.screen = static_cast<view::Screen>(index_of(value, view::kScreenNames, "screen"));
+     }},
+    {"panes", [](const json& value, ViewState& state, Ui&) { apply_panes(value, state); }},
+    {"view",
+     [](const json& value, ViewState& state, Ui&) { view::snap_to_view(state, value.get<int>()); }},
+    {"inputs", [](const json& value, ViewState& state, Ui&) { apply_inputs(value, state); }},
+    {"field_of_view",
+     [](const json& value, ViewState& state, Ui&) {
+       view::set_vertical_fov(state.view.camera, value.get<double>());
+       view::camera_moved(state);
+     }},
+    {"zoom",
+     [](const json& value, ViewState& state, Ui&) {
+       state.zoom.factor = std::max(value.get<float>(), 1.0F);
+     }},
+    {"whole_pixels",
+     [](const json& value, ViewState& state, Ui&) { state.whole_pixels = value.get<bool>(); }},
+    {"split", [](const json& value, ViewState& state, Ui&) { state.split = value.get<bool>(); }},
+    {"split_at",
+     [](const json& value, ViewState& state, Ui&) { state.split_at = value.get<float>(); }},
+    {"output",
+     [](const json& value, ViewState& state, Ui&) { state.output = value.get<std::string>(); }},
+    {"recent",
+     [](const json& value, ViewState& state, Ui&) {
+       state.recent = value.get<std::vector<std::string>>();
+     }},
+    {"probe", [](const json& value, ViewState& state, Ui&) { apply_probe(value, state.probe); }},
+    {"classify",
+     [](const json& value, ViewState& state, Ui&) { apply_classify(value, state.classify); }},
+    {"track_frames",
+     [](const json& value, ViewState& state, Ui&) {
+       state.track.frames = std::max(value.get<int>(), 2);
+     }},
+    {"keyframes", [](const json& value, ViewState& state, Ui&) { apply_keyframes(value, state); }},
+    {"side_tab", [](const json& value, ViewState&, Ui& ui) { ui.side_tab = value.get<int>(); }},
+    {"side", [](const json& value, ViewState&, Ui& ui) { ui.side = shown_of(value, "side"); }},
+    {"side_width",
+     [](const json& value, ViewState&, Ui& ui) {
+       ui.side_width = std::max(value.get<float>(), 0.0F);
+     }},
+    {"thumbnails",
+     [](const json& value, ViewState&, Ui& ui) { ui.strip = shown_of(value, "thumbnails"); }},
+    {"pictures_only",
+     [](const json& value, ViewState&, Ui& ui) { ui.pictures_only = value.get<bool>(); }},
+    {"ui_scale",
+     [](const json& value, ViewState&, Ui& ui) {
+       const auto scale = value.get<float>();
+       ui.scale_option = 0;
+       ui.wanted_scale = scale > 0 ? std::clamp(scale, kLeastScale, kLargestScale) : 0;
+     }},
+    {"show",
+     [](const json& value, ViewState&, Ui& ui) {
+       ui.show_help = value == "help";
+       ui.show_messages = value == "messages";
+       ui.show_open = value == "open";
+     }},
+};
+
 void apply_field(const std::string& key, const json& value, ViewState& state, Ui& ui) {
-  if (key == "screen") {
-    state.screen = static_cast<view::Screen>(index_of(value, view::kScreenNames, key));
-  } else if (key == "panes") {
-    apply_panes(value, state);
-  } else if (key == "view") {
-    view::snap_to_view(state, value.get<int>());
-  } else if (key == "inputs") {
-    apply_inputs(value, state);
-  } else if (key == "field_of_view") {
-    view::set_vertical_fov(state.view.camera, value.get<double>());
-    view::camera_moved(state);
-  } else if (key == "zoom") {
-    state.zoom.factor = std::max(value.get<float>(), 1.0F);
-  } else if (key == "split") {
-    state.split = value.get<bool>();
-  } else if (key == "split_at") {
-    state.split_at = value.get<float>();
-  } else if (key == "output") {
-    state.output = value.get<std::string>();
-  } else if (key == "recent") {
-    state.recent = value.get<std::vector<std::string>>();
-  } else if (key == "probe") {
-    apply_probe(value, state.probe);
-  } else if (key == "classify") {
-    apply_classify(value, state.classify);
-  } else if (key == "track_frames") {
-    state.track.frames = std::max(value.get<int>(), 2);
-  } else if (key == "side_tab") {
-    ui.side_tab = value.get<int>();
-  } else if (key == "show") {
-    ui.show_help = value == "help";
-    ui.show_messages = value == "messages";
-    ui.show_open = value == "open";
+  const auto* field = std::find_if(
+      std::begin(kFields), std::end(kFields), [&](const Field& f) { return key == f.name; });
+  if (field != std::end(kFields)) {
+    field->apply(value, state, ui);
   } else if (key != "camera" && key != "scene") {
-    throw wrong(key, "a field of the viewer's state", value);
+    throw wrong(key, fmt::format("one of {}", fmt::join(settings_fields(), ", ")), value);
   }
 }
 
@@ -229,7 +283,15 @@ json read_settings() {
   }
 }
 
-json settings_json(const ViewState& state) {
+std::vector<std::string> settings_fields() {
+  std::vector<std::string> names;
+  for (const Field& field : kFields) {
+    names.emplace_back(field.name);
+  }
+  return names;
+}
+
+json settings_json(const ViewState& state, const Ui& ui) {
   json panes = json::array();
   for (const view::Pane& pane : state.panes) {
     panes.push_back(pane_json(pane));
@@ -239,7 +301,17 @@ json settings_json(const ViewState& state) {
                    {"split_at", state.split_at},
                    {"output", state.output},
                    {"recent", state.recent},
-                   {"track_frames", state.track.frames}};
+                   {"track_frames", state.track.frames},
+                   {"whole_pixels", state.whole_pixels},
+                   {"side", kShownNames[static_cast<int>(ui.side)]},
+                   {"side_width", ui.side_width},
+                   {"thumbnails", kShownNames[static_cast<int>(ui.strip)]},
+                   {"ui_scale", ui.wanted_scale}};
+  for (const auto& [scene, cameras] : view::all_keyframes(state)) {
+    for (const Camera& camera : cameras) {
+      settings["keyframes"][scene].push_back(view::camera_json(camera));
+    }
+  }
   if (state.scene != nullptr) {
     settings["scene"] = state.scene->path;
     settings["camera"] = view::camera_json(state.view.camera);
@@ -272,13 +344,21 @@ void apply_settings(const json& fields, ViewState& state, Ui& ui) {
 }
 
 json describe_state(const ViewState& state, const Ui& ui) {
-  json description = settings_json(state);
+  json description = settings_json(state, ui);
   description["snapped"] = state.snapped;
   description["inputs"] = view::input_views(state);
   description["hovered"] = {state.hovered_row, state.hovered_col};
   description["table_rows"] = state.table.size();
   description["curve_points"] = state.curve.size();
-  description["keyframes"] = state.track.keyframes.size();
+  description["keyframe_count"] = state.track.keyframes.size();
+  description["scale"] = ui.scale;
+  description["window"] = {ImGui::GetIO().DisplaySize.x, ImGui::GetIO().DisplaySize.y};
+  description["classifier"] = state.classify.model;
+  description["question"] = ui.question ? ui.question->text : "";
+  description["open"] = {{"help", ui.show_help},
+                         {"messages", ui.show_messages},
+                         {"open", ui.show_open},
+                         {"list", ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopup)}};
   description["videos"] = state.videos.size();
   description["classified"] = state.classify.rows.size();
   description["probe_losses"] = state.probe.projection.losses;

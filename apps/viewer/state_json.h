@@ -4,18 +4,22 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "apps/viewer/ui.h"
 #include "vision/viewer/view_state.h"
 
 namespace parallax {
 
-// Layout, camera and recent files.
-nlohmann::json settings_json(const view::ViewState& state);
+// Layout, camera, keyframes and recent files.
+nlohmann::json settings_json(const view::ViewState& state, const Ui& ui);
 
-// Applies whichever of these the JSON has: screen, panes, view, inputs, field_of_view, zoom, split,
-// split_at, output, recent, probe, classify, track_frames, side_tab, show. Throws Error naming a
-// field that is unknown or does not fit.
+// The fields that can be set; docs/user/viewer.md describes them.
+std::vector<std::string> settings_fields();
+
+// Applies whichever of these fields the JSON has. Throws Error naming a field that is unknown or
+// does not fit.
 void apply_settings(const nlohmann::json& json, view::ViewState& state, Ui& ui);
 
 // The camera stored for this scene, if any.

@@ -48,12 +48,32 @@ struct FrameTimes {
   int frames = 0;
 };
 
-// The side of the strip's thumbnails, in pixels before --ui-scale.
+// The side of the strip's thumbnails, in pixels before the scale.
 inline constexpr float kThumbnailSide = 54;
+
+// The range of the scale of text and controls.
+inline constexpr float kLeastScale = 0.5F;
+inline constexpr float kLargestScale = 4;
+
+// Whether a part of the Compare screen is shown; automatic: if the window has room for it.
+enum class Shown { kAutomatic, kShown, kHidden };
+inline constexpr const char* kShownNames[] = {"automatic", "shown", "hidden"};
+
+// A question with one button per answer, and one that answers nothing.
+struct Question {
+  struct Answer {
+    std::string text;
+    std::function<void(view::ViewState&)> act;
+  };
+  std::string text;
+  std::vector<Answer> answers;
+};
 
 // The interface's own state.
 struct Ui {
-  float scale = 1;  // --ui-scale
+  float scale = 1;         // of text and controls, in effect
+  float wanted_scale = 0;  // as the user set it; 0: the monitor's
+  float scale_option = 0;  // --ui-scale, until the user sets another; 0: none
   // A pane's texture; null without a window.
   std::function<ImTextureID(int pane, const PaneDrawing&)> draw_pane;
   // A small image's texture; null without a window.
@@ -67,7 +87,16 @@ struct Ui {
   std::vector<std::string> completions;
   std::string completed_for;  // the text that `completions` belong to
   std::string track_path;
-  int side_tab = -1;     // tab to open; −1: no change
+  std::optional<Question> question;
+  int side_tab = 0;                 // the panel's open tab
+  Shown side = Shown::kAutomatic;   // the panel with the tabs
+  Shown strip = Shown::kAutomatic;  // the thumbnails
+  float side_width = 0;             // in pixels before the scale; 0: a share of the window
+  bool side_was_dragged = false;
+  bool pictures_only = false;  // nothing but the panes' images
+  // As drawn last, which may be automatic.
+  bool side_is_shown = true;
+  bool strip_is_shown = true;
   int hovered_row = -1;  // set while the panes are drawn
   int hovered_col = -1;
   double overview_yaw = 0.6;
@@ -82,11 +111,25 @@ struct Ui {
 void mark_item(Ui& ui, const std::string& name);
 void mark_rect(Ui& ui, const std::string& name, const ImVec2& min, const ImVec2& max);
 
+// The text, or as much of its beginning and its end as is that wide, with an ellipsis between:
+// names differ at their ends.
+std::string middle_ellipsis(const std::string& text, float width);
+
+// The colours of a difference pane with values beneath, as wide as the room, at most 16 em.
+void draw_colour_bar(const view::Pane& pane, const PaneDrawing& drawing);
+
+// Closes what is on top: an open list or menu, else a dialog. Returns whether there was anything.
+bool close_topmost(view::ViewState& state, Ui& ui);
+
+// Switches what is shown to hidden and what is hidden to shown.
+void toggle_shown(Shown& part, bool is_shown);
+
 // Draws the whole window.
 void draw_viewer(view::ViewState& state, Ui& ui);
 
 // The panels. Each draws into the current window and returns whether it changed the state.
 bool draw_menu_panel(view::ViewState& state, Ui& ui);
+bool draw_start_panel(view::ViewState& state, Ui& ui);
 bool draw_panes_panel(view::ViewState& state, Ui& ui);
 bool draw_strip_panel(view::ViewState& state, Ui& ui);
 bool draw_camera_panel(view::ViewState& state, Ui& ui);
@@ -100,7 +143,8 @@ bool draw_classify_panel(view::ViewState& state, Ui& ui);
 bool draw_probe_panel(view::ViewState& state, Ui& ui);
 bool draw_dialogs(view::ViewState& state, Ui& ui);
 
-// Handles keys that no text field wants. Returns whether they changed the state.
+// Handles keys that no text field wants, and Esc in any case. Returns whether they changed the
+// state.
 bool handle_shortcuts(view::ViewState& state, Ui& ui, double seconds);
 
 // Handles the mouse in an image's rectangle: orbit, pan, dolly, zoom.
@@ -120,6 +164,8 @@ void show_drawing(Ui& ui, int pane, const PaneDrawing& drawing, const ItemRect& 
 
 // The number of lines of values under a pane.
 inline constexpr int kNumberLines = 3;
+// Between values of one line, which a narrow pane shows in lines of their own.
+inline constexpr const char* kNumberGap = "   ";
 // The lines under a pane; unused ones are empty.
 using NumberLines = std::array<std::string, kNumberLines>;
 NumberLines pane_numbers(const view::ViewState& state,

@@ -17,6 +17,8 @@ namespace parallax {
 namespace {
 
 constexpr float kFontSize = 15;
+constexpr float kWidth = 1280;
+constexpr float kHeight = 720;
 constexpr const char* kFontFile = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
 
 std::string glfw_problem() {
@@ -27,6 +29,7 @@ std::string glfw_problem() {
 
 void load_font(float scale) {
   ImGuiIO& io = ImGui::GetIO();
+  io.Fonts->Clear();
   std::error_code ignored;
   if (!std::filesystem::exists(kFontFile, ignored)) {
     io.FontGlobalScale = scale;
@@ -39,8 +42,9 @@ void load_font(float scale) {
 }
 
 void set_style(float scale) {
-  ImGui::StyleColorsDark();
   ImGuiStyle& style = ImGui::GetStyle();
+  style = {};
+  ImGui::StyleColorsDark();
   style.WindowRounding = 0;
   style.Colors[ImGuiCol_WindowBg].w = 1;
   style.Colors[ImGuiCol_PopupBg].w = 1;
@@ -48,6 +52,23 @@ void set_style(float scale) {
   style.WindowPadding = {6, 6};
   style.ItemSpacing = {6, 4};
   style.ScaleAllSizes(scale);
+}
+
+// The window's size where none is asked for: on the monitor, as large as on one of ordinary
+// density.
+cv::Size default_size() {
+  GLFWmonitor* monitor = glfwGetPrimaryMonitor();
+  float scale = 1;
+  cv::Rect area;
+  if (monitor != nullptr) {
+    glfwGetMonitorContentScale(monitor, &scale, nullptr);
+    glfwGetMonitorWorkarea(monitor, &area.x, &area.y, &area.width, &area.height);
+  }
+  const auto side = [&](float standard, int most) {
+    const auto wanted = static_cast<int>(standard * scale);
+    return most > 0 ? std::min(wanted, most) : wanted;
+  };
+  return {side(kWidth, area.width), side(kHeight, area.height)};
 }
 
 bool is_set(const char* variable) {
@@ -77,8 +98,9 @@ Window::Window(const WindowOptions& options) {
   glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 3);
   glfwWindowHint(GLFW_OPENGL_PROFILE, GLFW_OPENGL_CORE_PROFILE);
   glfwWindowHint(GLFW_OPENGL_FORWARD_COMPAT, GLFW_TRUE);
-  window_ =
-      glfwCreateWindow(options.width, options.height, options.title.c_str(), nullptr, nullptr);
+  const cv::Size size =
+      options.width > 0 ? cv::Size(options.width, options.height) : default_size();
+  window_ = glfwCreateWindow(size.width, size.height, options.title.c_str(), nullptr, nullptr);
   if (window_ == nullptr) {
     const std::string problem = glfw_problem();
     glfwTerminate();
@@ -103,10 +125,35 @@ Window::Window(const WindowOptions& options) {
   });
   ImGui::CreateContext();
   ImGui::GetIO().IniFilename = nullptr;
-  set_style(options.ui_scale);
-  load_font(options.ui_scale);
   ImGui_ImplGlfw_InitForOpenGL(window_, true);
   ImGui_ImplOpenGL3_Init("#version 330 core");
+  set_scale(0);
+}
+
+float Window::monitor_scale() const {
+  float scale = 1;
+  glfwGetWindowContentScale(window_, &scale, nullptr);
+  // Where the desktop enlarges windows itself (Wayland), window coordinates are scaled already.
+  int coordinates = 0;
+  glfwGetWindowSize(window_, &coordinates, nullptr);
+  scale *= static_cast<float>(std::max(coordinates, 1)) / static_cast<float>(width());
+  return scale > 0 ? scale : 1;
+}
+
+void Window::set_scale(float scale) {
+  scale = scale > 0 ? scale : monitor_scale();
+  if (scale == scale_) {
+    return;
+  }
+  scale_ = scale;
+  set_style(scale);
+  load_font(scale);
+  // The first frame uploads the font by itself. Only the texture is replaced: the backend of ImGui
+  // 1.86 draws nothing after all of its objects were destroyed between two frames.
+  if (has_begun_) {
+    ImGui_ImplOpenGL3_DestroyFontsTexture();
+    ImGui_ImplOpenGL3_CreateFontsTexture();
+  }
 }
 
 Window::~Window() {
@@ -130,6 +177,7 @@ void Window::wait(double seconds) {
 void Window::wake() { glfwPostEmptyEvent(); }
 
 void Window::begin_frame(const std::function<void()>& inject) {
+  has_begun_ = true;
   ImGui_ImplOpenGL3_NewFrame();
   ImGui_ImplGlfw_NewFrame();
   apply_taps();

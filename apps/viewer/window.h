@@ -16,9 +16,8 @@ namespace parallax {
 
 // Size and title of a window.
 struct WindowOptions {
-  int width = 1280;
-  int height = 720;
-  float ui_scale = 1;
+  int width = 0;  // 0: 1280 × 720 times the monitor's scale, or what the monitor has room for
+  int height = 0;
   std::string title = "Parallax";
 };
 
@@ -39,6 +38,11 @@ class Window {
   void wait(double seconds);
   // May be called from any thread.
   static void wake();
+
+  // Sets the size of text and controls; 0: the monitor's scale. To be called between frames.
+  void set_scale(float scale);
+  // The one in effect.
+  float scale() const { return scale_; }
 
   // Begins ImGui's frame; `inject` may change the input that it sees.
   void begin_frame(const std::function<void()>& inject);
@@ -62,7 +66,12 @@ class Window {
   // Makes a key that goes down and up between two frames count as down for one.
   void apply_taps();
 
+  // The scale that the desktop asks for, in window coordinates.
+  float monitor_scale() const;
+
   GLFWwindow* window_ = nullptr;
+  float scale_ = 0;
+  bool has_begun_ = false;  // whether a frame was
   std::vector<std::string> drops_;
   KeyTaps taps_;
 };

@@ -221,6 +221,8 @@ TEST_F(ViewerPanels, OnePixel) {
 
 TEST_F(ViewerPanels, PicturesArePlacedOnWholePixelsAndZoomKeepsThePixelUnderTheCursor) {
   open_scene(3, 64, 64);
+  EXPECT_EQ(place_picture(state_, 300, 200).shown_width, 200);
+  state_.whole_pixels = true;
   const PaneDrawing drawing = place_picture(state_, 300, 200);
   EXPECT_EQ(drawing.shown_width, 192);
   EXPECT_EQ(drawing.x, 54);
@@ -292,7 +294,7 @@ TEST_F(ViewerPanels, TheGainMakesTheDifferenceVisible) {
   state_.panes[3].second = 2;
   const auto drawing = pane_drawing(state_, state_.panes[3], 100, 100);
   ASSERT_TRUE(drawing);
-  EXPECT_EQ(drawing->gain, 10);  // 0.25
+  EXPECT_EQ(drawing->gain, 4);  // 0.25
 }
 
 TEST_F(ViewerPanels, ScriptsSayWhatTheyCannotDo) {
@@ -300,6 +302,24 @@ TEST_F(ViewerPanels, ScriptsSayWhatTheyCannotDo) {
   EXPECT_THROW(Script(json::parse(R"({"wait": 1})")), Error);
   Script script(json::parse(R"([{"click": "no/such/thing"}])"));
   EXPECT_THROW(script.inject(ui_), Error);
+  // What there is instead is in the sentence.
+  const auto message = [](const char* steps) -> std::string {
+    try {
+      Script script(json::parse(steps));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message(R"([{"dance": 1}])").find("describe"), std::string::npos);
+  EXPECT_NE(message(R"([{"key": "escap"}])").find("escape"), std::string::npos);
+  EXPECT_NE(message(R"([{"hold": {"key": "alt+x", "seconds": 1}}])").find("ctrl+"),
+            std::string::npos);
+  EXPECT_NE(message(R"([{"wait": "frames"}])").find("idle"), std::string::npos);
+  EXPECT_NE(
+      message(R"([{"drag": {"item": "pane/0", "by": [1, 1], "button": "top"}}])").find("middle"),
+      std::string::npos);
+  EXPECT_EQ(message(R"([{"key": "?"}, {"key": "ctrl++"}, {"key": "shift+/"}])"), "");
   EXPECT_THROW(apply_settings({{"colour", 1}}, state_, ui_), Error);
   EXPECT_THROW(apply_settings({{"screen", "Dance"}}, state_, ui_), Error);
   EXPECT_THROW(apply_settings({{"split", "yes"}}, state_, ui_), Error);
@@ -310,15 +330,70 @@ TEST_F(ViewerPanels, StateGoesThroughItsJson) {
   open_scene(3, 64, 64);
   state_.panes[1].source = {"nvs-v6", Form::kParallel, view::ReadMode::kStreamed};
   state_.screen = view::Screen::kProbe;
+  state_.track.keyframes = {state_.view.camera};
   ViewState other;
   Ui ui;
-  apply_settings(settings_json(state_), other, ui);
+  apply_settings(settings_json(state_, ui_), other, ui);
   EXPECT_EQ(other.panes[1].source, state_.panes[1].source);
   EXPECT_EQ(other.screen, view::Screen::kProbe);
-  const auto camera = kept_camera(settings_json(state_), "a/scene");
+  EXPECT_EQ(other.kept_keyframes.at("a/scene").size(), 1U);
+  const auto camera = kept_camera(settings_json(state_, ui_), "a/scene");
   ASSERT_TRUE(camera);
   EXPECT_EQ(camera->c2w, state_.view.camera.c2w);
-  EXPECT_FALSE(kept_camera(settings_json(state_), "another"));
+  EXPECT_FALSE(kept_camera(settings_json(state_, ui_), "another"));
+}
+
+TEST_F(ViewerPanels, LongNamesKeepTheirEnds) {
+  draw();
+  ImGui::GetIO().DeltaTime = 1.0F / 60;
+  ImGui::NewFrame();
+  const std::string name = "a_model_of_mine_with_a_very_long_name_φφφφφφφφ_trained_for_2000_steps";
+  for (const float width : {0.0F, 50.0F, 120.0F, 200.0F, 300.0F}) {
+    const std::string text = middle_ellipsis(name, width);
+    EXPECT_LE(ImGui::CalcTextSize(text.c_str()).x, std::max(width, 10.0F)) << text;
+    if (width >= 120) {
+      EXPECT_TRUE(text.starts_with("a_mo")) << text;
+      EXPECT_TRUE(text.ends_with("eps")) << text;
+    }
+  }
+  EXPECT_EQ(middle_ellipsis("short", 500), "short");
+  ImGui::EndFrame();
+}
+
+TEST_F(ViewerPanels, ManyModelsWithLongNames) {
+  open_scene(6, 64, 64);
+  for (int i = 0; i < 24; ++i) {
+    const std::string name = "a_model_of_mine_with_a_very_long_name_" + std::to_string(i);
+    view::apply_event(state_,
+                      view::TableRow{.scene = 1, .source = {name}, .variant = "2", .mean = {20}});
+  }
+  draw_everything();
+}
+
+TEST_F(ViewerPanels, TheManualNamesEveryStepKeyAndField) {
+  std::ifstream file(PARALLAX_SOURCE_DIR "/docs/user/viewer.md");
+  const std::string manual{std::istreambuf_iterator<char>(file), {}};
+  for (const auto& names : {script_steps(), script_keys(), settings_fields()}) {
+    for (const std::string& name : names) {
+      EXPECT_NE(manual.find("`" + name + "`"), std::string::npos) << name;
+    }
+  }
+}
+
+TEST(ViewerFiles, FreePathsAreNumbered) {
+  const ScratchFolder scratch;
+  const auto next = [&] { return next_free_path(scratch.path() / "a.png"); };
+  const auto path = [&](const char* name) { return (scratch.path() / name).string(); };
+  EXPECT_EQ(next(), path("a.png"));
+  scratch.write("a.png", "");
+  scratch.write("a_9.png", "");
+  scratch.write("a_more.png", "");
+  EXPECT_EQ(next(), path("a_002.png"));
+  scratch.write("a_011.png", "");
+  EXPECT_EQ(next(), path("a_012.png"));
+  scratch.write("v_002.mp4", "");
+  EXPECT_EQ(next_free_path(scratch.path(), "v", ""), path("v_003"));
+  EXPECT_EQ(next_free_path(scratch.path() / "none" / "a.png"), path("none/a.png"));
 }
 
 TEST(ViewerFiles, PngTextGoesThroughTheFile) {

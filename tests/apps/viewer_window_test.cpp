@@ -9,9 +9,7 @@
 
 #include "apps/viewer/png_text.h"
 #include "core/image/image.h"
-#include "tests/support/display.h"
-#include "tests/support/program.h"
-#include "tests/support/scratch_folder.h"
+#include "tests/support/viewer_window.h"
 #include "tests/support/wait_until.h"
 
 namespace parallax::testing {
@@ -19,52 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-const std::string kScene = std::string(PARALLAX_SOURCE_DIR) + "/assets/scenes/procedural_a";
-
-class ViewerWindow : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (display_.name().empty()) {
-      GTEST_SKIP() << "there is no Xvfb on this machine";
-    }
-  }
-
-  void TearDown() override {
-    if (!HasFailure()) {
-      return;
-    }
-    const fs::path kept = fs::path(PARALLAX_TEST_OUTPUT) /
-                          ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::create_directories(kept);
-    fs::copy(folder(), kept, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-    std::printf("screenshots are kept in %s\n", kept.c_str());
-  }
-
-  fs::path folder() const { return scratch_.path(); }
-  std::string file(const std::string& name) const { return (folder() / name).string(); }
-  json read(const std::string& name) const { return json::parse(read_bytes(file(name))); }
-
-  ProgramOptions options() const {
-    // One thread both in the window and in `render`, so that sums have the same order.
-    return {.folder = folder().string(),
-            .environment = {{"DISPLAY", display_.name()},
-                            {"XDG_CONFIG_HOME", file("config")},
-                            {"XDG_DATA_HOME", file("data")},
-                            {"LIBGL_ALWAYS_SOFTWARE", "1"},
-                            {"OMP_NUM_THREADS", "1"}}};
-  }
-
-  ProgramResult run_script(const json& steps, std::vector<std::string> arguments = {}) {
-    scratch_.write("script.json", steps.dump());
-    arguments.insert(arguments.begin(), "view");
-    arguments.insert(arguments.end(), {"--script", file("script.json"), "-o", file("out")});
-    return run_program_with(arguments, options());
-  }
-
-  ScratchFolder scratch_;
-  VirtualDisplay display_;
-};
 
 // The pane's image read from the screen, one pixel per pixel of the image.
 cv::Mat picture_on_screen(const cv::Mat& screen, const json& drawing, int rows, int cols) {
@@ -105,15 +57,16 @@ TEST_F(ViewerWindow, PanesShowWhatRenderWritesToTheLastBit) {
                       {{"kind", "model"}, {"form", "parallel"}},
                       {{"kind", "truth"}},
                       difference_of_panes};
-  const ProgramResult result = run_script(json::array({{{"wait", "frame"}},
-                                                       {{"set", {{"panes", panes}}}},
-                                                       {{"set", {{"view", 3}}}},
-                                                       {{"wait", "frame"}},
-                                                       {{"move", "menu/View"}},
-                                                       {{"wait", "frame"}},
-                                                       {{"describe", file("state.json")}},
-                                                       {{"capture", file("compare.png")}}}),
-                                          {kScene});
+  const ProgramResult result =
+      run_script(json::array({{{"wait", "frame"}},
+                              {{"set", {{"panes", panes}, {"whole_pixels", true}}}},
+                              {{"set", {{"view", 3}}}},
+                              {{"wait", "frame"}},
+                              {{"move", "menu/View"}},
+                              {{"wait", "frame"}},
+                              {{"describe", file("state.json")}},
+                              {{"capture", file("compare.png")}}}),
+                 {kScene});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json state = read("state.json");
   EXPECT_EQ(state.at("snapped"), 3);
@@ -321,7 +274,7 @@ TEST_F(ViewerWindow, WritesNumbersPathAndVideo) {
   EXPECT_NE(read_bytes(file("out/compare.csv")).find("nvs-v6"), std::string::npos);
   EXPECT_GT(read_image(file("out/panes.png")).cols, 400);
   const json state = read("state.json");
-  EXPECT_EQ(state.at("keyframes"), 13);
+  EXPECT_EQ(state.at("keyframe_count"), 13);
   EXPECT_EQ(state.at("videos"), 2);
   EXPECT_TRUE(fs::exists(file("out/path.json")));
   EXPECT_TRUE(fs::exists(file("out/path_nvs_recurrent.mp4")) ||

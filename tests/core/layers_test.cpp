@@ -197,7 +197,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "vision/metrics",
       "vision/scene/formats/common",
       "vision/viewer"}},
-    {"apps/viewer/panels", {"apps/report", "apps/viewer"}},
+    {"apps/viewer/panels", {"apps/report", "apps/viewer", "vision/viewer"}},
     {"apps",
      {"apps/common",
       "apps/report",

@@ -1,22 +1,14 @@
 // Merges the worker's events into the state.
 #include <algorithm>
 
+#include "vision/viewer/keyframes.h"
 #include "vision/viewer/view_state.h"
 
 namespace parallax::view {
 namespace {
 
-constexpr size_t kMaxRecent = 12;
-
-void remember(std::vector<std::string>& recent, const std::string& path) {
-  std::erase(recent, path);
-  recent.insert(recent.begin(), path);
-  if (recent.size() > kMaxRecent) {
-    recent.resize(kMaxRecent);
-  }
-}
-
 void apply(ViewState& state, const OpenedScene& opened) {
+  switch_keyframes(state, opened.path);
   state.scene = std::make_shared<const OpenedScene>(opened);
   state.reads.assign(opened.views.size(), 0);
   for (const int view : opened.inputs) {
@@ -27,12 +19,11 @@ void apply(ViewState& state, const OpenedScene& opened) {
   state.full.reset();
   state.table.clear();
   state.curve.clear();
-  state.track.keyframes.clear();
   state.playing = false;
   state.view.up = opened.up;
   const std::vector<int> held_out = held_out_views(state);
   snap_to_view(state, held_out.empty() ? 0 : held_out.front());
-  remember(state.recent, opened.path);
+  remember(state, opened.path);
   for (const std::string& note : opened.notes) {
     say(state, note);
   }

@@ -11,6 +11,9 @@ namespace parallax::view {
 namespace {
 
 constexpr size_t kMaxMessages = 100;
+constexpr size_t kMaxRecent = 12;
+constexpr double kShownShare = 0.995;  // of pixels whose difference is within the colours
+constexpr double kMaxGain = 1e8;       // float32 images differ by 6e-8 or not at all
 
 bool is_input(const ViewState& state, int view) {
   return view >= 0 && view < static_cast<int>(state.reads.size()) && state.reads[view] != 0;
@@ -116,6 +119,14 @@ void snap_to_view(ViewState& state, int view) {
   if (state.scene != nullptr && view >= 0 && view < static_cast<int>(state.scene->views.size())) {
     snap(state.view, state.scene->views[view].camera, state.scene->focus);
     state.snapped = view;
+  }
+}
+
+void remember(ViewState& state, const std::string& path) {
+  std::erase(state.recent, path);
+  state.recent.insert(state.recent.begin(), path);
+  if (state.recent.size() > kMaxRecent) {
+    state.recent.resize(kMaxRecent);
   }
 }
 
@@ -265,24 +276,27 @@ std::optional<ImageDifference> compare_pictures(const ImagePtr& a, const ImagePt
     }
   }
   double sum = 0;
-  double largest = 0;
+  std::vector<double> pixels(a->rgb.size() / 3);  // the channel that differs most
   for (size_t i = 0; i < a->rgb.size(); ++i) {
     const double difference = static_cast<double>(std::clamp(a->rgb[i], 0.0F, 1.0F)) -
                               static_cast<double>(std::clamp(b->rgb[i], 0.0F, 1.0F));
     sum += difference * difference;
-    largest = std::max(largest, std::abs(difference));
+    pixels[i / 3] = std::max(pixels[i / 3], std::abs(difference));
   }
-  const ImageDifference result{-10 * std::log10(sum / static_cast<double>(a->rgb.size())), largest};
+  const double largest = *std::max_element(pixels.begin(), pixels.end());
+  const auto rank =
+      static_cast<int64_t>(std::ceil(kShownShare * static_cast<double>(pixels.size())) - 1);
+  std::nth_element(pixels.begin(), pixels.begin() + rank, pixels.end());
+  const ImageDifference result{-10 * std::log10(sum / static_cast<double>(a->rgb.size())),
+                               largest,
+                               pixels[static_cast<size_t>(rank)]};
   known[next++ % known.size()] = {a, b, result};
   return result;
 }
 
-float automatic_gain(double max_absolute) {
-  float gain = 1;
-  while (max_absolute > 0 && max_absolute * gain < 0.5 && gain < 1e8F) {
-    gain *= 10;
-  }
-  return gain;
+float automatic_gain(const ImageDifference& difference) {
+  const double end = difference.percentile > 0 ? difference.percentile : difference.max_absolute;
+  return end > 0 ? static_cast<float>(std::min(1 / end, kMaxGain)) : 1;
 }
 
 bool is_listed(const ClassifyState& classify, const ClassifiedRow& row) {

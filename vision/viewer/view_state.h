@@ -37,7 +37,7 @@ struct Pane {
   int second = 1;
   DifferenceKind difference = DifferenceKind::kAbsolute;
   float gain = 1;
-  bool automatic_gain = true;  // the power of ten that makes the largest difference visible
+  bool automatic_gain = true;  // what makes almost all differences just fit the colours
   bool false_colour = true;
   std::string previous_model;  // restored when a model switch is cancelled
 };
@@ -139,6 +139,7 @@ struct ViewState {
   std::set<std::string> loading;
   std::map<std::string, std::string> model_errors;
   std::vector<std::string> classifiers;
+  std::vector<std::string> bundled_scenes;  // folders
 
   OpenRequest open;     // how scenes are opened
   std::string opening;  // the scene being read; empty: none
@@ -157,7 +158,8 @@ struct ViewState {
 
   std::vector<Pane> panes;
   Zoom zoom;
-  bool split = false;  // the first two panes in one image
+  bool whole_pixels = false;  // a pixel of an image takes a whole number of the screen's pixels
+  bool split = false;         // the first two panes in one image
   float split_at = 0.5F;
   bool flip = false;     // while held, the first two panes are swapped
   int hovered_row = -1;  // pixel under the cursor
@@ -173,6 +175,10 @@ struct ViewState {
   std::vector<VideoWritten> videos;
 
   CameraTrack track;
+  // Earlier and undone keyframes of the open scene, the newest last.
+  std::vector<std::vector<Camera>> undo_keyframes;
+  std::vector<std::vector<Camera>> redo_keyframes;
+  std::map<std::string, std::vector<Camera>> kept_keyframes;  // of scenes closed since, by path
   int playhead = 0;
   bool playing = false;
   std::string output = "output/view";  // folder for exports
@@ -181,7 +187,7 @@ struct ViewState {
   ProbeState probe;
 
   std::vector<Message> messages;    // the newest last
-  std::vector<std::string> recent;  // scenes, the newest first
+  std::vector<std::string> recent;  // scenes, checkpoints, folders of images, the newest first
   std::deque<Command> commands;
 };
 
@@ -197,6 +203,9 @@ std::vector<int> input_views(const ViewState& state);
 std::vector<int> held_out_views(const ViewState& state);
 
 void snap_to_view(ViewState& state, int view);
+
+// Puts a path that was opened in front of the recent ones.
+void remember(ViewState& state, const std::string& path);
 
 // To be called after the user moved the camera.
 void camera_moved(ViewState& state);
@@ -226,13 +235,16 @@ std::string pane_title(const ViewState& state, const Pane& pane);
 struct ImageDifference {
   double psnr = kUnknown;  // on values clamped to [0, 1]
   double max_absolute = kUnknown;
+  // 99.5 % of the pixels differ by at most this in the channel that differs most.
+  double percentile = kUnknown;
 };
 
 // Empty unless both images exist and have the same size.
 std::optional<ImageDifference> compare_pictures(const ImagePtr& a, const ImagePtr& b);
 
-// The power of ten that makes a difference of this magnitude visible.
-float automatic_gain(double max_absolute);
+// Brings the percentile of the differences to the colours' end, so that single pixels do not decide
+// how bright all others are; the largest one if almost all pixels are equal; 1 if all are.
+float automatic_gain(const ImageDifference& difference);
 
 // Whether the filter lets the row through.
 bool is_listed(const ClassifyState& classify, const ClassifiedRow& row);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
+#include "core/base/paths.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/viewer/view_engine.h"
 #include "vision/viewer/view_files.h"
@@ -79,7 +80,26 @@ std::vector<std::string> list_classifier_choices() {
   for (const ClassifierListing& listing : list_classifiers()) {
     names.push_back(listing.name);
   }
+  const auto standard = std::find(names.begin(), names.end(), kDefaultClassifier);
+  if (standard != names.end()) {
+    std::rotate(names.begin(), standard, standard + 1);
+  }
   return names;
+}
+
+std::vector<std::string> list_scene_choices() {
+  std::vector<std::string> folders;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(assets_folder() / "scenes", error), end;
+       !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    if (it->is_directory(ignored)) {
+      folders.push_back(it->path().string());
+    }
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
 }
 
 cv::Mat to_bytes(const Image& picture) {

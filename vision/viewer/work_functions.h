@@ -26,7 +26,10 @@ WorkFunctions make_work_functions(const EngineOptions& options);
 
 // The available models: bundled ones and the user's.
 std::vector<ModelChoice> list_model_choices();
+// The default one first.
 std::vector<std::string> list_classifier_choices();
+// The bundled scenes' folders, sorted.
+std::vector<std::string> list_scene_choices();
 
 // Conversions between images in memory and 8-bit ones.
 cv::Mat to_bytes(const Image& picture);         // [H, W, 3] uint8 RGB, rounded to nearest

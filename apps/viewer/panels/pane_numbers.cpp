@@ -26,18 +26,22 @@ std::string quality_text(const view::SourceFrame& source, bool has_truth) {
   if (!has_truth) {
     return "not at a view of the scene: nothing to measure against";
   }
-  std::string text = fmt::format("PSNR {} dB   SSIM {}",
+  std::string text = fmt::format("PSNR {} dB{}SSIM {}",
                                  format_metric(source.quality.psnr, 2),
+                                 kNumberGap,
                                  format_metric(source.quality.ssim, 3));
   if (!std::isnan(source.quality.masked_psnr)) {
-    text += fmt::format("   in the object {} dB", format_metric(source.quality.masked_psnr, 2));
+    text += fmt::format(
+        "{}in the object {} dB", kNumberGap, format_metric(source.quality.masked_psnr, 2));
   }
   return text;
 }
 
 std::string pair_text(const view::FormPair& pair) {
-  return pair.missing.empty() ? fmt::format("recurrent | parallel: {} dB, at most {:.1e}",
+  return pair.missing.empty() ? fmt::format("recurrent | parallel:{}{} dB{}at most {:.1e}",
+                                            kNumberGap,
                                             format_metric(pair.psnr, 1),
+                                            kNumberGap,
                                             pair.max_absolute)
                               : "recurrent | parallel: " + pair.missing;
 }
@@ -50,9 +54,10 @@ NumberLines model_numbers(const ViewState& state, const Pane& pane) {
   NumberLines lines;
   if (found != sources.end() && found->picture != nullptr) {
     lines[0] = quality_text(*found, state.full->view >= 0);
-    lines[1] = fmt::format("{:.1f} ms, {:.0f} tokens/s; views read in {:.0f} ms",
+    lines[1] = fmt::format("{:.1f} ms, {:.0f} tokens/s{}views read in {:.0f} ms",
                            found->render_ms,
                            found->tokens_per_second,
+                           kNumberGap,
                            found->reconstruct_ms);
   }
   if (const view::FormPair* pair = find_pair(state, pane.source)) {
@@ -68,12 +73,12 @@ NumberLines difference_numbers(const ViewState& state,
   if (!difference) {
     return {};
   }
-  return {pane_title(state, state.panes[pane.first]) + " | " +
-              pane_title(state, state.panes[pane.second]),
-          fmt::format("PSNR {} dB, largest difference {:.2e}",
+  return {fmt::format("PSNR {} dB{}at most {:.2e}",
                       format_metric(difference->psnr, 1),
+                      kNumberGap,
                       difference->max_absolute),
-          fmt::format("shown x{:g}", drawing.gain)};
+          pane_title(state, state.panes[pane.first]) + " | " +
+              pane_title(state, state.panes[pane.second])};
 }
 
 }  // namespace

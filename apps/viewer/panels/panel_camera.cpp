@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "apps/viewer/ui.h"
+#include "vision/viewer/keyframes.h"
 
 namespace parallax {
 namespace {
@@ -37,10 +38,11 @@ bool draw_thumbnail(ViewState& state, Ui& ui, int index) {
         {at.x + 2, at.y + 2}, {end.x - 2, end.y - 2}, IM_COL32(255, 215, 60, 255), 0, 0, 2);
   }
   if (ImGui::IsItemHovered()) {
-    ImGui::SetTooltip("%s\n%s; click: look from there, right click: switch %s",
+    ImGui::SetTooltip("%s\n%s%s\nclick: look from there, right click: %s",
                       state.scene->views[index].name.c_str(),
-                      is_input ? "input view" : "held-out view",
-                      is_input ? "off" : "on");
+                      is_input ? "input view (green edge)" : "held-out view (no green edge)",
+                      state.snapped == index ? "; the camera is here (yellow edge)" : "",
+                      is_input ? "do not read it" : "read it");
   }
   bool changed = false;
   if (clicked) {
@@ -131,7 +133,7 @@ bool draw_camera_panel(ViewState& state, Ui& ui) {
   }
   ImGui::SameLine();
   if (ImGui::Button("keyframe here")) {
-    state.track.keyframes.push_back(camera);
+    view::add_keyframe(state);
     changed = true;
   }
   mark_item(ui, "add keyframe");
@@ -146,7 +148,10 @@ bool draw_inputs_panel(ViewState& state, Ui& ui) {
   bool changed = false;
   const auto count = static_cast<int>(state.reads.size());
   const auto on = std::count(state.reads.begin(), state.reads.end(), 1);
-  ImGui::Text("%d of %d views are read", static_cast<int>(on), count);
+  ImGui::TextWrapped(
+      "%d of %d views are read: those with a green edge. The camera's has a yellow one.",
+      static_cast<int>(on),
+      count);
   if (ImGui::Button("as opened")) {
     state.reads.assign(state.reads.size(), 0);
     for (const int view : state.scene->inputs) {

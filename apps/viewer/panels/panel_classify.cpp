@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "apps/viewer/panels/plots.h"
 #include "apps/viewer/ui.h"
@@ -15,7 +16,10 @@ namespace {
 using view::ClassifyState;
 using view::ViewState;
 
-constexpr float kTile = 52;
+constexpr float kTile = 84;
+constexpr ImU32 kBroken = IM_COL32(160, 160, 160, 255);
+constexpr ImU32 kWrong = IM_COL32(230, 80, 70, 255);
+constexpr ImU32 kDisagree = IM_COL32(255, 215, 60, 255);
 
 void start(ViewState& state) {
   ClassifyState& classify = state.classify;
@@ -118,14 +122,35 @@ void draw_tile(const view::ClassifiedRow& row, Ui& ui, const ImVec2& size, bool 
   }
   const bool wrong = !row.truth.empty() && row.truth != row.parallel_top1;
   if (!row.error.empty() || wrong || row.recurrent_top1 != row.parallel_top1) {
-    const ImU32 colour = !row.error.empty() ? IM_COL32(160, 160, 160, 255)
-                         : wrong            ? IM_COL32(230, 80, 70, 255)
-                                            : IM_COL32(255, 215, 60, 255);
-    list->AddRectFilled({end.x - 9, at.y}, {end.x, at.y + 9}, colour);
+    const ImU32 colour = !row.error.empty() ? kBroken : wrong ? kWrong : kDisagree;
+    const float side = ImGui::GetFontSize() * 0.6F;
+    list->AddRectFilled({end.x - side, at.y}, {end.x, at.y + side}, colour);
   }
+  const float line = ImGui::GetTextLineHeight();
+  const std::string label =
+      middle_ellipsis(row.error.empty() ? row.parallel_top1 : "not readable", size.x - 4);
+  list->AddRectFilled({at.x, end.y - line}, end, IM_COL32(0, 0, 0, 160));
+  list->AddText({at.x + 2, end.y - line}, IM_COL32_WHITE, label.c_str());
   if (selected) {
     list->AddRect(at, end, IM_COL32(255, 170, 0, 255), 0, 0, 3);
   }
+}
+
+// What the squares in the tiles' corners mean.
+void draw_tile_legend() {
+  const float side = ImGui::GetFontSize() * 0.6F;
+  for (const auto& [colour, text] : {std::pair{kWrong, "mistake"},
+                                     std::pair{kDisagree, "the forms disagree"},
+                                     std::pair{kBroken, "not readable"}}) {
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float top = at.y + (ImGui::GetTextLineHeight() - side) / 2;
+    ImGui::GetWindowDrawList()->AddRectFilled({at.x, top}, {at.x + side, top + side}, colour);
+    ImGui::Dummy({side, side});
+    ImGui::SameLine();
+    ImGui::TextDisabled("%s", text);
+    ImGui::SameLine(0, ImGui::GetFontSize());
+  }
+  ImGui::NewLine();
 }
 
 bool draw_grid(ViewState& state, Ui& ui) {
@@ -159,7 +184,11 @@ bool draw_grid(ViewState& state, Ui& ui) {
         mark_item(ui, fmt::format("classify/tile/{}", i));
         draw_tile(row, ui, size, classify.selected == listed[i]);
         if (ImGui::IsItemHovered()) {
-          ImGui::SetTooltip("%s\n%s", row.path.c_str(), row.parallel_top1.c_str());
+          ImGui::SetTooltip("%s\n%s%s%s",
+                            row.path.c_str(),
+                            row.parallel_top1.c_str(),
+                            row.truth.empty() ? "" : "\nlabelled: ",
+                            row.truth.c_str());
         }
         ImGui::PopID();
       }
@@ -227,6 +256,9 @@ bool draw_classify_panel(ViewState& state, Ui& ui) {
   draw_summary(state.classify);
   const float width = ImGui::GetContentRegionAvail().x;
   ImGui::BeginChild("grid", {width * 0.55F, 0}, true);
+  if (!state.classify.rows.empty()) {
+    draw_tile_legend();
+  }
   changed |= draw_grid(state, ui);
   ImGui::EndChild();
   ImGui::SameLine();

@@ -1,6 +1,7 @@
 // Dialogs above everything else: open, shortcuts, messages, what to do with a dropped scene.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "apps/viewer/completion.h"
@@ -22,7 +23,8 @@ void open_path(ViewState& state, Ui& ui, const std::string& path) {
 void centre_next_window(float width, float height, float scale) {
   const ImVec2 screen = ImGui::GetIO().DisplaySize;
   ImGui::SetNextWindowPos({screen.x / 2, screen.y / 2}, ImGuiCond_Appearing, {0.5F, 0.5F});
-  ImGui::SetNextWindowSize({width * scale, height * scale}, ImGuiCond_Appearing);
+  ImGui::SetNextWindowSize({std::min(width * scale, screen.x), std::min(height * scale, screen.y)},
+                           ImGuiCond_Appearing);
 }
 
 bool draw_open_dialog(ViewState& state, Ui& ui) {
@@ -144,6 +146,34 @@ bool draw_dropped_photos(ViewState& state, Ui& ui) {
   return changed;
 }
 
+bool draw_question(ViewState& state, Ui& ui) {
+  if (!ui.question) {
+    return false;
+  }
+  bool open = true;
+  bool changed = false;
+  centre_next_window(520, 150, ui.scale);
+  if (ImGui::Begin("Question", &open, ImGuiWindowFlags_NoCollapse)) {
+    draw_note(ui.question->text);
+    const std::vector<Question::Answer> answers = ui.question->answers;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      if (ImGui::Button(answers[i].text.c_str())) {
+        answers[i].act(state);
+        changed = true;
+      }
+      mark_item(ui, fmt::format("question/{}", i));
+      ImGui::SameLine();
+    }
+    open = !ImGui::Button("cancel") && open;
+    mark_item(ui, "question/cancel");
+  }
+  ImGui::End();
+  if (!open || changed) {
+    ui.question.reset();
+  }
+  return changed;
+}
+
 void draw_help(Ui& ui) {
   if (!ui.show_help) {
     return;
@@ -207,7 +237,8 @@ void draw_stats(const Ui& ui) {
 bool draw_dialogs(ViewState& state, Ui& ui) {
   const bool opened = draw_open_dialog(state, ui);
   const bool scene = draw_dropped(state, ui);
-  const bool changed = draw_dropped_photos(state, ui) || scene || opened;
+  const bool photos = draw_dropped_photos(state, ui);
+  const bool changed = draw_question(state, ui) || scene || photos || opened;
   draw_help(ui);
   draw_messages(state, ui);
   draw_stats(ui);

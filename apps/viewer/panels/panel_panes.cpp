@@ -1,9 +1,11 @@
 // The grid of panes: for each a choice of what it shows, the image and its values.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "apps/viewer/panels/layout.h"
 #include "apps/viewer/ui.h"
 
 namespace parallax {
@@ -14,8 +16,6 @@ using view::PaneKind;
 using view::ViewState;
 
 constexpr int kMaxTextureSide = 4096;
-
-int grid_columns(size_t panes) { return panes <= 1 ? 1 : 2; }
 
 // A menu of the names; returns whether a different one was chosen.
 template <class Names>
@@ -33,18 +33,34 @@ bool choose(const char* id, const std::string& shown, const Names& names, int& c
   return changed;
 }
 
-bool choose_model(ViewState& state, Ui& ui, Pane& pane, const std::string& name) {
+float combo_width(const std::string& text) {
+  return ImGui::CalcTextSize(text.c_str()).x + 2 * ImGui::GetStyle().FramePadding.x + 1;
+}
+
+// Goes on in the same line, or in the next one where the menus are in a column.
+void next_item(bool stacked) {
+  if (!stacked) {
+    ImGui::SameLine();
+  }
+}
+
+bool choose_model(ViewState& state, Ui& ui, Pane& pane, const std::string& name, float width) {
   bool changed = false;
-  const bool open =
-      ImGui::BeginCombo("##model", pane.source.model.c_str(), ImGuiComboFlags_NoArrowButton);
+  ImGui::SetNextItemWidth(width);
+  const float text = width - 2 * ImGui::GetStyle().FramePadding.x;
+  const bool open = ImGui::BeginCombo(
+      "##model", middle_ellipsis(pane.source.model, text).c_str(), ImGuiComboFlags_NoArrowButton);
   mark_item(ui, name + "/model");
   if (!open) {
+    if (ImGui::IsItemHovered()) {
+      ImGui::SetTooltip("%s", pane.source.model.c_str());
+    }
     return false;
   }
   for (const view::ModelChoice& model : state.models) {
-    const std::string text =
+    const std::string label =
         fmt::format("{}   variant {}: {}", model.name, model.variant, model.summary);
-    if (ImGui::Selectable(text.c_str(), model.name == pane.source.model) &&
+    if (ImGui::Selectable(label.c_str(), model.name == pane.source.model) &&
         model.name != pane.source.model) {
       pane.previous_model = pane.source.model;
       pane.source.model = model.name;
@@ -57,22 +73,31 @@ bool choose_model(ViewState& state, Ui& ui, Pane& pane, const std::string& name)
   return changed;
 }
 
-bool draw_model_choice(ViewState& state, Ui& ui, Pane& pane, const std::string& name, float width) {
-  ImGui::SetNextItemWidth(width * 0.4F);
-  bool changed = choose_model(state, ui, pane, name);
-  ImGui::SameLine();
+bool draw_model_choice(ViewState& state,
+                       Ui& ui,
+                       Pane& pane,
+                       const std::string& name,
+                       bool stacked) {
   const char* forms[] = {"recurrent", "parallel"};
+  const char* readings[] = {"batch", "streamed"};
+  const float form_width = combo_width(forms[0]);
+  const float reading_width = combo_width(readings[1]);
+  const float gap = ImGui::GetStyle().ItemSpacing.x;
+  const float room = ImGui::GetContentRegionAvail().x;
+  const float others = stacked ? 0 : form_width + reading_width + 2 * gap;
+  bool changed =
+      choose_model(state, ui, pane, name, std::max(room - others, 2 * ImGui::GetFontSize()));
+  next_item(stacked);
   int form = static_cast<int>(pane.source.form);
-  ImGui::SetNextItemWidth(width * 0.3F);
+  ImGui::SetNextItemWidth(form_width);
   if (choose("##form", forms[form], forms, form)) {
     pane.source.form = static_cast<Form>(form);
     changed = true;
   }
   mark_item(ui, name + "/form");
   ImGui::SameLine();
-  const char* readings[] = {"batch", "streamed"};
   int reading = static_cast<int>(pane.source.reading);
-  ImGui::SetNextItemWidth(-1);
+  ImGui::SetNextItemWidth(reading_width);
   if (choose("##reading", readings[reading], readings, reading)) {
     pane.source.reading = static_cast<view::ReadMode>(reading);
     changed = true;
@@ -87,11 +112,28 @@ bool draw_model_choice(ViewState& state, Ui& ui, Pane& pane, const std::string& 
   return changed;
 }
 
-bool draw_difference_choice(const ViewState& state, Pane& pane, float width) {
+bool draw_gain_choice(Pane& pane, bool stacked) {
+  bool changed = ImGui::Checkbox("colours", &pane.false_colour);
+  ImGui::SameLine();
+  changed |= ImGui::Checkbox("auto", &pane.automatic_gain);
+  if (ImGui::IsItemHovered()) {
+    ImGui::SetTooltip(
+        "The colours end at the difference that 99.5 %% of the pixels do not exceed.");
+  }
+  if (!pane.automatic_gain) {
+    next_item(stacked);
+    ImGui::SetNextItemWidth(-1);
+    changed |=
+        ImGui::SliderFloat("##gain", &pane.gain, 1, 1e7F, "x%.0f", ImGuiSliderFlags_Logarithmic);
+  }
+  return changed;
+}
+
+bool draw_difference_choice(const ViewState& state, Pane& pane, bool stacked) {
   bool changed = false;
   for (int* index : {&pane.first, &pane.second}) {
     ImGui::PushID(index);
-    ImGui::SetNextItemWidth(width * 0.09F);
+    ImGui::SetNextItemWidth(combo_width("00"));
     std::vector<std::string> numbers;
     for (size_t i = 0; i < state.panes.size(); ++i) {
       numbers.push_back(std::to_string(i + 1));
@@ -101,57 +143,62 @@ bool draw_difference_choice(const ViewState& state, Pane& pane, float width) {
     ImGui::PopID();
   }
   int kind = static_cast<int>(pane.difference);
-  ImGui::SetNextItemWidth(width * 0.26F);
+  ImGui::SetNextItemWidth(combo_width(view::kDifferenceNames[0]));
   if (choose("##kind", view::kDifferenceNames[kind], view::kDifferenceNames, kind)) {
     pane.difference = static_cast<view::DifferenceKind>(kind);
     changed = true;
   }
-  ImGui::SameLine();
-  changed |= ImGui::Checkbox("colours", &pane.false_colour);
-  ImGui::SameLine();
-  changed |= ImGui::Checkbox("auto", &pane.automatic_gain);
-  if (!pane.automatic_gain) {
-    ImGui::SameLine();
-    ImGui::SetNextItemWidth(-1);
-    changed |=
-        ImGui::SliderFloat("##gain", &pane.gain, 1, 1e7F, "x%.0f", ImGuiSliderFlags_Logarithmic);
-  }
-  return changed;
+  next_item(stacked);
+  return draw_gain_choice(pane, stacked) || changed;
 }
 
-bool draw_pane_header(ViewState& state, Ui& ui, int index, float width) {
+// `stacked`: in a column beside the image.
+bool draw_pane_header(ViewState& state, Ui& ui, int index, bool stacked) {
+  constexpr float kNarrow = 28;  // ems: a narrower pane names its kind by its number alone
   Pane& pane = state.panes[index];
   const std::string name = fmt::format("pane/{}", index);
   int kind = static_cast<int>(pane.kind);
-  ImGui::SetNextItemWidth(width * 0.22F);
+  const bool narrow = !stacked && ImGui::GetContentRegionAvail().x < kNarrow * ImGui::GetFontSize();
+  const std::string shown = narrow ? std::to_string(index + 1)
+                                   : fmt::format("{}: {}", index + 1, view::kPaneKindNames[kind]);
+  ImGui::SetNextItemWidth(combo_width(shown));
   bool changed = false;
-  if (choose("##what",
-             fmt::format("{}: {}", index + 1, view::kPaneKindNames[kind]),
-             view::kPaneKindNames,
-             kind)) {
+  if (choose("##what", shown, view::kPaneKindNames, kind)) {
     pane.kind = static_cast<PaneKind>(kind);
     changed = true;
   }
   mark_item(ui, name + "/kind");
-  ImGui::SameLine();
+  next_item(stacked);
   if (pane.kind == PaneKind::kModel) {
-    changed |= draw_model_choice(state, ui, pane, name, width * 0.76F);
+    changed |= draw_model_choice(state, ui, pane, name, stacked);
   } else if (pane.kind == PaneKind::kDifference) {
-    changed |= draw_difference_choice(state, pane, width * 0.76F);
+    changed |= draw_difference_choice(state, pane, stacked);
   } else {
-    ImGui::TextUnformatted(pane_title(state, pane).c_str());
+    ImGui::TextWrapped("%s", pane_title(state, pane).c_str());
   }
   return changed;
 }
 
 void draw_numbers(const ViewState& state,
                   const Pane& pane,
-                  const std::optional<PaneDrawing>& drawing) {
-  const bool outdated = state.frame && !state.frame->full;
-  const ImVec4 colour = ImGui::GetStyleColorVec4(outdated ? ImGuiCol_TextDisabled : ImGuiCol_Text);
-  for (const std::string& line : pane_numbers(state, pane, drawing)) {
-    ImGui::TextColored(colour, "%s", line.empty() ? " " : line.c_str());
+                  const std::optional<PaneDrawing>& drawing,
+                  bool stacked) {
+  if (drawing && pane.kind == PaneKind::kDifference) {
+    draw_colour_bar(pane, *drawing);
   }
+  const bool outdated = state.frame && !state.frame->full;
+  ImGui::PushStyleColor(ImGuiCol_Text,
+                        ImGui::GetStyleColorVec4(outdated ? ImGuiCol_TextDisabled : ImGuiCol_Text));
+  for (std::string line : pane_numbers(state, pane, drawing)) {
+    for (size_t gap = line.find(kNumberGap); stacked && gap != std::string::npos;
+         gap = line.find(kNumberGap)) {
+      line.replace(gap, std::string_view(kNumberGap).size(), "\n");
+    }
+    if (!line.empty()) {
+      ImGui::TextWrapped("%s", line.c_str());
+    }
+  }
+  ImGui::PopStyleColor();
 }
 
 // Finds the image's pixel under the cursor, for all panes at once.
@@ -179,19 +226,25 @@ void draw_pixel_values(const ViewState& state, const PaneDrawing& drawing, const
     return;
   }
   const float* a = picture.at(row, col);
-  std::string text = fmt::format("{},{}: {:.3f} {:.3f} {:.3f}", row, col, a[0], a[1], a[2]);
-  if (drawing.second != nullptr && drawing.mode != PaneDrawing::Mode::kSplit &&
-      drawing.second->height == picture.height) {
-    const float* b = drawing.second->at(row, col);
-    text = fmt::format(
-        "{},{}: {:+.1e} {:+.1e} {:+.1e}", row, col, a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+  std::vector<std::string> parts = {fmt::format("x {} y {}:", col, row)};
+  const bool is_difference = drawing.second != nullptr &&
+                             drawing.mode != PaneDrawing::Mode::kSplit &&
+                             drawing.second->height == picture.height;
+  for (int i = 0; i < 3; ++i) {
+    parts.push_back(is_difference ? fmt::format("{:+.1e}", a[i] - drawing.second->at(row, col)[i])
+                                  : fmt::format("{:.3f}", a[i]));
   }
-  const ImVec2 at{rect.min.x + 4, rect.max.y - ImGui::GetFontSize() - 4};
-  const ImVec2 size = ImGui::CalcTextSize(text.c_str());
+  const float room = std::max(rect.max.x - rect.min.x - 8, 1.0F);
+  std::string text = fmt::format("{}", fmt::join(parts, " "));
+  if (ImGui::CalcTextSize(text.c_str()).x > room) {
+    text = fmt::format("{}", fmt::join(parts, "\n"));
+  }
+  const ImVec2 size = ImGui::CalcTextSize(text.c_str(), nullptr, false, room);
+  const ImVec2 at{rect.min.x + 4, rect.max.y - size.y - 4};
   ImDrawList* list = ImGui::GetWindowDrawList();
   list->AddRectFilled(
       {at.x - 2, at.y - 1}, {at.x + size.x + 2, at.y + size.y + 1}, IM_COL32(0, 0, 0, 170));
-  list->AddText(at, IM_COL32_WHITE, text.c_str());
+  list->AddText(nullptr, 0, at, IM_COL32_WHITE, text.c_str(), nullptr, room);
 }
 
 bool draw_split_slider(ViewState& state, Ui& ui, const ItemRect& rect) {
@@ -249,19 +302,82 @@ bool draw_picture(ViewState& state,
   return changed;
 }
 
+PaneContent content_of(const ViewState& state, const Ui& ui) {
+  return {.cols = static_cast<float>(std::max(state.scene->width, 1)),
+          .rows = static_cast<float>(std::max(state.scene->height, 1)),
+          .em = ImGui::GetFontSize(),
+          .line = ImGui::GetTextLineHeightWithSpacing(),
+          .whole_pixels = state.whole_pixels,
+          .has_text = !ui.pictures_only};
+}
+
+// On the image itself, where there is nothing but images: what it is, and a difference's colours.
+void draw_labels(const ViewState& state,
+                 int index,
+                 const std::optional<PaneDrawing>& drawing,
+                 const ItemRect& rect) {
+  const Pane& pane = state.panes[index];
+  std::string label = pane_title(state, pane);
+  if (const view::SourceFrame* source = find_source(state, pane.source);
+      pane.kind == PaneKind::kModel && source != nullptr && !std::isnan(source->quality.psnr)) {
+    label += fmt::format("  {:.2f} dB", source->quality.psnr);
+  }
+  const float em = ImGui::GetFontSize();
+  label = middle_ellipsis(label, rect.max.x - rect.min.x - em);
+  const ImVec2 size = ImGui::CalcTextSize(label.c_str());
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  const ImU32 veil = IM_COL32(0, 0, 0, 150);
+  list->AddRectFilled(rect.min, {rect.min.x + size.x + em * 0.5F, rect.min.y + size.y}, veil);
+  list->AddText({rect.min.x + em * 0.25F, rect.min.y}, IM_COL32_WHITE, label.c_str());
+  if (!drawing || pane.kind != PaneKind::kDifference) {
+    return;
+  }
+  const ImVec2 after = ImGui::GetCursorScreenPos();
+  const ImVec2 at{rect.min.x + em * 0.5F, rect.min.y + 1.4F * em};
+  list->AddRectFilled(
+      {rect.min.x, rect.min.y + size.y}, {rect.min.x + 17 * em, at.y + 2 * em}, veil);
+  ImGui::SetCursorScreenPos(at);
+  draw_colour_bar(pane, *drawing);
+  ImGui::SetCursorScreenPos(after);
+}
+
+bool draw_bare_pane(ViewState& state, Ui& ui, int index, const ImVec2& size) {
+  std::optional<PaneDrawing> drawing;
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const bool changed = draw_picture(state, ui, index, size, drawing);
+  draw_labels(state, index, drawing, {at, {at.x + size.x, at.y + size.y}});
+  return changed;
+}
+
 bool draw_pane(ViewState& state, Ui& ui, int index, const ImVec2& size) {
   ImGui::PushID(index);
-  ImGui::BeginChild(
-      "pane", size, true, ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
-  const float width = ImGui::GetContentRegionAvail().x;
-  bool changed = draw_pane_header(state, ui, index, width);
-  const float numbers = kNumberLines * ImGui::GetTextLineHeightWithSpacing();
-  ImVec2 room = ImGui::GetContentRegionAvail();
-  room.x = std::clamp(std::floor(room.x), 1.0F, static_cast<float>(kMaxTextureSide));
-  room.y = std::clamp(std::floor(room.y - numbers), 1.0F, static_cast<float>(kMaxTextureSide));
+  const auto most = static_cast<float>(kMaxTextureSide);
+  ImGui::BeginChild("pane",
+                    size,
+                    !ui.pictures_only,
+                    ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
+  const ImVec2 room = ImGui::GetContentRegionAvail();
+  const PaneLayout layout = lay_out_pane(room, content_of(state, ui));
+  const ImVec2 picture{std::clamp(std::floor(layout.picture.x), 1.0F, most),
+                       std::clamp(std::floor(layout.picture.y), 1.0F, most)};
   std::optional<PaneDrawing> drawing;
-  changed |= draw_picture(state, ui, index, room, drawing);
-  draw_numbers(state, state.panes[index], drawing);
+  bool changed = false;
+  if (ui.pictures_only) {
+    changed = draw_bare_pane(state, ui, index, picture);
+  } else if (layout.beside) {
+    changed = draw_picture(state, ui, index, picture, drawing);
+    ImGui::SameLine(0, ImGui::GetFontSize() * 0.5F);
+    ImGui::PushStyleVar(ImGuiStyleVar_ScrollbarSize, 8 * ui.scale);
+    ImGui::BeginChild("text");
+    changed |= draw_pane_header(state, ui, index, true);
+    draw_numbers(state, state.panes[index], drawing, true);
+    ImGui::EndChild();
+    ImGui::PopStyleVar();
+  } else {
+    changed = draw_pane_header(state, ui, index, false);
+    changed |= draw_picture(state, ui, index, picture, drawing);
+    draw_numbers(state, state.panes[index], drawing, false);
+  }
   ImGui::EndChild();
   ImGui::PopID();
   return changed;
@@ -275,9 +391,7 @@ PaneDrawing place_picture(const ViewState& state, int width, int height) {
   const auto cols = static_cast<float>(std::max(state.scene->width, 1));
   const auto w = static_cast<float>(drawing.width);
   const auto h = static_cast<float>(drawing.height);
-  float scale = std::min(w / cols, h / rows);
-  // An integer scale if there is room, so that every pixel of the image has the same size.
-  scale = (scale >= 1 ? std::floor(scale) : scale) * state.zoom.factor;
+  const float scale = fitting_scale({w, h}, cols, rows, state.whole_pixels) * state.zoom.factor;
   drawing.shown_width = cols * scale;
   drawing.shown_height = rows * scale;
   drawing.x = std::round(w / 2 - state.zoom.centre_x * drawing.shown_width);
@@ -350,25 +464,24 @@ std::optional<PaneDrawing> pane_drawing(const ViewState& state,
   drawing.gain = pane.gain;
   if (pane.automatic_gain) {
     const auto difference = view::compare_pictures(drawing.first, drawing.second);
-    const double largest = difference ? difference->max_absolute : 1;
-    drawing.gain = view::automatic_gain(
-        pane.difference == view::DifferenceKind::kSquared ? largest * largest : largest);
+    const float gain = difference ? view::automatic_gain(*difference) : 1;
+    drawing.gain = pane.difference == view::DifferenceKind::kSquared ? gain * gain : gain;
   }
   return drawing;
 }
 
 bool draw_panes_panel(ViewState& state, Ui& ui) {
   const ImVec2 room = ImGui::GetContentRegionAvail();
-  const int columns = grid_columns(state.panes.size());
-  const auto rows = static_cast<int>((state.panes.size() + columns - 1) / columns);
   const float gap = ImGui::GetStyle().ItemSpacing.x;
+  const int columns = grid_columns(state.panes.size(), room, gap, content_of(state, ui));
+  const auto rows = static_cast<int>((state.panes.size() + columns - 1) / columns);
   const ImVec2 size{(room.x - gap * static_cast<float>(columns - 1)) / static_cast<float>(columns),
                     (room.y - gap * static_cast<float>(rows - 1)) / static_cast<float>(rows)};
   ui.hovered_row = -1;
   bool changed = false;
   for (int i = 0; i < static_cast<int>(state.panes.size()); ++i) {
     if (i % columns != 0) {
-      ImGui::SameLine();
+      ImGui::SameLine(0, gap);
     }
     changed |= draw_pane(state, ui, i, size);
   }

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
+#include "apps/viewer/exports.h"
 #include "apps/viewer/ui.h"
+#include "vision/viewer/keyframes.h"
 // Requires imgui.h before it.
 #include <imgui_stdlib.h>
 
@@ -68,6 +71,80 @@ void draw_frustum(const OverviewProjection& project,
   }
 }
 
+// Keyframes are replaced without a question only where there are none.
+void ask_to_import(ViewState& state, Ui& ui) {
+  const auto import = [path = ui.track_path](ViewState& changed) {
+    changed.commands.emplace_back(view::TrackCommand{path, false});
+  };
+  if (state.track.keyframes.empty()) {
+    import(state);
+    return;
+  }
+  ui.question = {
+      .text = fmt::format("Replace the path's {} keyframes by those of {}? Ctrl+Z brings "
+                          "them back.",
+                          state.track.keyframes.size(),
+                          ui.track_path),
+      .answers = {{"replace", import}}};
+}
+
+void ask_to_export(ViewState& state, Ui& ui) {
+  const auto write_to = [](const std::string& path) {
+    return [path](ViewState& changed) {
+      changed.commands.emplace_back(view::TrackCommand{path, true});
+    };
+  };
+  std::error_code ignored;
+  if (!std::filesystem::exists(ui.track_path, ignored)) {
+    write_to(ui.track_path)(state);
+    return;
+  }
+  const std::string other = next_free_path(ui.track_path);
+  ui.question = {
+      .text = ui.track_path + " exists.",
+      .answers = {{"replace", write_to(ui.track_path)},
+                  {"write " + std::filesystem::path(other).filename().string(), write_to(other)}}};
+}
+
+void ask_for_turntable(ViewState& state, Ui& ui) {
+  const std::vector<Camera> turn = view::turntable_keyframes(state.view);
+  if (state.track.keyframes.empty()) {
+    view::change_keyframes(state, turn);
+    return;
+  }
+  const auto append = [turn](ViewState& changed) {
+    std::vector<Camera> all = changed.track.keyframes;
+    all.insert(all.end(), turn.begin(), turn.end());
+    view::change_keyframes(changed, std::move(all));
+  };
+  ui.question = {
+      .text = fmt::format("The path has {} keyframes. Replace them by a turn around the target? "
+                          "Ctrl+Z brings them back.",
+                          state.track.keyframes.size()),
+      .answers = {
+          {"replace", [turn](ViewState& changed) { view::change_keyframes(changed, turn); }},
+          {"append", append}}};
+}
+
+bool draw_undo(ViewState& state, Ui& ui) {
+  bool changed = false;
+  ImGui::BeginDisabled(state.undo_keyframes.empty());
+  if (ImGui::Button("undo")) {
+    changed = view::undo_keyframes(state);
+  }
+  ImGui::EndDisabled();
+  mark_item(ui, "path/undo");
+  ImGui::SameLine();
+  ImGui::BeginDisabled(state.redo_keyframes.empty());
+  if (ImGui::Button("redo")) {
+    changed = view::redo_keyframes(state);
+  }
+  ImGui::EndDisabled();
+  mark_item(ui, "path/redo");
+  ImGui::SameLine();
+  return changed;
+}
+
 bool draw_path_files(ViewState& state, Ui& ui) {
   if (ui.track_path.empty()) {
     ui.track_path = state.output + "/path.json";
@@ -75,13 +152,13 @@ bool draw_path_files(ViewState& state, Ui& ui) {
   ImGui::InputText("file", &ui.track_path);
   bool changed = false;
   if (ImGui::Button("import")) {
-    state.commands.emplace_back(view::TrackCommand{ui.track_path, false});
+    ask_to_import(state, ui);
     changed = true;
   }
   mark_item(ui, "path/import");
   ImGui::SameLine();
   if (ImGui::Button("export")) {
-    state.commands.emplace_back(view::TrackCommand{ui.track_path, true});
+    ask_to_export(state, ui);
     changed = true;
   }
   mark_item(ui, "path/export");
@@ -122,18 +199,13 @@ bool draw_timeline(ViewState& state, Ui& ui) {
   }
   ImGui::SameLine();
   if (ImGui::Button("keyframe here")) {
-    state.track.keyframes.push_back(state.view.camera);
+    view::add_keyframe(state);
     changed = true;
   }
   mark_item(ui, "path/keyframe");
   ImGui::SameLine();
   if (ImGui::Button("turntable")) {
-    state.track.keyframes.clear();
-    for (int i = 0; i <= 12; ++i) {
-      view::ViewCamera turned = state.view;
-      view::orbit(turned, 2 * CV_PI * i / 12, 0);
-      state.track.keyframes.push_back(turned.camera);
-    }
+    ask_for_turntable(state, ui);
     changed = true;
   }
   mark_item(ui, "path/turntable");
@@ -163,6 +235,7 @@ bool draw_path_panel(ViewState& state, Ui& ui) {
       ImGui::SliderInt("frames", &state.track.frames, 2, 1000, "%d", ImGuiSliderFlags_Logarithmic);
   changed |= draw_path_files(state, ui);
   ImGui::Separator();
+  changed |= draw_undo(state, ui);
   ImGui::Text("%zu keyframes", state.track.keyframes.size());
   int removed = -1;
   for (int i = 0; i < static_cast<int>(state.track.keyframes.size()); ++i) {
@@ -177,12 +250,15 @@ bool draw_path_panel(ViewState& state, Ui& ui) {
     if (ImGui::SmallButton("remove")) {
       removed = i;
     }
+    mark_item(ui, fmt::format("path/remove/{}", i));
     ImGui::SameLine();
     ImGui::Text("%d   %.2f %.2f %.2f", i, at[0], at[1], at[2]);
     ImGui::PopID();
   }
   if (removed >= 0) {
-    state.track.keyframes.erase(state.track.keyframes.begin() + removed);
+    std::vector<Camera> left = state.track.keyframes;
+    left.erase(left.begin() + removed);
+    view::change_keyframes(state, std::move(left));
     changed = true;
   }
   for (const view::VideoWritten& video : state.videos) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "apps/report/results.h"
 #include "apps/viewer/panels/plots.h"
@@ -13,6 +14,17 @@ namespace {
 
 using view::TableRow;
 using view::ViewState;
+
+// A column's title and its width in ems, whatever is in it.
+constexpr std::pair<const char*, float> kColumns[] = {{"model", 5.5F},
+                                                      {"V", 1},
+                                                      {"form", 4.8F},
+                                                      {"PSNR dB", 4},
+                                                      {"in object", 4.2F},
+                                                      {"SSIM", 3},
+                                                      {"tokens/s", 4.5F},
+                                                      {"ms", 3},
+                                                      {"differ", 3.5F}};
 
 struct Range {
   double low = 0;
@@ -45,16 +57,20 @@ double fastest(const std::vector<TableRow>& rows) {
 void draw_row(ViewState& state, const TableRow& row, const Range& range, double most) {
   ImGui::TableNextRow();
   ImGui::TableNextColumn();
-  ImGui::Text("%s", row.variant.c_str());
-  ImGui::TableNextColumn();
-  const bool chosen =
-      ImGui::Selectable(fmt::format("{}##{}", row.source.model, form_name(row.source.form)).c_str(),
-                        false,
-                        ImGuiSelectableFlags_SpanAllColumns);
+  const std::string name = middle_ellipsis(row.source.model, ImGui::GetContentRegionAvail().x);
+  const bool chosen = ImGui::Selectable(
+      fmt::format("{}##{} {}", name, row.source.model, form_name(row.source.form)).c_str(),
+      false,
+      ImGuiSelectableFlags_SpanAllColumns);
+  if (ImGui::IsItemHovered()) {
+    ImGui::SetTooltip("%s\nclick: show it in the first pane", row.source.model.c_str());
+  }
   if (chosen && !state.panes.empty()) {
     state.panes.front().kind = view::PaneKind::kModel;
     state.panes.front().source = row.source;
   }
+  ImGui::TableNextColumn();
+  ImGui::TextUnformatted(row.variant.c_str());
   ImGui::TableNextColumn();
   if (!row.error.empty()) {
     ImGui::TextWrapped("%s", row.error.c_str());
@@ -68,7 +84,9 @@ void draw_row(ViewState& state, const TableRow& row, const Range& range, double 
            ImGui::GetContentRegionAvail().x,
            colour);
   ImGui::TableNextColumn();
-  ImGui::Text("%s", format_metric(row.mean.ssim, 3).c_str());
+  ImGui::TextUnformatted(format_metric(row.mean.masked_psnr, 2).c_str());
+  ImGui::TableNextColumn();
+  ImGui::TextUnformatted(format_metric(row.mean.ssim, 3).c_str());
   ImGui::TableNextColumn();
   draw_bar(most > 0 ? row.tokens_per_second / most : 0,
            fmt::format("{:.0f}", row.tokens_per_second),
@@ -98,24 +116,21 @@ bool draw_table_panel(ViewState& state, Ui& ui) {
   ImGui::PushTextWrapPos(0);
   ImGui::TextDisabled(
       "%zu held-out views, %zu read in a batch. Bars of PSNR begin 1 dB below the least; tokens/s: "
-      "reading; ms: a view; differ: recurrent | parallel.",
+      "reading; ms: a view; differ: recurrent | parallel. Right-click a title to choose columns.",
       view::held_out_views(state).size(),
       view::input_views(state).size());
   ImGui::PopTextWrapPos();
   const std::vector<TableRow> rows = state.table;
   constexpr ImGuiTableFlags kFlags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerV |
-                                     ImGuiTableFlags_ScrollY | ImGuiTableFlags_Resizable |
+                                     ImGuiTableFlags_ScrollX | ImGuiTableFlags_ScrollY |
+                                     ImGuiTableFlags_Resizable | ImGuiTableFlags_Hideable |
                                      ImGuiTableFlags_SizingFixedFit;
-  if (ImGui::BeginTable("table", 8, kFlags)) {
-    ImGui::TableSetupScrollFreeze(0, 1);
-    for (const char* column : {"V", "model", "form"}) {
-      ImGui::TableSetupColumn(column);
+  if (ImGui::BeginTable("table", static_cast<int>(std::size(kColumns)), kFlags)) {
+    ImGui::TableSetupScrollFreeze(1, 1);  // the name stays
+    for (const auto& [title, width] : kColumns) {
+      ImGui::TableSetupColumn(
+          title, ImGuiTableColumnFlags_WidthFixed, width * ImGui::GetFontSize());
     }
-    ImGui::TableSetupColumn("PSNR dB", ImGuiTableColumnFlags_WidthStretch);
-    ImGui::TableSetupColumn("SSIM");
-    ImGui::TableSetupColumn("tokens/s", ImGuiTableColumnFlags_WidthStretch);
-    ImGui::TableSetupColumn("ms");
-    ImGui::TableSetupColumn("differ");
     ImGui::TableHeadersRow();
     const Range range = psnr_range(rows);
     const double most = fastest(rows);

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "tests/support/scratch_folder.h"
+#include "vision/viewer/keyframes.h"
 #include "vision/viewer/view_state.h"
 
 namespace parallax::view {
@@ -213,9 +214,57 @@ TEST(ViewState, DifferencesOfPictures) {
   EXPECT_NEAR(difference->max_absolute, 0.1, 1e-6);
   EXPECT_NEAR(difference->psnr, 20, 1e-4);
   EXPECT_FALSE(compare_pictures(picture(0), nullptr));
-  EXPECT_EQ(automatic_gain(0.7), 1);
-  EXPECT_EQ(automatic_gain(0.06), 10);
-  EXPECT_EQ(automatic_gain(0), 1);
+  EXPECT_NEAR(automatic_gain(*difference), 10, 1e-4);
+  EXPECT_EQ(automatic_gain({.max_absolute = 0, .percentile = 0}), 1);
+  EXPECT_EQ(automatic_gain({.max_absolute = 0.5, .percentile = 0}), 2);
+}
+
+// One saturated pixel does not darken all others, as it would if the largest difference decided.
+TEST(ViewState, TheGainFollowsAlmostAllPixels) {
+  Image a{20, 50, std::vector<float>(3000, 0.25F)};
+  Image b = a;
+  for (size_t pixel = 0; pixel < 1000; ++pixel) {
+    b.rgb[pixel * 3 + 1] += 1e-3F * static_cast<float>(pixel + 1) / 1000;
+  }
+  for (const size_t pixel : {3, 400, 700}) {
+    b.rgb[pixel * 3] = 1;
+  }
+  const auto difference =
+      compare_pictures(std::make_shared<const Image>(a), std::make_shared<const Image>(b));
+  ASSERT_TRUE(difference);
+  EXPECT_NEAR(difference->max_absolute, 0.75, 1e-6);
+  // Of 1,000 pixels 995 are at most this: three of the five above it are the saturated ones.
+  EXPECT_NEAR(difference->percentile, 0.998e-3, 1e-6);
+  EXPECT_NEAR(automatic_gain(*difference), 1002, 3);
+}
+
+TEST(ViewState, NoKeyframeIsLost) {
+  const auto opened = [](uint64_t id, const std::string& path, int views) {
+    OpenedScene scene = test_scene(views);
+    scene.id = id;
+    scene.path = path;
+    return scene;
+  };
+  ViewState state;
+  apply_event(state, opened(1, "a", 3));
+  add_keyframe(state);
+  add_keyframe(state);
+  change_keyframes(state, turntable_keyframes(state.view));
+  EXPECT_EQ(state.track.keyframes.size(), 13U);
+  EXPECT_TRUE(undo_keyframes(state));
+  EXPECT_EQ(state.track.keyframes.size(), 2U);
+  EXPECT_TRUE(redo_keyframes(state));
+  EXPECT_EQ(state.track.keyframes.size(), 13U);
+  EXPECT_FALSE(redo_keyframes(state));
+  // Read again with further views, then another scene and back.
+  apply_event(state, opened(2, "a", 4));
+  EXPECT_EQ(state.track.keyframes.size(), 13U);
+  apply_event(state, opened(3, "b", 3));
+  EXPECT_TRUE(state.track.keyframes.empty());
+  EXPECT_FALSE(undo_keyframes(state));
+  EXPECT_EQ(all_keyframes(state).at("a").size(), 13U);
+  apply_event(state, opened(4, "a", 3));
+  EXPECT_EQ(state.track.keyframes.size(), 13U);
 }
 
 }  // namespace
