@@ -8,7 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/device.h"
-#include "vision/viewer/camera_control.h"
+#include "vision/viewer/camera/camera_control.h"
 
 namespace parallax::view {
 namespace {

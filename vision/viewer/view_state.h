@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
-#include "vision/viewer/camera_control.h"
-#include "vision/viewer/camera_track.h"
+#include "vision/viewer/camera/camera_control.h"
+#include "vision/viewer/camera/camera_track.h"
 #include "vision/viewer/view_data.h"
 
 namespace parallax::view {

@@ -20,9 +20,9 @@ constexpr int kImageNetClasses = 1000;
 constexpr int64_t kBytesPerNumber = 8;  // float32, and most weights repacked for products
 
 const Tensor& require_sized_tensor(const TensorMap& tensors,
-                             const std::string& name,
-                             int64_t dimensions,
-                             const std::string& where) {
+                                   const std::string& name,
+                                   int64_t dimensions,
+                                   const std::string& where) {
   const auto it = tensors.find(name);
   if (it == tensors.end() || it->second.dim() != dimensions || it->second.numel() == 0) {
     throw Error(

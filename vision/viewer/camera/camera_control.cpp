@@ -1,5 +1,5 @@
 // Rotations about axes and moves along them.
-#include "vision/viewer/camera_control.h"
+#include "vision/viewer/camera/camera_control.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // Interpolation is in camera_path; this adds the file format.
-#include "vision/viewer/camera_track.h"
+#include "vision/viewer/camera/camera_track.h"
 
 #include <fmt/format.h>
 
