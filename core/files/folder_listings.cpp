@@ -1,19 +1,11 @@
 // Listings of folders by names in small letters.
 #include "core/files/folder_listings.h"
 
-#include <algorithm>
-#include <cctype>
+#include "core/base/lower_case.h"
 
 namespace parallax {
 
 namespace fs = std::filesystem;
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
 
 const FolderListings::Listing& FolderListings::listing(const fs::path& folder) {
   const auto [found, is_new] = listings_.try_emplace(folder);

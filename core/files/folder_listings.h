@@ -7,9 +7,6 @@
 
 namespace parallax {
 
-// `text` with ASCII's capital letters made small.
-std::string lower_case(std::string text);
-
 // Lists each folder once and remembers what is in it.
 class FolderListings {
  public:

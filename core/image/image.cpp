@@ -5,7 +5,6 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
-#include <cctype>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "core/image/exif.h"
 #include "core/image/gif_image.h"
 #include "core/image/heif_image.h"
@@ -143,11 +143,7 @@ ImageFormat checked_format(std::string_view bytes, const std::string& where) {
 }
 
 std::string lower_extension(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return extension;
+  return lower_case(path.extension().string());
 }
 
 }  // namespace

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
 #include <opencv2/core/utility.hpp>
 #include <string_view>
 
+#include "core/base/lower_case.h"
 #include "core/image/heif_image.h"
 
 namespace parallax {
@@ -69,11 +69,7 @@ const std::map<std::string, const char*, std::less<>>& other_kinds() {
 }
 
 std::string lower_extension_of(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return extension;
+  return lower_case(path.extension().string());
 }
 
 // Debian's OpenCV has OpenJPEG; the one that packages carry does not.

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "core/io/input_file.h"
 
 namespace parallax {
@@ -76,10 +77,7 @@ std::string usual_or_only(const std::vector<std::string>& names,
 bool has_checkpoint_extension(const fs::path& path) {
   // timm writes checkpoint-9.pth.tar, which is no archive of tar's.
   const fs::path named = path.extension() == ".tar" ? path.stem() : path;
-  std::string extension = named.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return std::tolower(c);
-  });
+  const std::string extension = lower_case(named.extension().string());
   return std::find(kCheckpointExtensions.begin(), kCheckpointExtensions.end(), extension) !=
          kCheckpointExtensions.end();
 }

@@ -5,11 +5,11 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <exception>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 
 namespace parallax {
 namespace {
@@ -77,13 +77,6 @@ struct Transfer {
 
   bool is_success() const { return response.status >= 200 && response.status < 300; }
 };
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
 
 std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "core/image/image_extension.h"
 #include "vision/images/folder_contents.h"
 
@@ -22,15 +22,8 @@ std::string without_extension(const std::string& name) {
   return has ? name.substr(0, name.rfind('.')) : name;
 }
 
-std::string folded_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
-
 std::string key_of(const fs::path& path) {
-  return folded_case(without_extension(path.filename().string()));
+  return lower_case(without_extension(path.filename().string()));
 }
 
 // With the separators of any system.
@@ -48,8 +41,8 @@ bool same_part(const std::string& a, const std::string& b, bool is_last) {
   }
   // "x" or "X.JPG" for "x.jpg", but not "x.png".
   const bool one_has_none = without_extension(a) == a || without_extension(b) == b;
-  return one_has_none ? folded_case(without_extension(a)) == folded_case(without_extension(b))
-                      : folded_case(a) == folded_case(b);
+  return one_has_none ? lower_case(without_extension(a)) == lower_case(without_extension(b))
+                      : lower_case(a) == lower_case(b);
 }
 
 // Whether all parts of `tail` are the last ones of `path`.

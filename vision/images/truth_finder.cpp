@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "vision/images/folder_contents.h"
 
 namespace parallax {
@@ -29,10 +29,7 @@ constexpr std::array<const char*, 7> kKnownFiles = {
 
 // Whether the file may be a table of labels. Kaggle's sample_submission.csv has made-up ones.
 bool may_be_table(const fs::path& path) {
-  std::string name = path.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  const std::string name = lower_case(path.filename().string());
   std::error_code error;
   const bool is_table = name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".txt");
   return is_table && name.find("submission") == std::string::npos &&

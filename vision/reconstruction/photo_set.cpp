@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "core/image/image.h"
 #include "vision/images/image_files.h"
 #include "vision/reconstruction/sharpness.h"
@@ -43,10 +43,7 @@ bool is_hidden(const fs::path& relative) {
 
 // Whether the file is of a format that cameras write and COLMAP does not read.
 bool is_of_other_format(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  const std::string extension = lower_case(path.extension().string());
   return std::find(std::begin(kOtherFormats), std::end(kOtherFormats), extension) !=
          std::end(kOtherFormats);
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "vision/synth/meshes/assimp_reader.h"
 #include "vision/synth/meshes/gltf_reader.h"
 #include "vision/synth/meshes/ply_reader.h"
@@ -31,11 +32,7 @@ constexpr std::array<MeshFormat, 5> kMeshFormats = {
      {".stl", read_with_assimp, UpAxis::kZ, false}}};
 
 std::string extension_of(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return extension;
+  return lower_case(path.extension().string());
 }
 
 const MeshFormat& format_of(const std::filesystem::path& path) {

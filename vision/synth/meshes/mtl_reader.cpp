@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <set>
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "core/io/input_file.h"
 #include "vision/synth/meshes/texture_files.h"
 
@@ -65,14 +65,6 @@ std::optional<float> as_number(std::string_view word) {
   return whole && std::isfinite(value) ? std::optional<float>(value) : std::nullopt;
 }
 
-std::string lower_keyword(std::string_view word) {
-  std::string lower(word);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return lower;
-}
-
 // Calls `line` with each line's keyword and what follows; a line that ends in \ goes on in the
 // next.
 template <class Function>
@@ -106,9 +98,9 @@ void apply_option(std::string_view option,
       pair[static_cast<int>(i)] = *as_number(arguments[i]);
     }
   } else if (option == "-clamp") {
-    texture->is_clamped = lower_keyword(arguments[0]) == "on";
+    texture->is_clamped = lower_case(arguments[0]) == "on";
   } else if (option == "-t" || option == "-mm" ||
-             (option == "-cc" && lower_keyword(arguments[0]) == "on")) {
+             (option == "-cc" && lower_case(arguments[0]) == "on")) {
     texture->ignored.emplace_back(option);
   }
 }
@@ -117,7 +109,7 @@ MtlTexture parse_texture(std::string_view text) {
   MtlTexture texture;
   for (;;) {
     std::string_view rest = text;
-    const std::string word = lower_keyword(take_word(&rest));
+    const std::string word = lower_case(take_word(&rest));
     const auto* const option = std::find_if(std::begin(kMtlOptions),
                                             std::end(kMtlOptions),
                                             [&](const MtlOption& o) { return o.name == word; });
@@ -184,7 +176,7 @@ void read_library(const fs::path& path, std::map<std::string, MtlMaterial>* mate
   MtlMaterial* material = &unnamed;
   bool has_dissolve = false;
   for_each_statement(text, [&](std::string_view word, std::string_view rest) {
-    const std::string keyword = lower_keyword(word);
+    const std::string keyword = lower_case(word);
     if (keyword == "newmtl") {
       material = &(*materials)[std::string(rest)];
       *material = {};

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <opencv2/imgproc.hpp>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "core/image/image.h"
 
 namespace parallax {
@@ -30,13 +30,6 @@ constexpr const char* kTextureFolders[] = {"",
                                            "..",
                                            "source"};
 
-std::string lower_text(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
-
 bool is_regular(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
@@ -47,10 +40,10 @@ fs::path file_in_any_case(const fs::path& folder, const std::string& name) {
   if (is_regular(folder / name)) {
     return folder / name;
   }
-  const std::string wanted = lower_text(name);
+  const std::string wanted = lower_case(name);
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (lower_text(it->path().filename().string()) == wanted && is_regular(it->path())) {
+    if (lower_case(it->path().filename().string()) == wanted && is_regular(it->path())) {
       return it->path();
     }
   }

@@ -7,6 +7,7 @@
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
+#include "core/base/lower_case.h"
 #include "core/files/folder_listings.h"
 #include "vision/scene/formats/colmap/colmap_model.h"
 #include "vision/scene/formats/common/image_finder.h"

@@ -5,6 +5,7 @@
 
 #include <opencv2/core.hpp>
 
+#include "core/base/lower_case.h"
 #include "core/files/folder_listings.h"
 #include "vision/scene/formats/colmap/colmap_binary.h"
 #include "vision/scene/formats/colmap/colmap_text.h"
