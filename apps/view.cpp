@@ -30,7 +30,7 @@ struct ViewCommandOptions {
   std::string image_folder = "images";
   std::string device = "cpu";
   std::string output = "output/view";
-  std::string window = "720x1280";
+  std::string window = "1280x720";
   double ui_scale = 1;
   std::string screenshot;
   std::string script;
@@ -43,7 +43,7 @@ struct ViewCommandOptions {
     visitor("classifier",
             self.classifier,
             "classifier of the Classify screen: a bundled name or a checkpoint");
-    visitor("size", self.size, "image size HxW (default: what the model was trained at)");
+    visitor("size", self.size, "image size WxH (default: what the model was trained at)");
     visitor("input_views",
             self.input_views,
             "views to read: a count (farthest-point sampling) or a list (0,5,9)");
@@ -53,7 +53,7 @@ struct ViewCommandOptions {
     visitor("image_folder", self.image_folder, "folder with a COLMAP model's images");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("output", self.output, "folder for exports, videos and screenshots");
-    visitor("window", self.window, "size of the window, HxW pixels");
+    visitor("window", self.window, "size of the window, WxH pixels");
     visitor("ui_scale", self.ui_scale, "size of text and controls", OptionRange{0.5, 4});
     visitor("screenshot",
             self.screenshot,
@@ -71,6 +71,10 @@ int rendering_threads(int asked) {
 }
 
 int run_view(const ViewCommandOptions& options) {
+  std::error_code ignored;
+  if (!options.scene.empty() && !std::filesystem::exists(options.scene, ignored)) {
+    throw UsageError(ErrorParts{.what = "there is no such scene", .where = options.scene});
+  }
   require_display();
   ViewerOptions viewer{.scene = options.scene,
                        .classifier = options.classifier,

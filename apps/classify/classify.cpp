@@ -11,12 +11,15 @@
 #include "apps/classify/classify_run.h"
 #include "apps/classify/classify_summary.h"
 #include "apps/common/nvs_options.h"
+#include "apps/report/earlier_results.h"
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
 #include "core/base/device.h"
 #include "core/base/json_text.h"
 #include "core/image/image.h"
 #include "core/io/atomic_file.h"
+#include "vision/models/model_files.h"
+#include "vision/scene/image_size.h"
 
 namespace parallax {
 namespace {
@@ -28,13 +31,9 @@ constexpr auto kStartTime = std::chrono::minutes(2);  // for all ranks to start
 ClassifierView parse_view(const ClassifyOptions& options, const ClassifierCard& card) {
   ClassifierView view{.height = card.options.image_size, .width = card.options.image_size};
   if (!options.size.empty()) {
-    char rest = 0;
-    const char* text = options.size.c_str();
-    if (std::sscanf(text, "%5d%c", &view.height, &rest) == 1) {
-      view.width = view.height;
-    } else if (std::sscanf(text, "%5dx%5d%c", &view.height, &view.width, &rest) != 2) {
-      view.height = 0;
-    }
+    const ImageSize size = parse_image_size(options.size, "--size");
+    view.height = size.height;
+    view.width = size.width;
   }
   const int64_t multiple = size_multiple(card.options);
   const auto fits = [&](int side) { return side >= 1 && side <= 16384 && side % multiple == 0; };
@@ -69,9 +68,10 @@ std::vector<Classifier> load_models(const ClassifyOptions& options) {
         .expected = fmt::format("one, or {}: one per model", options.models.size()),
         .got = std::to_string(variants)});
   }
-  for (size_t i = 0; i < options.models.size(); ++i) {
+  const std::vector<std::string> words = with_distinct_names(options.models);
+  for (size_t i = 0; i < words.size(); ++i) {
     const std::string variant = variants == 0 ? "" : options.variants[variants == 1 ? 0 : i];
-    models.push_back(load_classifier(options.models[i], variant));
+    models.push_back(load_classifier(words[i], variant));
   }
   return models;
 }
@@ -89,6 +89,18 @@ ClassLabels choose_labels(const ClassifyOptions& options, const ClassifierCard& 
                                 .got = std::to_string(labels.size())});
   }
   return labels;
+}
+
+// What the user names must exist, else a slip of the pen would leave a folder of results behind.
+// Lists may be out of date: a missing file of theirs is a row of its own.
+void require_paths(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    if (path != "-" && path.find_first_of("*?[") == std::string::npos &&
+        !fs::exists(fs::symlink_status(path, ignored))) {
+      throw UsageError(ErrorParts{.what = "there is no such file or folder", .where = path});
+    }
+  }
 }
 
 nlohmann::json run_settings(const ClassifyOptions& options,
@@ -116,7 +128,7 @@ std::string describe_run(const ClassifyEngine& engine, const ClassifierView& vie
                                  describe_architecture(model.card.options),
                                  model.card.options.variant));
   }
-  return fmt::format("{} at {}x{}", fmt::join(models, ", "), view.height, view.width);
+  return fmt::format("{} at {}", fmt::join(models, ", "), size_text(view.width, view.height));
 }
 
 void write_reports(const ClassifyOptions& options,
@@ -133,11 +145,13 @@ void write_reports(const ClassifyOptions& options,
     write_file_atomically(folder / "confusion.csv", confusion_csv(accuracy, labels));
     write_image(folder / "confusion.png", confusion_picture(accuracy, labels));
   }
-  write_classify_page(
-      folder / "index.html",
-      results,
-      summary,
-      {.title = "Classified images", .heading = heading, .most_thumbnails = options.thumbnails});
+  write_classify_page(folder / "index.html",
+                      results,
+                      summary,
+                      {.title = "Classified images",
+                       .heading = heading,
+                       .footer = provenance_text(json.at("provenance")),
+                       .most_thumbnails = options.thumbnails});
 }
 
 // Rank 0 publishes its settings, and the other ranks check that theirs are the same; files may be
@@ -179,6 +193,7 @@ nlohmann::json whole_summary(const ClassifySummary& summary,
     json["images_of_other_ranks"][std::to_string(rank)] = images;
   }
   json["machine"] = describe_machine();
+  json["provenance"] = provenance_json();
   return json;
 }
 
@@ -218,6 +233,7 @@ std::string store_prefix() {
 int run_classify(const ClassifyOptions& options) {
   configure_threads(options.common);
   const std::vector<Form> forms = parse_forms(options.form);
+  require_paths(options.paths);
   const RankInfo ranks = rank_from_environment();
   std::optional<KeyValueStore> store;
   std::optional<Heartbeat> heartbeat;
@@ -247,6 +263,11 @@ int run_classify(const ClassifyOptions& options) {
     return kExitDone;
   }
   ResultsFolder results(options.output, format, settings, options.resume);
+  if (results.moved_earlier() && !options.common.quiet) {
+    fmt::print(stderr,
+               "note: the results of an earlier run were moved to {}\n",
+               (results.path() / kEarlierFolder).string());
+  }
   if (options.resume && !options.common.quiet) {
     fmt::print(stderr, "note: {} images were done before\n", results.count_done());
   }

@@ -41,7 +41,7 @@ struct ClassifyOptions {
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32 or bfloat16");
     visitor(
-        "size", self.size, "input size, a number or HxW (default: what the model was trained at)");
+        "size", self.size, "input size WxH or a number (default: what the model was trained at)");
     visitor("labels", self.labels, "a file of class names, one per line or JSON");
     visitor("output", self.output, "folder for the results");
     visitor("json", self.json, "also write the summary here; - is stdout");

@@ -28,8 +28,8 @@ struct NewRow {
 class ResultsFolder {
  public:
   // With `resume`, keeps existing rows, cuts off a half-written last one, and throws UsageError if
-  // they were made with other `settings`; otherwise moves them to results.previous.jsonl. Throws
-  // Error while another process writes there.
+  // they were made with other `settings`; otherwise moves all that an earlier run wrote to the
+  // sub-folder `previous`. Throws Error while another process writes there.
   ResultsFolder(std::filesystem::path folder,
                 RowFormat format,
                 const nlohmann::json& settings,
@@ -41,6 +41,9 @@ class ResultsFolder {
   // Whether a row for this path existed from the beginning.
   bool was_done(const std::string& printable_path) const { return done_.contains(printable_path); }
   size_t count_done() const { return done_.size(); }
+
+  // Whether there was an earlier run, whose results are now in `previous`.
+  bool moved_earlier() const { return moved_earlier_; }
 
   // Writes the rows so that a kill at any moment leaves whole lines, except perhaps the last.
   void append(std::vector<NewRow>& rows);
@@ -63,6 +66,7 @@ class ResultsFolder {
   std::filesystem::path folder_;
   RowFormat format_;
   std::unordered_set<std::string> done_;
+  bool moved_earlier_ = false;
   int lock_ = -1;  // file descriptors
   int rows_ = -1;
   int table_ = -1;

@@ -45,6 +45,7 @@ constexpr const char* kFiles[] = {"--cache",
                                   "--classifier",
                                   "--scene",
                                   "--output",
+                                  "--path",
                                   "--script",
                                   "--teacher",
                                   "--screenshot",
@@ -53,8 +54,13 @@ constexpr const char* kFiles[] = {"--cache",
                                   "PATH",
                                   "SCENE",
                                   "--validation"};
-constexpr const char* kFreeTexts[] =
-    {"--batch-size", "--image-folder", "--input-views", "--size", "--train-size", "--window"};
+constexpr const char* kFreeTexts[] = {"--batch-size",
+                                      "COMMAND",
+                                      "--image-folder",
+                                      "--input-views",
+                                      "--size",
+                                      "--train-size",
+                                      "--window"};
 const Words kPublishedSizes = {"vit3-t", "vit3-s", "vit3-b", "h-vit3-t", "h-vit3-s", "h-vit3-b"};
 
 template <class List>
@@ -101,7 +107,7 @@ Words choices_of(const std::string& command, const CommandOption& option) {
   if (option.name == "--preset" || (option.name == "--model" && command == "bench classify")) {
     return kPublishedSizes;
   }
-  if (option.name == "--variant") {
+  if (option.name == "--variant" || option.name == "VARIANT") {
     return split_list(classifies ? vit3_variant_names() : variant_names());
   }
   if (option.name == "FILE") {

@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/device.h"
+#include "core/ttt/variant_text.h"
 #include "vision/scene/camera_path.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/viewer/camera_control.h"
@@ -163,7 +164,7 @@ OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const Work
   size_t count = scene.views.size();
   require_memory(static_cast<int64_t>(count) * size.height * size.width * 4 *
                      static_cast<int64_t>(sizeof(float)),
-                 fmt::format("holding {} views of {}x{}", count, size.height, size.width),
+                 fmt::format("holding {} views of {}", count, size_text(size.width, size.height)),
                  "Use a smaller size or fewer views.");
   const ViewOptions options{
       .height = size.height, .width = size.width, .background = request.background};
@@ -229,7 +230,7 @@ ModelLoaded ViewEngine::load_model(const std::string& name) {
   const LactNvsOptions& options = loaded->card.options;
   return {{.name = name,
            .variant = options.variant,
-           .summary = std::string(find_variant(options.variant).summary),
+           .summary = full_summary(find_variant(options.variant)),
            .hash = weights_hash(loaded->path)},
           options.layers};
 }

@@ -147,9 +147,10 @@ std::vector<std::string> nvs_model_names() {
 }  // namespace
 
 NvsModel load_nvs_model(const std::string& name_or_path, const std::string& variant) {
-  const fs::path path = find_model_file(name_or_path, nvs_model_names);
+  const ModelWord word = parse_model_word(name_or_path);
+  const fs::path path = find_model_file(word.where, nvs_model_names);
   const Checkpoint checkpoint = load_checkpoint(path);
-  NvsModel model{.name = path.stem().string(), .path = path};
+  NvsModel model{.name = model_name(word, path), .path = path};
   model.card = read_model_card(path, checkpoint);
   if (!variant.empty() && variant != model.card.options.variant) {
     const std::string wanted(find_variant(variant).name);

@@ -44,9 +44,10 @@ struct ModelListing {
 // out, and `info` reports them.
 std::vector<ModelListing> list_nvs_models();
 
-// Loads a bundled name or a file. An empty `variant` means the model's own; any other must be the
-// one the weights were trained as, since no variant is shown with another's weights (if the file,
-// like the official ones, does not record it, the user's word is taken).
+// Loads a bundled name or a file, or either behind the NAME= that it is to be called by. An empty
+// `variant` means the model's own; any other must be the one the weights were trained as, since no
+// variant is shown with another's weights (if the file, like the official ones, does not record it,
+// the user's word is taken).
 NvsModel load_nvs_model(const std::string& name_or_path, const std::string& variant = "");
 
 // The bundled model trained as this variant, preferring the default model if it was. Throws Error

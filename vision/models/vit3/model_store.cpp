@@ -164,14 +164,15 @@ std::vector<ClassifierListing> list_classifiers() {
 }
 
 Classifier load_classifier(const std::string& name_or_path, const std::string& variant) {
-  const fs::path path = find_model_file(name_or_path, classifier_names);
+  const ModelWord word = parse_model_word(name_or_path);
+  const fs::path path = find_model_file(word.where, classifier_names);
   const Checkpoint checkpoint = load_checkpoint(path);
   if (!is_classifier_checkpoint(checkpoint)) {
     throw Error(ErrorParts{.what = "this is not a ViT³ classifier",
                            .where = path.string(),
                            .remedy = "`parallax info` says what the file holds."});
   }
-  Classifier classifier{.name = path.stem().string(), .path = path};
+  Classifier classifier{.name = model_name(word, path), .path = path};
   classifier.card = read_classifier_card(path, checkpoint);
   choose_variant(variant, path, classifier.card);
   require_memory(count_parameters(classifier.card.options) * kBytesPerNumber,
