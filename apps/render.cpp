@@ -18,7 +18,7 @@
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/image/image.h"
-#include "core/ttt/variant_text.h"
+#include "vision/models/variant_text.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/image_size.h"
 #include "vision/viewer/camera_track.h"
@@ -127,7 +127,7 @@ struct SpeedCells {
   std::string view;
 };
 
-SpeedCells speed_cells(const FormEvaluation& form, const FormSpeed* speed) {
+SpeedCells form_speed_cells(const FormEvaluation& form, const FormSpeed* speed) {
   constexpr double kMillisecond = 1e-3;
   SpeedCells cells{fmt::format("{:.1f}", form.reconstruct_seconds * 1e3),
                    format_metric(form.seconds_per_view() * 1e3, 2)};
@@ -178,7 +178,7 @@ void print_table(const PreparedScene& scene,
                                                  "tokens/s"}};
   for (size_t i = 0; i < forms.size(); ++i) {
     const FormEvaluation& form = forms[i];
-    const SpeedCells speed = speed_cells(form, speeds.empty() ? nullptr : &speeds[i]);
+    const SpeedCells speed = form_speed_cells(form, speeds.empty() ? nullptr : &speeds[i]);
     rows.push_back({std::string(form_name(form.form)),
                     format_metric(form.mean.psnr, 2),
                     format_metric(form.mean.ssim, 4),
@@ -230,10 +230,8 @@ void say(const RenderOptions& options, const std::string& text) {
 // Makes the folder, or empties it of an earlier run's results.
 void prepare_folder(const fs::path& folder, const RenderOptions& options) {
   create_folder(folder);
-  if (set_aside(folder, files_of_run())) {
-    say(options,
-        fmt::format("note: the results of an earlier run were moved to {}",
-                    (folder / kEarlierFolder).string()));
+  if (const fs::path earlier = set_aside(folder, files_of_run()); !earlier.empty()) {
+    say(options, "note: the results of an earlier run were moved to " + earlier.string());
   }
   create_folder(folder / "views");
 }

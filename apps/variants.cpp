@@ -10,8 +10,8 @@
 #include "apps/common/cli.h"
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
-#include "core/ttt/variant_text.h"
 #include "vision/models/lact_nvs/model_store.h"
+#include "vision/models/variant_text.h"
 #include "vision/models/vit3/model_store.h"
 
 namespace parallax {

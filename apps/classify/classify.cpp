@@ -11,7 +11,6 @@
 #include "apps/classify/classify_run.h"
 #include "apps/classify/classify_summary.h"
 #include "apps/common/nvs_options.h"
-#include "apps/report/earlier_results.h"
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
 #include "core/base/device.h"
@@ -263,10 +262,10 @@ int run_classify(const ClassifyOptions& options) {
     return kExitDone;
   }
   ResultsFolder results(options.output, format, settings, options.resume);
-  if (results.moved_earlier() && !options.common.quiet) {
+  if (!results.earlier().empty() && !options.common.quiet) {
     fmt::print(stderr,
                "note: the results of an earlier run were moved to {}\n",
-               (results.path() / kEarlierFolder).string());
+               results.earlier().string());
   }
   if (options.resume && !options.common.quiet) {
     fmt::print(stderr, "note: {} images were done before\n", results.count_done());

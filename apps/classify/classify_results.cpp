@@ -81,7 +81,7 @@ ResultsFolder::ResultsFolder(fs::path folder,
     check_settings(settings);
     repair();
   } else {
-    moved_earlier_ = set_aside(folder_, {std::begin(kFilesOfRun), std::end(kFilesOfRun)});
+    earlier_ = set_aside(folder_, {std::begin(kFilesOfRun), std::end(kFilesOfRun)});
     nlohmann::json run = settings;
     run["provenance"] = provenance_json();
     write_file_atomically(file(kSettings), dump_json(run, 1) + "\n");

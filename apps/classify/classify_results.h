@@ -42,8 +42,8 @@ class ResultsFolder {
   bool was_done(const std::string& printable_path) const { return done_.contains(printable_path); }
   size_t count_done() const { return done_.size(); }
 
-  // Whether there was an earlier run, whose results are now in `previous`.
-  bool moved_earlier() const { return moved_earlier_; }
+  // Where the results of an earlier run are now; empty if there were none.
+  const std::filesystem::path& earlier() const { return earlier_; }
 
   // Writes the rows so that a kill at any moment leaves whole lines, except perhaps the last.
   void append(std::vector<NewRow>& rows);
@@ -66,7 +66,7 @@ class ResultsFolder {
   std::filesystem::path folder_;
   RowFormat format_;
   std::unordered_set<std::string> done_;
-  bool moved_earlier_ = false;
+  std::filesystem::path earlier_;
   int lock_ = -1;  // file descriptors
   int rows_ = -1;
   int table_ = -1;

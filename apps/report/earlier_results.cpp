@@ -1,6 +1,8 @@
 // Renames within one folder.
 #include "apps/report/earlier_results.h"
 
+#include <fmt/format.h>
+
 #include <system_error>
 
 #include "core/base/error.h"
@@ -8,9 +10,21 @@
 
 namespace parallax {
 
-bool set_aside(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+namespace {
+
+std::filesystem::path unused_folder(const std::filesystem::path& folder) {
+  std::filesystem::path unused = folder / "previous";
+  for (int number = 2; std::filesystem::exists(std::filesystem::symlink_status(unused)); ++number) {
+    unused = folder / fmt::format("previous-{}", number);
+  }
+  return unused;
+}
+
+}  // namespace
+
+std::filesystem::path set_aside(const std::filesystem::path& folder,
+                                const std::vector<std::string>& names) {
   namespace fs = std::filesystem;
-  const fs::path previous = folder / kEarlierFolder;
   std::vector<std::string> found;
   for (const std::string& name : names) {
     std::error_code ignored;
@@ -19,10 +33,10 @@ bool set_aside(const std::filesystem::path& folder, const std::vector<std::strin
     }
   }
   if (found.empty()) {
-    return false;
+    return {};
   }
+  const fs::path previous = unused_folder(folder);
   std::error_code failure;
-  fs::remove_all(previous, failure);
   create_folder(previous);
   for (const std::string& name : found) {
     fs::rename(folder / name, previous / name, failure);
@@ -33,7 +47,7 @@ bool set_aside(const std::filesystem::path& folder, const std::vector<std::strin
           .remedy = "Name another --output."});
     }
   }
-  return true;
+  return previous;
 }
 
 }  // namespace parallax

@@ -7,11 +7,10 @@
 
 namespace parallax {
 
-inline constexpr const char* kEarlierFolder = "previous";
-
-// Moves these files and folders of `folder`, where they exist, into its sub-folder `previous`, in
-// place of what that held. Returns whether there were any. Throws Error naming what cannot be
-// moved.
-bool set_aside(const std::filesystem::path& folder, const std::vector<std::string>& names);
+// Moves these files and folders of `folder`, where they exist, into a new sub-folder: `previous`,
+// `previous-2` and so on; nothing is ever removed. Returns that sub-folder, or an empty path if
+// there was nothing to move. Throws Error naming what cannot be moved.
+std::filesystem::path set_aside(const std::filesystem::path& folder,
+                                const std::vector<std::string>& names);
 
 }  // namespace parallax

@@ -146,7 +146,8 @@ TEST(CommandLine, VariantsAreExplainedEachForItself) {
   const ProgramResult all = run_program({"variants", "--json", "-"});
   ASSERT_EQ(all.exit_code, 0) << all.err;
   std::map<std::string, bool> parallel;
-  for (const json& row : json::parse(all.out).at("variants")) {
+  const json table = json::parse(all.out);
+  for (const json& row : table.at("variants")) {
     parallel[row.at("name")] = row.at("parallel_over_several_ranges");
     EXPECT_EQ(row.at("why_no_parallel_form").is_null(), row.at("parallel_over_several_ranges"));
   }
@@ -172,7 +173,8 @@ TEST(CommandLine, OnesOwnModelsAreListedApart) {
   const ProgramResult result = run_program_with({"info", "--json", "-"}, options);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   std::vector<std::string> users;
-  for (const json& model : json::parse(result.out).at("models")) {
+  const json listing = json::parse(result.out);
+  for (const json& model : listing.at("models")) {
     if (!model.at("bundled").get<bool>()) {
       users.push_back(model.at("name"));
     }
@@ -324,6 +326,9 @@ TEST(Render, ANewRunLeavesNothingOfTheOneBefore) {
   EXPECT_EQ(count(out / "views"), 2 * 2);  // truth and render
   EXPECT_EQ(count(out / "previous" / "views"), 2 * 6);
   EXPECT_TRUE(fs::exists(out / "my notes"));
+  ASSERT_EQ(render("1").exit_code, 0);
+  EXPECT_EQ(count(out / "previous" / "views"), 2 * 6);  // stays
+  EXPECT_EQ(count(out / "previous-2" / "views"), 2 * 2);
 
   // A square by one number, and what the result says of itself.
   const json summary = read_json(out / "summary.json");
@@ -333,7 +338,7 @@ TEST(Render, ANewRunLeavesNothingOfTheOneBefore) {
     EXPECT_NE(summary.at("provenance").at(field).get<std::string>(), "") << field;
   }
   EXPECT_THAT(summary.at("provenance").at("command").get<std::string>(),
-              HasSubstr("--target-views 2"));
+              HasSubstr("--target-views 1"));
 }
 
 TEST(Render, SaysThatThereIsNothingToMeasure) {

@@ -8,7 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/device.h"
-#include "core/ttt/variant_text.h"
+#include "vision/models/variant_text.h"
 #include "vision/scene/camera_path.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/viewer/camera_control.h"

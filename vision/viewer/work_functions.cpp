@@ -7,7 +7,7 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "core/ttt/variant_text.h"
+#include "vision/models/variant_text.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/viewer/view_engine.h"
 #include "vision/viewer/view_files.h"

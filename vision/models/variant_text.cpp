@@ -1,5 +1,5 @@
 // Written from the table's switches, so that a new row explains itself.
-#include "core/ttt/variant_text.h"
+#include "vision/models/variant_text.h"
 
 namespace parallax {
 namespace {
