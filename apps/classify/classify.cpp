@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,7 @@
 #include "core/base/device.h"
 #include "core/base/json_text.h"
 #include "core/image/image.h"
+#include "core/image/image_format.h"
 #include "core/io/atomic_file.h"
 #include "vision/models/model_files.h"
 #include "vision/scene/image_size.h"
@@ -90,15 +92,22 @@ ClassLabels choose_labels(const ClassifyOptions& options, const ClassifierCard& 
   return labels;
 }
 
-// What the user names must exist, else a slip of the pen would leave a folder of results behind.
-// Lists may be out of date: a missing file of theirs is a row of its own.
+// What the user names must exist, else a slip of the pen would leave a folder of results behind. An
+// image that is gone from among others, as from a shell's pattern or a list, is a row of its own.
 void require_paths(const std::vector<std::string>& paths) {
+  std::vector<std::string> missing;
   for (const std::string& path : paths) {
     std::error_code ignored;
     if (path != "-" && path.find_first_of("*?[") == std::string::npos &&
         !fs::exists(fs::symlink_status(path, ignored))) {
-      throw UsageError(ErrorParts{.what = "there is no such file or folder", .where = path});
+      missing.push_back(path);
     }
+  }
+  const auto found = std::find_if(missing.begin(), missing.end(), [&](const std::string& path) {
+    return missing.size() == paths.size() || !has_image_extension(path);
+  });
+  if (found != missing.end()) {
+    throw UsageError(ErrorParts{.what = "there is no such file or folder", .where = *found});
   }
 }
 
