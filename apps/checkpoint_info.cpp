@@ -11,7 +11,9 @@
 #include "core/io/training_metadata.h"
 #include "vision/models/lact_nvs/model_store.h"
 #include "vision/models/model_checkpoint.h"
+#include "vision/models/variant_text.h"
 #include "vision/models/vit3/model_store.h"
+#include "vision/scene/image_size.h"
 
 namespace parallax {
 namespace {
@@ -93,20 +95,21 @@ void describe_nvs_model(const fs::path& path,
       "  LaCT-NVS model, variant {} ({}), {} layers x {}, patch {}, TTT heads of {} (inner width "
       "x{})\n",
       options.variant,
-      find_variant(options.variant).summary,
+      full_summary(find_variant(options.variant)),
       options.layers,
       options.dim,
       options.patch_size,
       options.ttt_head_dim,
       options.inter_multi);
   finding.text += card.has_card
-                      ? fmt::format("  trained at {}x{}\n", card.height, card.width)
+                      ? fmt::format("  trained at {}\n", size_text(card.width, card.height))
                       : std::string(
                             "  no model card: configuration inferred from the tensors; base_lr and "
                             "Newton-Schulz steps as in the official ones\n");
   if (card.input_views > 0) {
-    finding.text += fmt::format(
-        "  published for {}x{} and {} input views\n", card.height, card.width, card.input_views);
+    finding.text += fmt::format("  published for {} and {} input views\n",
+                                size_text(card.width, card.height),
+                                card.input_views);
   }
   describe_memory(estimate_weight_bytes(options), finding);
   describe_training(card.json, finding);

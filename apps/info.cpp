@@ -7,6 +7,7 @@
 #include "apps/checkpoint_info.h"
 #include "apps/common/cli.h"
 #include "apps/report/results.h"
+#include "apps/report/system_info.h"
 #include "core/base/paths.h"
 #include "core/image/image.h"
 #include "core/image/image_extension.h"
@@ -14,9 +15,11 @@
 #include "vision/models/lact_nvs/model_store.h"
 #include "vision/models/model_files.h"
 #include "vision/models/published_models.h"
+#include "vision/models/variant_text.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/formats/pixelsplat.h"
+#include "vision/scene/image_size.h"
 #include "vision/scene/view_loader.h"
 
 namespace parallax {
@@ -56,8 +59,8 @@ Finding describe_scene_folder(const fs::path& path, const InfoOptions& options) 
                                       scene_format_name(scene.format),
                                       scene.name,
                                       scene.views.size(),
-                                      first.height,
                                       first.width,
+                                      first.height,
                                       first.fx,
                                       distorted ? ", with lens distortion" : "")};
   for (const std::string& note : scene.notes) {
@@ -89,8 +92,8 @@ Finding describe_image(const fs::path& path) {
   const cv::Mat image = read_image(path);
   return {.text = fmt::format("{}: image, {}x{}, {} channels\n",
                               path.string(),
-                              image.rows,
                               image.cols,
+                              image.rows,
                               image.channels()),
           .json = {{"file", path.string()},
                    {"kind", "image"},
@@ -192,41 +195,87 @@ Finding describe(const fs::path& name, const InfoOptions& options) {
   return has_image_extension(path) ? describe_image(path) : describe_scene_folder(path, options);
 }
 
-int describe_bundled() {
-  fmt::print("bundled in {}:\n", assets_folder().string());
+// A known model as a line of `parallax info`.
+struct ListedModel {
+  fs::path path;
+  std::string text;
+  nlohmann::json json;
+};
+
+std::vector<ListedModel> listed_models() {
+  std::vector<ListedModel> models;
+  const auto add = [&](const auto& listing,
+                       const std::string& kind,
+                       const std::string& architecture,
+                       const std::string& variant,
+                       const std::string& summary,
+                       ImageSize size) {
+    models.push_back({listing.path,
+                      fmt::format("{}: {}, variant {} ({}), {}",
+                                  listing.name,
+                                  architecture,
+                                  variant,
+                                  summary,
+                                  size_text(size.width, size.height)),
+                      {{"name", listing.name},
+                       {"file", listing.path.string()},
+                       {"kind", kind},
+                       {"variant", variant},
+                       {"width", size.width},
+                       {"height", size.height},
+                       {"bundled", !is_users_model(listing.path)}}});
+  };
   for (const ModelListing& listing : list_nvs_models()) {
-    fmt::print("  {}: LaCT-NVS, variant {} ({}), {}x{}\n",
-               listing.name,
-               listing.card.options.variant,
-               find_variant(listing.card.options.variant).summary,
-               listing.card.height,
-               listing.card.width);
+    const std::string& variant = listing.card.options.variant;
+    add(listing,
+        "lact_nvs",
+        "LaCT-NVS",
+        variant,
+        full_summary(find_variant(variant)),
+        {listing.card.height, listing.card.width});
   }
   for (const ClassifierListing& listing : list_classifiers()) {
     const Vit3Options& options = listing.card.options;
-    fmt::print("  {}: {}, {} classes, variant {} ({}), {}x{}\n",
-               listing.name,
-               describe_architecture(options),
-               options.num_classes,
-               options.variant,
-               find_vit3_variant(options.variant).summary,
-               options.image_size,
-               options.image_size);
+    add(listing,
+        "vit3",
+        fmt::format("{}, {} classes", describe_architecture(options), options.num_classes),
+        options.variant,
+        std::string(find_vit3_variant(options.variant).summary),
+        {options.image_size, options.image_size});
   }
-  fmt::print("variants:\n");
-  for (const Variant& variant : kVariants) {
-    const auto reason = why_no_parallel_form(variant.switches);
-    fmt::print("  {:12} {}; over several ranges {}\n",
-               variant.name,
-               variant.summary,
-               reason ? "recurrent only" : "recurrent and parallel");
+  return models;
+}
+
+// What there is without naming a file.
+int describe_known(const InfoOptions& options) {
+  const std::vector<ListedModel> models = listed_models();
+  std::string bundled = fmt::format("bundled in {}:\n", assets_folder().string());
+  std::string own;
+  nlohmann::json list = nlohmann::json::array();
+  for (const ListedModel& model : models) {
+    (is_users_model(model.path) ? own : bundled) += "  " + model.text + "\n";
+    list.push_back(model.json);
+  }
+  if (options.json != "-") {
+    fmt::print("{}yours, in {}:\n{}variants: {} (`parallax variants` explains them)\n",
+               bundled,
+               user_models_folder().string(),
+               own.empty() ? "  none\n" : own,
+               variant_names());
+  }
+  if (!options.json.empty()) {
+    write_json(options.json,
+               {{"assets", assets_folder().string()},
+                {"user_models", user_models_folder().string()},
+                {"models", list},
+                {"provenance", provenance_json()}});
   }
   return kExitDone;
 }
 
 int run_info(const InfoOptions& options) {
   if (options.paths.empty()) {
-    return describe_bundled();
+    return describe_known(options);
   }
   nlohmann::json all = nlohmann::json::array();
   size_t failed = 0;

@@ -9,6 +9,8 @@
 #include <cstdlib>
 
 #include "apps/common/cli.h"
+#include "apps/shell/help.h"
+#include "apps/shell/usage.h"
 #include "core/base/error.h"
 #include "core/base/torch.h"
 
@@ -73,9 +75,21 @@ int run(int argc, char** argv) {
   const std::vector<Command> commands = add_all_commands(program);
   try {
     program.parse(argc, argv);
+  } catch (const CLI::CallForVersion& version) {
+    fmt::print("{}", version.what());
+    return kExitDone;
+  } catch (const CLI::Success& help) {
+    program.exit(help);
+    return kExitDone;
   } catch (const CLI::ParseError& error) {
-    const int code = program.exit(error);
-    return code == 0 ? kExitDone : kExitUsage;
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    if (const CLI::App* command = command_without_choice(program, words)) {
+      fmt::print(stderr, "{}", help_text(*command));
+      return kExitUsage;
+    }
+    return report(explain_usage(program, words, error), kExitUsage);
+  } catch (const Error& error) {  // a setting of the environment that `--version` looks at
+    return report(error.what(), kExitUsage);
   }
   restart_with_short_spinning(argv);
   keep_freed_memory();

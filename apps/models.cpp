@@ -8,6 +8,7 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "vision/models/published_models.h"
+#include "vision/scene/image_size.h"
 
 namespace parallax {
 namespace {
@@ -22,9 +23,7 @@ struct FetchOptions {
   }
 };
 
-std::string image_size(const PublishedModel& model) {
-  return fmt::format("{}x{}", model.height, model.width);
-}
+std::string image_size(const PublishedModel& model) { return size_text(model.width, model.height); }
 
 // The command for which the model was published.
 std::string command_for(const PublishedModel& model) {

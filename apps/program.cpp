@@ -2,6 +2,9 @@
 #include <CLI/CLI.hpp>
 
 #include "apps/common/cli.h"
+#include "apps/report/system_info.h"
+#include "apps/shell/help.h"
+#include "core/base/build_info.h"
 
 namespace parallax {
 
@@ -11,9 +14,10 @@ std::vector<Command> add_all_commands(CLI::App& program) {
       "Parallax: test-time-training layers as recurrent networks and as linear attention.\n"
       "Renders novel views from posed photos, classifies images, and compares the layer's forms "
       "and variants.");
-  program.set_version_flag("--version", PARALLAX_VERSION);
+  program.formatter(help_formatter());
+  program.set_version_flag(
+      "-V,--version", version_text, "Say what this program was built from, and exit");
   program.require_subcommand(1);
-  program.failure_message(CLI::FailureMessage::simple);
   std::vector<Command> commands = {add_render_command(program), add_compare_command(program)};
   commands.push_back(add_view_command(program));
   commands.push_back(add_classify_command(program));
@@ -35,8 +39,11 @@ std::vector<Command> add_all_commands(CLI::App& program) {
   for (Command& command : add_models_commands(program)) {
     commands.push_back(std::move(command));
   }
+  commands.push_back(add_variants_command(program));
+  commands.push_back(add_help_command(program));
+  commands.push_back(add_version_command(program, version_text));
   commands.push_back(add_completion_command(program));
-  commands.push_back(add_man_command(program, PARALLAX_VERSION));
+  commands.push_back(add_man_command(program, program_version()));
   return commands;
 }
 

@@ -1,39 +1,42 @@
-// `parallax render`: novel views of a scene, in one form or both, with metrics.
+// `parallax render`: novel views of scenes, in one form or both, with metrics.
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <fstream>
+#include <map>
 
 #include "apps/common/nvs_options.h"
+#include "apps/render_sheet.h"
+#include "apps/render_video.h"
+#include "apps/report/earlier_results.h"
 #include "apps/report/form_speed.h"
 #include "apps/report/pictures.h"
 #include "apps/report/results.h"
-#include "apps/report/video.h"
+#include "apps/report/system_info.h"
 #include "core/base/device.h"
 #include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/image/image.h"
+#include "vision/models/variant_text.h"
 #include "vision/scene/formats/load_scene.h"
+#include "vision/scene/image_size.h"
+#include "vision/viewer/camera/camera_track.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSheetSide = 128;  // pixels of an image on the contact sheet
-constexpr int kVideoSide = 256;
-constexpr size_t kSheetViews = 8;  // held-out views on the contact sheet
-constexpr double kFramesPerSecond = 20;
-
 struct RenderOptions {
-  std::string scene;
+  std::vector<std::string> scenes;
   std::string model;
   std::string variant;
   std::string checkpoint_key;
   std::string output;
   std::string json;
   int turntable = 60;
+  std::string path;
   NvsRunOptions run;
   CommonOptions common;
 
@@ -44,19 +47,33 @@ struct RenderOptions {
             "a bundled model's name or a checkpoint (.safetensors, .pt, .pth, .ckpt, .bin)");
     visitor("variant", self.variant, "row of the variant table: " + variant_names());
     visitor("checkpoint_key", self.checkpoint_key, kCheckpointKeyHelp);
-    visitor("output", self.output, "folder for the images (default: output/<scene>)");
+    visitor(
+        "output",
+        self.output,
+        "folder for the images (default: output/<scene>); of several scenes, for their folders");
     visitor("json", self.json, "also write the summary here; - is stdout");
     visitor("turntable",
             self.turntable,
             "frames of the turntable video; 0: none",
             OptionRange{0, 10000});
+    visitor("path", self.path, "also render this camera path, as the viewer exports it");
   }
 };
 
-struct Rendered {
-  std::vector<FormEvaluation> forms;
-  std::vector<double> gains;
-};
+// All that a run writes into a scene's folder.
+const std::vector<std::string>& files_of_run() {
+  static const std::vector<std::string> files = [] {
+    std::vector<std::string> names = {
+        "views", "metrics.jsonl", "contact_sheet.png", "summary.json"};
+    for (const Form form : {Form::kRecurrent, Form::kParallel}) {
+      for (const std::string& stem : {video_stem("turntable", form), video_stem("path", form)}) {
+        names.insert(names.end(), {stem, stem + ".mp4", stem + ".gif"});
+      }
+    }
+    return names;
+  }();
+  return files;
+}
 
 NvsModel load_chosen_model(const RenderOptions& options) {
   if (!options.model.empty()) {
@@ -64,6 +81,10 @@ NvsModel load_chosen_model(const RenderOptions& options) {
   }
   return load_nvs_model(options.variant.empty() ? kDefaultNvsModel
                                                 : bundled_model_for_variant(options.variant));
+}
+
+EvaluateOptions evaluate_options(const RenderOptions& options) {
+  return {.device = parse_device(options.run.device), .views_per_pass = options.run.views_per_pass};
 }
 
 // The first pass of a process sets up threads and kernels; timing it would penalise the first form.
@@ -103,92 +124,13 @@ void append_metrics(std::ofstream& file, const PreparedScene& scene, const FormE
   file.flush();
 }
 
-// The gain that makes the largest of the shown differences visible, a power of ten.
-double choose_gain(double largest) {
-  double gain = 1;
-  while (largest > 0 && largest * gain < 0.5 && gain < 1e9) {
-    gain *= 10;
-  }
-  return gain;
-}
-
-std::vector<std::vector<SheetCell>> input_rows(const PreparedScene& scene) {
-  std::vector<std::vector<SheetCell>> rows(1);
-  for (size_t i = 0; i < scene.inputs.indices.size(); ++i) {
-    if (rows.back().size() == 8) {
-      rows.emplace_back();
-    }
-    rows.back().push_back({to_picture(scene.inputs.images[0][static_cast<int64_t>(i)]),
-                           fmt::format("input {}", scene.inputs.indices[i])});
-  }
-  return rows;
-}
-
-cv::Mat contact_sheet(const PreparedScene& scene,
-                      const NvsModel& model,
-                      const std::vector<FormEvaluation>& forms) {
-  auto rows = input_rows(scene);
-  const size_t targets = scene.targets.indices.size();
-  const size_t shown = std::min(targets, kSheetViews);
-  const double gain =
-      forms.size() == 2 && targets > 0
-          ? choose_gain(compare_images(forms[0].images, forms[1].images).max_absolute)
-          : 1;
-  for (size_t s = 0; s < shown; ++s) {
-    const size_t view = s * targets / shown;
-    const auto i = static_cast<int64_t>(view);
-    const Tensor truth = scene.targets.images[0][i];
-    std::vector<SheetCell> row = {
-        {to_picture(truth), fmt::format("truth {}", scene.targets.indices[view])}};
-    for (const FormEvaluation& form : forms) {
-      row.push_back(
-          {to_picture(form.images[i]),
-           fmt::format("{} {} dB", form_name(form.form), format_metric(form.views[view].psnr, 2))});
-    }
-    row.push_back({difference_picture(forms.front().images[i], truth, 2), "|render - truth| x2"});
-    if (forms.size() == 2) {
-      row.push_back({difference_picture(forms[0].images[i], forms[1].images[i], gain),
-                     fmt::format("|rec - par| x{:.0e}", gain)});
-    }
-    rows.push_back(std::move(row));
-  }
-  const std::string title = fmt::format("{}, {} (variant {}), {} input views, {}x{}",
-                                        scene.name,
-                                        model.name,
-                                        model.card.options.variant,
-                                        scene.inputs.indices.size(),
-                                        scene.height,
-                                        scene.width);
-  return make_sheet(title, rows, kSheetSide);
-}
-
-fs::path render_turntable(const fs::path& folder,
-                          const NvsModel& model,
-                          const PreparedScene& scene,
-                          const FormEvaluation& form,
-                          const RenderOptions& options,
-                          EvaluateOptions evaluate) {
-  Progress progress(
-      fmt::format("turntable, {}", form_name(form.form)), options.turntable, options.common.quiet);
-  evaluate.on_views_rendered = [&](int64_t count) { progress.advance(count); };
-  const Tensor images =
-      render_cameras(model, form.state, new_camera_path(scene, options.turntable), evaluate);
-  std::vector<cv::Mat> frames;
-  for (int64_t i = 0; i < images.size(0); ++i) {
-    frames.push_back(enlarge(to_picture(images[i]), kVideoSide));
-  }
-  progress.finish();
-  return write_video(
-      folder / fmt::format("turntable_{}", form_name(form.form)), frames, kFramesPerSecond);
-}
-
 // What each form took, with its scatter where it was timed in rounds.
 struct SpeedCells {
   std::string reconstruct;
   std::string view;
 };
 
-SpeedCells speed_cells(const FormEvaluation& form, const FormSpeed* speed) {
+SpeedCells form_speed_cells(const FormEvaluation& form, const FormSpeed* speed) {
   constexpr double kMillisecond = 1e-3;
   SpeedCells cells{fmt::format("{:.1f}", form.reconstruct_seconds * 1e3),
                    format_metric(form.seconds_per_view() * 1e3, 2)};
@@ -220,14 +162,13 @@ void print_table(const PreparedScene& scene,
                  const NvsModel& model,
                  const std::vector<FormEvaluation>& forms,
                  const std::vector<FormSpeed>& speeds) {
-  fmt::print("scene {} ({}), model {} (variant {}: {}), {}x{}, {} input views, {} held-out views\n",
+  fmt::print("scene {} ({}), model {} (variant {}: {}), {}, {} input views, {} held-out views\n",
              scene.name,
              scene.format,
              model.name,
              model.card.options.variant,
-             find_variant(model.card.options.variant).summary,
-             scene.height,
-             scene.width,
+             full_summary(find_variant(model.card.options.variant)),
+             size_text(scene.width, scene.height),
              scene.inputs.indices.size(),
              scene.targets.indices.size());
   std::vector<std::vector<std::string>> rows = {{"form",
@@ -240,7 +181,7 @@ void print_table(const PreparedScene& scene,
                                                  "tokens/s"}};
   for (size_t i = 0; i < forms.size(); ++i) {
     const FormEvaluation& form = forms[i];
-    const SpeedCells speed = speed_cells(form, speeds.empty() ? nullptr : &speeds[i]);
+    const SpeedCells speed = form_speed_cells(form, speeds.empty() ? nullptr : &speeds[i]);
     rows.push_back({std::string(form_name(form.form)),
                     format_metric(form.mean.psnr, 2),
                     format_metric(form.mean.ssim, 4),
@@ -269,6 +210,7 @@ nlohmann::json summarise(const PreparedScene& scene,
   nlohmann::json json = {{"scene", scene_json(scene)},
                          {"model", model_json(model)},
                          {"options", options_to_json(run)},
+                         {"provenance", provenance_json()},
                          {"psnr_definition", kPsnrDefinition}};
   for (const FormEvaluation& form : forms) {
     json["forms"][std::string(form_name(form.form))] = evaluation_json(form);
@@ -282,72 +224,153 @@ nlohmann::json summarise(const PreparedScene& scene,
   return json;
 }
 
-int run_render(const RenderOptions& options) {
-  configure_threads(options.common);
-  const std::vector<Form> forms = parse_forms(options.run.form);
-  const PrepareOptions prepare = prepare_options(options.run);
-  const torch::Device device = parse_device(options.run.device);
-  const bool quiet = options.common.quiet;
-  const auto say = [&](const std::string& text) {
-    if (!quiet) {
-      fmt::print(stderr, "{}\n", text);
-    }
-  };
-
-  const Scene scene = load_scene(options.scene, {.image_folder = options.run.image_folder});
-  NvsModel model = load_chosen_model(options);
-  if (!model.source.empty()) {
-    say(fmt::format("note: weights {}", model.source));
+void say(const RenderOptions& options, const std::string& text) {
+  if (!options.common.quiet) {
+    fmt::print(stderr, "{}\n", text);
   }
-  configure_model(options.run, model);
-  const PreparedScene prepared = prepare_scene(scene, model, prepare);
-  for (const std::string& note : prepared.notes) {
-    say("note: " + note);
-  }
+}
 
-  const fs::path folder =
-      options.output.empty() ? fs::path("output") / scene.name : fs::path(options.output);
+// Makes the folder, or empties it of an earlier run's results.
+void prepare_folder(const fs::path& folder, const RenderOptions& options) {
+  create_folder(folder);
+  if (const fs::path earlier = set_aside(folder, files_of_run()); !earlier.empty()) {
+    say(options, "note: the results of an earlier run were moved to " + earlier.string());
+  }
   create_folder(folder / "views");
+}
+
+// Renders the held-out views in every form, and writes and measures them as they come.
+std::vector<FormEvaluation> render_views(const fs::path& folder,
+                                         const NvsModel& model,
+                                         const PreparedScene& prepared,
+                                         const RenderOptions& options,
+                                         EvaluateOptions evaluate) {
   const fs::path metrics_path = folder / "metrics.jsonl";
   std::ofstream metrics(metrics_path, std::ios::trunc);
   if (!metrics) {
     throw Error(
         ErrorParts{.what = "the file could not be written", .where = metrics_path.string()});
   }
-  EvaluateOptions evaluate{.device = device, .views_per_pass = options.run.views_per_pass};
-  warm_up(model, prepared, device);
-  std::vector<FormEvaluation> evaluations;
+  const auto targets = static_cast<int64_t>(prepared.targets.indices.size());
+  if (targets == 0) {
+    say(options, "note: every view is read, none is held out: there is nothing to measure");
+  }
+  warm_up(model, prepared, evaluate.device);
   write_truth(folder, prepared);
-  for (const Form form : forms) {
+  std::vector<FormEvaluation> evaluations;
+  for (const Form form : parse_forms(options.run.form)) {
     Progress progress(fmt::format("held-out views, {}", form_name(form)),
-                      static_cast<int64_t>(prepared.targets.indices.size()),
-                      quiet);
+                      targets,
+                      options.common.quiet || targets == 0);
     evaluate.on_views_rendered = [&](int64_t count) { progress.advance(count); };
     evaluations.push_back(evaluate_form(model, prepared, form, evaluate));
     progress.finish();
     write_views(folder, prepared, evaluations.back());
     append_metrics(metrics, prepared, evaluations.back());
   }
+  return evaluations;
+}
+
+// The turntable and the user's camera path, in every form; their files' names go into `summary`.
+void render_videos(const fs::path& folder,
+                   const NvsModel& model,
+                   const PreparedScene& prepared,
+                   const std::vector<FormEvaluation>& evaluations,
+                   const RenderOptions& options,
+                   nlohmann::json& summary) {
+  std::vector<VideoPlan> plans;
+  if (options.turntable > 0) {
+    plans.push_back({.name = "turntable", .cameras = new_camera_path(prepared, options.turntable)});
+  }
+  if (!options.path.empty()) {
+    plans.push_back(plan_of_path(options.path, prepared));
+  }
+  const EvaluateOptions evaluate = evaluate_options(options);
+  for (const FormEvaluation& form : evaluations) {
+    nlohmann::json& entry = summary["forms"][std::string(form_name(form.form))];
+    for (const VideoPlan& plan : plans) {
+      const fs::path video =
+          render_video(folder, model, form, plan, evaluate, options.common.quiet);
+      entry[plan.name] = video.filename().string();
+    }
+  }
+}
+
+// Renders one scene into `folder` and returns its summary.
+nlohmann::json render_scene(const PreparedScene& prepared,
+                            const fs::path& folder,
+                            const NvsModel& model,
+                            const RenderOptions& options) {
+  for (const std::string& note : prepared.notes) {
+    say(options, "note: " + note);
+  }
+  prepare_folder(folder, options);
+  std::vector<FormEvaluation> evaluations =
+      render_views(folder, model, prepared, options, evaluate_options(options));
   write_image(folder / "contact_sheet.png", contact_sheet(prepared, model, evaluations));
-  const std::vector<FormSpeed> speeds = time_forms(model, prepared, evaluations, device);
+  const std::vector<FormSpeed> speeds =
+      time_forms(model, prepared, evaluations, parse_device(options.run.device));
   adopt_medians(speeds, evaluations);
   nlohmann::json summary = summarise(prepared, model, evaluations, speeds, options.run);
   write_json((folder / "summary.json").string(), summary);
-  if (options.turntable > 0) {
-    for (const FormEvaluation& form : evaluations) {
-      const fs::path video = render_turntable(folder, model, prepared, form, options, evaluate);
-      summary["forms"][std::string(form_name(form.form))]["turntable"] = video.filename().string();
-    }
-    write_json((folder / "summary.json").string(), summary);
-  }
+  render_videos(folder, model, prepared, evaluations, options, summary);
+  write_json((folder / "summary.json").string(), summary);
   if (options.json != "-") {
     print_table(prepared, model, evaluations, speeds);
   }
-  if (!options.json.empty()) {
-    write_json(options.json, summary);
+  say(options, fmt::format("written to {}", folder.string()));
+  return summary;
+}
+
+// Where the scene's results go. Of several scenes of one name all but the first get a number.
+fs::path folder_of(const Scene& scene,
+                   const RenderOptions& options,
+                   std::map<std::string, int>& scenes_of_name) {
+  if (options.scenes.size() == 1) {
+    return options.output.empty() ? fs::path("output") / scene.name : fs::path(options.output);
   }
-  say(fmt::format("written to {}", folder.string()));
-  return kExitDone;
+  const int number = ++scenes_of_name[scene.name];
+  return fs::path(options.output.empty() ? "output" : options.output) /
+         (number == 1 ? scene.name : fmt::format("{}_{}", scene.name, number));
+}
+
+int run_render(const RenderOptions& options) {
+  configure_threads(options.common);
+  parse_forms(options.run.form);
+  const PrepareOptions prepare = prepare_options(options.run);
+  if (!options.path.empty()) {
+    view::read_track(options.path);  // a broken one is told before the work
+  }
+  NvsModel model = load_chosen_model(options);
+  if (!model.source.empty()) {
+    say(options, "note: weights " + model.source);
+  }
+  configure_model(options.run, model);
+  std::map<std::string, int> scenes_of_name;
+  nlohmann::json summaries = nlohmann::json::array();
+  size_t failed = 0;
+  for (const std::string& path : options.scenes) {
+    try {
+      const Scene scene = load_scene(path, {.image_folder = options.run.image_folder});
+      summaries.push_back(render_scene(prepare_scene(scene, model, prepare),
+                                       folder_of(scene, options, scenes_of_name),
+                                       model,
+                                       options));
+    } catch (const Error& error) {
+      if (options.scenes.size() == 1) {
+        throw;
+      }
+      ++failed;
+      fmt::print(stderr, "parallax: {}\n", error.what());
+    }
+  }
+  if (failed == options.scenes.size()) {
+    return kExitFailed;
+  }
+  if (!options.json.empty()) {
+    write_json(options.json, options.scenes.size() == 1 ? summaries.front() : summaries);
+  }
+  return failed == 0 ? kExitDone : kExitSomeFailed;
 }
 
 }  // namespace
@@ -357,12 +380,13 @@ Command add_render_command(CLI::App& program) {
   CLI::App* app = add_subcommand(
       program,
       "render",
-      "Render novel views of a scene, with metrics",
-      "Example:\n  parallax render assets/scenes/procedural_a --input-views 8 --form both");
+      "Render novel views of scenes, with metrics",
+      "Examples:\n  parallax render assets/scenes/procedural_a --input-views 8 --form both\n"
+      "  parallax render toy --model output/adapted --path output/view/path.json");
   add_positional(*app,
                  "SCENE",
-                 options->scene,
-                 "a folder or camera file of any format of docs/user/scenes.md",
+                 options->scenes,
+                 "folders or camera files of any format of docs/user/scenes.md",
                  Presence::kRequired);
   add_options(*app, *options);
   add_options(*app, options->run);

@@ -10,6 +10,7 @@
 #include "apps/common/nvs_options.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
+#include "vision/scene/formats/load_scene.h"
 #include "vision/scene/image_size.h"
 #include "vision/synth/meshes/mesh_import.h"
 #include "vision/synth/random.h"
@@ -41,7 +42,7 @@ struct ScenesOptions {
             self.difficulty,
             "simple, mixed, or a number from 0 to 1: parts, patterns, cuts, camera range");
     visitor("views", self.views, "views per scene", OptionRange{1, 100000});
-    visitor("size", self.size, "image size HxW");
+    visitor("size", self.size, "image size WxH");
     visitor("samples", self.samples, "rays along each side of a pixel", OptionRange{1, 16});
     visitor("background", self.background, "transparent, white, black, grey or #rrggbb");
     visitor("mesh",
@@ -108,12 +109,31 @@ void write_one(const ScenesOptions& options,
   write_scene(mesh.scene, write, fs::path(options.output) / scene_name(options.mesh, index));
 }
 
+// Scenes of two runs in one folder would be taken for one set.
+void require_no_scenes(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.is_directory(ignored) && looks_like_scene(entry.path())) {
+      throw UsageError(ErrorParts{.what = "the folder holds scenes already",
+                                  .where = folder.string(),
+                                  .got = entry.path().filename().string(),
+                                  .remedy = "Name another folder, or move those scenes away."});
+    }
+  }
+}
+
 int run_scenes(const ScenesOptions& options) {
   if (options.output.empty()) {  // not required of the commands that are a part of it
     throw UsageError(ErrorParts{.what = "OUT is required"});
   }
   SceneWriteOptions write = write_options(options);
   parse_up(options.up);
+  for (const std::string& mesh : options.mesh) {
+    if (!fs::exists(mesh)) {
+      throw UsageError(ErrorParts{.what = "there is no such file", .where = mesh});
+    }
+  }
+  require_no_scenes(options.output);
   const int count = options.mesh.empty() ? options.count : static_cast<int>(options.mesh.size());
   create_folder(options.output);
   Progress progress("views", static_cast<int64_t>(count) * options.views, options.common.quiet);

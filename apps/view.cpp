@@ -45,7 +45,7 @@ struct ViewCommandOptions {
     visitor("classifier",
             self.classifier,
             "classifier of the Classify screen: a bundled name or a checkpoint");
-    visitor("size", self.size, "image size HxW (default: what the model was trained at)");
+    visitor("size", self.size, "image size WxH (default: what the model was trained at)");
     visitor("input_views",
             self.input_views,
             "views to read: a count (farthest-point sampling) or a list (0,5,9)");
@@ -58,7 +58,7 @@ struct ViewCommandOptions {
     visitor("output", self.output, "folder for exports, videos and screenshots");
     visitor("window",
             self.window,
-            "size of the window, HxW pixels (default: 720x1280 times the monitor's scale)");
+            "size of the window, WxH pixels (default: 1280x720 times the monitor's scale)");
     visitor("ui_scale",
             self.ui_scale,
             "size of text and controls, 0.5 to 4; 0: the monitor's, or as set in the window",
@@ -82,6 +82,10 @@ int run_view(const ViewCommandOptions& options) {
   if (options.ui_scale != 0 && options.ui_scale < kLeastScale) {
     throw UsageError(fmt::format(
         "--ui-scale {:g} is too small: 0.5 to 4, or 0 for the monitor's scale", options.ui_scale));
+  }
+  std::error_code ignored;
+  if (!options.scene.empty() && !std::filesystem::exists(options.scene, ignored)) {
+    throw UsageError(ErrorParts{.what = "there is no such scene", .where = options.scene});
   }
   require_display();
   ViewerOptions viewer{.scene = options.scene,

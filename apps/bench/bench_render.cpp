@@ -42,7 +42,7 @@ struct BenchRenderOptions {
             self.model,
             "a bundled name, a checkpoint, or `random` for the architecture that --dim, --layers "
             "and so on describe");
-    visitor("size", self.sizes, "image sizes HxW");
+    visitor("size", self.sizes, "image sizes WxH");
     visitor("input_views", self.input_views, "numbers of views to read");
     visitor("dtype", self.dtypes, "float32, bfloat16");
     visitor("newton_schulz", self.newton_schulz, kNewtonSchulzHelp);

@@ -30,6 +30,7 @@ nlohmann::json bench_header(nlohmann::json settings) {
   return {{"machine", machine_facts()},
           {"commit", build_commit()},
           {"command", command_line()},
+          {"provenance", provenance_json()},
           {"settings", std::move(settings)},
           {"results", nlohmann::json::array()}};
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +17,11 @@
 #include "core/base/device.h"
 #include "core/base/json_text.h"
 #include "core/image/image.h"
+#include "core/image/image_extension.h"
+#include "core/image/image_format.h"
 #include "core/io/atomic_file.h"
+#include "vision/models/model_files.h"
+#include "vision/scene/image_size.h"
 
 namespace parallax {
 namespace {
@@ -28,13 +33,9 @@ constexpr auto kStartTime = std::chrono::minutes(2);  // for all ranks to start
 ClassifierView parse_view(const ClassifyOptions& options, const ClassifierCard& card) {
   ClassifierView view{.height = card.options.image_size, .width = card.options.image_size};
   if (!options.size.empty()) {
-    char rest = 0;
-    const char* text = options.size.c_str();
-    if (std::sscanf(text, "%5d%c", &view.height, &rest) == 1) {
-      view.width = view.height;
-    } else if (std::sscanf(text, "%5dx%5d%c", &view.height, &view.width, &rest) != 2) {
-      view.height = 0;
-    }
+    const ImageSize size = parse_image_size(options.size, "--size");
+    view.height = size.height;
+    view.width = size.width;
   }
   const int64_t multiple = size_multiple(card.options);
   const auto fits = [&](int side) { return side >= 1 && side <= 16384 && side % multiple == 0; };
@@ -69,9 +70,10 @@ std::vector<Classifier> load_models(const ClassifyOptions& options) {
         .expected = fmt::format("one, or {}: one per model", options.models.size()),
         .got = std::to_string(variants)});
   }
-  for (size_t i = 0; i < options.models.size(); ++i) {
+  const std::vector<std::string> words = with_distinct_names(options.models);
+  for (size_t i = 0; i < words.size(); ++i) {
     const std::string variant = variants == 0 ? "" : options.variants[variants == 1 ? 0 : i];
-    models.push_back(load_classifier(options.models[i], variant, options.checkpoint_key));
+    models.push_back(load_classifier(words[i], variant, options.checkpoint_key));
   }
   return models;
 }
@@ -89,6 +91,25 @@ ClassLabels choose_labels(const ClassifyOptions& options, const ClassifierCard& 
                                 .got = std::to_string(labels.size())});
   }
   return labels;
+}
+
+// What the user names must exist, else a slip of the pen would leave a folder of results behind. An
+// image that is gone from among others, as from a shell's pattern or a list, is a row of its own.
+void require_paths(const std::vector<std::string>& paths) {
+  std::vector<std::string> missing;
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    if (path != "-" && path.find_first_of("*?[") == std::string::npos &&
+        !fs::exists(fs::symlink_status(path, ignored))) {
+      missing.push_back(path);
+    }
+  }
+  const auto found = std::find_if(missing.begin(), missing.end(), [&](const std::string& path) {
+    return missing.size() == paths.size() || !has_image_extension(path);
+  });
+  if (found != missing.end()) {
+    throw UsageError(ErrorParts{.what = "there is no such file or folder", .where = *found});
+  }
 }
 
 nlohmann::json run_settings(const ClassifyOptions& options,
@@ -121,7 +142,7 @@ std::string describe_run(const ClassifyEngine& engine, const ClassifierView& vie
                                  describe_architecture(model.card.options),
                                  model.card.options.variant));
   }
-  return fmt::format("{} at {}x{}", fmt::join(models, ", "), view.height, view.width);
+  return fmt::format("{} at {}", fmt::join(models, ", "), size_text(view.width, view.height));
 }
 
 void write_reports(const ClassifyOptions& options,
@@ -138,11 +159,13 @@ void write_reports(const ClassifyOptions& options,
     write_file_atomically(folder / "confusion.csv", confusion_csv(accuracy, labels));
     write_image(folder / "confusion.png", confusion_picture(accuracy, labels));
   }
-  write_classify_page(
-      folder / "index.html",
-      results,
-      summary,
-      {.title = "Classified images", .heading = heading, .most_thumbnails = options.thumbnails});
+  write_classify_page(folder / "index.html",
+                      results,
+                      summary,
+                      {.title = "Classified images",
+                       .heading = heading,
+                       .footer = provenance_text(json.at("provenance")),
+                       .most_thumbnails = options.thumbnails});
 }
 
 // Rank 0 publishes its settings, and the other ranks check that theirs are the same; files may be
@@ -187,6 +210,7 @@ nlohmann::json whole_summary(const ClassifySummary& summary,
     json["images_of_other_ranks"][std::to_string(rank)] = images;
   }
   json["machine"] = describe_machine();
+  json["provenance"] = provenance_json();
   return json;
 }
 
@@ -231,6 +255,7 @@ std::string store_prefix() {
 int run_classify(const ClassifyOptions& options) {
   configure_threads(options.common);
   const std::vector<Form> forms = parse_forms(options.form);
+  require_paths(options.paths);
   const RankInfo ranks = rank_from_environment();
   std::optional<KeyValueStore> store;
   std::optional<Heartbeat> heartbeat;
@@ -266,6 +291,11 @@ int run_classify(const ClassifyOptions& options) {
     }
   }
   ResultsFolder results(options.output, format, settings, options.resume);
+  if (!results.earlier().empty() && !options.common.quiet) {
+    fmt::print(stderr,
+               "note: the results of an earlier run were moved to {}\n",
+               results.earlier().string());
+  }
   if (options.resume && !options.common.quiet) {
     fmt::print(stderr, "note: {} images were done before\n", results.count_done());
   }

@@ -46,7 +46,7 @@ struct ClassifyOptions {
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32 or bfloat16");
     visitor(
-        "size", self.size, "input size, a number or HxW (default: what the model was trained at)");
+        "size", self.size, "input size WxH or a number (default: what the model was trained at)");
     visitor("labels",
             self.labels,
             "class names: a file of one per line, JSON, or a Hub model's config.json");

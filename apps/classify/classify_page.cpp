@@ -86,7 +86,8 @@ function card(r) {
   if (r.e) c.append(el("div", "", r.e));
   (r.r || []).forEach((x, j) => {
     if (j > 0 && x.t[0][0] === r.r[0].t[0][0]) {
-      c.append(el("div", "run", runs[j] + ": the same, differs by " + x.d.toExponential(1)));
+      c.append(el("div", "run", runs[j] + ": same class; probability differs by " +
+        (x.d >= 0.005 ? x.d.toFixed(2) : x.d.toExponential(0))));
       return;
     }
     if (runs.length > 1) c.append(el("div", "run", runs[j]));
@@ -95,7 +96,8 @@ function card(r) {
       const bar = el("div", "bar"); bar.style.width = (100 * t[1]) + "%"; c.append(bar);
     });
   });
-  if (r.c !== undefined) c.append(el("div", "run", "is " + name(r.c)));
+  if (r.c !== undefined)
+    c.append(el("div", "run", (r.state === "right" ? "✓ right: it is " : "✗ wrong: it is ") + name(r.c)));
   c.append(el("div", "path", r.p));
   return c;
 }
@@ -209,9 +211,10 @@ void write_classify_page(const std::filesystem::path& path,
                          const ClassifyPageOptions& options) {
   AtomicFile file(path);
   const auto put = [&](std::string_view text) { file.write(text.data(), text.size()); };
-  const std::string frame = html::page(
-      options.title,
-      kStyle + introduction(results, summary, options) + kTools + std::string(kMark) + kScript);
+  const std::string frame =
+      html::page(options.title,
+                 kStyle + introduction(results, summary, options) + kTools + std::string(kMark) +
+                     kScript + "<p class=\"note\">" + html::escape(options.footer) + "</p>\n");
   const size_t mark = frame.rfind(kMark);
   put(std::string_view(frame).substr(0, mark));
   put("<script type=\"application/json\" id=\"data\">{\"names\":");

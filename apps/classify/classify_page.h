@@ -14,6 +14,7 @@ namespace parallax {
 struct ClassifyPageOptions {
   std::string title;
   std::string heading;             // one sentence on what was run
+  std::string footer;              // where the results come from
   int64_t most_thumbnails = 4000;  // further rows show none
 };
 

@@ -3,7 +3,9 @@
 
 #include <fstream>
 
+#include "apps/report/earlier_results.h"
 #include "apps/report/run_settings.h"
+#include "apps/report/system_info.h"
 #include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/io/atomic_file.h"
@@ -14,10 +16,19 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kRows = "results.jsonl";
-constexpr const char* kPreviousRows = "results.previous.jsonl";
 constexpr const char* kTable = "results.csv";
 constexpr const char* kThumbnails = "thumbnails.bin";
 constexpr const char* kSettings = "run.json";
+// All that a run writes, some of it only at its end, or only if classes are known.
+constexpr const char* kFilesOfRun[] = {kRows,
+                                       kTable,
+                                       kThumbnails,
+                                       kSettings,
+                                       "summary.json",
+                                       "index.html",
+                                       "classes.csv",
+                                       "confusion.csv",
+                                       "confusion.png"};
 constexpr int64_t kLargestThumbnail = 1 << 20;
 
 }  // namespace
@@ -34,13 +45,10 @@ ResultsFolder::ResultsFolder(fs::path folder,
     check_settings(file(kSettings), settings);
     repair();
   } else {
-    if (fs::file_size(file(kRows), ignored) > 0 && !ignored) {
-      fs::rename(file(kRows), file(kPreviousRows), ignored);
-    }
-    for (const char* name : {kRows, kTable, kThumbnails}) {
-      fs::remove(file(name), ignored);
-    }
-    write_file_atomically(file(kSettings), dump_json(settings, 1) + "\n");
+    earlier_ = set_aside(folder_, {std::begin(kFilesOfRun), std::end(kFilesOfRun)});
+    nlohmann::json run = settings;
+    run["provenance"] = provenance_json();
+    write_file_atomically(file(kSettings), dump_json(run, 1) + "\n");
     write_file_atomically(file(kTable), csv_header(format_));
   }
   rows_.emplace(file(kRows));

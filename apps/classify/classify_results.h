@@ -30,8 +30,8 @@ struct NewRow {
 class ResultsFolder {
  public:
   // With `resume`, keeps existing rows, cuts off a half-written last one, and throws UsageError if
-  // they were made with other `settings`; otherwise moves them to results.previous.jsonl. Throws
-  // Error while another process writes there.
+  // they were made with other `settings`; otherwise moves all that an earlier run wrote to the
+  // sub-folder `previous`. Throws Error while another process writes there.
   ResultsFolder(std::filesystem::path folder,
                 RowFormat format,
                 const nlohmann::json& settings,
@@ -40,6 +40,9 @@ class ResultsFolder {
   // Whether a row for this path existed from the beginning.
   bool was_done(const std::string& printable_path) const { return done_.contains(printable_path); }
   size_t count_done() const { return done_.size(); }
+
+  // Where the results of an earlier run are now; empty if there were none.
+  const std::filesystem::path& earlier() const { return earlier_; }
 
   // Writes the rows so that a kill at any moment leaves whole lines, except perhaps the last.
   void append(std::vector<NewRow>& rows);
@@ -60,6 +63,7 @@ class ResultsFolder {
   std::filesystem::path folder_;
   RowFormat format_;
   std::unordered_set<std::string> done_;
+  std::filesystem::path earlier_;
   std::optional<FolderLock> lock_;
   std::optional<AppendFile> rows_;
   std::optional<AppendFile> table_;

@@ -146,7 +146,7 @@ std::string class_accuracy_csv(const Accuracy& accuracy, const ClassLabels& labe
   std::vector<std::vector<std::string>> rows = {{"class", "name", "images", "top1", "top5"}};
   for (const auto& [index, counts] : accuracy.classes()) {
     const auto share = [&](int64_t part) {
-      return fmt::format("{:.4f}", static_cast<double>(part) / static_cast<double>(counts.images));
+      return fmt::format("{}", static_cast<double>(part) / static_cast<double>(counts.images));
     };
     rows.push_back({class_id(index, labels),
                     labels.short_name(index),

@@ -1,10 +1,43 @@
 // Options, positional arguments and subcommands as CLI11 has them.
 #include "apps/common/cli.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <cmath>
 
 namespace parallax {
 namespace {
+
+constexpr double kWideRange = 1e6;  // a bound from here on is not worth saying
+
+// "0 to 1024", "at least 1", or nothing: that a count is not negative goes without saying.
+std::string range_text(const OptionRange& range) {
+  if (std::abs(range.max) < kWideRange) {
+    return fmt::format("{} to {}", range.min, range.max);
+  }
+  return range.min > 0 && range.min < kWideRange ? fmt::format("at least {}", range.min) : "";
+}
+
+// A validator that says what is expected, and nothing in the option's type as --help shows it.
+template <class T>
+CLI::Validator number_in(const OptionRange& range) {
+  return {[range](std::string& text) {
+            T value{};
+            const bool is_number = CLI::detail::lexical_cast(text, value);
+            if (is_number && static_cast<double>(value) >= range.min &&
+                static_cast<double>(value) <= range.max) {
+              return std::string();
+            }
+            const std::string kind = std::is_integral_v<T> ? "a whole number" : "a number";
+            const std::string limits = std::isfinite(range.min) && std::isfinite(range.max)
+                                           ? fmt::format(" from {} to {}", range.min, range.max)
+                                           : "";
+            return fmt::format(
+                "the value is not usable (expected {}{}, got '{}')", kind, limits, text);
+          },
+          ""};
+}
 
 template <class T>
 CLI::Option* add_number(CLI::App& app,
@@ -12,11 +45,11 @@ CLI::Option* add_number(CLI::App& app,
                         T& value,
                         const std::string& help,
                         const OptionRange& range) {
-  CLI::Option* option = app.add_option(flag, value, help);
-  if (range.min > -1e300 && range.max < 1e300) {
-    option->check(CLI::Range(static_cast<T>(range.min), static_cast<T>(range.max)));
-  }
-  return option->capture_default_str();
+  const std::string limits = range_text(range);
+  CLI::Option* option =
+      app.add_option(flag, value, limits.empty() ? help : fmt::format("{} ({})", help, limits));
+  option->check(number_in<T>(range))->default_str(fmt::format("{}", value));
+  return option;
 }
 
 template <class T>
@@ -99,7 +132,17 @@ void add_option(CLI::App& app,
   app.add_option(flag, value, help);
 }
 
+void set_group(CLI::App& app, const std::string& flag, const char* group) {
+  app.get_option(flag.substr(flag.rfind(',') + 1))->group(group);
+}
+
 }  // namespace cli_detail
+
+void note_default(CLI::App& app, const std::string& flag, const std::string& text) {
+  CLI::Option* option = app.get_option(flag.substr(flag.rfind(',') + 1));
+  const std::string usual = option->get_default_str();
+  option->default_str(usual.empty() ? text : usual + "; " + text);
+}
 
 CLI::App* add_subcommand(CLI::App& parent,
                          const std::string& name,

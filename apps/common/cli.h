@@ -24,6 +24,8 @@ inline constexpr int kExitSomeFailed = 3;
 
 // The options of every subcommand.
 struct CommonOptions {
+  static constexpr const char* kHelpGroup = "General";
+
   int threads = 0;
   bool quiet = false;
 
@@ -80,17 +82,48 @@ void add_option(CLI::App& app,
                 const std::string& help,
                 const OptionRange& range);
 
+void set_group(CLI::App& app, const std::string& flag, const char* group);
+
 }  // namespace cli_detail
 
-// Adds every option of `options` to the subcommand: member names in kebab-case, help, default,
-// range. Booleans become flags.
+// The heading of an options struct in `--help`: its own, else the one for a command's own options.
 template <class Options>
-void add_options(CLI::App& app, Options& options) {
+constexpr const char* help_group() {
+  if constexpr (requires { Options::kHelpGroup; }) {
+    return Options::kHelpGroup;
+  } else {
+    return "Options";
+  }
+}
+
+// Adds every option of `options` to the subcommand: member names in kebab-case, help, default,
+// range. Booleans become flags. `group` is the heading above them in `--help`.
+template <class Options>
+void add_options(CLI::App& app, Options& options, const char* group = help_group<Options>()) {
   Options::visit(
       options,
       [&](const char* name, auto& value, const std::string& help, const OptionRange& range = {}) {
         cli_detail::add_option(app, flag_name(name), value, help, range);
+        cli_detail::set_group(app, flag_name(name), group);
       });
+}
+
+// Says in `--help` what an option's default is in a special case: "with --scene: 1500".
+void note_default(CLI::App& app, const std::string& flag, const std::string& text);
+
+// The same for all options whose default in `special` differs from that in `usual`.
+template <class Options>
+void note_defaults(CLI::App& app,
+                   const Options& usual,
+                   const Options& special,
+                   const std::string& special_case) {
+  const nlohmann::json before = options_to_json(usual);
+  const nlohmann::json after = options_to_json(special);
+  for (const auto& item : after.items()) {
+    if (item.value() != before.at(item.key())) {
+      note_default(app, flag_name(item.key()), special_case + ": " + item.value().dump());
+    }
+  }
 }
 
 // A subcommand of `parent` with what `--help` says of it and, below its options, `examples`.
@@ -132,6 +165,7 @@ Command add_render_command(CLI::App& program);
 Command add_classify_command(CLI::App& program);
 Command add_compare_command(CLI::App& program);
 Command add_completion_command(CLI::App& program);
+Command add_help_command(CLI::App& program);
 Command add_info_command(CLI::App& program);
 std::vector<Command> add_models_commands(CLI::App& program);
 Command add_man_command(CLI::App& program, const std::string& version);
@@ -140,6 +174,8 @@ Command add_scenes_convert_command(CLI::App& scenes);
 Command add_scenes_from_photos_command(CLI::App& scenes);
 Command add_train_classify_command(CLI::App& train);
 Command add_train_nvs_command(CLI::App& train);
+Command add_variants_command(CLI::App& program);
+Command add_version_command(CLI::App& program, const std::function<std::string()>& version);
 Command add_view_command(CLI::App& program);
 
 // Prints what `parallax info` says of each file.

@@ -14,6 +14,8 @@ inline constexpr const char* kNewtonSchulzHelp =
 
 // The options that the commands on scenes share.
 struct NvsRunOptions {
+  static constexpr const char* kHelpGroup = "Views and forms";
+
   std::string size;
   std::string input_views;
   std::string target_views = "all";
@@ -29,7 +31,7 @@ struct NvsRunOptions {
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
-    visitor("size", self.size, "image size HxW (default: what the model was trained at)");
+    visitor("size", self.size, "image size WxH (default: what the model was trained at)");
     visitor("input_views",
             self.input_views,
             "views to read: a count (farthest-point sampling) or a list (0,5,9) (default: 8, or "

@@ -15,6 +15,7 @@
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/io/atomic_file.h"
+#include "vision/models/model_files.h"
 #include "vision/scene/formats/load_scene.h"
 
 namespace parallax {
@@ -62,7 +63,7 @@ struct CompareOptions {
 
 std::vector<std::string> chosen_models(const CompareOptions& options,
                                        std::vector<std::string>& notes) {
-  std::vector<std::string> names = options.models;
+  std::vector<std::string> names = with_distinct_names(options.models);
   if (names.empty()) {
     for (const ModelListing& listing : list_nvs_models()) {
       const std::string& variant = listing.card.options.variant;

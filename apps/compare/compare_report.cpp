@@ -9,6 +9,7 @@
 #include "apps/report/html.h"
 #include "apps/report/pictures.h"
 #include "apps/report/results.h"
+#include "vision/scene/image_size.h"
 
 namespace parallax {
 namespace {
@@ -67,11 +68,10 @@ std::string scene_section(const SceneComparison& scene) {
       series.push_back(std::move(line));
     }
   }
-  std::string section = fmt::format("<h2>{} ({} input views, {}x{})</h2>\n",
+  std::string section = fmt::format("<h2>{} ({} input views, {})</h2>\n",
                                     html::escape(scene.scene.name),
                                     scene.scene.inputs.indices.size(),
-                                    scene.scene.height,
-                                    scene.scene.width);
+                                    size_text(scene.scene.width, scene.scene.height));
   for (const std::string& note : scene.scene.notes) {
     section += "<p class=\"note\">" + html::escape(note) + "</p>\n";
   }

@@ -9,6 +9,7 @@
 #include "apps/report/results.h"
 #include "core/base/json_text.h"
 #include "vision/metrics/image_metrics.h"
+#include "vision/scene/image_size.h"
 
 namespace parallax {
 namespace {
@@ -110,7 +111,7 @@ std::vector<std::vector<std::string>> protocol_table_rows(const ProtocolTable& t
                       row.form,
                       std::to_string(row.context.size()),
                       std::to_string(row.target.size()),
-                      fmt::format("{}x{}", row.height, row.width)});
+                      size_text(row.width, row.height)});
       const std::vector<std::string> cells = metric_cells(row.mean);
       rows.back().insert(rows.back().end(), cells.begin(), cells.end());
     }

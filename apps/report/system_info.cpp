@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <thread>
 #include <vector>
 
+#include "core/base/build_info.h"
 #include "core/base/torch.h"
 #include "core/ops/common/dispatch.h"
 
@@ -49,6 +51,29 @@ nlohmann::json vector_flags() {
   return flags;
 }
 
+// "0.1.0 (commit 1a2b3c4)".
+std::string version_and_commit(const std::string& version, const std::string& commit) {
+  return fmt::format("{} (commit {})", version, commit);
+}
+
+std::string time_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+// Whether the program has CUDA, and this machine a GPU for it.
+std::string cuda_text() {
+#ifdef PARALLAX_HAS_CUDA
+  return at::hasCUDA() ? "yes" : "built in, but this machine has no GPU for it";
+#else
+  return "no";
+#endif
+}
+
 std::string torch_version() {
   return fmt::format("{}.{}.{}", TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
 }
@@ -63,6 +88,31 @@ std::string describe_machine() {
 bool has_processor_flag(const std::string& flag) {
   const std::vector<std::string> flags = processor_flags();
   return std::find(flags.begin(), flags.end(), flag) != flags.end();
+}
+
+nlohmann::json provenance_json() {
+  return {{"version", program_version()},
+          {"commit", build_commit()},
+          {"command", command_line()},
+          {"date", time_now()},
+          {"machine", describe_machine()}};
+}
+
+std::string provenance_text(const nlohmann::json& provenance) {
+  const auto field = [&](const char* name) { return provenance.at(name).get<std::string>(); };
+  return fmt::format("parallax {}, {}, {}: {}",
+                     version_and_commit(field("version"), field("commit")),
+                     field("date"),
+                     field("machine"),
+                     field("command"));
+}
+
+std::string version_text() {
+  return fmt::format("parallax {}\nLibTorch {}, kernels {}, CUDA: {}\n",
+                     version_and_commit(program_version(), build_commit()),
+                     torch_version(),
+                     kernel_path_name(kernel_path()),
+                     cuda_text());
 }
 
 nlohmann::json machine_facts() {

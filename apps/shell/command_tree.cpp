@@ -37,19 +37,33 @@ const std::map<std::string, Words>& listed_words() {
 }
 
 // Options that take a file or a folder, and those that take a text of another kind.
-constexpr const char* kFiles[] = {"--cache",   "--data",
-                                  "--init",    "--json",
-                                  "--labels",  "--mesh",
-                                  "--model",   "--classifier",
-                                  "--colmap",  "--scene",
-                                  "--output",  "--script",
-                                  "--teacher", "--screenshot",
-                                  "FILE",      "FOLDER",
-                                  "OUT",       "PATH",
-                                  "SCENE",     "--validation",
-                                  "--truth",   "--validation-truth",
-                                  "--lpips",   "--views-from"};
+constexpr const char* kFiles[] = {"--cache",
+                                  "--data",
+                                  "--init",
+                                  "--json",
+                                  "--labels",
+                                  "--mesh",
+                                  "--model",
+                                  "--classifier",
+                                  "--colmap",
+                                  "--scene",
+                                  "--output",
+                                  "--path",
+                                  "--script",
+                                  "--teacher",
+                                  "--screenshot",
+                                  "FILE",
+                                  "FOLDER",
+                                  "OUT",
+                                  "PATH",
+                                  "SCENE",
+                                  "--validation",
+                                  "--truth",
+                                  "--validation-truth",
+                                  "--lpips",
+                                  "--views-from"};
 constexpr const char* kFreeTexts[] = {"--batch-size",
+                                      "COMMAND",
                                       "--checkpoint-key",
                                       "--image-folder",
                                       "--input-views",
@@ -102,7 +116,7 @@ Words choices_of(const std::string& command, const CommandOption& option) {
   if (option.name == "--preset" || (option.name == "--model" && command == "bench classify")) {
     return kPublishedSizes;
   }
-  if (option.name == "--variant") {
+  if (option.name == "--variant" || option.name == "VARIANT") {
     return split_list(classifies ? vit3_variant_names() : variant_names());
   }
   if (option.name == "NAME") {

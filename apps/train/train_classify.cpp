@@ -5,6 +5,7 @@
 
 #include "apps/common/nvs_options.h"
 #include "apps/report/results.h"
+#include "apps/report/system_info.h"
 #include "apps/train/train_run.h"
 #include "core/base/build_info.h"
 #include "core/base/device.h"
@@ -273,13 +274,14 @@ int run_train_classify(TrainClassifyCommand& command) {
   if (!ranks.is_first() || end == TrainEnd::kStopped) {
     return kExitDone;
   }
-  const nlohmann::json& results = trainer.results();
+  nlohmann::json results = trainer.results();
   if (command.classify.json != "-") {
     fmt::print("validation images: top-1 {:.2f} %, top-5 {:.2f} %\n",
                results.at("score").get<double>(),
                100 * results.value("validation_top5", NAN));
   }
   if (!command.classify.json.empty()) {
+    results["provenance"] = provenance_json();
     write_json(command.classify.json, results);
   }
   return kExitDone;
@@ -298,9 +300,9 @@ Command add_train_classify_command(CLI::App& train) {
   command->app = app;
   add_options(*app, command->run);
   add_options(*app, command->classify);
-  add_options(*app, command->model);
-  add_options(*app, command->augment);
-  add_options(*app, command->train);
+  add_options(*app, command->model, "Model (with --init: that model's, unless given)");
+  add_options(*app, command->augment, "Augmentation");
+  add_options(*app, command->train, "Steps and optimiser");
   add_options(*app, command->common);
   require_option(*app, "--data");
   require_option(*app, "--validation");

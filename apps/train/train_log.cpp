@@ -7,6 +7,7 @@
 
 #include "apps/report/html.h"
 #include "apps/report/plot.h"
+#include "apps/report/system_info.h"
 #include "core/base/error.h"
 #include "core/base/json_text.h"
 #include "core/image/image.h"
@@ -112,7 +113,7 @@ std::vector<std::vector<std::string>> evaluation_rows(const std::vector<nlohmann
 }  // namespace
 
 TrainLog::TrainLog(const fs::path& folder, std::string title, int64_t steps_done)
-    : folder_(folder), title_(std::move(title)) {
+    : folder_(folder), title_(std::move(title)), provenance_(provenance_text(provenance_json())) {
   const fs::path path = folder / "log.jsonl";
   records_ = read_records(path, steps_done);
   std::string text;
@@ -152,6 +153,7 @@ void TrainLog::draw(bool finished) {
         "<p class=\"note\">This page follows the run.</p>"
         "<script>setTimeout(() => location.reload(), 10000)</script>";
   }
+  body += "<p class=\"note\">" + html::escape(provenance_) + "</p>";
   write_file_atomically(folder_ / "training.html", html::page(title_, body));
   if (!picture.empty()) {
     write_image(folder_ / "training.png", picture);

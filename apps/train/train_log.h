@@ -26,6 +26,7 @@ class TrainLog {
  private:
   std::filesystem::path folder_;
   std::string title_;
+  std::string provenance_;
   std::vector<nlohmann::json> records_;
   std::ofstream file_;
   double drawn_at_ = -1;

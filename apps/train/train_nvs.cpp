@@ -9,6 +9,7 @@
 
 #include "apps/common/nvs_options.h"
 #include "apps/report/results.h"
+#include "apps/report/system_info.h"
 #include "apps/train/train_run.h"
 #include "core/base/build_info.h"
 #include "core/base/device.h"
@@ -159,13 +160,12 @@ nlohmann::json recipe_of(const Options&... options) {
   return recipe;
 }
 
-void report(const TrainNvsCommand& command,
-            const nlohmann::json& results,
-            const std::string& text) {
+void report(const TrainNvsCommand& command, nlohmann::json results, const std::string& text) {
   if (command.nvs.json != "-") {
     fmt::print("{}", text);
   }
   if (!command.nvs.json.empty()) {
+    results["provenance"] = provenance_json();
     write_json(command.nvs.json, results);
   }
 }
@@ -249,9 +249,8 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
 
 // ---- one scene
 
-// Defaults for options that the user did not give: short, gentle, and stopped by the held-back
-// views.
-void use_scene_defaults(TrainNvsCommand& command, int views) {
+// Short, gentle, and stopped by the held-back views.
+TrainOptions scene_defaults() {
   TrainOptions defaults;
   defaults.steps = 1500;
   defaults.warmup_steps = 20;
@@ -259,7 +258,12 @@ void use_scene_defaults(TrainNvsCommand& command, int views) {
   defaults.evaluate_every = 100;
   defaults.patience = 8;
   defaults.max_minutes = 10;
-  command.train = overlay_given(*command.app, command.train, defaults);
+  return defaults;
+}
+
+// Defaults for options that the user did not give.
+void use_scene_defaults(TrainNvsCommand& command, int views) {
+  command.train = overlay_given(*command.app, command.train, scene_defaults());
   if (!is_given(*command.app, "--batch-size")) {
     command.data.batch_size = "1";
   }
@@ -387,11 +391,17 @@ Command add_train_nvs_command(CLI::App& train) {
   command->app = app;
   add_options(*app, command->run);
   add_options(*app, command->nvs);
-  add_options(*app, command->model);
-  add_options(*app, command->data);
-  add_options(*app, command->augment);
-  add_options(*app, command->train);
+  add_options(*app, command->model, "Model (with --init or --scene: that model's, unless given)");
+  add_options(*app, command->data, "Views");
+  add_options(*app, command->augment, "Augmentation, with --scene");
+  add_options(*app, command->train, "Steps and optimiser");
   add_options(*app, command->common);
+  note_defaults(*app, TrainOptions{}, scene_defaults(), "with --scene");
+  note_default(*app, "--init", std::string("with --scene: ") + kDefaultNvsModel);
+  note_default(*app, "--batch-size", "with --scene: 1");
+  note_default(*app, "--target-views", "with --scene: a fifth of the scene's, up to 12");
+  note_default(*app, "--input-views", "with --scene: seven eighths of the scene's");
+  note_default(*app, "--size", "with --scene: the model's");
   return {app, [command] { return run_train_nvs(*command); }};
 }
 

@@ -84,6 +84,7 @@ TrainEnd run_training(Trainer& trainer,
     log = std::make_unique<TrainLog>(run.output, title, done);
   }
   Progress progress("train", train.steps - done, quiet || !speaks);
+  progress.stop_after(60 * train.max_minutes);
   const StopSignals signals;
   TrainHooks hooks;
   hooks.on_step = [&](int64_t) { progress.advance(); };

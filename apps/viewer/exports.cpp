@@ -121,6 +121,7 @@ void export_numbers(const ViewState& state, const std::string& path) {
                         {"size", {state.scene->height, state.scene->width}},
                         {"input_views", view::input_views(state)},
                         {"machine", describe_machine()},
+                        {"provenance", provenance_json()},
                         {"psnr_definition", kPsnrDefinition},
                         {"camera", view::camera_json(state.view.camera)},
                         {"view", state.snapped},

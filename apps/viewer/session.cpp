@@ -29,6 +29,7 @@ void Session::take_events(ViewState& state) {
     view::apply_event(state, event);
     if (const auto* ended = std::get_if<view::Ended>(&event)) {
       std::erase(background_tasks_, ended->id);
+      detections_.erase(ended->id);
     }
     if (const auto* opened = std::get_if<view::OpenedScene>(&event)) {
       requested_.reset();
@@ -64,7 +65,7 @@ bool Session::run_command(ViewState& state, const view::Command& command) {
     if (open->dropped) {
       dropped_.insert(open->path);
     }
-    worker_.detect(open->path);
+    detections_.insert(worker_.detect(open->path));
   } else if (const auto* add = std::get_if<view::AddViewsCommand>(&command)) {
     if (state.scene != nullptr) {
       std::vector<std::string> added = state.scene->added;
@@ -277,7 +278,8 @@ bool Session::is_idle(const ViewState& state) const {
 }
 
 bool Session::is_shown(const ViewState& state) const {
-  if (!state.commands.empty() || !state.loading.empty() || !state.opening.empty()) {
+  if (!state.commands.empty() || !state.loading.empty() || !state.opening.empty() ||
+      !detections_.empty()) {
     return false;
   }
   const auto wanted = view::wanted_frame(state);

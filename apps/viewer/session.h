@@ -53,6 +53,7 @@ class Session {
   std::optional<view::FrameRequest> background_;  // what table and curve are computed for
   std::vector<uint64_t> background_tasks_;        // its tasks that have not ended
   std::optional<view::ProjectionTask> projection_;
+  std::set<uint64_t> detections_;  // of what paths are; what is shown is about to change
   std::set<std::string> dropped_;  // dropped paths whose kind is being detected
   double play_clock_ = 0;
 };

@@ -22,6 +22,8 @@ std::string quoted(const std::string& word) {
 
 }  // namespace
 
+std::string program_version() { return PARALLAX_VERSION; }
+
 std::string build_commit() { return PARALLAX_COMMIT; }
 
 std::string command_line() {

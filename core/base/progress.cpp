@@ -20,6 +20,11 @@ double seconds(Clock::duration duration) { return std::chrono::duration<double>(
 
 }  // namespace
 
+double seconds_left(int64_t done, int64_t total, double elapsed, double allowed) {
+  const double left = static_cast<double>(total - done) * elapsed / static_cast<double>(done);
+  return allowed > 0 ? std::min(left, std::max(0.0, allowed - elapsed)) : left;
+}
+
 Progress::Progress(std::string title, int64_t total, bool quiet)
     : title_(std::move(title)),
       total_(total),
@@ -62,7 +67,7 @@ void Progress::print(bool last) {
   if (last) {
     line += fmt::format(", {:.1f} s", elapsed);
   } else if (total_ > 0 && done_ > 0) {
-    line += fmt::format(", {:.0f} s left", static_cast<double>(total_ - done_) / rate);
+    line += fmt::format(", {:.0f} s left", seconds_left(done_, total_, elapsed, seconds_allowed_));
   }
   if (terminal_) {
     fmt::print(stderr, "\r\033[K{}{}", line, last ? "\n" : "");

@@ -63,7 +63,7 @@ default_device() { if has_gpu; then echo cuda; else echo cpu; fi; }
 describe_machine() {
   local built
   built=$(cat "$programs/../VERSION" 2>/dev/null || git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
-  printf 'parallax %s, built from %s\n' "$("$programs/parallax" --version 2>&1 | tail -n 1)" "$built"
+  printf 'parallax %s, built from %s\n' "$("$programs/parallax" --version 2>&1 | sed -n 's/^parallax //p')" "$built"
   printf 'LibTorch %s in %s\n' "$(sed -n "s/^__version__ = '\(.*\)'/\1/p" "$torch/version.py" 2>/dev/null)" "$torch"
   printf '%s cores, %s\n' "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null || echo "no GPU"

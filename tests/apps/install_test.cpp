@@ -37,7 +37,9 @@ class Install : public ::testing::Test {
 TEST_F(Install, RunsWhereItWasMovedTo) {
   const ProgramResult version = run({"--version"});
   ASSERT_EQ(version.exit_code, 0) << version.err;
-  EXPECT_THAT(version.out, ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(version.out,
+              ::testing::MatchesRegex(
+                  "parallax [0-9]+\\.[0-9]+\\.[0-9]+ \\(commit .+\\)\nLibTorch .+, kernels .+\n"));
 
   const fs::path assets = prefix_ / "share" / "parallax" / "assets";
   const ProgramResult info = run({"info"});

@@ -68,7 +68,7 @@ TEST(Program, RendersNonSquareSizesAndSaysWhatItCropped) {
   const ProgramResult result = run_program({"render",
                                             kScene,
                                             "--size",
-                                            "42x70",
+                                            "70x42",
                                             "--input-views",
                                             "0,3,9",
                                             "--target-views",
@@ -80,7 +80,7 @@ TEST(Program, RendersNonSquareSizesAndSaysWhatItCropped) {
                                             "-o",
                                             scratch.path().string()});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_NE(result.err.find("cropped to 40x68"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("cropped to 68x40"), std::string::npos) << result.err;
   EXPECT_EQ(read_image(scratch.path() / "views" / "0001_parallel.png").cols, 68);
 }
 
@@ -303,7 +303,7 @@ TEST(Program, BrokenArgumentsEndInOneSentence) {
     arguments.insert(arguments.begin(), {"render", kScene});
     expect_sentence(run_program(arguments), code, words);
   };
-  wrong({"--size", "64"}, 2, "--size");
+  wrong({"--size", "64x"}, 2, "--size");
   wrong({"--size", "3x3"}, 2, "--size");
   wrong({"--size", "99999x64"}, 2, "--size");
   wrong({"--input-views", "0"}, 2, "--input-views");

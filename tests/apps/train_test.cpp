@@ -307,7 +307,6 @@ TEST(TrainProgram, RefusesWhatMakesNoSense) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"--variant 9", "variant"},
       {"--size 20x20", "--size"},
-      {"--size 16", "--size"},
       {"--batch-size 3 --accumulate 2", "--batch-size"},
       {"--batch-size 0", "--batch-size"},
       {"--input-views 8-4", "--input-views"},
@@ -331,7 +330,7 @@ TEST(ScenesProgram, TheSameSeedGivesTheSameFiles) {
   for (const char* name : {"a", "b"}) {
     const ProgramResult result =
         run_program(words("scenes " + (scratch.path() / name).string() +
-                          " --count 3 --views 4 --size 24x32 --samples 2 --difficulty 0.7"));
+                          " --count 3 --views 4 --size 32x24 --samples 2 --difficulty 0.7"));
     ASSERT_EQ(result.exit_code, 0) << result.err;
   }
   int files = 0;

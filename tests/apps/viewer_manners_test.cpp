@@ -70,7 +70,7 @@ TEST_F(ViewerManners, ImagesComeFirstAtEveryScale) {
   }
   key("p");
   frame_as("panel");
-  const ProgramResult result = run_script(steps_, {kScene, "--window", "720x1280"});
+  const ProgramResult result = run_script(steps_, {kScene, "--window", "1280x720"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   for (const auto& [scale, least] : {std::pair{"1", 0.28}, {"1.5", 0.2}, {"2", 0.15}}) {
     const json state = read(std::string("scale_") + scale + ".json");
@@ -104,7 +104,7 @@ TEST_F(ViewerManners, ASmallWindowHasRoomForImages) {
   describe("hidden");
   add({{"set", {{"side", "shown"}, {"side_width", width}}}});
   describe("shown");
-  const ProgramResult result = run_script(steps_, {kScene, "--window", "640x1024"});
+  const ProgramResult result = run_script(steps_, {kScene, "--window", "1024x640"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json small = read("small.json");
   EXPECT_GT(item_share(small, "panes"), 0.5);

@@ -282,8 +282,9 @@ TEST_F(ViewerWindow, WritesNumbersPathAndVideo) {
 }
 
 TEST(Viewer, SaysThatThereIsNoDisplayBeforeItLoadsAnything) {
-  const ProgramResult result = run_program_with(
-      {"view", "no/such/scene"}, {.environment = {{"DISPLAY", ""}, {"WAYLAND_DISPLAY", ""}}});
+  const ProgramResult result =
+      run_program_with({"view", PARALLAX_SOURCE_DIR "/docs"},
+                       {.environment = {{"DISPLAY", ""}, {"WAYLAND_DISPLAY", ""}}});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_NE(result.err.find("there is no display"), std::string::npos) << result.err;
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;

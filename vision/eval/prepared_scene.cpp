@@ -35,15 +35,13 @@ ImageSize choose_image_size(const NvsModelCard& card,
     throw UsageError(ErrorParts{.what = "the image size is smaller than the model's patch",
                                 .where = "--size",
                                 .expected = fmt::format("at least {0}x{0}", patch),
-                                .got = fmt::format("{}x{}", size.height, size.width)});
+                                .got = size_text(size.width, size.height)});
   }
   if (cropped.height != size.height || cropped.width != size.width) {
-    notes.push_back(fmt::format("{}x{} is not a multiple of the patch size {}: cropped to {}x{}.",
-                                size.height,
-                                size.width,
+    notes.push_back(fmt::format("{} is not a multiple of the patch size {}: cropped to {}.",
+                                size_text(size.width, size.height),
                                 patch,
-                                cropped.height,
-                                cropped.width));
+                                size_text(cropped.width, cropped.height)));
   }
   return cropped;
 }
@@ -154,7 +152,7 @@ void require_room(const NvsModel& model, const ViewSelection& selection, const I
   const auto views = inputs + static_cast<int64_t>(selection.targets.size());
   const int64_t pixels = views * size.height * size.width * 5 * static_cast<int64_t>(sizeof(float));
   require_memory(pixels + estimate_pass_bytes(options, inputs * per_view, per_view),
-                 fmt::format("reading {} views of {}x{}", inputs, size.height, size.width),
+                 fmt::format("reading {} views of {}", inputs, size_text(size.width, size.height)),
                  "Use a smaller --size, fewer --input-views or a smaller model.");
 }
 

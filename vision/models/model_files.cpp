@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kRunModelStem = "model";  // of what training writes into its folder
 constexpr const char* kExtensions[] = {".safetensors", ".pt", ".pth", ".ckpt", ".bin"};
 
 nlohmann::json parse_card(const std::string& text, const std::string& where) {
@@ -25,7 +26,107 @@ nlohmann::json parse_card(const std::string& text, const std::string& where) {
   return json;
 }
 
+// "output/adapted/" and "output/adapted" both end in "adapted".
+fs::path without_last_slash(const fs::path& path) {
+  fs::path normal = fs::absolute(path).lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
+// The last `count` names of a path, the file's without its extension: "adapted/model".
+std::string last_names(const std::string& where, int count) {
+  const fs::path path = without_last_slash(where);
+  std::error_code ignored;
+  std::string name = (fs::is_directory(path, ignored) ? path.filename() : path.stem()).string();
+  fs::path above = path.parent_path();
+  for (int i = 1; i < count && above.has_filename(); ++i, above = above.parent_path()) {
+    // The folder's name alone says more than "adapted/model".
+    name = i == 1 && name == kRunModelStem ? above.filename().string()
+                                           : above.filename().string() + "/" + name;
+  }
+  return name;
+}
+
 }  // namespace
+
+ModelWord parse_model_word(const std::string& word) {
+  std::error_code ignored;
+  const auto split = [&](size_t equals) {
+    return ModelWord{.name = word.substr(0, equals), .where = word.substr(equals + 1)};
+  };
+  const size_t first = word.find('=', 1);
+  if (first >= word.size() - 1 || fs::exists(word, ignored)) {
+    return {.where = word};
+  }
+  // Folders are called "lr=0.1" too: what is behind the right one exists.
+  for (size_t equals = first; equals < word.size() - 1; equals = word.find('=', equals + 1)) {
+    if (fs::exists(word.substr(equals + 1), ignored)) {
+      return split(equals);
+    }
+  }
+  return word.find('/') < first ? ModelWord{.where = word} : split(first);
+}
+
+std::string model_name(const ModelWord& word, const fs::path& file) {
+  std::error_code ignored;
+  if (!word.name.empty()) {
+    return word.name;
+  }
+  return fs::equivalent(file.parent_path(), word.where, ignored)
+             ? without_last_slash(word.where).filename().string()
+             : file.stem().string();
+}
+
+std::vector<std::string> with_distinct_names(const std::vector<std::string>& words) {
+  constexpr int kMostFolders = 8;
+  std::vector<ModelWord> models;
+  std::vector<std::string> names;
+  for (const std::string& word : words) {
+    models.push_back(parse_model_word(word));
+    const ModelWord& model = models.back();
+    if (!model.name.empty() && std::find(names.begin(), names.end(), model.name) != names.end()) {
+      throw UsageError(
+          ErrorParts{.what = "two models have the same name", .got = "'" + model.name + "'"});
+    }
+    names.push_back(model.name.empty() ? last_names(model.where, 1) : model.name);
+  }
+  const std::vector<std::string> short_names = names;
+  // The same file again is no other model: folders cannot tell it apart.
+  const auto is_shared = [&](size_t i) {
+    for (size_t j = 0; j < names.size(); ++j) {
+      if (names[j] == names[i] && models[j].where != models[i].where) {
+        return true;
+      }
+    }
+    return false;
+  };
+  for (int count = 2; count <= kMostFolders; ++count) {
+    std::vector<size_t> shared;
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (models[i].name.empty() && is_shared(i)) {
+        shared.push_back(i);
+      }
+    }
+    for (const size_t i : shared) {
+      names[i] = last_names(models[i].where, count);
+    }
+  }
+  std::vector<std::string> distinct = words;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto before =
+        std::count(names.begin(), names.begin() + static_cast<int64_t>(i), names[i]);
+    if (before > 0) {  // the same file again
+      names[i] += fmt::format(" ({})", before + 1);
+    }
+    if (names[i] != short_names[i]) {
+      distinct[i] = names[i] + "=" + models[i].where;
+    }
+  }
+  return distinct;
+}
+
+bool is_users_model(const fs::path& file) {
+  return file.parent_path().lexically_normal() == user_models_folder().lexically_normal();
+}
 
 std::vector<fs::path> model_files() {
   std::vector<fs::path> files;

@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/device.h"
+#include "vision/models/variant_text.h"
 #include "vision/viewer/camera/camera_control.h"
 
 namespace parallax::view {
@@ -135,7 +136,7 @@ ModelLoaded ViewEngine::load_model(const std::string& name) {
   const LactNvsOptions& options = loaded->card.options;
   return {{.name = name,
            .variant = options.variant,
-           .summary = std::string(find_variant(options.variant).summary),
+           .summary = full_summary(find_variant(options.variant)),
            .hash = weights_hash(loaded->path)},
           options.layers};
 }

@@ -7,6 +7,7 @@
 #include "core/image/image.h"
 #include "vision/scene/camera_path.h"
 #include "vision/scene/formats/load_scene.h"
+#include "vision/scene/image_size.h"
 #include "vision/scene/plausible_cameras.h"
 #include "vision/viewer/view_engine.h"
 
@@ -174,7 +175,8 @@ OpenedScene ViewEngine::open(const OpenRequest& request, uint64_t id, const Work
   require_memory(
       static_cast<int64_t>(selection.inputs.size()) * size.height * size.width * 4 *
           static_cast<int64_t>(sizeof(float)),
-      fmt::format("holding {} views of {}x{}", selection.inputs.size(), size.height, size.width),
+      fmt::format(
+          "holding {} views of {}", selection.inputs.size(), size_text(size.width, size.height)),
       "Use a smaller size or fewer views.");
   rescaled.append_to(opened.notes);
   oriented.append_to(opened.notes);

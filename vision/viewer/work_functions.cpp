@@ -8,6 +8,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/base/paths.h"
+#include "vision/models/variant_text.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/viewer/view_engine.h"
 #include "vision/viewer/view_files.h"
@@ -68,9 +69,8 @@ std::vector<ModelChoice> list_model_choices() {
   std::vector<ModelChoice> choices;
   for (const ModelListing& listing : list_nvs_models()) {
     const std::string& variant = listing.card.options.variant;
-    choices.push_back({.name = listing.name,
-                       .variant = variant,
-                       .summary = std::string(find_variant(variant).summary)});
+    choices.push_back(
+        {.name = listing.name, .variant = variant, .summary = full_summary(find_variant(variant))});
   }
   return choices;
 }

@@ -168,7 +168,7 @@ TEST(ProceduralSource, FollowsTheCurriculum) {
   const ProceduralSource source(options, 5, 10, 8);
   EXPECT_EQ(source.batch(4, 0, 1).truth.sizes().slice(2), at::IntArrayRef({3, 16, 16}));
   EXPECT_EQ(source.batch(4, 0, 1).truth.size(0), 4);
-  EXPECT_EQ(source.batch(5, 0, 1).truth.sizes().slice(2), at::IntArrayRef({3, 32, 24}));
+  EXPECT_EQ(source.batch(5, 0, 1).truth.sizes().slice(2), at::IntArrayRef({3, 24, 32}));
   EXPECT_EQ(source.batch(5, 0, 1).truth.size(0), 2);
   options.size = "20x20";
   EXPECT_THROW(ProceduralSource(options, 5, 10, 8), UsageError);

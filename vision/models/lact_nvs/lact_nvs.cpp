@@ -146,7 +146,7 @@ void LactNvs::require_patches(const CameraBatch& cameras) const {
       cameras.width % patch != 0) {
     throw Error(ErrorParts{.what = "the image size does not fit the model's patches",
                            .expected = fmt::format("multiples of {}", patch),
-                           .got = fmt::format("{}x{}", cameras.height, cameras.width)});
+                           .got = fmt::format("{}x{}", cameras.width, cameras.height)});
   }
 }
 
@@ -186,7 +186,7 @@ void require_images(const Tensor& images, const CameraBatch& cameras) {
     throw Error(ErrorParts{
         .what = "the input images do not fit their cameras",
         .expected =
-            fmt::format("{} views of {}x{}", cameras.views(), cameras.height, cameras.width)});
+            fmt::format("{} views of {}x{}", cameras.views(), cameras.width, cameras.height)});
   }
 }
 

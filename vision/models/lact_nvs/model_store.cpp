@@ -170,9 +170,10 @@ std::vector<std::string> listed_nvs_models() {
 NvsModel load_nvs_model(const std::string& name_or_path,
                         const std::string& variant,
                         const std::string& checkpoint_key) {
-  const fs::path path = find_model_file(name_or_path, listed_nvs_models);
+  const ModelWord word = parse_model_word(name_or_path);
+  const fs::path path = find_model_file(word.where, listed_nvs_models);
   const Checkpoint checkpoint = load_model_checkpoint(path, checkpoint_key, nvs_model_names());
-  NvsModel model{.name = path.stem().string(), .path = path, .source = checkpoint.source};
+  NvsModel model{.name = model_name(word, path), .path = path, .source = checkpoint.source};
   model.card = read_model_card(path, checkpoint);
   if (!variant.empty() && variant != model.card.options.variant) {
     const std::string wanted(find_variant(variant).name);

@@ -47,10 +47,11 @@ struct ModelListing {
 // out, and `info` reports them.
 std::vector<ModelListing> list_nvs_models();
 
-// Loads a bundled name or a file. An empty `variant` means the model's own; any other must be the
-// one the weights were trained as, since no variant is shown with another's weights (if the file,
-// like the official ones, does not record it, the user's word is taken). `checkpoint_key` says
-// where in the file the weights are; empty: wherever they fit best.
+// Loads a bundled name or a file, or either behind the NAME= that it is to be called by. An empty
+// `variant` means the model's own; any other must be the one the weights were trained as, since no
+// variant is shown with another's weights (if the file, like the official ones, does not record it,
+// the user's word is taken). `checkpoint_key` says where in the file the weights are; empty:
+// wherever they fit best.
 NvsModel load_nvs_model(const std::string& name_or_path,
                         const std::string& variant = "",
                         const std::string& checkpoint_key = "");

@@ -169,9 +169,10 @@ std::vector<ClassifierListing> list_classifiers() {
 Classifier load_classifier(const std::string& name_or_path,
                            const std::string& variant,
                            const std::string& checkpoint_key) {
-  const fs::path path = find_model_file(name_or_path, listed_classifiers);
+  const ModelWord word = parse_model_word(name_or_path);
+  const fs::path path = find_model_file(word.where, listed_classifiers);
   const Checkpoint checkpoint = load_model_checkpoint(path, checkpoint_key, classifier_names());
-  Classifier classifier{.name = path.stem().string(), .path = path};
+  Classifier classifier{.name = model_name(word, path), .path = path};
   classifier.source = checkpoint.source;
   classifier.card = read_classifier_card(path, checkpoint);
   choose_variant(variant, path, classifier.card);

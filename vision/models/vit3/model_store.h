@@ -53,9 +53,10 @@ Vit3Options vit3_options_from_shapes(const TensorMap& tensors, const std::string
 ClassifierCard read_classifier_card(const std::filesystem::path& path,
                                     const Checkpoint& checkpoint);
 
-// Loads a bundled name or a file. An empty `variant` means the model's own; any other must be the
-// one the weights were trained as (if the file does not record it, the user's word is taken).
-// `checkpoint_key` says where in the file the weights are; empty: wherever they fit best.
+// Loads a bundled name or a file, or either behind the NAME= that it is to be called by. An empty
+// `variant` means the model's own; any other must be the one the weights were trained as (if the
+// file does not record it, the user's word is taken). `checkpoint_key` says where in the file the
+// weights are; empty: wherever they fit best.
 Classifier load_classifier(const std::string& name_or_path,
                            const std::string& variant = "",
                            const std::string& checkpoint_key = "");

@@ -12,7 +12,10 @@ const std::vector<Vit3Variant>& vit3_variants() {
   static const std::vector<Vit3Variant> rows{
       {"0", "dot_product", "ViT³ as published", {kRow0}},
       {"1", "only_w1", "only W1 is updated, not the gate's W2", {kRow1}},
-      {"3", "only_w1_straight_qk", "and one linear layer without a gate", {kRow3}},
+      {"3",
+       "only_w1_straight_qk",
+       "only W1 is updated, and it is one linear layer without a gate",
+       {kRow3}},
       {"6",
        "only_w1_no_muon",
        "only W1 is updated, by the plain gradient: linear attention under a gate",

@@ -24,7 +24,7 @@ struct NvsDataOptions {
     visitor("batch_size",
             self.batch_size,
             "scenes per step over all processes; may change during the run: 16@0,4@0.4");
-    visitor("size", self.size, "image size HxW; may change during the run: 32x32@0,64x64@0.4");
+    visitor("size", self.size, "image size WxH; may change during the run: 32x32@0,64x64@0.4");
     visitor("difficulty",
             self.difficulty,
             "simple (0) to mixed (1), or a range (0-0.5); may change during the run: 1@0,0@0.5");
