@@ -215,11 +215,11 @@ nlohmann::json whole_summary(const ClassifySummary& summary,
 }
 
 // Writes everything that is derived from the rows, once all of them are written.
-int report(const ClassifyOptions& options,
-           const std::string& heading,
-           const nlohmann::json& settings,
-           const ResultsFolder& results,
-           const ClassifyOutcome& outcome) {
+int report_results(const ClassifyOptions& options,
+                   const std::string& heading,
+                   const nlohmann::json& settings,
+                   const ResultsFolder& results,
+                   const ClassifyOutcome& outcome) {
   ClassifySummary summary;
   results.for_each([&](const ClassifiedImage& image) { summary.add(image); });
   if (summary.images == 0) {
@@ -301,7 +301,7 @@ int run_classify(const ClassifyOptions& options) {
   }
   const ClassifyOutcome outcome =
       run_classifying(options, view, engine, results, store ? &*store : nullptr, ranks);
-  return report(options, describe_run(engine, view), settings, results, outcome);
+  return report_results(options, describe_run(engine, view), settings, results, outcome);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The comparison as rows, JSON and HTML.
+// Formats rows; takes differences by view.
 #include "apps/compare/compare_report.h"
 
 #include <fmt/format.h>
@@ -6,200 +6,312 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/report/html.h"
-#include "apps/report/pictures.h"
+#include "apps/report/form_speed.h"
 #include "apps/report/results.h"
-#include "vision/scene/image_size.h"
+#include "apps/report/statistics.h"
+#include "core/base/json_text.h"
+#include "vision/metrics/image_metrics.h"
+#include "vision/models/variant_text.h"
 
 namespace parallax {
 namespace {
 
-constexpr size_t kPicturedViews = 4;
-constexpr int kPictureWidth = 120;
+using nlohmann::json;
 
-std::string form_label(const Comparison& comparison, const FormEvaluation& form) {
-  return fmt::format("{} {}", comparison.model, form_name(form.form));
-}
+constexpr double kMillisecond = 1e-3;
 
-std::string picture_table(const SceneComparison& scene) {
-  const size_t targets = scene.scene.targets.indices.size();
-  const size_t shown = std::min(kPicturedViews, targets);
-  std::string rows = "<table class=\"pictures\">\n";
-  const auto row = [&](const std::string& title, const std::function<std::string(int64_t)>& cell) {
-    rows += "<tr><td>" + html::escape(title) + "</td>";
-    for (size_t s = 0; s < shown; ++s) {
-      rows += "<td>" + cell(static_cast<int64_t>(s * targets / shown)) + "</td>";
-    }
-    rows += "</tr>\n";
-  };
-  row("truth", [&](int64_t i) {
-    return html::image(to_picture(scene.scene.targets.images[0][i]),
-                       fmt::format("view {}", scene.scene.targets.indices[i]),
-                       kPictureWidth);
+bool has_lpips(const CompareReport& report) {
+  return std::any_of(report.rows.begin(), report.rows.end(), [](const ComparisonRow& row) {
+    return !std::isnan(row.forms.front().mean.lpips);
   });
-  for (const Comparison& comparison : scene.models) {
-    for (const FormEvaluation& form : comparison.forms) {
-      row(form_label(comparison, form), [&](int64_t i) {
-        return html::image(
-                   to_picture(form.images[i]), form_label(comparison, form), kPictureWidth) +
-               fmt::format("<br>{} dB", format_metric(form.views[i].psnr, 2));
-      });
-    }
-  }
-  return rows + "</table>\n";
 }
 
-std::string scene_section(const SceneComparison& scene) {
-  std::vector<html::Bar> quality;
-  std::vector<html::Bar> speed;
-  std::vector<html::Series> series;
-  double lowest = 1e300;
-  for (const Comparison& comparison : scene.models) {
-    for (const FormEvaluation& form : comparison.forms) {
-      const std::string label = form_label(comparison, form);
-      quality.push_back({label, form.mean.psnr, format_metric(form.mean.psnr, 2) + " dB"});
-      lowest = std::isfinite(form.mean.psnr) ? std::min(lowest, form.mean.psnr) : lowest;
-      const double rate = form.reconstruct_tokens_per_second();
-      speed.push_back({label, rate, fmt::format("{:.0f}", rate)});
-      html::Series line{.label = label};
-      for (size_t i = 0; i < form.views.size(); ++i) {
-        line.points.emplace_back(scene.scene.targets.indices[i], form.views[i].psnr);
-      }
-      series.push_back(std::move(line));
+std::string with_error(const Estimate& estimate, int decimals) {
+  return std::isnan(estimate.standard_error)
+             ? format_metric(estimate.mean, decimals)
+             : fmt::format(
+                   "{:.{}f} ± {:.{}f}", estimate.mean, decimals, estimate.standard_error, decimals);
+}
+
+// "+0.12", never "-0.00".
+std::string signed_text(double value) {
+  const std::string text = fmt::format("{:+.2f}", value);
+  return text == "-0.00" ? "+0.00" : text;
+}
+
+// A mean with its error, of a form's views; of its own where views and mean differ in meaning.
+std::string mean_cell(const ComparedForm& form, double ViewMetrics::*metric, int decimals) {
+  const std::vector<double> values = column_of(form, metric);
+  const bool finite =
+      std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+  return finite && !values.empty() ? with_error(estimate_mean(values), decimals)
+                                   : format_metric(form.mean.*metric, decimals);
+}
+
+std::string spread_cell(const std::vector<double>& seconds) {
+  return seconds.empty() ? "-" : format_spread(spread_of(seconds), kMillisecond);
+}
+
+const ComparisonRow* find_row(const CompareReport& report,
+                              const std::string& scene_path,
+                              const std::string& model) {
+  const auto found =
+      std::find_if(report.rows.begin(), report.rows.end(), [&](const ComparisonRow& row) {
+        return row.scene_path == scene_path && row.model == model;
+      });
+  return found == report.rows.end() ? nullptr : &*found;
+}
+
+// PSNR over the baseline's, by view.
+struct OverBaseline {
+  Estimate psnr;
+  size_t better = 0;  // views
+};
+
+OverBaseline compare_views(const ComparisonRow& row, const ComparisonRow& baseline) {
+  const std::vector<double> own = column_of(row.forms.front(), &ViewMetrics::psnr);
+  const std::vector<double> base = column_of(baseline.forms.front(), &ViewMetrics::psnr);
+  OverBaseline over{.psnr = estimate_difference(own, base)};
+  for (size_t i = 0; i < own.size(); ++i) {
+    over.better += own[i] > base[i] ? 1 : 0;
+  }
+  return over;
+}
+
+// The paper's difference of two variants; NaN where it has none.
+double paper_difference(const std::string& variant, const std::string& baseline) {
+  return find_variant(variant).paper.nvs_psnr - find_variant(baseline).paper.nvs_psnr;
+}
+
+std::string csv_number(double value) {
+  return std::isnan(value)   ? ""
+         : std::isinf(value) ? (value > 0 ? "inf" : "-inf")
+                             : fmt::format("{}", value);
+}
+
+json model_entry(const CompareReport& report,
+                 const ComparisonRow& row,
+                 const std::string& baseline,
+                 bool for_page) {
+  json entry = {{"model", row.model},
+                {"variant", row.variant},
+                {"training_steps", row.training_steps},
+                {"faster_form", faster_form(row)}};
+  for (const ComparedForm& form : row.forms) {
+    entry["forms"][form.form] = compared_form_json(form, true);
+  }
+  if (row.difference) {
+    entry["difference"] = difference_json(*row.difference);
+  }
+  const ComparisonRow* base = find_row(report, row.scene_path, baseline);
+  if (base != nullptr && base != &row) {
+    const OverBaseline over = compare_views(row, *base);
+    entry["over_baseline"] = {{"psnr", metric_json(over.psnr.mean)},
+                              {"standard_error", metric_json(over.psnr.standard_error)},
+                              {"low", metric_json(over.psnr.low)},
+                              {"high", metric_json(over.psnr.high)},
+                              {"views", over.psnr.count},
+                              {"views_better", over.better}};
+  }
+  if (for_page) {
+    entry["pictures"] = pictures_json(row.pictures);
+    entry["variant_summary"] = full_summary(find_variant(row.variant));
+  }
+  return entry;
+}
+
+json paper_json(const CompareReport& report) {
+  json psnr = json::object();
+  for (const ComparisonRow& row : report.rows) {
+    if (const double value = find_variant(row.variant).paper.nvs_psnr; !std::isnan(value)) {
+      psnr[row.variant] = value;
     }
   }
-  std::string section = fmt::format("<h2>{} ({} input views, {})</h2>\n",
-                                    html::escape(scene.scene.name),
-                                    scene.scene.inputs.indices.size(),
-                                    size_text(scene.scene.width, scene.scene.height));
-  for (const std::string& note : scene.scene.notes) {
-    section += "<p class=\"note\">" + html::escape(note) + "</p>\n";
-  }
-  const double base = lowest < 1e299 ? std::floor(lowest - 1) : 0;
-  section += html::bar_chart("PSNR of the held-out views", quality, base, "dB");
-  section += html::bar_chart("Reconstruction, tokens per second", speed, 0, "tokens/s");
-  section += html::line_chart("PSNR per held-out view", series, "view", "dB");
-  return section + picture_table(scene);
+  return {{"note", kPaperCaveat}, {"psnr", psnr}};
 }
 
 }  // namespace
 
-std::vector<std::vector<std::string>> comparison_rows(const CompareReport& report) {
-  const bool has_lpips =
-      std::any_of(report.scenes.begin(), report.scenes.end(), [](const SceneComparison& scene) {
-        return !std::isnan(scene.models.front().forms.front().mean.lpips);
-      });
+std::string choose_baseline(const CompareReport& report) {
+  if (!report.baseline.empty()) {
+    return report.baseline;
+  }
+  const auto original = std::find_if(report.rows.begin(),
+                                     report.rows.end(),
+                                     [](const ComparisonRow& row) { return row.variant == "0"; });
+  return original == report.rows.end() ? report.rows.front().model : original->model;
+}
+
+std::vector<std::vector<std::string>> comparison_table(const CompareReport& report) {
+  const bool lpips = has_lpips(report);
+  const std::vector<ComparedForm>& forms = report.rows.front().forms;
+  std::vector<std::vector<std::string>> table = {
+      {"scene", "model", "variant", "steps", "PSNR dB", "SSIM", "masked dB", "pooled dB"}};
+  if (lpips) {
+    table.front().emplace_back("LPIPS");
+  }
+  for (const ComparedForm& form : forms) {
+    table.front().push_back(form.form + " reads, ms");
+  }
+  if (forms.size() > 1) {
+    table.front().insert(table.front().end(), {"faster form", "forms equal to, dB"});
+  }
+  table.front().emplace_back("ms/view");
+  for (const ComparisonRow& row : report.rows) {
+    const ComparedForm& first = row.forms.front();
+    std::vector<std::string> cells = {
+        escape_invalid_utf8(row.scene_name()),
+        row.model,
+        row.variant,
+        row.training_steps > 0 ? fmt::format("{}", row.training_steps) : "-",
+        mean_cell(first, &ViewMetrics::psnr, 2),
+        mean_cell(first, &ViewMetrics::ssim, 4),
+        mean_cell(first, &ViewMetrics::masked_psnr, 2),
+        format_metric(first.pooled_psnr, 2)};
+    if (lpips) {
+      cells.push_back(mean_cell(first, &ViewMetrics::lpips, 4));
+    }
+    for (const ComparedForm& form : row.forms) {
+      cells.push_back(spread_cell(form.reconstruct_seconds));
+    }
+    if (row.forms.size() > 1) {
+      cells.push_back(faster_form(row));
+      cells.push_back(row.difference ? format_metric(row.difference->psnr, 1) : "-");
+    }
+    cells.push_back(spread_cell(first.view_seconds));
+    table.push_back(std::move(cells));
+  }
+  return table;
+}
+
+std::vector<std::vector<std::string>> difference_table(const CompareReport& report) {
+  const std::string baseline = choose_baseline(report);
+  std::vector<std::vector<std::string>> table = {
+      {"scene", "model", "variant", "dB over " + baseline, "95 % interval", "better views"}};
+  if (report.beside_paper) {
+    table.front().emplace_back("in the paper");
+  }
+  for (const ComparisonRow& row : report.rows) {
+    const ComparisonRow* base = find_row(report, row.scene_path, baseline);
+    if (base == nullptr || row.model == baseline) {
+      continue;
+    }
+    const OverBaseline over = compare_views(row, *base);
+    table.push_back(
+        {escape_invalid_utf8(row.scene_name()),
+         row.model,
+         row.variant,
+         over.psnr.count == 0 ? "-" : signed_text(over.psnr.mean),
+         over.psnr.count < 2
+             ? "-"
+             : fmt::format("{} to {}", signed_text(over.psnr.low), signed_text(over.psnr.high)),
+         fmt::format("{} of {}", over.better, row.forms.front().views.size())});
+    if (report.beside_paper) {
+      const double paper = paper_difference(row.variant, base->variant);
+      table.back().push_back(std::isnan(paper) ? "-" : signed_text(paper));
+    }
+  }
+  return table;
+}
+
+std::vector<std::vector<std::string>> comparison_csv(const CompareReport& report) {
   std::vector<std::vector<std::string>> rows = {{"scene",
                                                  "model",
                                                  "variant",
-                                                 "steps",
+                                                 "training_steps",
                                                  "form",
-                                                 "PSNR dB",
-                                                 "SSIM",
-                                                 "masked dB",
-                                                 "pooled dB",
-                                                 "reconstruct ms",
-                                                 "ms/view",
-                                                 "tokens/s",
-                                                 "max |rec-par|",
-                                                 "PSNR rec/par dB"}};
-  if (has_lpips) {
-    rows.front().emplace_back("LPIPS");
-  }
-  for (const SceneComparison& scene : report.scenes) {
-    for (const Comparison& comparison : scene.models) {
-      for (const FormEvaluation& form : comparison.forms) {
-        rows.push_back(
-            {scene.scene.name,
-             comparison.model,
-             comparison.variant,
-             comparison.training_steps > 0 ? fmt::format("{}", comparison.training_steps) : "-",
-             std::string(form_name(form.form)),
-             format_metric(form.mean.psnr, 2),
-             format_metric(form.mean.ssim, 4),
-             format_metric(form.mean.masked_psnr, 2),
-             format_metric(form.pooled_psnr, 2),
-             fmt::format("{:.1f}", form.reconstruct_seconds * 1e3),
-             format_metric(form.seconds_per_view() * 1e3, 2),
-             fmt::format("{:.0f}", form.reconstruct_tokens_per_second()),
-             comparison.difference ? fmt::format("{:.1e}", comparison.difference->max_absolute)
-                                   : "-",
-             comparison.difference ? format_metric(comparison.difference->psnr, 1) : "-"});
-        if (has_lpips) {
-          rows.back().push_back(format_metric(form.mean.lpips, 4));
-        }
-      }
+                                                 "views",
+                                                 "psnr",
+                                                 "psnr_standard_error",
+                                                 "ssim",
+                                                 "masked_psnr",
+                                                 "pooled_psnr",
+                                                 "lpips",
+                                                 "reconstruct_seconds",
+                                                 "render_seconds_per_view",
+                                                 "reconstruct_tokens_per_second",
+                                                 "forms_max_absolute",
+                                                 "forms_psnr",
+                                                 "baseline",
+                                                 "psnr_over_baseline",
+                                                 "psnr_over_baseline_low",
+                                                 "psnr_over_baseline_high"}};
+  const std::string baseline = choose_baseline(report);
+  for (const ComparisonRow& row : report.rows) {
+    const ComparisonRow* base = find_row(report, row.scene_path, baseline);
+    const Estimate over = base == nullptr || base == &row
+                              ? Estimate{kNotMeasured, kNotMeasured, kNotMeasured, kNotMeasured, 0}
+                              : compare_views(row, *base).psnr;
+    for (const ComparedForm& form : row.forms) {
+      const double seconds = form.reconstruct_median();
+      rows.push_back({escape_invalid_utf8(row.scene_name()),
+                      row.model,
+                      row.variant,
+                      row.training_steps > 0 ? fmt::format("{}", row.training_steps) : "",
+                      form.form,
+                      std::to_string(form.views.size()),
+                      csv_number(form.mean.psnr),
+                      csv_number(estimate_mean(column_of(form, &ViewMetrics::psnr)).standard_error),
+                      csv_number(form.mean.ssim),
+                      csv_number(form.mean.masked_psnr),
+                      csv_number(form.pooled_psnr),
+                      csv_number(form.mean.lpips),
+                      csv_number(seconds),
+                      csv_number(form.view_median()),
+                      csv_number(static_cast<double>(form.input_tokens) / seconds),
+                      row.difference ? csv_number(row.difference->max_absolute) : "",
+                      row.difference ? csv_number(row.difference->psnr) : "",
+                      baseline,
+                      csv_number(over.mean),
+                      csv_number(over.low),
+                      csv_number(over.high)});
     }
   }
   return rows;
 }
 
-std::vector<std::vector<std::string>> difference_rows(const CompareReport& report) {
+std::vector<std::vector<std::string>> views_csv(const CompareReport& report) {
   std::vector<std::vector<std::string>> rows = {
-      {"scene", "model", "variant", "dB over variant 0", "in the paper"}};
-  for (const SceneComparison& scene : report.scenes) {
-    for (const Comparison& comparison : scene.models) {
-      const auto baseline =
-          std::find_if(scene.models.begin(), scene.models.end(), [&](const Comparison& other) {
-            return other.variant == "0" && other.training_steps > 0 &&
-                   other.training_steps == comparison.training_steps;
-          });
-      if (baseline == scene.models.end() || comparison.variant == "0") {
-        continue;
+      {"scene", "model", "variant", "form", "view", "psnr", "ssim", "masked_psnr", "lpips"}};
+  for (const ComparisonRow& row : report.rows) {
+    const json& targets = row.scene.at("target_views");
+    for (const ComparedForm& form : row.forms) {
+      for (size_t i = 0; i < form.views.size(); ++i) {
+        const ViewMetrics& view = form.views[i];
+        rows.push_back({escape_invalid_utf8(row.scene_name()),
+                        row.model,
+                        row.variant,
+                        form.form,
+                        std::to_string(targets.at(i).get<int>()),
+                        csv_number(view.psnr),
+                        csv_number(view.ssim),
+                        csv_number(view.masked_psnr),
+                        csv_number(view.lpips)});
       }
-      const double paper =
-          find_variant(comparison.variant).paper.nvs_psnr - find_variant("0").paper.nvs_psnr;
-      rows.push_back(
-          {scene.scene.name,
-           comparison.model,
-           comparison.variant,
-           fmt::format("{:+.2f}",
-                       comparison.forms.front().mean.psnr - baseline->forms.front().mean.psnr),
-           std::isnan(paper) ? "-" : fmt::format("{:+.2f}", paper)});
     }
   }
   return rows;
 }
 
-nlohmann::json comparison_json(const CompareReport& report) {
-  nlohmann::json json = {{"machine", report.machine},
-                         {"notes", report.notes},
-                         {"psnr_definition", kPsnrDefinition},
-                         {"scenes", nlohmann::json::array()}};
-  for (const SceneComparison& scene : report.scenes) {
-    nlohmann::json models = nlohmann::json::array();
-    for (const Comparison& comparison : scene.models) {
-      nlohmann::json entry = {{"model", comparison.model},
-                              {"variant", comparison.variant},
-                              {"training_steps", comparison.training_steps}};
-      for (const FormEvaluation& form : comparison.forms) {
-        entry["forms"][std::string(form_name(form.form))] = evaluation_json(form);
-      }
-      if (comparison.difference) {
-        entry["difference"] = difference_json(*comparison.difference);
-      }
-      models.push_back(std::move(entry));
+json comparison_json(const CompareReport& report, bool for_page) {
+  const std::string baseline = choose_baseline(report);
+  json object = {{"provenance", report.provenance},
+                 {"notes", report.notes},
+                 {"psnr_definition", kPsnrDefinition},
+                 {"baseline", baseline},
+                 {"scenes", json::array()}};
+  if (report.beside_paper) {
+    object["beside_paper"] = paper_json(report);
+  }
+  std::string path;
+  for (const ComparisonRow& row : report.rows) {
+    if (object["scenes"].empty() || path != row.scene_path) {
+      path = row.scene_path;
+      object["scenes"].push_back({{"scene", row.scene}, {"models", json::array()}});
     }
-    json["scenes"].push_back({{"scene", scene_json(scene.scene)}, {"models", std::move(models)}});
+    object["scenes"].back()["models"].push_back(model_entry(report, row, baseline, for_page));
   }
-  return json;
-}
-
-std::string comparison_page(const CompareReport& report) {
-  std::string body = fmt::format("<p class=\"note\">{}<br>{}</p>\n",
-                                 html::escape(kPsnrDefinition),
-                                 html::escape(report.machine));
-  for (const std::string& note : report.notes) {
-    body += "<p>" + html::escape(note) + "</p>\n";
-  }
-  body += html::table(comparison_rows(report));
-  if (const auto differences = difference_rows(report); differences.size() > 1) {
-    body += "<h2>Compared with the paper</h2>\n" + html::table(differences);
-  }
-  for (const SceneComparison& scene : report.scenes) {
-    body += scene_section(scene);
-  }
-  return html::page("Parallax: variants and forms compared", body);
+  return object;
 }
 
 }  // namespace parallax

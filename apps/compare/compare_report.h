@@ -1,47 +1,44 @@
-// The measurements of `compare`, with their tables and page.
+// The comparison as tables, CSV and JSON.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "vision/eval/evaluate.h"
+#include "apps/compare/compare_rows.h"
 
 namespace parallax {
 
-// One scene rendered by one model in each form.
-struct Comparison {
-  std::string model;
-  std::string variant;
-  int64_t training_steps = 0;                // from the model's card; 0: unknown
-  std::vector<FormEvaluation> forms;         // with medians of the repeated timings
-  std::optional<FormDifference> difference;  // between the first two forms
-};
-
-// One scene rendered by several models.
-struct SceneComparison {
-  PreparedScene scene;
-  std::vector<Comparison> models;
-};
-
-// Everything that a run of `compare` measured.
+// Everything that a run of `compare` measured, and how it is shown.
 struct CompareReport {
-  std::vector<SceneComparison> scenes;
-  std::vector<std::string> notes;  // on variants without weights, speed-only results, and the like
-  std::string machine;
+  std::vector<ComparisonRow> rows;  // of one scene after another
+  std::vector<std::string> notes;   // on variants without weights, scenes left out and the like
+  std::string baseline;             // the model that differences are taken to; empty: the default
+  bool beside_paper = false;        // differences beside the paper's
+  nlohmann::json provenance;        // of the run
 };
 
-// Each model's difference from the baseline (variant 0) trained for the same number of steps, next
-// to the same difference in the paper; only the header if there is no such pair.
-std::vector<std::vector<std::string>> difference_rows(const CompareReport& report);
+// What "in the paper" may not be read as.
+inline constexpr const char* kPaperCaveat =
+    "In the paper: PSNR over variant 0's on RealEstate10K, 128x128, 2 inputs, models of 24 layers "
+    "trained there; other scenes, sizes and weights need not order the variants alike.";
 
-// One row per evaluation, beginning with scene, model, variant and form; the first row is the
-// header.
-std::vector<std::vector<std::string>> comparison_rows(const CompareReport& report);
+// The model that differences are taken to: the wanted one, else the first of variant 0, else the
+// first.
+std::string choose_baseline(const CompareReport& report);
 
-nlohmann::json comparison_json(const CompareReport& report);
+// For the terminal: a row per model and scene, both forms in it, with standard errors.
+std::vector<std::vector<std::string>> comparison_table(const CompareReport& report);
 
-// One self-contained page: table, bars of PSNR and speed, PSNR per view, images.
-std::string comparison_page(const CompareReport& report);
+// Each model's PSNR over the baseline's, paired by view, with its interval; the header alone if
+// there is no other model.
+std::vector<std::vector<std::string>> difference_table(const CompareReport& report);
+
+// In full precision: a row per scene, model and form; one per view besides. The first is the
+// header, fields in snake_case, empty where nothing was measured.
+std::vector<std::vector<std::string>> comparison_csv(const CompareReport& report);
+std::vector<std::vector<std::string>> views_csv(const CompareReport& report);
+
+// `for_page`: with each view's metrics and the pictures.
+nlohmann::json comparison_json(const CompareReport& report, bool for_page);
 
 }  // namespace parallax

@@ -16,21 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-// The other direction of metric_json().
-double metric_value(const json& value) {
-  if (value.is_string()) {
-    return value == "inf" ? INFINITY : -INFINITY;
-  }
-  return value.is_number() ? value.get<double>() : kNotMeasured;
-}
-
-ViewMetrics parse_metrics(const json& row) {
-  return {.psnr = metric_value(row.at("psnr")),
-          .ssim = metric_value(row.at("ssim")),
-          .masked_psnr = metric_value(row.at("masked_psnr")),
-          .lpips = row.contains("lpips") ? metric_value(row.at("lpips")) : kNotMeasured};
-}
-
 double mean_of(const std::vector<ProtocolRow>& rows, double ViewMetrics::*member) {
   double sum = 0;
   for (const ProtocolRow& row : rows) {
@@ -95,7 +80,7 @@ std::optional<ProtocolRow> parse_protocol_row(const std::string& line) {
                        .target = object.at("target").get<std::vector<int>>(),
                        .mean = parse_metrics(object),
                        .reconstruct_seconds = object.at("reconstruct_seconds").get<double>(),
-                       .seconds_per_view = metric_value(object.at("render_seconds_per_view"))};
+                       .seconds_per_view = parse_metric(object.at("render_seconds_per_view"))};
   } catch (const json::exception&) {
     return std::nullopt;
   }

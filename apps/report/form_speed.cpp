@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/report/statistics.h"
 #include "apps/report/timing.h"
 #include "core/base/device.h"
 
@@ -66,8 +67,9 @@ std::string format_spread(const Spread& s, double unit) {
 std::vector<FormSpeed> time_forms(const NvsModel& model,
                                   const PreparedScene& scene,
                                   const std::vector<FormEvaluation>& evaluations,
-                                  torch::Device device) {
-  const int rounds = affordable_rounds(evaluations);
+                                  torch::Device device,
+                                  int rounds) {
+  rounds = rounds > 0 ? rounds : affordable_rounds(evaluations);
   if (rounds == 0) {
     return {};
   }
@@ -114,23 +116,31 @@ void adopt_medians(const std::vector<FormSpeed>& speeds, std::vector<FormEvaluat
   }
 }
 
+double certain_ratio(const std::vector<double>& first_seconds,
+                     const std::vector<double>& second_seconds) {
+  const auto logarithms = [](std::vector<double> seconds) {
+    for (double& value : seconds) {
+      value = std::log(value);
+    }
+    return seconds;
+  };
+  const Estimate ratio = estimate_difference(logarithms(first_seconds), logarithms(second_seconds));
+  const bool certain = ratio.count >= kFewestRounds && (ratio.low > 0 || ratio.high < 0);
+  return certain ? std::exp(ratio.mean) : 1;
+}
+
 std::string compare_rounds(const std::vector<double>& first_seconds,
                            const std::vector<double>& second_seconds,
                            const std::string& first_name,
                            const std::string& second_name) {
-  std::vector<double> ratios;
-  for (size_t i = 0; i < first_seconds.size(); ++i) {
-    ratios.push_back(first_seconds[i] / second_seconds[i]);
+  const double ratio = certain_ratio(first_seconds, second_seconds);
+  if (ratio == 1) {
+    return fmt::format("equal within the scatter of {} rounds", first_seconds.size());
   }
-  const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
-  const double ratio = median(ratios);
-  if (ratios.size() < kFewestRounds || (*least <= 1 && *most >= 1)) {
-    return fmt::format("equal within the scatter of {} rounds", ratios.size());
-  }
-  return fmt::format("{} {:.2f} times as fast, in each of {} rounds",
+  return fmt::format("{} {:.2f} times as fast, {} rounds",
                      ratio > 1 ? second_name : first_name,
                      ratio > 1 ? ratio : 1 / ratio,
-                     ratios.size());
+                     first_seconds.size());
 }
 
 nlohmann::json form_speed_json(const FormSpeed& speed) {

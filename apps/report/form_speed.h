@@ -26,17 +26,23 @@ struct FormSpeed {
 };
 
 // Times the forms of `evaluations` in turns, so that neither warm-up nor other work favours one.
-// Empty where three rounds would take more than half of the time that the evaluations took.
+// `rounds` 0: as many as fit into half of the time that the evaluations took; none if that is less
+// than three, and the result is empty.
 std::vector<FormSpeed> time_forms(const NvsModel& model,
                                   const PreparedScene& scene,
                                   const std::vector<FormEvaluation>& evaluations,
-                                  torch::Device device);
+                                  torch::Device device,
+                                  int rounds = 0);
 
 // Replaces the evaluations' own times, which are those of one run, by the medians.
 void adopt_medians(const std::vector<FormSpeed>& speeds, std::vector<FormEvaluation>& evaluations);
 
-// Whether one of two sides was faster in every round: "the second is 1.14 times as fast", else
-// "equal within the scatter of 7 rounds".
+// How many times as fast the second side was as the first, round by round: their mean ratio if its
+// 95 % interval leaves out 1, else 1.
+double certain_ratio(const std::vector<double>& first_seconds,
+                     const std::vector<double>& second_seconds);
+
+// The same in words: "parallel 1.14 times as fast, …", else "equal within the scatter of 7 rounds".
 std::string compare_rounds(const std::vector<double>& first_seconds,
                            const std::vector<double>& second_seconds,
                            const std::string& first_name,

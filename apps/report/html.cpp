@@ -9,6 +9,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "apps/report/axes.h"
+#include "core/base/json_text.h"
 
 namespace parallax::html {
 namespace {
@@ -64,13 +65,28 @@ std::string escape(const std::string& text) {
   return safe;
 }
 
-std::string image(const cv::Mat& picture, const std::string& alt, int width_px) {
+std::string script_safe(const nlohmann::json& value) {
+  std::string text = dump_json(value);
+  for (size_t at = text.find("</"); at != std::string::npos; at = text.find("</", at)) {
+    text.replace(at, 2, "<\\/");
+  }
+  for (size_t at = text.find("<!--"); at != std::string::npos; at = text.find("<!--", at)) {
+    text.replace(at, 4, "\\u003c!--");
+  }
+  return text;
+}
+
+std::string png_base64(const cv::Mat& picture) {
   cv::Mat bgr;
   cv::cvtColor(picture, bgr, cv::COLOR_RGB2BGR);
   std::vector<uchar> png;
   cv::imencode(".png", bgr, png);
+  return base64({reinterpret_cast<const char*>(png.data()), png.size()});
+}
+
+std::string image(const cv::Mat& picture, const std::string& alt, int width_px) {
   return fmt::format("<img src=\"data:image/png;base64,{}\" alt=\"{}\" title=\"{}\" width=\"{}\">",
-                     base64({reinterpret_cast<const char*>(png.data()), png.size()}),
+                     png_base64(picture),
                      escape(alt),
                      escape(alt),
                      width_px);
@@ -86,52 +102,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     text += "</tr>\n";
   }
   return text + "</table>\n";
-}
-
-std::string bar_chart(const std::string& title,
-                      const std::vector<Bar>& bars,
-                      double base,
-                      const std::string& unit) {
-  constexpr int kRow = 22;
-  constexpr int kLabel = 190;
-  constexpr int kBarWidth = 420;
-  double high = base;
-  for (const Bar& bar : bars) {
-    high = std::isfinite(bar.value) ? std::max(high, bar.value) : high;
-  }
-  const double span = high > base ? high - base : 1;
-  const int height = static_cast<int>(bars.size()) * kRow + 24;
-  std::string svg =
-      fmt::format("<figure><figcaption>{}</figcaption><svg width=\"760\" height=\"{}\">\n",
-                  escape(title),
-                  height);
-  for (size_t i = 0; i < bars.size(); ++i) {
-    const int y = static_cast<int>(i) * kRow;
-    const double value = std::isfinite(bars[i].value) ? std::max(bars[i].value, base) : base;
-    const double width = (value - base) / span * kBarWidth;
-    svg += fmt::format(
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>"
-        "<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>"
-        "<text x=\"{:.1f}\" y=\"{}\">{}</text>\n",
-        kLabel - 8,
-        y + 15,
-        escape(bars[i].label),
-        kLabel,
-        y + 3,
-        width,
-        kRow - 6,
-        kColours[i % std::size(kColours)],
-        kLabel + width + 6,
-        y + 15,
-        escape(bars[i].text));
-  }
-  svg += fmt::format(
-      "<text x=\"{}\" y=\"{}\" class=\"axis\">bars begin at {:g} {}</text></svg></figure>\n",
-      kLabel,
-      height - 6,
-      base,
-      escape(unit));
-  return svg;
 }
 
 std::string line_chart(const std::string& title,

@@ -1,6 +1,7 @@
 // Self-contained HTML pages: images as data URIs, plots as inline SVG, no external scripts.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <opencv2/core/mat.hpp>
 #include <string>
 #include <string_view>
@@ -15,25 +16,17 @@ std::string escape(const std::string& text);
 // Base64-encodes any bytes, for data URIs.
 std::string base64(std::string_view bytes);
 
-// An <img> of [H, W, 3] uint8 RGB as an embedded PNG, shown with sharp pixels.
+// JSON that is safe inside a <script> element.
+std::string script_safe(const nlohmann::json& value);
+
+// [H, W, 3] uint8 RGB as a PNG file, in base64.
+std::string png_base64(const cv::Mat& picture);
+
+// The same as an <img>, shown with sharp pixels.
 std::string image(const cv::Mat& picture, const std::string& alt, int width_px);
 
 // A <table> whose first row is the header.
 std::string table(const std::vector<std::vector<std::string>>& rows);
-
-// One bar of a chart.
-struct Bar {
-  std::string label;
-  double value = 0;
-  std::string text;  // written next to it
-};
-
-// Horizontal bars that start at `base` (not at 0, so that small differences show; the axis says
-// so).
-std::string bar_chart(const std::string& title,
-                      const std::vector<Bar>& bars,
-                      double base,
-                      const std::string& unit);
 
 // One curve of a chart.
 struct Series {

@@ -20,13 +20,13 @@ constexpr int64_t kProductSideOnGpu = 8192;  // enough for all of its processors
 
 double gigaflops(double operations_per_second) { return operations_per_second * 1e-9; }
 
-std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
+std::string whole_percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
 std::string percent_of_instructions(double share) {
   if (std::isnan(share)) {
     return "-";
   }
-  return percent(share) + (share <= 1 ? "" : " (!)");
+  return whole_percent(share) + (share <= 1 ? "" : " (!)");
 }
 
 std::string why_above(const Speed& speed) {
@@ -112,7 +112,7 @@ std::vector<std::string> speed_cells(const Speed* speed) {
   }
   return {fmt::format("{:.1f}", gigaflops(speed->of_work)),
           percent_of_instructions(speed->share_of_instructions()),
-          percent(speed->share_of_libtorch())};
+          whole_percent(speed->share_of_libtorch())};
 }
 
 std::string describe_peaks(const std::vector<Speed>& speeds) {

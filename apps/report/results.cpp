@@ -30,6 +30,20 @@ nlohmann::json metrics_json(const ViewMetrics& metrics) {
   return json;
 }
 
+double parse_metric(const nlohmann::json& value) {
+  if (value.is_string()) {
+    return value == "inf" ? INFINITY : -INFINITY;
+  }
+  return value.is_number() ? value.get<double>() : kNotMeasured;
+}
+
+ViewMetrics parse_metrics(const nlohmann::json& object) {
+  return {.psnr = parse_metric(object.at("psnr")),
+          .ssim = parse_metric(object.at("ssim")),
+          .masked_psnr = parse_metric(object.at("masked_psnr")),
+          .lpips = object.contains("lpips") ? parse_metric(object.at("lpips")) : kNotMeasured};
+}
+
 nlohmann::json evaluation_json(const FormEvaluation& evaluation) {
   nlohmann::json json = metrics_json(evaluation.mean);
   json["pooled_psnr"] = metric_json(evaluation.pooled_psnr);

@@ -20,6 +20,10 @@ std::string format_metric(double value, int decimals);
 
 nlohmann::json metrics_json(const ViewMetrics& metrics);
 
+// The other direction of metric_json() and metrics_json().
+double parse_metric(const nlohmann::json& value);
+ViewMetrics parse_metrics(const nlohmann::json& object);
+
 nlohmann::json evaluation_json(const FormEvaluation& evaluation);
 
 nlohmann::json difference_json(const FormDifference& difference);

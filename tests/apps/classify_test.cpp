@@ -12,6 +12,7 @@
 
 #include "apps/classify/classify_results.h"
 #include "core/base/error.h"
+#include "tests/support/browser.h"
 #include "tests/support/classifier_fixture.h"
 #include "tests/support/program.h"
 #include "tests/support/scratch_folder.h"
@@ -185,6 +186,50 @@ TEST_F(Classify, ListOnStdinAndOddNames) {
   const json data = json::parse(page.substr(begin, end - begin));
   EXPECT_THAT(data.at("rows")[1].at("p").get<std::string>(), HasSubstr("</script> \\xE9.png"));
   EXPECT_FALSE(data.at("rows")[0].at("i").get<std::string>().empty());
+}
+
+// The page's list of confusions shows the images behind each, and marks what is hardly known.
+TEST_F(Classify, PageShowsWhatWasTakenForWhatInChromium) {
+  if (find_browser().empty()) {
+    GTEST_SKIP() << "there is no Chromium on this machine";
+  }
+  write_images("images/n01443537", 6);
+  write_images("images/thing 2", 5);
+  const ProgramResult result = run_program(arguments({path("images"), "--form", "both"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json answer = ask_page(read_bytes(path("out/index.html")),
+                               R"(
+    const cards = () => document.querySelectorAll("#rows .card").length;
+    const seen = {all: cards(), pairs: [...document.querySelectorAll("#pairs button")].map(b => b.textContent),
+                  unsure: document.querySelectorAll(".unsure").length, columns: document.querySelector(".card table tr").cells.length};
+    const first = document.querySelector("#pairs button");
+    if (first) { first.click(); seen.of_pair = cards(); first.click(); seen.again = cards(); }
+    answer(seen);)",
+                               scratch_.path());
+  ASSERT_TRUE(answer.is_object());
+  std::map<std::string, int> confused;
+  int unsure = 0;
+  for (const json& row : rows()) {
+    const json& best = row.at("results").at("recurrent").at("top")[0];
+    const std::string truth = row.at("truth").at("name");
+    if (best.at("name") != truth) {
+      ++confused[truth + " → " + best.at("name").get<std::string>()];
+    }
+    unsure += best.at("probability") < 0.5 ? 1 : 0;
+  }
+  EXPECT_EQ(answer.at("all"), 11);
+  EXPECT_EQ(answer.at("unsure"), unsure);
+  EXPECT_EQ(answer.at("columns"), 3);  // the class and two runs
+  ASSERT_EQ(answer.at("pairs").size(), confused.size());
+  int most = 0;
+  for (const auto& [pair, count] : confused) {
+    most = std::max(most, count);
+    EXPECT_THAT(answer.at("pairs").dump(), HasSubstr(pair + ": " + std::to_string(count)));
+  }
+  if (most > 0) {
+    EXPECT_EQ(answer.at("of_pair"), most);
+    EXPECT_EQ(answer.at("again"), 11);
+  }
 }
 
 void expect_each_once(const std::vector<json>& rows, size_t count) {

@@ -194,10 +194,6 @@ TEST_F(Protocol, RequestsThatMakeNoSenseAreRefused) {
   const ProgramResult views = run_program(words({"--input-views", "4"}));
   EXPECT_EQ(views.exit_code, 2);
   EXPECT_THAT(views.err, HasSubstr("--input-views"));
-  const ProgramResult resume =
-      run_program({"compare", (scenes() / "scene_0").string(), "--model", "nvs", "--resume"});
-  EXPECT_EQ(resume.exit_code, 2);
-  EXPECT_THAT(resume.err, HasSubstr("--views-from"));
   write_index({{"elsewhere", {{"context", {0, 2}}, {"target", {1}}}}});
   const ProgramResult none = run_program(words());
   EXPECT_EQ(none.exit_code, 1);

@@ -167,11 +167,15 @@ std::vector<std::string> listed_nvs_models() {
 
 }  // namespace
 
+fs::path find_nvs_model(const ModelWord& word) {
+  return find_model_file(word.where, listed_nvs_models);
+}
+
 NvsModel load_nvs_model(const std::string& name_or_path,
                         const std::string& variant,
                         const std::string& checkpoint_key) {
   const ModelWord word = parse_model_word(name_or_path);
-  const fs::path path = find_model_file(word.where, listed_nvs_models);
+  const fs::path path = find_nvs_model(word);
   const Checkpoint checkpoint = load_model_checkpoint(path, checkpoint_key, nvs_model_names());
   NvsModel model{.name = model_name(word, path), .path = path, .source = checkpoint.source};
   model.card = read_model_card(path, checkpoint);

@@ -13,6 +13,8 @@
 
 namespace parallax {
 
+struct ModelWord;
+
 // What is known about a model apart from its weights. Stored in the safetensors file's metadata
 // under "parallax", or in a .json file of the same name next to the weights.
 struct NvsModelCard {
@@ -46,6 +48,9 @@ struct ModelListing {
 // Bundled models (assets/models) and the user's, sorted by name; files that cannot be read are left
 // out, and `info` reports them.
 std::vector<ModelListing> list_nvs_models();
+
+// The file of a model as the user names it. Throws UsageError listing the known names.
+std::filesystem::path find_nvs_model(const ModelWord& word);
 
 // Loads a bundled name or a file, or either behind the NAME= that it is to be called by. An empty
 // `variant` means the model's own; any other must be the one the weights were trained as, since no
