@@ -15,6 +15,7 @@
 #include "core/base/device.h"
 #include "core/base/progress.h"
 #include "core/ops/common/dispatch.h"
+#include "core/ops/newton_schulz/newton_schulz_coefficients.h"
 #include "core/ttt/flop_count.h"
 #include "core/ttt/form.h"
 #include "core/ttt/parallel.h"
@@ -44,6 +45,7 @@ struct BenchLayerOptions {
   std::string dtype = "float32";
   std::string kernels = "best";
   int newton_schulz_steps = 5;
+  std::string newton_schulz_coefficients = "muon";
   bool backward = false;
   bool momentum = false;
   BenchOptions bench;
@@ -67,6 +69,9 @@ struct BenchLayerOptions {
             self.newton_schulz_steps,
             "Newton-Schulz iterations, if the variant has them",
             OptionRange{0, 100});
+    visitor("newton_schulz_coefficients",
+            self.newton_schulz_coefficients,
+            "their coefficients: " + coefficient_names());
     visitor("backward", self.backward, "time forward and backward, as in training");
     visitor("momentum", self.momentum, "with a momentum of 0.9, if the variant has it");
   }
@@ -99,6 +104,7 @@ LayerProblem make_problem(const BenchLayerOptions& options,
   };
   LayerProblem p{.rule = {.switches = variant.switches}};
   p.rule.newton_schulz.steps = options.newton_schulz_steps;
+  p.rule.newton_schulz.coefficients = find_coefficients(options.newton_schulz_coefficients);
   if (dtype == torch::kBFloat16) {
     p.rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
   }

@@ -36,8 +36,7 @@ Tensor bound_values(const UpdateRule& rule,
   if (!is_delta_rule(rule.switches)) {
     return values;
   }
-  const Tensor lr1 =
-      rule.switches.per_token_rate ? gather_ranges(inputs.lr1, ranges) : Tensor();
+  const Tensor lr1 = rule.switches.per_token_rate ? gather_ranges(inputs.lr1, ranges) : Tensor();
   return delta_values({.state = start.main.w1,
                        .keys = keys,
                        .values = values,

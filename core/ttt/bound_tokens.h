@@ -1,5 +1,5 @@
-// What the parallel forms read of tokens: keys, values and decays, such that the state after updates
-// is a decayed sum of their outer products.
+// What the parallel forms read of tokens: keys, values and decays, such that the state after
+// updates is a decayed sum of their outer products.
 #pragma once
 
 #include "core/ttt/inner_update.h"

@@ -106,8 +106,8 @@ TileFeatures orthogonal_features(const UpdateRule& rule,
   return {joined(keys), joined(values), features.queries, features.decays};
 }
 
-// Keys, values and queries of a tiling's tokens, and the decays. Under the delta rule with its rates,
-// if the tiles' own pass solves for the effective values, else with those.
+// Keys, values and queries of a tiling's tokens, and the decays. Under the delta rule with its
+// rates, if the tiles' own pass solves for the effective values, else with those.
 
 TileFeatures features_of(const UpdateRule& rule,
                          const InnerState& start,
@@ -158,7 +158,10 @@ struct TileDecays {
   Tensor at_end;    // [batch, tiles, tile, 1]: of each key after the tile
 };
 
-TileDecays tile_decays(const Tensor& of_chunks, const Tiling& t, int64_t tiles, torch::Dtype dtype) {
+TileDecays tile_decays(const Tensor& of_chunks,
+                       const Tiling& t,
+                       int64_t tiles,
+                       torch::Dtype dtype) {
   if (!of_chunks.defined()) {
     return {};
   }
@@ -170,10 +173,10 @@ TileDecays tile_decays(const Tensor& of_chunks, const Tiling& t, int64_t tiles, 
   const Tensor between = decay_between(decays);
   // A query that does not see its own chunk's update reads what the chunk before left.
   const auto as_read = [&](const Tensor& x, double first) {
-    return t.own_updates == 1 ? x
-                              : torch::cat({torch::full_like(x.slice(2, 0, 1), first),
-                                            x.slice(2, 0, chunks - 1)},
-                                           2);
+    return t.own_updates == 1
+               ? x
+               : torch::cat({torch::full_like(x.slice(2, 0, 1), first), x.slice(2, 0, chunks - 1)},
+                            2);
   };
   const auto each_token = [&](const Tensor& x, int64_t dimension) {
     return x.repeat_interleave(t.chunk, dimension);

@@ -1,6 +1,6 @@
-// The variant table: every ablation of the paper's Table 2, and layers of later work, each as one row
-// of orthogonal switches.
-// Command line, benchmarks, reports and tests iterate the table; adding a variant is adding a row.
+// The variant table: every ablation of the paper's Table 2, and layers of later work, each as one
+// row of orthogonal switches. Command line, benchmarks, reports and tests iterate the table; adding
+// a variant is adding a row.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ enum class WeightNorm { kNone, kPost, kPre };  // pre: an un-normalised main cop
 enum class InnerLoss { kDotProduct, kMse };    // −⟨f(k), v⟩, or ½‖f(k) − v‖²
 enum class Direction { kDescent, kAscent };    // add the step, or subtract it
 enum class QuerySource { kQuery, kKey };       // apply the trained net to q, or to k
-enum class Decay { kNone, kFixed, kToken };    // of the weights: none, one per head, from each token
+enum class Decay { kNone, kFixed, kToken };  // of the weights: none, one per head, from each token
 
 // What the inner loop does. Each switch is independent of the others.
 struct VariantSwitches {

@@ -116,8 +116,7 @@ inline void solve_upper_transposed(const Operand<float>& u,
 // b [rows, cols] ← L⁻¹ b with the lower triangle L of l [rows, rows], its diagonal taken as ones,
 // both row-major.
 template <class T>
-void solve_unit_lower(
-    const Operand<T>& l, int64_t rows, T* b, int64_t cols, int64_t b_stride) {
+void solve_unit_lower(const Operand<T>& l, int64_t rows, T* b, int64_t cols, int64_t b_stride) {
   const int m = static_cast<int>(cols);  // column-major: bᵀ ← bᵀ L⁻ᵀ, and l is Lᵀ, upper
   const int n = static_cast<int>(rows);
   const int ldl = static_cast<int>(l.stride);

@@ -65,8 +65,8 @@ class TileDecay {
   }
   T of_state() const { return of_state(chunks_); }
 
-  // Of each token of the first `chunks` chunks after the last of them. To be asked for more and more
-  // chunks; rewind() goes back to none.
+  // Of each token of the first `chunks` chunks after the last of them. To be asked for more and
+  // more chunks; rewind() goes back to none.
   const T* of_tokens(int64_t chunks) {
     for (; seen_ < std::min(chunks, chunks_); ++seen_) {
       const int64_t first = seen_ * chunk_;
@@ -264,8 +264,8 @@ class HeadRunner {
     }
   }
 
-  // The delta rule's effective values of the tile (see delta_values.h): û = η (v − k α S), less what
-  // the tile's earlier chunks change of it, by a triangular system.
+  // The delta rule's effective values of the tile (see delta_values.h): û = η (v − k α S), less
+  // what the tile's earlier chunks change of it, by a triangular system.
   const S* solve_values(const HeadPass<S>& p, int64_t begin, int64_t keys) {
     if constexpr (!std::is_same_v<S, T>) {
       return nullptr;  // see has_head_kernels()
@@ -388,7 +388,7 @@ class HeadRunner {
   AlignedVector<S> decayed_;    // [tile, width]
   AlignedVector<T> solved_;     // [tile, width]: the delta rule's effective values
   TileDecay<T> decay_;
-  AlignedVector<T> scratch_;    // the GEMM kernels'
+  AlignedVector<T> scratch_;  // the GEMM kernels'
 };
 
 template <class S>

@@ -40,20 +40,18 @@ Tensor delta_values(const DeltaUpdates& updates) {
   const Tensor rates = updates.rates.defined()
                            ? groups.tokens(updates.rates.to(dtype))
                            : torch::ones({batch, groups.count, keys.size(2), 1}, keys.options());
-  const Tensor decays =
-      updates.decays.defined()
-          ? torch::constant_pad_nd(updates.decays.to(dtype).view({batch, steps}),
-                                   {0, groups.count * groups.updates - steps},
-                                   1)
-                .view({batch, groups.count, groups.updates})
-          : torch::ones({batch, groups.count, groups.updates}, keys.options());
+  const Tensor decays = updates.decays.defined()
+                            ? torch::constant_pad_nd(updates.decays.to(dtype).view({batch, steps}),
+                                                     {0, groups.count * groups.updates - steps},
+                                                     1)
+                                  .view({batch, groups.count, groups.updates})
+                            : torch::ones({batch, groups.count, groups.updates}, keys.options());
   const Tensor between = decay_between(decays);  // [batch, groups, updates, updates]
   const Tensor since_start = decays.cumprod(-1).unsqueeze(-1);
 
-  // û_i + η_i Σ_j (k_i · k_j) α_{j…i} û_j = η_i (v_i − k_i α_{0…i} S), over the earlier updates j of
-  // the group: solved for the part without S and for the factor of S.
-  Tensor right =
-      torch::cat({rates * values, rates * groups.each_token(since_start, 2) * keys}, -1);
+  // û_i + η_i Σ_j (k_i · k_j) α_{j…i} û_j = η_i (v_i − k_i α_{0…i} S), over the earlier updates j
+  // of the group: solved for the part without S and for the factor of S.
+  Tensor right = torch::cat({rates * values, rates * groups.each_token(since_start, 2) * keys}, -1);
   if (groups.updates > 1) {
     const Tensor earlier = groups.each_token(groups.each_token(between.tril(-1), 2), 3);
     const Tensor system = rates * earlier * keys.matmul(keys.transpose(2, 3));
@@ -64,7 +62,8 @@ Tensor delta_values(const DeltaUpdates& updates) {
   const Tensor own = right.slice(3, 0, width);
   const Tensor of_state = right.slice(3, width);
   // What a group's last state holds of each token.
-  const Tensor held = keys * groups.each_token(between.select(2, groups.updates - 1), 2).unsqueeze(-1);
+  const Tensor held =
+      keys * groups.each_token(between.select(2, groups.updates - 1), 2).unsqueeze(-1);
 
   Tensor state = updates.state.to(dtype);
   std::vector<Tensor> effective;

@@ -5,8 +5,8 @@
 
 namespace parallax {
 
-// M_i = steps_i + factors_i M_{i−1} from M_0 = 0, for all i: log₂ N batched steps, or one kernel on a
-// GPU. Differentiable.
+// M_i = steps_i + factors_i M_{i−1} from M_0 = 0, for all i: log₂ N batched steps, or one kernel on
+// a GPU. Differentiable.
 Tensor linear_recurrence(const Tensor& steps,     // [batch, N, rows, cols]
                          const Tensor& factors);  // [batch, N, 1, 1] → as steps
 

@@ -136,9 +136,9 @@ TEST(LaterRows, NormalisedStepsAreThoseOfLeastMeanSquares) {
   }
   const Tensor expected = torch::cat(outputs, 1);
   const Schedule schedule = update_then_apply_chunks(kTokens, 1);
-  EXPECT_LT(relative_difference(
-                run_recurrent(layer.rule, layer.weights, in, schedule).output, expected),
-            1e-10);
+  EXPECT_LT(
+      relative_difference(run_recurrent(layer.rule, layer.weights, in, schedule).output, expected),
+      1e-10);
   EXPECT_LT(
       relative_difference(run_parallel(layer.rule, layer.weights, in, schedule).output, expected),
       1e-10);
@@ -194,11 +194,10 @@ TEST(LaterRows, AClosedGateForgets) {
         run_recurrent(without.rule, without.weights, without.inputs, tail).output;
     for (const KernelPath path : {KernelPath::kReference, fused_paths().back()}) {
       const KernelPathGuard guard(path);
-      const Tensor output = run_parallel(layer.rule,
-                                         layer.weights,
-                                         layer.inputs,
-                                         update_then_apply_chunks(kTokens, 1))
-                                .output.slice(1, 70);
+      const Tensor output =
+          run_parallel(
+              layer.rule, layer.weights, layer.inputs, update_then_apply_chunks(kTokens, 1))
+              .output.slice(1, 70);
       EXPECT_TRUE(output.isfinite().all().item<bool>()) << variant;
       EXPECT_LT(relative_difference(output, expected), 1e-9) << variant;
     }
@@ -253,11 +252,9 @@ TEST(LaterRows, EffectiveValuesAreThoseOfOneUpdateAfterTheOther) {
 
 TEST(LaterRows, DecaysBetweenStepsAreTheProductsOfThoseBetween) {
   const Tensor decays = torch::tensor({0.5, 0.25, 0.0, 0.5}, torch::kFloat64);
-  const Tensor expected = torch::tensor({{1.0, 0.0, 0.0, 0.0},
-                                         {0.25, 1.0, 0.0, 0.0},
-                                         {0.0, 0.0, 1.0, 0.0},
-                                         {0.0, 0.0, 0.5, 1.0}},
-                                        torch::kFloat64);
+  const Tensor expected = torch::tensor(
+      {{1.0, 0.0, 0.0, 0.0}, {0.25, 1.0, 0.0, 0.0}, {0.0, 0.0, 1.0, 0.0}, {0.0, 0.0, 0.5, 1.0}},
+      torch::kFloat64);
   EXPECT_TRUE(decay_between(decays).equal(expected));
 }
 
