@@ -18,7 +18,8 @@ TEST(DeviceOperator, NewtonSchulzInLowPrecision) {
       {64, 64}, {2, 96, 40}, {2, 40, 96}, {2, 3, 128, 128}, {1, 128, 256}};
   for (const char* name : {"muon", "language-model", "polar-express"}) {
     const auto coefficients = find_coefficients(name);
-    // Polar Express's first steps lift small singular values, and roundings with them, more steeply.
+    // Polar Express's first steps lift small singular values, and roundings with them, more
+    // steeply.
     const double most = name == std::string_view("polar-express") ? 6e-2 : 2e-2;
     for (const auto& shape : shapes) {
       const Tensor gradient = on_test_device(torch::randn(shape), torch::kFloat32);

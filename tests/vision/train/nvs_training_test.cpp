@@ -275,8 +275,8 @@ TEST(NvsTraining, GradientsOfTheFormsAgree) {
   }
 }
 
-// One update per view, by either form and by reading on: one token's gate, or a step that depends on
-// what earlier views left, shows only here.
+// One update per view, by either form and by reading on: one token's gate, or a step that depends
+// on what earlier views left, shows only here.
 TEST(NvsTraining, ViewsReadOneByOneAreTheSameInBothForms) {
   const torch::NoGradGuard no_grad;
   const ProceduralSource source(tiny_data(), 5, 100, 8);
@@ -293,8 +293,8 @@ TEST(NvsTraining, ViewsReadOneByOneAreTheSameInBothForms) {
         rendered(module->reconstruct_streamed(batch.images, batch.inputs, Form::kRecurrent));
     const Tensor parallel =
         rendered(module->reconstruct_streamed(batch.images, batch.inputs, Form::kParallel));
-    SceneState state = module->reconstruct(
-        batch.images.slice(1, 0, 1), batch.inputs.slice(0, 1), Form::kParallel);
+    SceneState state =
+        module->reconstruct(batch.images.slice(1, 0, 1), batch.inputs.slice(0, 1), Form::kParallel);
     for (int64_t view = 1; view < batch.images.size(1); ++view) {
       state = module->extend(
           state, batch.images.slice(1, view, view + 1), batch.inputs.slice(view, view + 1));
