@@ -18,7 +18,8 @@ namespace parallax {
 namespace {
 
 constexpr const char* kSource =
-    "docs/dev/spec.md, §4 (the rows), §2 (LaCT), §3 (ViT³), §5 and §6 (the forms); Table 2 and "
+    "docs/variants.md; docs/dev/spec.md, §4 (the rows), §2 (LaCT), §3 (ViT³), §5 and §6 (the "
+    "forms); Table 2 and "
     "Appendix I of arXiv 2602.21204; core/ttt/variant.h";
 
 struct VariantsOptions {
@@ -91,6 +92,10 @@ std::string models_text(const Row& row) {
   if (row.shared == nullptr) {
     return "ViT³ only";
   }
+  if (row.classifier == nullptr && row.shared->kind == RowKind::kLater) {
+    return "LaCT-NVS only: ViT³ makes one update per image, and the row changes what one update "
+           "leaves to the next";
+  }
   if (row.classifier == nullptr) {
     return "LaCT-NVS only: ViT³ lacks the part that this row changes, so there it equals the row "
            "above";
@@ -155,6 +160,9 @@ void print_row(const Row& row, const std::vector<std::string>& weights) {
             (row.classifier != nullptr ? ", for ViT³ " + std::string(row.classifier->reference_name)
                                        : ""));
     line("the paper", paper_text(row.shared->paper));
+    if (!row.shared->source.empty()) {
+      line("published in", std::string(row.shared->source));
+    }
   } else {
     line("the authors' name", std::string(row.classifier->reference_name));
   }
@@ -183,6 +191,7 @@ nlohmann::json row_json(const Row& row, const std::vector<std::string>& weights)
     };
     json["paper"] = {{"nvs_psnr", number(row.shared->paper.nvs_psnr)},
                      {"vit3_top1", number(row.shared->paper.vit3_top1)}};
+    json["source"] = row.shared->source;
   }
   return json;
 }

@@ -15,6 +15,7 @@
 #include "core/base/device.h"
 #include "core/base/progress.h"
 #include "core/ops/common/dispatch.h"
+#include "core/ops/newton_schulz/newton_schulz_coefficients.h"
 #include "core/ttt/flop_count.h"
 #include "core/ttt/form.h"
 #include "core/ttt/parallel.h"
@@ -22,17 +23,29 @@
 namespace parallax {
 namespace {
 
+// The chain and the layers of later work; single ablations cost what the baseline costs.
+std::vector<std::string> rows_to_measure() {
+  std::vector<std::string> names;
+  for (const Variant& variant : kVariants) {
+    if (variant.kind != RowKind::kAblation) {
+      names.emplace_back(variant.name);
+    }
+  }
+  return names;
+}
+
 struct BenchLayerOptions {
   int head_dim = 64;
   int hidden_dim = 0;
   int heads = 4;
   std::vector<int> tokens = {8192};
   std::vector<int> chunk = {512};
-  std::vector<std::string> variants = {"0", "1", "2", "3", "4", "5", "6"};
+  std::vector<std::string> variants = rows_to_measure();
   std::string form = "both";
   std::string dtype = "float32";
   std::string kernels = "best";
   int newton_schulz_steps = 5;
+  std::string newton_schulz_coefficients = "muon";
   bool backward = false;
   bool momentum = false;
   BenchOptions bench;
@@ -56,6 +69,9 @@ struct BenchLayerOptions {
             self.newton_schulz_steps,
             "Newton-Schulz iterations, if the variant has them",
             OptionRange{0, 100});
+    visitor("newton_schulz_coefficients",
+            self.newton_schulz_coefficients,
+            "their coefficients: " + coefficient_names());
     visitor("backward", self.backward, "time forward and backward, as in training");
     visitor("momentum", self.momentum, "with a momentum of 0.9, if the variant has it");
   }
@@ -88,6 +104,7 @@ LayerProblem make_problem(const BenchLayerOptions& options,
   };
   LayerProblem p{.rule = {.switches = variant.switches}};
   p.rule.newton_schulz.steps = options.newton_schulz_steps;
+  p.rule.newton_schulz.coefficients = find_coefficients(options.newton_schulz_coefficients);
   if (dtype == torch::kBFloat16) {
     p.rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
   }
@@ -103,6 +120,14 @@ LayerProblem make_problem(const BenchLayerOptions& options,
               .lr2 = constant(0.01)};
   if (options.momentum) {
     p.inputs.momentum = constant(0.9);
+  }
+  if (variant.switches.decay != Decay::kNone) {
+    p.inputs.decay = constant(0.99);
+  }
+  if (variant.switches.loss == InnerLoss::kMse && !variant.switches.normalise_gradient) {
+    // As in a layer: on long keys a delta rule's steps overshoot.
+    const torch::NoGradGuard no_grad;
+    p.inputs.k.div_(p.inputs.k.norm(2, {-1}, true));
   }
   p.schedule =
       chunk > 0 ? update_then_apply_chunks(tokens, chunk) : update_then_apply_all(tokens, tokens);

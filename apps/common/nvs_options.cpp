@@ -79,6 +79,7 @@ void configure_model(const NvsRunOptions& options, NvsModel& model) {
   if (options.newton_schulz_steps >= 0) {
     rule.newton_schulz.steps = options.newton_schulz_steps;
   }
+  rule.newton_schulz.coefficients = find_coefficients(options.newton_schulz_coefficients);
   model.module->set_rule(rule);
   choose_precision(*model.module, options.dtype, options.newton_schulz);
   model.module->to(parse_device(options.device));

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "apps/common/cli.h"
+#include "core/ops/newton_schulz/newton_schulz_coefficients.h"
 #include "vision/eval/evaluate.h"
 
 namespace parallax {
@@ -27,6 +28,7 @@ struct NvsRunOptions {
   std::string dtype = "float32";
   int views_per_pass = 0;
   int newton_schulz_steps = -1;
+  std::string newton_schulz_coefficients = "muon";
   std::string newton_schulz;
 
   template <class Self, class Visitor>
@@ -55,6 +57,9 @@ struct NvsRunOptions {
             self.newton_schulz_steps,
             "number of Newton-Schulz iterations; -1: the model's own",
             OptionRange{-1, 100});
+    visitor("newton_schulz_coefficients",
+            self.newton_schulz_coefficients,
+            "their coefficients: " + coefficient_names());
     visitor("newton_schulz", self.newton_schulz, kNewtonSchulzHelp);
   }
 };

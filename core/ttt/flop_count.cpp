@@ -58,7 +58,7 @@ double update_operations(const VariantSwitches& rule, const LayerShape& shape, d
   const auto h = static_cast<double>(shape.hidden);
   const double one = product(tokens, d, h);
   if (rule.feature_map == FeatureMap::kIdentity) {
-    return one;
+    return rule.loss == InnerLoss::kMse ? 2 * one : one;  // Kᵀ V, and K W1 for the residual
   }
   double products = 3;                            // K W0, K W2, Hᵀ V
   products += updates_feature_map(rule) ? 3 : 0;  // V W1ᵀ and two gradients

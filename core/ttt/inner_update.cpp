@@ -81,7 +81,7 @@ FastWeights reference_gradient(const VariantSwitches& rule,
   }
   const Tensor target = rule.loss == InnerLoss::kMse ? v - hidden.matmul(w1) : v;
   FastWeights gradient;
-  gradient.w1 = weigh(hidden, lr1).transpose(1, 2).matmul(target);
+  gradient.w1 = weigh(hidden, step_rate(rule, hidden, lr1)).transpose(1, 2).matmul(target);
   if (updates_feature_map(rule)) {
     const Tensor d_hidden = target.matmul(w1.transpose(1, 2));
     const Tensor d_value = d_hidden * silu_gate;
@@ -109,6 +109,10 @@ GradientFactors gradient_factors(const VariantSwitches& rule,
   const auto& [k, v, lr0, lr1, lr2] = tokens;
   if (!updates_feature_map(rule)) {
     const Tensor target = effective_values(rule, k, v, weights);
+    if (rule.normalised_step) {
+      const Tensor features = feature_map(rule, k, weights);
+      return {.w1 = {weigh(features, step_rate(rule, features, lr1)), target}};
+    }
     return {.w1 = {feature_map(rule, k, weights, lr1), target}};
   }
   const Tensor gate = batched_product(k, weights.w0);
@@ -253,7 +257,8 @@ bool requires_graph(const InnerState& start, const TttInputs& inputs) {
                                 inputs.lr0,
                                 inputs.lr1,
                                 inputs.lr2,
-                                inputs.momentum});
+                                inputs.momentum,
+                                inputs.decay});
 }
 
 bool keeps_published_order(const UpdateRule& rule) {
@@ -299,6 +304,12 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
   if (inputs.momentum.defined()) {
     require_shape(inputs.momentum, "momentum", {batch, tokens, 1});
   }
+  if (switches.decay != Decay::kNone) {
+    require_shape(inputs.decay, "decay", {batch, tokens, 1});
+  }
+  if (switches.normalised_step && updates_feature_map(switches)) {
+    throw Error("steps can be normalised only where W1 alone is updated");
+  }
   if (switches.inner_steps < 1) {
     throw Error(ErrorParts{.what = "the number of inner steps is not usable",
                            .expected = "1 or more",
@@ -330,6 +341,16 @@ Tensor feature_map(const VariantSwitches& rule,
     return cuda::gated_hidden(x, weights.w0, weights.w2, rate);
   }
   return swiglu(batched_product(x, weights.w0), batched_product(x, weights.w2), rate);
+}
+
+Tensor step_rate(const VariantSwitches& rule, const Tensor& features, const Tensor& lr1) {
+  if (!rule.normalised_step) {
+    return lr1;
+  }
+  const Tensor wide =
+      features.scalar_type() == torch::kBFloat16 ? features.to(torch::kFloat32) : features;
+  const Tensor divisor = wide.square().sum(-1, true) + kNormalisedStepEps;
+  return lr1.defined() ? lr1 / divisor : divisor.reciprocal();
 }
 
 Tensor apply_fast_weights(const VariantSwitches& rule,
@@ -370,6 +391,30 @@ Tensor momentum_of_range(const VariantSwitches& rule,
   return slice(inputs.momentum, start, end).mean(1, true);
 }
 
+Tensor decay_of_range(const VariantSwitches& rule,
+                      const TttInputs& inputs,
+                      int64_t start,
+                      int64_t end) {
+  return rule.decay == Decay::kNone ? Tensor() : slice(inputs.decay, start, end).mean(1, true);
+}
+
+void decay_weights(const VariantSwitches& rule, const Tensor& decay, InnerState& state) {
+  if (!decay.defined()) {
+    return;
+  }
+  const auto scale = [&](Tensor FastWeights::*matrix) {
+    const Tensor factor = decay.to((state.main.*matrix).scalar_type());
+    const bool is_one = (state.weights.*matrix).is_same(state.main.*matrix);
+    state.main.*matrix = state.main.*matrix * factor;
+    state.weights.*matrix = is_one ? state.main.*matrix : state.weights.*matrix * factor;
+  };
+  scale(&FastWeights::w1);
+  if (updates_feature_map(rule)) {
+    scale(&FastWeights::w0);
+    scale(&FastWeights::w2);
+  }
+}
+
 void close_step(const UpdateRule& rule,
                 const FastWeights& gradient,
                 const Tensor& momentum,
@@ -391,6 +436,7 @@ void update_on_tokens(const UpdateRule& rule,
                       int64_t start,
                       int64_t end,
                       InnerState& state) {
+  decay_weights(rule.switches, decay_of_range(rule.switches, inputs, start, end), state);
   const Tensor momentum = momentum_of_range(rule.switches, inputs, start, end);
   const RangeTokens tokens = tokens_of_range(rule.switches, inputs, start, end);
   const FastWeights& weights = state.weights;

@@ -37,6 +37,7 @@ struct TttInputs {
   Tensor lr1;       // [batch, L, 1]
   Tensor lr2;       // [batch, L, 1]
   Tensor momentum;  // [batch, L, 1] gate, averaged over each updating range; undefined: none
+  Tensor decay;     // [batch, L, 1], averaged alike; unused where the rule has none
 };
 
 // Whether keys, values and, if defined, queries are of one dtype.
@@ -52,7 +53,8 @@ TttInputs map_inputs(const TttInputs& inputs, const F& f) {
           .lr0 = mapped(inputs.lr0),
           .lr1 = mapped(inputs.lr1),
           .lr2 = mapped(inputs.lr2),
-          .momentum = mapped(inputs.momentum)};
+          .momentum = mapped(inputs.momentum),
+          .decay = mapped(inputs.decay)};
 }
 
 // The slice [begin, end) along `dimension` of all inputs that are defined.
@@ -85,6 +87,16 @@ Tensor feature_map(const VariantSwitches& rule,
                    const FastWeights& weights,
                    const Tensor& rate = {});  // [batch, L, 1]
 
+// Added to ‖φ(k)‖² where steps are normalised: a key whose features are almost zero is not trained
+// at a rate without bound.
+inline constexpr double kNormalisedStepEps = 1e-4;
+
+// The rate of each token's step on W1, [batch, L, 1]: lr1, or 1, divided by ε + ‖φ(k)‖² where the
+// rule normalises steps; undefined where it is 1.
+Tensor step_rate(const VariantSwitches& rule,
+                 const Tensor& features,  // φ(k), [batch, L, Dh]
+                 const Tensor& lr1);      // [batch, L, 1]; undefined: 1
+
 // The inner net: [batch, L, D] → [batch, L, D].
 Tensor apply_fast_weights(const VariantSwitches& rule, const Tensor& x, const FastWeights& weights);
 
@@ -114,14 +126,25 @@ Tensor momentum_of_range(const VariantSwitches& rule,
                          int64_t start,
                          int64_t end);
 
+// The factor of tokens [start, end) on the weights, [batch, 1, 1]; undefined without a decay.
+Tensor decay_of_range(const VariantSwitches& rule,
+                      const TttInputs& inputs,
+                      int64_t start,
+                      int64_t end);
+
+// Begins a step: multiplies the matrices that the rule updates by the decay, if there is one.
+void decay_weights(const VariantSwitches& rule,
+                   const Tensor& decay,  // [batch, 1, 1] or undefined
+                   InnerState& state);
+
 // Closes a step: momentum, orthogonalisation, addition, weight normalisation.
 void close_step(const UpdateRule& rule,
                 const FastWeights& gradient,
                 const Tensor& momentum,  // [batch, 1, 1] or undefined
                 InnerState& state);
 
-// Computes range_gradient() of tokens [start, end) and closes the step with it; from low-rank
-// factors when the range has clearly fewer tokens than D and Dh.
+// Begins a step, computes range_gradient() of tokens [start, end) and closes the step with it; from
+// low-rank factors when the range has clearly fewer tokens than D and Dh.
 void update_on_tokens(const UpdateRule& rule,
                       const TttInputs& inputs,
                       int64_t start,

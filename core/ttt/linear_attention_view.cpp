@@ -21,10 +21,6 @@ struct Accumulated {
   Tensor s0_scale;  // [batch, 1, D]: the scale that weight norm has put on it
 };
 
-Tensor rated(const UpdateRule& rule, const Tensor& values, const Tensor& lr1) {
-  return rule.switches.per_token_rate ? values * lr1 : values;
-}
-
 void take_step(const UpdateRule& rule,
                const TttInputs& inputs,
                const ScheduleStep& range,
@@ -36,10 +32,22 @@ void take_step(const UpdateRule& rule,
   const Tensor lr1 =
       switches.per_token_rate ? inputs.lr1.slice(1, range.start, range.end) : Tensor();
   const Tensor momentum = momentum_of_range(switches, inputs, range.start, range.end);
+  if (const Tensor decay = decay_of_range(switches, inputs, range.start, range.end);
+      decay.defined()) {
+    decay_weights(switches, decay, state);
+    for (Contribution& earlier : seen.steps) {
+      earlier.factor = earlier.factor * decay;
+    }
+    seen.s0_scale = seen.s0_scale * decay;
+  }
   const FastWeights gradient = range_gradient(rule, state.weights, inputs, range.start, range.end);
-  const Tensor values = rated(rule, effective_values(switches, k, v, state.weights), lr1);
+  const Tensor k_hat = feature_map(switches, k, state.weights);
+  Tensor values = effective_values(switches, k, v, state.weights);
+  if (const Tensor rate = step_rate(switches, k_hat, lr1); rate.defined()) {
+    values = values * rate;
+  }
 
-  Contribution current{.k_hat = feature_map(switches, k, state.weights),
+  Contribution current{.k_hat = k_hat,
                        .values = values,
                        .factor = torch::zeros_like(values.transpose(1, 2).matmul(values)),
                        .momentum = torch::ones_like(values.slice(1, 0, 1).slice(2, 0, 1))};

@@ -7,33 +7,38 @@
 namespace parallax {
 namespace {
 
-// Ṽ: the values weighted by the per-token rate.
-Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs) {
-  return rule.switches.per_token_rate ? inputs.v * inputs.lr1.to(inputs.v.scalar_type()) : inputs.v;
+// Ṽ: the values weighted by the rate of each token's step.
+Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs, const Tensor& keys) {
+  const Tensor rate =
+      step_rate(rule.switches, keys, rule.switches.per_token_rate ? inputs.lr1 : Tensor());
+  return rate.defined() ? inputs.v * rate.to(inputs.v.scalar_type()) : inputs.v;
 }
 
-// A_ij of docs/dev/spec.md §5 with the ranges' momentum: how much of range j's product the state
-// after range i holds, [batch, N + 1, N] (row 0: before any update).
+// A_ij of docs/dev/spec.md §5 with the ranges' momentum and decays: how much of range j's product
+// the state after range i holds, [batch, N + 1, 1 + N] (row 0: before any update; column 0: how
+// much of the initial state).
 Tensor update_matrix_of_ranges(const UpdateRule& rule,
                                const TttInputs& inputs,
                                const std::vector<TokenRange>& ranges) {
   const auto count = static_cast<int64_t>(ranges.size());
-  std::vector<Tensor> rows = {torch::zeros({inputs.k.size(0), count}, inputs.k.options())};
-  Tensor velocity = rows.front();
+  std::vector<Tensor> rows = {torch::zeros({inputs.k.size(0), 1 + count}, inputs.k.options())};
+  Tensor velocity = torch::zeros_like(rows.front());
+  const double sign = rule.switches.direction == Direction::kAscent ? -1 : 1;
+  rows.front().select(1, 0).fill_(1);
   for (int64_t i = 0; i < count; ++i) {
-    const Tensor unit = torch::one_hot(torch::tensor(i), count).to(inputs.k.options());
+    const Tensor unit = torch::one_hot(torch::tensor(1 + i), 1 + count).to(inputs.k.options());
     const TokenRange& range = ranges[static_cast<size_t>(i)];
     const Tensor momentum = momentum_of_range(rule.switches, inputs, range.start, range.end);
+    const Tensor decay = decay_of_range(rule.switches, inputs, range.start, range.end);
     Tensor sum = rows.back();
     for (int step = 0; step < rule.switches.inner_steps; ++step) {
       velocity =
           momentum.defined() ? unit + momentum.squeeze(-1) * velocity : unit.expand_as(velocity);
-      sum = sum + velocity;
+      sum = (decay.defined() ? sum * decay.squeeze(-1) : sum) + sign * velocity;
     }
     rows.push_back(sum);
   }
-  const Tensor matrix = torch::stack(rows, 1);
-  return rule.switches.direction == Direction::kAscent ? -matrix : matrix;
+  return torch::stack(rows, 1);
 }
 
 }  // namespace
@@ -46,24 +51,26 @@ Tensor run_masked_quadratic(const UpdateRule& rule,
   validate_schedule(schedule, inputs.k.size(1));
   const VariantSwitches& switches = rule.switches;
   if (switches.normalise_gradient || switches.weight_norm != WeightNorm::kNone ||
-      why_no_parallel_form(switches)) {
+      switches.loss == InnerLoss::kMse || why_no_parallel_form(switches)) {
     throw UsageError(ErrorParts{
         .what = "there is no quadratic form: the step is not linear in the keys' products",
         .expected = "a rule that updates W1 alone, without orthogonalisation or weight norm"});
   }
   const Ranges ranges = split_schedule(schedule);
   const Tensor keys = feature_map(switches, inputs.k, weights);
-  const Tensor values = rated_values(rule, inputs);
+  const Tensor values = rated_values(rule, inputs, keys);
   const Tensor mixing = update_matrix_of_ranges(rule, inputs, ranges.updating);
   std::vector<Tensor> outputs;
   for (const TokenRange& range : ranges.applying) {
     const Tensor queries =
         feature_map(switches, query_range(switches, inputs, range.start, range.end), weights);
-    Tensor output = queries.matmul(weights.w1.to(queries.scalar_type()));
+    const Tensor held = mixing.select(1, range.updates_before);  // [batch, 1 + N]
+    Tensor output =
+        queries.matmul(weights.w1.to(queries.scalar_type())) * held.slice(1, 0, 1).unsqueeze(-1);
     for (size_t j = 0; j < ranges.updating.size(); ++j) {
       const TokenRange& seen = ranges.updating[j];
       const Tensor scores = queries.matmul(keys.slice(1, seen.start, seen.end).transpose(1, 2)) *
-                            mixing.select(1, range.updates_before).slice(1, j, j + 1).unsqueeze(-1);
+                            held.slice(1, 1 + j, 2 + j).unsqueeze(-1);
       output = output + scores.matmul(values.slice(1, seen.start, seen.end));
     }
     outputs.push_back(output);

@@ -10,49 +10,23 @@
 #include "core/ops/matmul/batched_matmul.h"
 #include "core/ops/newton_schulz/newton_schulz_cuda.h"
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
+#include "core/ttt/bound_tokens.h"
 #include "core/ttt/head_parallel.h"
 #include "core/ttt/parallel_chunkwise.h"
-#include "core/ttt/token_ranges.h"
+#include "core/ttt/scan/delta_values.h"
+#include "core/ttt/scan/linear_recurrence.h"
 #include "core/ttt/weight_norm.h"
 
 namespace parallax {
 namespace {
 
-// The linear recurrence M_i = G_i + α_i M_{i−1}, by doubling: log₂ N batched steps.
-Tensor momentum_scan(Tensor gradients,  // [batch, N, Dh, D]
-                     Tensor factors) {  // [batch, N, 1, 1]
-  if (cuda::has_cuda_kernels(gradients) && gradients.scalar_type() == torch::kFloat32 &&
-      !fused::requires_graph({gradients, factors})) {
-    return cuda::linear_scan(gradients, {.factors = factors}).states;
-  }
-  const int64_t count = gradients.size(1);
-  for (int64_t shift = 1; shift < count; shift *= 2) {
-    const Tensor head = gradients.slice(1, 0, shift);
-    const Tensor tail =
-        gradients.slice(1, shift) + factors.slice(1, shift) * gradients.slice(1, 0, count - shift);
-    const Tensor factor_tail = factors.slice(1, shift) * factors.slice(1, 0, count - shift);
-    gradients = torch::cat({head, tail}, 1);
-    factors = torch::cat({factors.slice(1, 0, shift), factor_tail}, 1);
-  }
-  return gradients;
-}
-
 // Momentum coefficients of the updating ranges, [batch, N, 1, 1]; undefined without momentum.
 Tensor range_momentum(const UpdateRule& rule,
                       const TttInputs& inputs,
                       const std::vector<TokenRange>& ranges) {
-  if (!rule.switches.momentum || !inputs.momentum.defined() || ranges.empty()) {
-    return {};
-  }
-  if (are_uniform(ranges) && ranges.back().length() == ranges.front().length()) {
-    return gather_ranges(inputs.momentum, ranges).mean(2, true);
-  }
-  std::vector<Tensor> factors;
-  factors.reserve(ranges.size());
-  for (const TokenRange& range : ranges) {
-    factors.push_back(momentum_of_range(rule.switches, inputs, range.start, range.end));
-  }
-  return torch::stack(factors, 1);
+  return rule.switches.momentum && inputs.momentum.defined() && !ranges.empty()
+             ? mean_of_ranges(inputs.momentum, ranges)
+             : Tensor();
 }
 
 // Which of the N + 1 states that the updating ranges lead to are wanted: those read by ranges that
@@ -69,22 +43,6 @@ struct Prefix {
   Tensor last;  // [batch, Dh, D]: W1 after all updating ranges
   Tensor velocity;  // [batch, Dh, D] or undefined
 };
-
-// W1 after each step, [batch, N, Dh, D]: w1 plus the scaled sum of the steps up to it.
-Tensor add_up(const Tensor& w1, const Tensor& steps, double scale) {
-  if (!steps.is_cpu() || steps.scalar_type() == torch::kBFloat16 ||
-      fused::requires_graph({w1, steps})) {
-    return torch::add(w1.unsqueeze(1), steps.cumsum(1), scale);
-  }
-  // In a few passes over whole matrices; LibTorch's cumsum goes from each element to that of the
-  // next matrix.
-  Tensor sums = torch::empty_like(steps);
-  for (int64_t i = 0; i < steps.size(1); ++i) {
-    Tensor sum = sums.select(1, i);
-    torch::add_out(sum, i > 0 ? sums.select(1, i - 1) : w1, steps.select(1, i), scale);
-  }
-  return sums;
-}
 
 // The states that the ranges read, where each reads the one after that of the range before.
 std::optional<StatesRead> states_in_order(const std::vector<TokenRange>& ranges) {
@@ -116,6 +74,29 @@ bool scans_on_gpu(const UpdateRule& rule,
          !fused::requires_graph({start.main.w1, steps});
 }
 
+Prefix scan_states(const UpdateRule& rule,
+                   const InnerState& start,
+                   const TttInputs& inputs,
+                   const std::vector<TokenRange>& ranges,
+                   const std::optional<StatesRead>& read);
+
+// Several inner steps as so many updates on the same range.
+Prefix scan_repeated_steps(const UpdateRule& rule,
+                           const InnerState& start,
+                           const TttInputs& inputs,
+                           const std::vector<TokenRange>& ranges) {
+  const int steps = rule.switches.inner_steps;
+  std::vector<TokenRange> each;
+  for (const TokenRange& range : ranges) {
+    each.insert(each.end(), static_cast<size_t>(steps), range);
+  }
+  UpdateRule single = rule;
+  single.switches.inner_steps = 1;
+  Prefix prefix = scan_states(single, start, inputs, each, std::nullopt);
+  prefix.main = prefix.main.slice(1, steps - 1, c10::nullopt, steps);
+  return prefix;
+}
+
 // Computes the states after all updating ranges at once; those of `read` alone, where that is given
 // and saves work.
 Prefix scan_states(const UpdateRule& rule,
@@ -124,9 +105,13 @@ Prefix scan_states(const UpdateRule& rule,
                    const std::vector<TokenRange>& ranges,
                    const std::optional<StatesRead>& read) {
   const VariantSwitches& switches = rule.switches;
-  const Tensor rate = switches.per_token_rate ? inputs.lr1 : Tensor();
-  const Tensor keys = gather_ranges(feature_map(switches, inputs.k, start.weights, rate), ranges);
-  const Tensor values = gather_ranges(inputs.v, ranges);
+  if (steps_differ(switches)) {
+    return scan_repeated_steps(rule, start, inputs, ranges);
+  }
+  const Tensor keys =
+      gather_ranges(bound_keys(switches, start.weights, inputs.k, inputs.lr1), ranges);
+  const Tensor decays = range_decays(switches, start, inputs, ranges);
+  const Tensor values = bound_values(rule, start, inputs, ranges, keys, decays);
   Tensor factors = range_momentum(rule, inputs, ranges);
   const auto dtype = start.main.w1.scalar_type();
   const bool from_factors = switches.normalise_gradient && !factors.defined() &&
@@ -153,10 +138,10 @@ Prefix scan_states(const UpdateRule& rule,
       const Tensor carried = factors.slice(1, 0, 1) * start.velocity.w1.unsqueeze(1);
       steps = torch::cat({steps.slice(1, 0, 1) + carried, steps.slice(1, 1)}, 1);
     }
-    steps = momentum_scan(steps, factors);
+    steps = linear_recurrence(steps, factors);
     prefix.velocity = steps.select(1, steps.size(1) - 1);
   }
-  const double sign = switches.direction == Direction::kAscent ? -1 : 1;
+  const double sign = step_sign(switches);
   const bool one_step_each = !factors.defined() || repeats == 1;
   if (read && one_step_each && scans_on_gpu(rule, start, inputs, steps)) {
     if (switches.normalise_gradient) {
@@ -165,7 +150,8 @@ Prefix scan_states(const UpdateRule& rule,
                   : orthogonalise(steps, rule.newton_schulz);
     }
     const auto [states, end] = cuda::linear_scan(steps,
-                                                 {.start = start.main.w1,
+                                                 {.factors = decays,
+                                                  .start = start.main.w1,
                                                   .scale = sign * static_cast<double>(repeats),
                                                   .first = read->first,
                                                   .kept = read->count,
@@ -180,8 +166,9 @@ Prefix scan_states(const UpdateRule& rule,
   }
   prefix.main =
       factors.defined()
-          ? add_up(start.main.w1, steps, sign).slice(1, repeats - 1, c10::nullopt, repeats)
-          : add_up(start.main.w1, steps, sign * static_cast<double>(repeats));
+          ? decayed_sums(start.main.w1, steps, decays, sign)
+                .slice(1, repeats - 1, c10::nullopt, repeats)
+          : decayed_sums(start.main.w1, steps, decays, sign * static_cast<double>(repeats));
   prefix.last = prefix.main.select(1, prefix.main.size(1) - 1);
   return prefix;
 }
@@ -233,6 +220,9 @@ TttResult run_segment(const UpdateRule& rule,
   if (has_chunkwise_form(rule, start, inputs, ranges)) {
     return run_chunkwise(rule, start, inputs, ranges);
   }
+  if (is_delta_rule(rule.switches) && longest_range(ranges.updating) >= kDeltaGroupTokens) {
+    return run_recurrent(rule, start, inputs, schedule);  // no two updates are solved together
+  }
   const Prefix prefix =
       scan_states(rule, start, inputs, ranges.updating, states_in_order(ranges.applying));
   TttResult result{.state = start};
@@ -269,7 +259,8 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
                                   const Schedule& schedule) {
   const Tensor& w1 = start.weights.w1;
   if (!inputs.k.is_cpu() || requires_graph(start, inputs) ||
-      (!rule.switches.normalise_gradient && runs_in_cache(start, inputs))) {
+      (!rule.switches.normalise_gradient && !steps_differ(rule.switches) &&
+       runs_in_cache(start, inputs))) {
     return {schedule};
   }
   const bool tiled = runs_in_cache(start, inputs) &&

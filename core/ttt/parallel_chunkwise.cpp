@@ -6,7 +6,9 @@
 #include "core/ops/common/dispatch.h"
 #include "core/ops/matmul/batched_matmul.h"
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
-#include "core/ttt/chunkwise_cpu.h"
+#include "core/ttt/bound_tokens.h"
+#include "core/ttt/scan/chunkwise_cpu.h"
+#include "core/ttt/scan/linear_recurrence.h"
 
 namespace parallax {
 namespace {
@@ -58,15 +60,14 @@ Tiling tiling_of(const UpdateRule& rule,
   const VariantSwitches& switches = rule.switches;
   const int64_t chunk = ranges.applying.front().length();
   const int64_t first = ranges.applying.front().start;
-  // Each inner step of a chunk adds the same: φ and the loss do not depend on W1.
-  const double sign = switches.direction == Direction::kDescent ? 1.0 : -1.0;
+  // If there are several inner steps on a chunk, each adds the same: see has_chunkwise_form().
   return {.first = first,
           .applied = ranges.applying.back().end - first,
           .updating = ranges.updating.back().end - first,
           .chunk = chunk,
           .tile = tile_length(start, inputs, chunk),
           .own_updates = updates_seen(ranges),
-          .factor = switches.inner_steps * sign};
+          .factor = switches.inner_steps * step_sign(switches)};
 }
 
 // Replaces each chunk's keys and values by the low-rank factors of its orthogonalised step, which
@@ -102,25 +103,88 @@ TileFeatures orthogonal_features(const UpdateRule& rule,
   const auto joined = [](const std::vector<Tensor>& parts) {
     return parts.size() == 1 ? parts.front() : torch::cat(parts, 1);
   };
-  return {joined(keys), joined(values), features.queries};
+  return {joined(keys), joined(values), features.queries, features.decays};
 }
+
+// Keys, values and queries of a tiling's tokens, and the decays. Under the delta rule with its
+// rates, if the tiles' own pass solves for the effective values, else with those.
 
 TileFeatures features_of(const UpdateRule& rule,
                          const InnerState& start,
                          const TttInputs& inputs,
+                         const Ranges& ranges,
                          const Tiling& tiling) {
+  const VariantSwitches& switches = rule.switches;
   const auto updating = [&](const Tensor& tokens) {
-    return tokens.slice(1, tiling.first, tiling.first + tiling.updating);
+    return tokens.defined() ? tokens.slice(1, tiling.first, tiling.first + tiling.updating)
+                            : tokens;
   };
-  const Tensor rate = rule.switches.per_token_rate ? updating(inputs.lr1) : Tensor();
-  const Tensor source =
-      query_range(rule.switches, inputs, tiling.first, tiling.first + tiling.applied);
-  const TileFeatures features{feature_map(rule.switches, updating(inputs.k), start.weights, rate),
-                              updating(inputs.v),
-                              feature_map(rule.switches, source, start.weights)};
-  return rule.switches.normalise_gradient
+  const Tensor source = query_range(switches, inputs, tiling.first, tiling.first + tiling.applied);
+  const Tensor lr1 = updating(inputs.lr1);
+  TileFeatures features{bound_keys(switches, start.weights, updating(inputs.k), lr1),
+                        updating(inputs.v),
+                        feature_map(switches, source, start.weights)};
+  const Tensor decays = range_decays(switches, start, inputs, ranges.updating);
+  features.decays = decays.defined() ? decays.flatten(1) : decays;
+  if (is_delta_rule(switches)) {
+    if (runs_in_cache(start, inputs)) {
+      const auto dtype = start.weights.w1.scalar_type();
+      return {features.keys.to(dtype),
+              features.values.to(dtype),
+              features.queries.to(dtype),
+              features.decays,
+              delta_rates(switches, features.keys, lr1).squeeze(-1)};
+    }
+    std::vector<TokenRange> from_first = ranges.updating;  // the features' first token
+    for (TokenRange& range : from_first) {
+      range.start -= tiling.first;
+      range.end -= tiling.first;
+    }
+    features.values = concatenate_ranges(
+        bound_values(
+            rule, start, inputs, ranges.updating, gather_ranges(features.keys, from_first), decays),
+        from_first);
+  }
+  return switches.normalise_gradient
              ? orthogonal_features(rule, features, tiling.chunk, start.weights.w1.scalar_type())
              : features;
+}
+
+// What the decays of a tile's chunks leave, in the features' dtype; undefined without decays.
+struct TileDecays {
+  Tensor of_tiles;  // [batch, tiles, 1, 1]: of the state before the tile, in the state's dtype
+  Tensor of_state;  // [batch, tiles, tile, 1]: of the same, where each query reads it
+  Tensor between;   // [batch, tiles, tile (query), tile (key)]: of each key; 0 where it is not seen
+  Tensor at_end;    // [batch, tiles, tile, 1]: of each key after the tile
+};
+
+TileDecays tile_decays(const Tensor& of_chunks,
+                       const Tiling& t,
+                       int64_t tiles,
+                       torch::Dtype dtype) {
+  if (!of_chunks.defined()) {
+    return {};
+  }
+  const int64_t chunks = t.tile / t.chunk;
+  const Tensor decays =
+      torch::constant_pad_nd(of_chunks, {0, tiles * chunks - of_chunks.size(1)}, 1)
+          .view({of_chunks.size(0), tiles, chunks});
+  const Tensor since_start = decays.cumprod(-1);
+  const Tensor between = decay_between(decays);
+  // A query that does not see its own chunk's update reads what the chunk before left.
+  const auto as_read = [&](const Tensor& x, double first) {
+    return t.own_updates == 1
+               ? x
+               : torch::cat({torch::full_like(x.slice(2, 0, 1), first), x.slice(2, 0, chunks - 1)},
+                            2);
+  };
+  const auto each_token = [&](const Tensor& x, int64_t dimension) {
+    return x.repeat_interleave(t.chunk, dimension);
+  };
+  return {.of_tiles = since_start.slice(2, chunks - 1).unsqueeze(-1),
+          .of_state = each_token(as_read(since_start, 1), 2).unsqueeze(-1).to(dtype),
+          .between = each_token(each_token(as_read(between, 0), 2), 3).to(dtype),
+          .at_end = each_token(between.select(2, chunks - 1), 2).unsqueeze(-1).to(dtype)};
 }
 
 // run_heads() as batched products of all tiles at once, for any dtype and device, differentiable.
@@ -129,20 +193,27 @@ Tensor run_batched(const TileFeatures& features, const Tiling& t, const Tensor& 
   const Tensor keys = in_tiles(features.keys, tiles, t.tile);
   const Tensor values = in_tiles(features.values, tiles, t.tile);
   const Tensor queries = in_tiles(features.queries, tiles, t.tile);
-  const Tensor start = w1.unsqueeze(1);
-  const Tensor steps = batched_product(keys.transpose(2, 3), values, {.result = w1.scalar_type()});
+  const auto dtype = queries.scalar_type();
+  const TileDecays decays = tile_decays(features.decays, t, tiles, dtype);
+  const Tensor held = decays.at_end.defined() ? keys * decays.at_end : keys;
+  const Tensor steps = batched_product(held.transpose(2, 3), values, {.result = w1.scalar_type()});
   // [batch, tiles + 1, Dh, D]
-  const Tensor states = torch::cat({start, start + t.factor * steps.cumsum(1)}, 1);
+  const Tensor states =
+      torch::cat({w1.unsqueeze(1), decayed_sums(w1, steps, decays.of_tiles, t.factor)}, 1);
   last = states.select(1, tiles);
 
-  const auto dtype = queries.scalar_type();
-  const Tensor index =
-      torch::arange(t.tile, queries.options().dtype(torch::kInt64)).div(t.chunk, "floor");
-  const Tensor visible = index.unsqueeze(0) < index.unsqueeze(1) + t.own_updates;  // [query, key]
-  const Tensor scores =
-      batched_product(queries, keys.transpose(2, 3)) * (visible.to(dtype) * t.factor);
-  const Tensor output =
-      batched_product(queries, states.slice(1, 0, tiles)) + batched_product(scores, values);
+  Tensor before = batched_product(queries, states.slice(1, 0, tiles));
+  Tensor mask;  // [..., query, key]
+  if (decays.of_state.defined()) {
+    before = before * decays.of_state;
+    mask = decays.between;
+  } else {
+    const Tensor index =
+        torch::arange(t.tile, queries.options().dtype(torch::kInt64)).div(t.chunk, "floor");
+    mask = (index.unsqueeze(0) < index.unsqueeze(1) + t.own_updates).to(dtype);
+  }
+  const Tensor scores = batched_product(queries, keys.transpose(2, 3)) * (mask * t.factor);
+  const Tensor output = before + batched_product(scores, values);
   return output.flatten(1, 2).slice(1, 0, t.applied);
 }
 
@@ -159,7 +230,8 @@ bool has_chunkwise_form(const UpdateRule& rule,
                         const Ranges& ranges) {
   const VariantSwitches& switches = rule.switches;
   const bool has_momentum = switches.momentum && inputs.momentum.defined();
-  if (switches.weight_norm != WeightNorm::kNone || has_momentum || updates_seen(ranges) < 0) {
+  if (switches.weight_norm != WeightNorm::kNone || has_momentum || steps_differ(switches) ||
+      updates_seen(ranges) < 0) {
     return false;
   }
   const int64_t chunk = ranges.updating.front().length();
@@ -177,12 +249,12 @@ TttResult run_chunkwise(const UpdateRule& rule,
                         const TttInputs& inputs,
                         const Ranges& ranges) {
   const Tiling tiling = tiling_of(rule, start, inputs, ranges);
-  const TileFeatures features = features_of(rule, start, inputs, tiling);
+  const TileFeatures features = features_of(rule, start, inputs, ranges, tiling);
   TttResult result{.state = start};
   Tensor& w1 = result.state.weights.w1;
   if (runs_in_cache(start, inputs)) {
     w1 = w1.clone(at::MemoryFormat::Contiguous);
-    result.output = run_heads(features, tiling, w1);
+    result.output = run_heads(features, tiling, w1).to(inputs.v.scalar_type());
   } else {
     result.output = run_batched(features, tiling, start.weights.w1, w1);
   }

@@ -29,7 +29,9 @@ void update_on_range(const UpdateRule& rule,
     return;
   }
   const Tensor momentum = momentum_of_range(rule.switches, inputs, range.start, range.end);
+  const Tensor decay = decay_of_range(rule.switches, inputs, range.start, range.end);
   for (int step = 0; step < rule.switches.inner_steps; ++step) {
+    decay_weights(rule.switches, decay, state);
     FastWeights sum;
     for (int64_t start = range.start; start < range.end; start += block) {
       const int64_t end = std::min(start + block, range.end);

@@ -31,6 +31,14 @@ bool are_uniform(const std::vector<TokenRange>& ranges) {
   return true;
 }
 
+int64_t longest_range(const std::vector<TokenRange>& ranges) {
+  int64_t longest = 0;
+  for (const TokenRange& range : ranges) {
+    longest = std::max(longest, range.length());
+  }
+  return longest;
+}
+
 Tensor pad_tokens(const Tensor& tokens, int64_t length) {
   return tokens.size(1) == length
              ? tokens
@@ -38,10 +46,7 @@ Tensor pad_tokens(const Tensor& tokens, int64_t length) {
 }
 
 Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges) {
-  int64_t longest = 0;
-  for (const TokenRange& range : ranges) {
-    longest = std::max(longest, range.length());
-  }
+  const int64_t longest = longest_range(ranges);
   const auto count = static_cast<int64_t>(ranges.size());
   if (are_uniform(ranges)) {
     const Tensor span = tokens.slice(1, ranges.front().start, ranges.back().end);
@@ -54,6 +59,18 @@ Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges
     padded.push_back(pad_tokens(tokens.slice(1, range.start, range.end), longest));
   }
   return torch::stack(padded, 1);
+}
+
+Tensor mean_of_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges) {
+  if (are_uniform(ranges) && ranges.back().length() == ranges.front().length()) {
+    return gather_ranges(tokens, ranges).mean(2, true);
+  }
+  std::vector<Tensor> means;
+  means.reserve(ranges.size());
+  for (const TokenRange& range : ranges) {
+    means.push_back(tokens.slice(1, range.start, range.end).mean(1, true));
+  }
+  return torch::stack(means, 1);
 }
 
 Tensor concatenate_ranges(const Tensor& chunks, const std::vector<TokenRange>& ranges) {

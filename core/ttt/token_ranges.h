@@ -29,12 +29,18 @@ Ranges split_schedule(const Schedule& schedule);
 // There must be at least one.
 bool are_uniform(const std::vector<TokenRange>& ranges);
 
+// The most tokens that any of the ranges has.
+int64_t longest_range(const std::vector<TokenRange>& ranges);
+
 // Appends zeros after the last token: [batch, L, D] → [batch, length, D].
 Tensor pad_tokens(const Tensor& tokens, int64_t length);
 
 // Tokens by range, [batch, L, D] → [batch, N, C, D], shorter ranges padded with zeros. A zero token
 // adds nothing to any sum over tokens.
 Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges);
+
+// The mean over each range's tokens, [batch, L, D] → [batch, N, 1, D].
+Tensor mean_of_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges);
 
 // The inverse of gather_ranges(): [batch, N, C, D] → [batch, sum of lengths, D].
 Tensor concatenate_ranges(const Tensor& chunks, const std::vector<TokenRange>& ranges);

@@ -7,7 +7,7 @@
 #include "core/ops/depthwise/depthwise.h"
 #include "core/ops/elementwise/fused.h"
 #include "core/ops/glu_net/glu_net.h"
-#include "core/ops/newton_schulz/newton_schulz.h"
+#include "core/ops/newton_schulz/newton_schulz_coefficients.h"
 #include "core/ttt/form.h"
 #include "core/ttt/parallel.h"
 #include "core/ttt/recurrent.h"
@@ -37,6 +37,7 @@ Tensor ttt_layer(const OptionalTensor& q,
                  const OptionalTensor& lr1,
                  const OptionalTensor& lr2,
                  const OptionalTensor& momentum,
+                 const OptionalTensor& decay,
                  c10::string_view variant,
                  c10::string_view form,
                  int64_t chunk,
@@ -49,10 +50,9 @@ Tensor ttt_layer(const OptionalTensor& q,
   if (k.is_cuda() && k.scalar_type() == torch::kBFloat16) {
     rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
   }
-  if (choose("coefficients", coefficients, "muon", "language-model")) {
-    rule.newton_schulz.coefficients = language_model_coefficients();
-  }
-  const TttInputs inputs{given(q), k, v, given(lr0), given(lr1), given(lr2), given(momentum)};
+  rule.newton_schulz.coefficients = find_coefficients({coefficients.data(), coefficients.size()});
+  const TttInputs inputs{
+      given(q), k, v, given(lr0), given(lr1), given(lr2), given(momentum), given(decay)};
   const FastWeights weights{given(w0), w1, given(w2)};
   check_inputs(rule, weights, inputs);
   const int64_t tokens = k.size(1);
@@ -96,7 +96,8 @@ Tensor correlation(const Tensor& x, const Tensor& values) {
 TORCH_LIBRARY(parallax, library) {
   library.def(
       "ttt_layer(Tensor? q, Tensor k, Tensor v, Tensor? w0, Tensor w1, Tensor? w2, *, "
-      "Tensor? lr0=None, Tensor? lr1=None, Tensor? lr2=None, Tensor? momentum=None, "
+      "Tensor? lr0=None, Tensor? lr1=None, Tensor? lr2=None, Tensor? momentum=None, Tensor? "
+      "decay=None, "
       "str variant='0', str form='parallel', int chunk=0, int newton_schulz_steps=5, "
       "str order='update-first', str coefficients='muon') -> Tensor",
       parallax::ttt_layer);

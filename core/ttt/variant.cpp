@@ -27,8 +27,18 @@ std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule) {
   if (updates_feature_map(rule)) {
     return "W0 and W2 are updated, so the feature map φ of later tokens depends on earlier ones";
   }
-  if (rule.loss == InnerLoss::kMse) {
-    return "the MSE residual depends on the fast weights that earlier tokens left";
+  if (rule.loss == InnerLoss::kMse && rule.weight_norm == WeightNorm::kNone) {
+    const std::string residual =
+        "the MSE residual depends on the fast weights that earlier tokens left";
+    if (rule.normalise_gradient) {
+      return residual + ", and orthogonalisation makes the step non-linear in them";
+    }
+    if (rule.momentum) {
+      return residual + ", and momentum carries it on in a second state";
+    }
+  }
+  if (rule.weight_norm == WeightNorm::kPre && rule.loss == InnerLoss::kMse) {
+    return "the MSE residual depends on the normalised weights that earlier tokens left";
   }
   if (rule.weight_norm == WeightNorm::kPost) {
     return "weight normalisation after each update is not associative";

@@ -1,5 +1,6 @@
-// The variant table: every ablation of the paper's Table 2 as one row of orthogonal switches.
-// Command line, benchmarks, reports and tests iterate the table; adding a variant is adding a row.
+// The variant table: every ablation of the paper's Table 2, and layers of later work, each as one
+// row of orthogonal switches. Command line, benchmarks, reports and tests iterate the table; adding
+// a variant is adding a row.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@ enum class WeightNorm { kNone, kPost, kPre };  // pre: an un-normalised main cop
 enum class InnerLoss { kDotProduct, kMse };    // −⟨f(k), v⟩, or ½‖f(k) − v‖²
 enum class Direction { kDescent, kAscent };    // add the step, or subtract it
 enum class QuerySource { kQuery, kKey };       // apply the trained net to q, or to k
+enum class Decay { kNone, kFixed, kToken };  // of the weights: none, one per head, from each token
 
 // What the inner loop does. Each switch is independent of the others.
 struct VariantSwitches {
@@ -31,6 +33,8 @@ struct VariantSwitches {
   Direction direction = Direction::kDescent;
   int inner_steps = 1;
   QuerySource query = QuerySource::kQuery;
+  Decay decay = Decay::kNone;    // before each step the updated weights are multiplied by it
+  bool normalised_step = false;  // the last layer's rate is divided by ε + ‖φ(k)‖²
 };
 
 // What the paper reports for a row (its Table 2 and §4); NaN where it reports nothing.
@@ -39,14 +43,22 @@ struct PaperResults {
   double vit3_top1 = std::numeric_limits<double>::quiet_NaN();  // %, ViT³-B, ImageNet
 };
 
+enum class RowKind {
+  kChain,     // the paper's chain of ablations, 0 to 6
+  kAblation,  // another of its ablations
+  kLater,     // a layer of later work, in the terms of the chain
+};
+
 // One row of the table.
 struct Variant {
-  int number;             // 0…6 as in the paper; −1 for the ablations outside the chain
-  std::string_view name;  // for the command line: "0" … "6", "ascent", "mse", "key-as-query"
+  RowKind kind;
+  int number;                       // 0…6 as in the paper; −1 outside the chain
+  std::string_view name;            // for the command line
   std::string_view reference_name;  // the authors' name for it
   std::string_view summary;         // one sentence
   VariantSwitches switches;
   PaperResults paper;
+  std::string_view source;  // where it was published, if not in the paper
 };
 
 namespace variant_rows {
@@ -90,6 +102,23 @@ constexpr VariantSwitches with_key_as_query(VariantSwitches s) {
   return s;
 }
 
+constexpr VariantSwitches with_rate(VariantSwitches s) {
+  s.per_token_rate = true;
+  return s;
+}
+constexpr VariantSwitches with_feature_map(VariantSwitches s) {
+  s.feature_map = FeatureMap::kSwiGlu;
+  return s;
+}
+constexpr VariantSwitches with_decay(VariantSwitches s, Decay decay) {
+  s.decay = decay;
+  return s;
+}
+constexpr VariantSwitches with_normalised_step(VariantSwitches s) {
+  s.normalised_step = true;
+  return s;
+}
+
 inline constexpr VariantSwitches kRow0{};
 inline constexpr VariantSwitches kRow1 = only_last(kRow0);
 inline constexpr VariantSwitches kRow2 = without_weight_norm(kRow1);
@@ -97,61 +126,139 @@ inline constexpr VariantSwitches kRow3 = with_identity_feature_map(kRow2);
 inline constexpr VariantSwitches kRow4 = without_rate(kRow3);
 inline constexpr VariantSwitches kRow5 = without_momentum(kRow4);
 inline constexpr VariantSwitches kRow6 = with_raw_gradient(kRow5);
+inline constexpr VariantSwitches kDelta = with_rate(with_mse(kRow6));
 
 }  // namespace variant_rows
 
-// The table: the chain, then the single ablations of the baseline.
-inline constexpr std::array<Variant, 10> kVariants{{
-    {0, "0", "baseline", "the TTT layer as published", variant_rows::kRow0, {25.94, 79.34}},
-    {1, "1", "only_w1", "only the last layer W1 is updated", variant_rows::kRow1, {25.97, 79.63}},
-    {2, "2", "only_w1_no_wn", "and no weight normalisation", variant_rows::kRow2, {25.93}},
-    {3,
+// The table: the chain, the single ablations of the baseline, then the layers of later work.
+inline constexpr std::array<Variant, 16> kVariants{{
+    {RowKind::kChain,
+     0,
+     "0",
+     "baseline",
+     "the TTT layer as published",
+     variant_rows::kRow0,
+     {25.94, 79.34}},
+    {RowKind::kChain,
+     1,
+     "1",
+     "only_w1",
+     "only the last layer W1 is updated",
+     variant_rows::kRow1,
+     {25.97, 79.63}},
+    {RowKind::kChain,
+     2,
+     "2",
+     "only_w1_no_wn",
+     "and no weight normalisation",
+     variant_rows::kRow2,
+     {25.93}},
+    {RowKind::kChain,
+     3,
      "3",
      "only_w1_straight_qk_no_wn",
      "and one linear layer, φ(x) = x",
      variant_rows::kRow3,
      {25.71, 79.39}},
-    {4,
+    {RowKind::kChain,
+     4,
      "4",
      "only_w1_straight_qk_no_lr1_no_wn",
      "and no per-token learning rate",
      variant_rows::kRow4,
      {25.70}},
-    {5, "5", "only_w1_straight_qk_no_lr1_no_wn", "and no momentum", variant_rows::kRow5},
-    {6,
+    {RowKind::kChain,
+     5,
+     "5",
+     "only_w1_straight_qk_no_lr1_no_wn",
+     "and no momentum",
+     variant_rows::kRow5},
+    {RowKind::kChain,
+     6,
      "6",
      "only_w1_straight_qk_no_lr1_no_wn_muon",
      "and no orthogonalisation: linear attention",
      variant_rows::kRow6,
      {25.73, 79.54}},
-    {-1,
+    {RowKind::kAblation,
+     -1,
      "ascent",
      "ga",
      "the baseline with gradient ascent",
      variant_rows::with_ascent(variant_rows::kRow0),
      {25.85, 79.61}},
-    {-1,
+    {RowKind::kAblation,
+     -1,
      "mse",
      "mse",
      "the baseline with the MSE inner loss",
      variant_rows::with_mse(variant_rows::kRow0)},
-    {-1,
+    {RowKind::kAblation,
+     -1,
      "key-as-query",
      "no_query",
      "the baseline with the query replaced by the key",
      variant_rows::with_key_as_query(variant_rows::kRow0),
      {25.95, 79.18}},
+    {RowKind::kLater,
+     -1,
+     "gated",
+     "gated linear attention",
+     "linear attention whose state a gate from the tokens scales before each update",
+     variant_rows::with_decay(variant_rows::kRow6, Decay::kToken),
+     {},
+     "arXiv 2312.06635, 2405.21060"},
+    {RowKind::kLater,
+     -1,
+     "gated-full",
+     "gated linear attention",
+     "variant 2 whose state a gate from the tokens scales before each update",
+     variant_rows::with_decay(variant_rows::kRow2, Decay::kToken),
+     {},
+     "arXiv 2312.06635, 2405.21060"},
+    {RowKind::kLater,
+     -1,
+     "retention",
+     "retention",
+     "linear attention whose state a fixed factor per head scales before each update",
+     variant_rows::with_decay(variant_rows::kRow6, Decay::kFixed),
+     {},
+     "arXiv 2307.08621"},
+    {RowKind::kLater,
+     -1,
+     "delta",
+     "delta rule",
+     "linear attention with the MSE inner loss and a rate per token: the delta rule",
+     variant_rows::kDelta,
+     {},
+     "arXiv 2102.11174, 2406.06484"},
+    {RowKind::kLater,
+     -1,
+     "gated-delta",
+     "gated delta rule",
+     "the delta rule, its state scaled by a gate from the tokens before each update",
+     variant_rows::with_decay(variant_rows::kDelta, Decay::kToken),
+     {},
+     "arXiv 2412.06464"},
+    {RowKind::kLater,
+     -1,
+     "nlms",
+     "normalised least mean squares",
+     "the delta rule on φ(k) of a gated layer, each rate divided by ε + ‖φ(k)‖²",
+     variant_rows::with_normalised_step(variant_rows::with_feature_map(variant_rows::kDelta)),
+     {},
+     "Nagumo and Noda, IEEE TAC 12 (1967)"},
 }};
 
 // The row of that name. Throws UsageError listing the names that exist.
 const Variant& find_variant(std::string_view name);
 
-// "0, 1, …, key-as-query", for help texts and errors.
+// "0, 1, …, nlms", for help texts and errors.
 std::string variant_names();
 
 // Why the rule has no parallel form over this schedule, naming the switch that breaks
 // associativity; nullopt where it has one. Over one update range every rule has one; over several
-// the update must not depend on the state (paper, Appendix I).
+// the update must not depend on the state (paper, Appendix I), or be affine in it (the delta rule).
 std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule,
                                                 const Schedule& schedule);
 

@@ -46,18 +46,22 @@ def ttt_layer(
     lr1: _Optional[_Tensor] = None,
     lr2: _Optional[_Tensor] = None,
     momentum: _Optional[_Tensor] = None,
+    decay: _Optional[_Tensor] = None,
     variant: str = "0",
     form: str = "parallel",
     chunk: int = 0,
     newton_schulz_steps: int = 5,
+    coefficients: str = "muon",
 ) -> _Tensor:
     """A test-time-training layer's output, [B, N, D].
 
     q, k, v are [B, N, D]; the fast weights are w1 [B, H, D] with w0 and w2 [B, D, H] of a SwiGLU net, or
-    w1 [B, D, D] alone where the variant's net is linear. lr0, lr1, lr2 and momentum are gates a token.
-    variant: "0" (the published layer) to "6" (linear attention), "ascent", "mse", "key-as-query".
+    w1 [B, D, D] alone where the variant's net is linear. lr0, lr1, lr2, momentum and decay are gates a
+    token, [B, N, 1]; the gated variants need a decay. variant: "0" (the published layer) to "6" (linear
+    attention), or any other that `parallax variants` explains: "gated", "delta", …
     form: "recurrent" or "parallel", which give the same numbers. chunk: tokens an update; 0: one update
-    on all tokens, then the net is applied to all.
+    on all tokens, then the net is applied to all. coefficients: of Newton-Schulz, "muon", "language-model"
+    or "polar-express".
     """
     return _ops.ttt_layer(
         q,
@@ -70,10 +74,12 @@ def ttt_layer(
         lr1=lr1,
         lr2=lr2,
         momentum=momentum,
+        decay=decay,
         variant=variant,
         form=form,
         chunk=chunk,
         newton_schulz_steps=newton_schulz_steps,
+        coefficients=coefficients,
     )
 
 

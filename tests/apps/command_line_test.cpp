@@ -143,6 +143,15 @@ TEST(CommandLine, VariantsAreExplainedEachForItself) {
                             "25.70 dB"}) {
     EXPECT_THAT(text.out, HasSubstr(words));
   }
+  const ProgramResult later = run_program({"variants", "gated-delta"});
+  ASSERT_EQ(later.exit_code, 0) << later.err;
+  for (const char* words : {"multiplied by a gate",
+                            "o = q (W1 + Σ kᵀ v̂) with v̂ = η (v − f(k))",
+                            "times the later decays",
+                            "ViT³ makes one update per image",
+                            "arXiv 2412.06464"}) {
+    EXPECT_THAT(later.out, HasSubstr(words));
+  }
   const ProgramResult all = run_program({"variants", "--json", "-"});
   ASSERT_EQ(all.exit_code, 0) << all.err;
   std::map<std::string, bool> parallel;
@@ -152,7 +161,7 @@ TEST(CommandLine, VariantsAreExplainedEachForItself) {
     EXPECT_EQ(row.at("why_no_parallel_form").is_null(), row.at("parallel_over_several_ranges"));
   }
   // The table of docs/dev/spec.md, section 4.
-  for (const char* name : {"2", "3", "4", "5", "6"}) {
+  for (const char* name : {"2", "3", "4", "5", "6", "gated-full", "delta"}) {
     EXPECT_TRUE(parallel.at(name)) << name;
   }
   for (const char* name : {"0", "1", "mse"}) {

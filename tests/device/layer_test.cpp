@@ -69,7 +69,8 @@ RandomLayer layer_on_device(const RandomLayer& layer,
                  .lr0 = weight(in.lr0),
                  .lr1 = weight(in.lr1),
                  .lr2 = weight(in.lr2),
-                 .momentum = weight(in.momentum)}};
+                 .momentum = weight(in.momentum),
+                 .decay = weight(in.decay)}};
   if (dtype == torch::kBFloat16) {
     moved.rule.newton_schulz.precision = NewtonSchulzPrecision::kBfloat16Products;
   }
@@ -176,6 +177,9 @@ std::vector<Tensor> gradients(const RandomLayer& layer, Form form, const Schedul
                                .to(output.device(), output.scalar_type());
   (output * direction).sum().backward();
   std::vector<Tensor> result;
+  if (layer.inputs.decay.defined()) {
+    result.push_back(layer.inputs.decay.grad());
+  }
   for (const Tensor& x : {layer.inputs.q,
                           layer.inputs.k,
                           layer.inputs.v,

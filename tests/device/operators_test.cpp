@@ -6,7 +6,7 @@
 #include "core/ops/depthwise/depthwise.h"
 #include "core/ops/elementwise/fused.h"
 #include "core/ops/matmul/batched_matmul.h"
-#include "core/ops/newton_schulz/newton_schulz.h"
+#include "core/ops/newton_schulz/newton_schulz_coefficients.h"
 #include "tests/support/test_device.h"
 
 namespace parallax::testing {
@@ -16,14 +16,17 @@ TEST(DeviceOperator, NewtonSchulzInLowPrecision) {
   torch::manual_seed(3);
   const std::vector<std::vector<int64_t>> shapes = {
       {64, 64}, {2, 96, 40}, {2, 40, 96}, {2, 3, 128, 128}, {1, 128, 256}};
-  for (const auto& coefficients :
-       {NewtonSchulzOptions().coefficients, language_model_coefficients()}) {
+  for (const char* name : {"muon", "language-model", "polar-express"}) {
+    const auto coefficients = find_coefficients(name);
+    // Polar Express's first steps lift small singular values, and roundings with them, more
+    // steeply.
+    const double most = name == std::string_view("polar-express") ? 6e-2 : 2e-2;
     for (const auto& shape : shapes) {
       const Tensor gradient = on_test_device(torch::randn(shape), torch::kFloat32);
       const NewtonSchulzOptions options{.coefficients = coefficients,
                                         .precision = NewtonSchulzPrecision::kBfloat16Products};
       const Tensor expected = orthogonalise(in_float64(gradient), {.coefficients = coefficients});
-      EXPECT_LT(device_error(orthogonalise(gradient, options), expected), 2e-2) << shape;
+      EXPECT_LT(device_error(orthogonalise(gradient, options), expected), most) << shape << name;
     }
   }
 }

@@ -31,6 +31,13 @@ RandomLayer random_layer(const VariantSwitches& switches,
                   .lr1 = rate(),
                   .lr2 = rate(),
                   .momentum = has_momentum ? uniform() : Tensor()};
+  if (switches.decay != Decay::kNone) {
+    layer.inputs.decay = 0.5 + 0.5 * uniform();
+  }
+  if (switches.loss == InnerLoss::kMse && !switches.normalise_gradient) {
+    // Steps on long keys overshoot, and the state grows without bound.
+    layer.inputs.k = layer.inputs.k / layer.inputs.k.norm(2, {-1}, true);
+  }
   return layer;
 }
 

@@ -23,7 +23,8 @@ struct RandomLayerOptions {
   bool has_momentum = false;
 };
 
-// In float64: normal weights and tokens, rates of 0.1 to 0.6 and momentum of 0 to 1.
+// In float64: normal weights and tokens (keys of unit length under the delta rule), rates of 0.1 to
+// 0.6, momentum of 0 to 1, decays of 0.5 to 1 where the rule has them.
 RandomLayer random_layer(const VariantSwitches& switches,
                          const RandomLayerOptions& options,
                          uint64_t seed);

@@ -20,8 +20,13 @@ std::string loss_text(const VariantSwitches& rule) {
              : "½‖f(k) − v‖²: the net's answer to a key is to equal its value";
 }
 
+std::string rate_text(const VariantSwitches& rule) {
+  return std::string(rule.per_token_rate ? "η" : "1") +
+         (rule.normalised_step ? "/(ε + ‖φ(k)‖²)" : "");
+}
+
 std::string gradient_text(const VariantSwitches& rule) {
-  const std::string rate = rule.per_token_rate ? "η" : "1";
+  const std::string rate = rate_text(rule);
   const std::string target = rule.loss == InnerLoss::kDotProduct ? "v" : "(v − f(k))";
   std::string text = "W1: sum over the range's tokens of φ(k)ᵀ " + rate + " " + target;
   if (rule.updated == UpdatedWeights::kAll && rule.feature_map == FeatureMap::kSwiGlu) {
@@ -47,6 +52,18 @@ std::string step_text(const VariantSwitches& rule) {
                      : ", as it is");
 }
 
+std::string decay_text(const VariantSwitches& rule) {
+  switch (rule.decay) {
+    case Decay::kNone:
+      return "none";
+    case Decay::kFixed:
+      return "before each step the updated weights are multiplied by a constant of their head";
+    default:
+      return "before each step the updated weights are multiplied by a gate that the layer learns "
+             "for each token, averaged over the range";
+  }
+}
+
 std::string norm_text(const VariantSwitches& rule) {
   switch (rule.weight_norm) {
     case WeightNorm::kNone:
@@ -68,7 +85,16 @@ std::string output_text(const VariantSwitches& rule) {
 std::string attention_text(const VariantSwitches& rule) {
   const std::string query = rule.query == QuerySource::kQuery ? "q" : "k";
   const std::string value = rule.per_token_rate ? "η v" : "v";
-  if (updates_feature_map(rule) || rule.loss == InnerLoss::kMse) {
+  const std::string decayed =
+      rule.decay == Decay::kNone ? "" : "; W1 and each term of the sum are times the later decays";
+  if (!updates_feature_map(rule) && rule.loss == InnerLoss::kMse) {
+    const std::string phi = rule.feature_map == FeatureMap::kIdentity ? "" : "φ";
+    const std::string key = phi.empty() ? "k" : "φ(k)";
+    return "o = " + (phi.empty() ? query : "φ(" + query + ")") + " (W1 + Σ " + key +
+           "ᵀ v̂) with v̂ = " + (rule.direction == Direction::kDescent ? "" : "−") + rate_text(rule) +
+           " (v − f(k)), f as the token found it" + decayed;
+  }
+  if (updates_feature_map(rule)) {
     const std::string sign = rule.direction == Direction::kDescent ? "−" : "";
     return "o = q̂ (W1 + Σ k̂ᵀ v̂) with q̂ = φ'(" + query + "), k̂ = φ(k), v̂ = " + sign +
            "η ∂L/∂f(k); φ' is φ after the update";
@@ -78,7 +104,8 @@ std::string attention_text(const VariantSwitches& rule) {
   const std::string state =
       rule.normalise_gradient ? "W1 + normalised(" + sum + ")" : "W1 + " + sum;
   const bool plain = rule.weight_norm == WeightNorm::kNone;
-  return "o = " + (linear ? query : "φ(" + query + ")") + (plain ? " (" : " norm(") + state + ")";
+  return "o = " + (linear ? query : "φ(" + query + ")") + (plain ? " (" : " norm(") + state + ")" +
+         decayed;
 }
 
 }  // namespace
@@ -102,6 +129,7 @@ std::vector<std::pair<std::string, std::string>> explain_rule(const VariantSwitc
   return {{"net", net_text(rule)},
           {"inner loss", loss_text(rule)},
           {"gradient", gradient_text(rule)},
+          {"decay", decay_text(rule)},
           {"step", step_text(rule)},
           {"weight norm", norm_text(rule)},
           {"output", output_text(rule)},

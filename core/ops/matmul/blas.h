@@ -43,6 +43,17 @@ void strsm_(const char* side,
             const int* a_stride,
             float* b,
             const int* b_stride);
+void dtrsm_(const char* side,
+            const char* triangle,
+            const char* transpose,
+            const char* unit_diagonal,
+            const int* rows,
+            const int* cols,
+            const double* alpha,
+            const double* a,
+            const int* a_stride,
+            double* b,
+            const int* b_stride);
 }
 
 namespace parallax {
@@ -100,6 +111,22 @@ inline void solve_upper_transposed(const Operand<float>& u,
   const int ldb = static_cast<int>(b_stride);
   constexpr float kOne = 1;
   strsm_("R", "L", "T", "N", &m, &n, &kOne, u.data, &ldu, b, &ldb);
+}
+
+// b [rows, cols] ← L⁻¹ b with the lower triangle L of l [rows, rows], its diagonal taken as ones,
+// both row-major.
+template <class T>
+void solve_unit_lower(const Operand<T>& l, int64_t rows, T* b, int64_t cols, int64_t b_stride) {
+  const int m = static_cast<int>(cols);  // column-major: bᵀ ← bᵀ L⁻ᵀ, and l is Lᵀ, upper
+  const int n = static_cast<int>(rows);
+  const int ldl = static_cast<int>(l.stride);
+  const int ldb = static_cast<int>(b_stride);
+  constexpr T kOne = 1;
+  if constexpr (std::is_same_v<T, float>) {
+    strsm_("R", "U", "N", "U", &m, &n, &kOne, l.data, &ldl, b, &ldb);
+  } else {
+    dtrsm_("R", "U", "N", "U", &m, &n, &kOne, l.data, &ldl, b, &ldb);
+  }
 }
 
 }  // namespace parallax

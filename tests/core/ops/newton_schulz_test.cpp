@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <torch/autograd.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "core/base/error.h"
 #include "core/ops/common/dispatch.h"
-#include "core/ops/newton_schulz/newton_schulz.h"
+#include "core/ops/newton_schulz/newton_schulz_coefficients.h"
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
 #include "tests/support/kernel_cases.h"
 
@@ -45,24 +48,54 @@ TEST(NewtonSchulz, OnTheGramMatrixIsTheSameIteration) {
   const torch::NoGradGuard no_grad;
   for (const Tensor& g : gradients_to_orthogonalise()) {
     for (const int steps : {1, 2, 5, 6}) {
-      for (const bool language_model : {false, true}) {
-        NewtonSchulzOptions options{.steps = steps};
-        if (language_model) {
-          options.coefficients = language_model_coefficients();
-          options.transpose_square = true;
-        }
+      for (const char* name : {"muon", "language-model", "polar-express"}) {
+        NewtonSchulzOptions options{.steps = steps, .coefficients = find_coefficients(name)};
+        options.transpose_square = options.coefficients.size() > 1;
         const auto run = [&](KernelPath path, torch::Dtype dtype) {
           const KernelPathGuard guard(path);
           return orthogonalise(g.to(dtype), options);
         };
         const Tensor expected = run(KernelPath::kReference, torch::kFloat64);
         const Tensor got = run(KernelPath::kPortable, torch::kFloat64);
-        EXPECT_LT(relative_difference(got, expected), 1e-12) << g.sizes() << " " << steps;
+        EXPECT_LT(relative_difference(got, expected), 1e-12) << g.sizes() << steps << name;
         // As close as the iteration itself in float32.
         const Tensor single = run(KernelPath::kPortable, torch::kFloat32);
-        EXPECT_LT(relative_difference(single, expected), 2e-5) << g.sizes() << " " << steps;
+        EXPECT_LT(relative_difference(single, expected), 2e-5) << g.sizes() << steps << name;
       }
     }
+  }
+}
+
+// docs/variants.md: the singular values that each choice leaves of 64 spread evenly, by their
+// logarithms, over 1 to 10⁻³.
+TEST(NewtonSchulz, SpreadOfSingularValuesIsThatOfTheDocs) {
+  torch::manual_seed(5);
+  const Tensor left = std::get<0>(torch::linalg_qr(normal({64, 64})));
+  const Tensor right = std::get<0>(torch::linalg_qr(normal({128, 64})));
+  const Tensor g = (left * torch::logspace(0, -3, 64, 10, torch::kFloat64)).matmul(right.t());
+  std::ifstream file(std::string(PARALLAX_SOURCE_DIR) + "/docs/variants.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  for (const char* name : {"muon", "language-model", "polar-express"}) {
+    std::string row = fmt::format("| `{}` |", name);
+    for (int steps = 0; steps <= 5; ++steps) {
+      const Tensor values = torch::linalg_svdvals(
+          orthogonalise(g, {.steps = steps, .coefficients = find_coefficients(name)}));
+      row +=
+          fmt::format(" {:.3f}–{:.3f} |", values.min().item<double>(), values.max().item<double>());
+    }
+    EXPECT_NE(page.find(row), std::string::npos) << row;
+  }
+}
+
+TEST(NewtonSchulz, CoefficientsHaveNames) {
+  EXPECT_EQ(find_coefficients("muon"), NewtonSchulzOptions().coefficients);
+  EXPECT_EQ(find_coefficients("language-model").size(), 5U);
+  try {
+    find_coefficients("jordan");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("muon, language-model, polar-express"),
+              std::string::npos);
   }
 }
 

@@ -155,6 +155,9 @@ double gradient_error(const Problem& problem,
                                  &p.inputs.lr1,
                                  &p.inputs.lr2,
                                  &p.inputs.momentum};
+  if (p.inputs.decay.defined()) {
+    leaves.push_back(&p.inputs.decay);
+  }
   torch::manual_seed(seed);
   std::vector<Tensor> directions;
   std::vector<Tensor> values;
@@ -225,8 +228,9 @@ TEST_P(EveryVariant, RunsInFloat32AndBfloat16CloseToFloat64) {
                       &p.inputs.lr0,
                       &p.inputs.lr1,
                       &p.inputs.lr2,
-                      &p.inputs.momentum}) {
-      *t = t->to(inputs_dtype);
+                      &p.inputs.momentum,
+                      &p.inputs.decay}) {
+      *t = t->defined() ? t->to(inputs_dtype) : *t;
     }
     for (Tensor* t : {&p.weights.w0, &p.weights.w1, &p.weights.w2}) {
       *t = t->to(weights_dtype);
@@ -250,7 +254,10 @@ TEST(TttLayer, MaskedQuadraticFormAgreesWhereItExists) {
   VariantSwitches ascent = raw_swiglu;
   ascent.direction = Direction::kAscent;
   ascent.inner_steps = 2;
-  for (const VariantSwitches& switches : {raw, raw_swiglu, ascent}) {
+  VariantSwitches gated = raw_swiglu;
+  gated.decay = Decay::kToken;
+  gated.inner_steps = 2;
+  for (const VariantSwitches& switches : {raw, raw_swiglu, ascent, gated}) {
     for (const ChunkCase& c : kChunkCases) {
       const Problem p = make_problem(switches, c.tokens, true);
       for (const Schedule& schedule : schedules_with(c.tokens, c.chunk)) {
@@ -305,7 +312,16 @@ TEST(TttLayer, TilesOfSmallChunksMatchRecurrent) {
   VariantSwitches ascent = raw_swiglu;
   ascent.direction = Direction::kAscent;
   ascent.inner_steps = 3;
-  for (const VariantSwitches& switches : {find_variant("6").switches, raw_swiglu, ascent}) {
+  VariantSwitches delta_ascent = find_variant("gated-delta").switches;
+  delta_ascent.direction = Direction::kAscent;
+  for (const VariantSwitches& switches : {find_variant("6").switches,
+                                          raw_swiglu,
+                                          ascent,
+                                          find_variant("gated").switches,
+                                          find_variant("delta").switches,
+                                          find_variant("gated-delta").switches,
+                                          find_variant("nlms").switches,
+                                          delta_ascent}) {
     for (const ChunkCase& c : {ChunkCase{300, 1}, {300, 3}, {257, 16}, {256, 64}, {40, 50}}) {
       const Problem p = make_problem(switches, c.tokens, false);
       for (const Schedule& schedule : {update_then_apply_chunks(c.tokens, c.chunk),
@@ -328,7 +344,7 @@ TEST(TttLayer, TilesOfSmallChunksMatchRecurrent) {
 }
 
 TEST(TttLayer, StateCarriesASequenceOverCalls) {
-  for (const std::string_view name : {"0", "1", "2", "6"}) {
+  for (const std::string_view name : {"0", "1", "2", "6", "gated-full", "gated-delta"}) {
     const Problem p = make_problem(find_variant(name).switches, 20, true);
     const Schedule schedule = update_then_apply_chunks(20, 5);
     const TttResult whole = run_recurrent(p.rule, p.weights, p.inputs, schedule);

@@ -275,6 +275,35 @@ TEST(NvsTraining, GradientsOfTheFormsAgree) {
   }
 }
 
+// One update per view, by either form and by reading on: one token's gate, or a step that depends
+// on what earlier views left, shows only here.
+TEST(NvsTraining, ViewsReadOneByOneAreTheSameInBothForms) {
+  const torch::NoGradGuard no_grad;
+  const ProceduralSource source(tiny_data(), 5, 100, 8);
+  const NvsBatch batch = source.batch(0, 0, 1);
+  for (const Variant& variant : kVariants) {
+    if (why_no_parallel_form(variant.switches)) {
+      continue;
+    }
+    const auto module = make_tiny_module(std::string(variant.name));
+    const auto rendered = [&](const SceneState& state) {
+      return module->render(state, batch.targets).to(torch::kFloat64);
+    };
+    const Tensor recurrent =
+        rendered(module->reconstruct_streamed(batch.images, batch.inputs, Form::kRecurrent));
+    const Tensor parallel =
+        rendered(module->reconstruct_streamed(batch.images, batch.inputs, Form::kParallel));
+    SceneState state =
+        module->reconstruct(batch.images.slice(1, 0, 1), batch.inputs.slice(0, 1), Form::kParallel);
+    for (int64_t view = 1; view < batch.images.size(1); ++view) {
+      state = module->extend(
+          state, batch.images.slice(1, view, view + 1), batch.inputs.slice(view, view + 1));
+    }
+    EXPECT_LT((parallel - recurrent).abs().max().item<double>(), 1e-5) << variant.name;
+    EXPECT_LT((rendered(state) - recurrent).abs().max().item<double>(), 1e-5) << variant.name;
+  }
+}
+
 TEST(NvsTraining, AccumulatedPartsGiveTheWholeBatchsGradient) {
   const ProceduralSource source(tiny_data(), 5, 100, 8);
   std::vector<std::vector<Tensor>> gradients;

@@ -13,6 +13,13 @@ constexpr double kQueryKeyNormEps = 1.1920929e-07;  // RMSNorm's default: float3
 constexpr double kOutputNormEps = 1e-5;
 constexpr double kUnitNormEps = 1e-5;
 
+// The decay from the token where decay_fc gives 0: a gate that hardly forgets.
+constexpr double kBaseDecay = 0.99;
+const double kBaseDecayOffset = std::log(kBaseDecay / (1 - kBaseDecay));  // σ⁻¹
+
+// RetNet's fixed decay of a head, 1 − 2^(−5 − head).
+double retention_decay(int64_t head) { return 1 - std::exp2(-5.0 - static_cast<double>(head)); }
+
 double inverse_softplus(double y) { return y + std::log(-std::expm1(-y)); }
 
 }  // namespace
@@ -80,6 +87,9 @@ LactLayer::LactLayer(const LactNvsOptions& options)
       register_module("to_qkv", std::make_shared<Linear>(options.dim, parts * options.dim, false));
   c_proj_ = register_module("c_proj", std::make_shared<Linear>(options.dim, options.dim, false));
   lr_fc_ = register_module("lr_fc", torch::nn::Linear(options.dim, 3 * num_heads_));
+  if (rule_.switches.decay == Decay::kToken) {
+    decay_fc_ = register_module("decay_fc", torch::nn::Linear(options.dim, num_heads_));
+  }
   o_norm_ = register_module("o_norm", std::make_shared<RmsNorm>(head_dim_));
 }
 
@@ -127,7 +137,29 @@ TttInputs LactLayer::project(const Tensor& x) const {
   inputs.lr0 = rates[0];
   inputs.lr1 = rates[1];
   inputs.lr2 = rates[2];
+  inputs.decay = decay(x);
   return inputs;
+}
+
+Tensor LactLayer::decay(const Tensor& x) const {
+  if (rule_.switches.decay == Decay::kNone) {
+    return {};
+  }
+  const int64_t batch = x.size(0);
+  const int64_t tokens = x.size(1);
+  if (rule_.switches.decay == Decay::kFixed) {
+    Tensor of_heads = torch::empty({num_heads_}, torch::kFloat64);
+    for (int64_t head = 0; head < num_heads_; ++head) {
+      of_heads[head] = retention_decay(head);
+    }
+    return of_heads.to(w1_.options()).repeat({batch}).view({-1, 1, 1}).expand({-1, tokens, 1});
+  }
+  // In its own precision, like the rates.
+  const Tensor raw =
+      torch::linear(x.to(decay_fc_->weight.scalar_type()), decay_fc_->weight, decay_fc_->bias);
+  return torch::sigmoid(raw + kBaseDecayOffset)  // [B, L, heads]
+      .transpose(1, 2)
+      .reshape({batch * num_heads_, tokens, 1});
 }
 
 FastWeights LactLayer::initial_weights(int64_t batch) const {

@@ -84,6 +84,7 @@ class LactLayer : public torch::nn::Module {
                 const InnerState& start,
                 const Schedule& schedule,
                 const LactPass& pass) const;
+  Tensor decay(const Tensor& x) const;  // of each token: [B·heads, L, 1]; undefined without one
 
   int64_t num_heads_;
   int64_t head_dim_;
@@ -95,6 +96,7 @@ class LactLayer : public torch::nn::Module {
   std::shared_ptr<Linear> to_qkv_;
   std::shared_ptr<Linear> c_proj_;
   torch::nn::Linear lr_fc_{nullptr};
+  torch::nn::Linear decay_fc_{nullptr};  // where the decay comes from the token
   std::shared_ptr<RmsNorm> o_norm_;
 };
 

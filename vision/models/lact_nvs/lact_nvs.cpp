@@ -133,7 +133,8 @@ void LactNvs::use_bfloat16() {
   for (auto& item : named_parameters()) {
     const std::string& name = item.key();
     const bool keeps_float32 = name.ends_with(".w0") || name.ends_with(".w1") ||
-                               name.ends_with(".w2") || name.find(".lr_fc.") != std::string::npos;
+                               name.ends_with(".w2") || name.find(".lr_fc.") != std::string::npos ||
+                               name.find(".decay_fc.") != std::string::npos;
     if (!keeps_float32) {
       item.value().set_data(item.value().to(torch::kBFloat16));
     }

@@ -60,8 +60,11 @@ const Vit3Variant& find_vit3_variant(std::string_view name) {
   for (const Variant& variant : kVariants) {
     if (variant.name == name) {
       parts.remedy =
-          "It lacks the part that this row changes, so the row equals the nearest one above it "
-          "that it has.";
+          variant.kind == RowKind::kLater
+              ? "This row changes what one update leaves to the next; ViT³ makes one per "
+                "image."
+              : "It lacks the part that this row changes, so the row equals the nearest "
+                "one above it that it has.";
     }
   }
   throw UsageError(parts);

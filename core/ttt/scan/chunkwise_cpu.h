@@ -21,9 +21,14 @@ struct TileFeatures {
   Tensor keys;     // [batch, updating, Dh]
   Tensor values;   // [batch, updating, D]
   Tensor queries;  // [batch, applied, Dh]
+  Tensor decays;   // [batch, updating chunks]: of the state, before each chunk's step; undefined: 1
+  // The delta rule: each token's rate, [batch, updating], times what its value differs from the
+  // state's for its key takes the value's place. Undefined: values are as they are.
+  Tensor rates;
 };
 
-// Whether run_heads() takes features of this dtype with such a state.
+// Whether run_heads() takes features of this dtype with such a state; the delta rule only those of
+// the state's own.
 bool has_head_kernels(torch::Dtype features, const Tensor& state);  // [batch, Dh, D]
 
 // Each query times the state as it is at that token, [batch, applied, D]. Updates `state`, which

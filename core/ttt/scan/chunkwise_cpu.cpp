@@ -1,5 +1,5 @@
 // Masked products within tiles, updates of the state between them.
-#include "core/ttt/chunkwise_cpu.h"
+#include "core/ttt/scan/chunkwise_cpu.h"
 
 #include <algorithm>
 #include <array>
@@ -21,6 +21,75 @@ const kernels::GemmKernel<A, B, C>& gemm_of() {
   }
 }
 
+template <class S>
+Compute<S> widened(S x) {
+  if constexpr (std::is_floating_point_v<S>) {
+    return x;
+  } else {
+    return c10::BFloat16(x.bits, c10::BFloat16::from_bits());
+  }
+}
+
+template <class S>
+S rounded(Compute<S> x) {
+  if constexpr (std::is_floating_point_v<S>) {
+    return x;
+  } else {
+    return {c10::BFloat16(x).x};
+  }
+}
+
+// What decays leave of a tile's tokens and of the state before it, from chunk to chunk.
+template <class T>
+class TileDecay {
+ public:
+  // `of_chunks`: the decays of the tile's updating chunks; null: none.
+  void begin(const T* of_chunks, int64_t chunk, int64_t keys) {
+    of_chunks_ = of_chunks;
+    chunk_ = chunk;
+    keys_ = keys;
+    chunks_ = (keys + chunk - 1) / chunk;
+    since_start_.assign(1, 1);
+    for (int64_t c = 0; of_chunks != nullptr && c < chunks_; ++c) {
+      since_start_.push_back(since_start_.back() * of_chunks[c]);
+    }
+    tokens_.resize(of_chunks != nullptr ? static_cast<size_t>(keys) : 0);
+    rewind();
+  }
+
+  bool any() const { return of_chunks_ != nullptr && keys_ > 0; }
+
+  // Of the state before the tile, after the first `chunks` chunks; all of them by default.
+  T of_state(int64_t chunks) const {
+    return any() ? since_start_[static_cast<size_t>(std::min(chunks, chunks_))] : T{1};
+  }
+  T of_state() const { return of_state(chunks_); }
+
+  // Of each token of the first `chunks` chunks after the last of them. To be asked for more and
+  // more chunks; rewind() goes back to none.
+  const T* of_tokens(int64_t chunks) {
+    for (; seen_ < std::min(chunks, chunks_); ++seen_) {
+      const int64_t first = seen_ * chunk_;
+      for (int64_t j = 0; j < first; ++j) {
+        tokens_[static_cast<size_t>(j)] *= of_chunks_[seen_];
+      }
+      std::fill(tokens_.begin() + first, tokens_.begin() + std::min(first + chunk_, keys_), T{1});
+    }
+    return tokens_.data();
+  }
+  const T* of_tokens() { return of_tokens(chunks_); }
+  void rewind() { seen_ = 0; }
+
+ private:
+  const T* of_chunks_ = nullptr;
+  int64_t chunk_ = 1;
+  int64_t keys_ = 0;
+  int64_t chunks_ = 0;
+  int64_t seen_ = 0;
+  std::vector<T> since_start_;
+  std::vector<T> tokens_;
+};
+
 // One head's rows, stored as S, and its state [inner, width], which the pass updates in place.
 template <class S>
 struct HeadPass {
@@ -29,8 +98,10 @@ struct HeadPass {
   const S* queries = nullptr;
   Compute<S>* state = nullptr;
   S* output = nullptr;
-  int64_t inner = 0;  // Dh
-  int64_t width = 0;  // D
+  const Compute<S>* decays = nullptr;  // of the updating chunks; null: 1
+  const Compute<S>* rates = nullptr;   // of the updating tokens, for the delta rule
+  int64_t inner = 0;                   // Dh
+  int64_t width = 0;                   // D
 };
 
 // Runs all tiles of one head after another, and holds the memory for a tile.
@@ -53,19 +124,23 @@ class HeadRunner {
       const int64_t rows = std::min(t_.tile, t_.applied - begin);
       const int64_t keys = std::clamp<int64_t>(t_.updating - begin, 0, rows);
       const int64_t next = begin + t_.tile;
+      decay_.begin(p.decays != nullptr ? p.decays + begin / t_.chunk : nullptr, t_.chunk, keys);
+      const S* const values =
+          p.rates != nullptr ? solve_values(p, begin, keys) : p.values + begin * p.width;
       if (t_.tile == t_.chunk && t_.own_updates == 1) {
-        update(p, begin, keys, updating_from(p, next));
+        update(p, begin, keys, values, updating_from(p, next));
         apply_state(p, begin, rows, p.output + begin * p.width, applied_from(p, next));
         continue;
       }
       if (has_masks() && keys > 0) {
         T* const sums = sums_of(p, begin);
         apply_state(p, begin, rows, sums, applied_from(p, next));
-        add_own_chunks(p, begin, rows, keys, sums);
+        decay_sums(p, rows, sums);
+        add_own_chunks(p, begin, rows, keys, values, sums);
       } else {
         apply_state(p, begin, rows, p.output + begin * p.width, applied_from(p, next));
       }
-      update(p, begin, keys, updating_from(p, next));
+      update(p, begin, keys, decayed_values(p, keys, values), updating_from(p, next));
     }
   }
 
@@ -109,8 +184,8 @@ class HeadRunner {
             block_of(p.output, begin, t_.applied, p.width)};
   }
 
-  // c = scale · a b + x: by our own GEMM kernels if they take the number of columns, else by
-  // LibTorch's BLAS. Where elements are not rounded, x must be null or c.
+  // c = scale · a b + x_scale · x: by our own GEMM kernels if they take the number of columns, else
+  // by LibTorch's BLAS. Where elements are not rounded, x must be null or c.
   template <class A, class B, class C>
   void multiply_in_head(T scale,
                         const Operand<A>& a,
@@ -118,10 +193,11 @@ class HeadRunner {
                         const ProductShape& shape,
                         const T* x,
                         C* c,
-                        const NextMemory& next = {}) {
+                        const NextMemory& next = {},
+                        T x_scale = 1) {
     if constexpr (std::is_floating_point_v<A>) {
       if (!is_tile_multiple(shape.cols)) {
-        multiply<T>(scale, a, b, shape, x != nullptr ? T{1} : T{0}, c, shape.cols);
+        multiply<T>(scale, a, b, shape, x != nullptr ? x_scale : T{0}, c, shape.cols);
         return;
       }
     }
@@ -139,22 +215,103 @@ class HeadRunner {
                                          .c_stride = shape.cols,
                                          .scale = scale,
                                          .x = x,
+                                         .x_scale = x_scale,
                                          .xy_stride = shape.cols,
                                          .next = {next[0], next[1]}};
     scratch_.resize(std::max(scratch_.size(), static_cast<size_t>(kernel.scratch(product))));
     kernel.product(product, 0, shape.cols / kernel.panel_width, scratch_.data());
   }
 
-  void update(const HeadPass<S>& p, int64_t begin, int64_t keys, const NextMemory& after) {
+  // `values`: the tile's, each as the state after the tile is to hold it.
+  void update(const HeadPass<S>& p,
+              int64_t begin,
+              int64_t keys,
+              const S* values,
+              const NextMemory& after) {
     for (int64_t done = 0; done < keys; done += kBlock) {
       const int64_t from = begin + done;
       multiply_in_head<S, S, T>(static_cast<T>(t_.factor),
                                 {p.keys + from * p.inner, p.inner, true},
-                                {p.values + from * p.width, p.width},
+                                {values + done * p.width, p.width},
                                 {p.inner, std::min(kBlock, keys - done), p.width},
                                 p.state,
                                 p.state,
-                                done + kBlock < keys ? updating_from(p, from + kBlock) : after);
+                                done + kBlock < keys ? updating_from(p, from + kBlock) : after,
+                                done == 0 ? decay_.of_state() : T{1});
+    }
+  }
+
+  // The tile's values times what its later decays leave of them.
+  const S* decayed_values(const HeadPass<S>& p, int64_t keys, const S* values) {
+    if (!decay_.any() || !has_masks()) {
+      return values;
+    }
+    const T* const left = decay_.of_tokens();
+    decayed_.resize(static_cast<size_t>(t_.tile * p.width));
+    for (int64_t i = 0; i < keys * p.width; ++i) {
+      decayed_[static_cast<size_t>(i)] = rounded<S>(widened(values[i]) * left[i / p.width]);
+    }
+    return decayed_.data();
+  }
+
+  // The rows' products with the state, times what the decays that each query sees leave of it.
+  void decay_sums(const HeadPass<S>& p, int64_t rows, T* sums) {
+    for (int64_t i = 0; decay_.any() && i < rows; ++i) {
+      const T left = decay_.of_state(i / t_.chunk + t_.own_updates);
+      for (int64_t j = 0; j < p.width; ++j) {
+        sums[i * p.width + j] *= left;
+      }
+    }
+  }
+
+  // The delta rule's effective values of the tile (see delta_values.h): û = η (v − k α S), less
+  // what the tile's earlier chunks change of it, by a triangular system.
+  const S* solve_values(const HeadPass<S>& p, int64_t begin, int64_t keys) {
+    if constexpr (!std::is_same_v<S, T>) {
+      return nullptr;  // see has_head_kernels()
+    } else {
+      solved_.resize(static_cast<size_t>(t_.tile * p.width));
+      T* const solved = solved_.data();
+      const T* const tile_keys = p.keys + begin * p.inner;
+      const T* const rates = p.rates + begin;
+      for (int64_t done = 0; done < keys; done += kBlock) {
+        multiply_in_head<S, T, T>(1,
+                                  {tile_keys + done * p.inner, p.inner},
+                                  {p.state, p.width},
+                                  {std::min(kBlock, keys - done), p.inner, p.width},
+                                  nullptr,
+                                  solved + done * p.width);
+      }
+      for (int64_t i = 0; i < keys; ++i) {
+        const T left = decay_.of_state(i / t_.chunk + 1);
+        const T* const value = p.values + (begin + i) * p.width;
+        for (int64_t j = 0; j < p.width; ++j) {
+          T& residual = solved[i * p.width + j];
+          residual = rates[i] * (value[j] - left * residual);
+        }
+      }
+      if (keys > t_.chunk) {
+        const int64_t cols = round_up_to_tile(keys);
+        T* const system = scores_.data();
+        multiply_in_head<S, S, S>(1,
+                                  {tile_keys, p.inner},
+                                  {keys_of_tile(p, begin, keys), p.inner, true},
+                                  {keys, p.inner, cols},
+                                  nullptr,
+                                  system);
+        decay_.rewind();
+        for (int64_t i = 0; i < keys; ++i) {
+          T* const row = system + i * cols;
+          const int64_t before = i / t_.chunk * t_.chunk;
+          const T* const left = decay_.any() ? decay_.of_tokens(i / t_.chunk + 1) : nullptr;
+          for (int64_t j = 0; j < before; ++j) {
+            row[j] *= left != nullptr ? rates[i] * left[j] : rates[i];
+          }
+          std::fill(row + before, row + i, T{0});
+        }
+        solve_unit_lower(Operand<T>{system, cols}, keys, solved, p.width, p.width);
+      }
+      return solved;
     }
   }
 
@@ -194,6 +351,7 @@ class HeadRunner {
                       int64_t begin,
                       int64_t rows,
                       int64_t keys,
+                      const S* values,
                       const T* sums) {
     const int64_t cols = round_up_to_tile(keys);
     S* const scores = scores_.data();
@@ -203,13 +361,21 @@ class HeadRunner {
                               {rows, p.inner, cols},
                               nullptr,
                               scores);
+    decay_.rewind();
     for (int64_t i = 0; i < rows; ++i) {
-      const int64_t visible = std::min((i / t_.chunk + t_.own_updates) * t_.chunk, keys);
+      const int64_t seen = i / t_.chunk + t_.own_updates;
+      const int64_t visible = std::min(seen * t_.chunk, keys);
+      if (decay_.any()) {
+        const T* const left = decay_.of_tokens(seen);
+        for (int64_t j = 0; j < visible; ++j) {
+          scores[i * cols + j] = rounded<S>(widened(scores[i * cols + j]) * left[j]);
+        }
+      }
       std::fill(scores + i * cols + visible, scores + (i + 1) * cols, S{});
     }
     multiply_in_head<S, S, S>(1,
                               {scores, cols},
-                              {p.values + begin * p.width, p.width},
+                              {values, p.width},
                               {rows, keys, p.width},
                               sums,
                               p.output + begin * p.width);
@@ -219,16 +385,21 @@ class HeadRunner {
   AlignedVector<S> scores_;     // [tile, tile's columns]
   AlignedVector<S> last_keys_;  // [tile's columns, inner]
   AlignedVector<T> sums_;       // [tile, width], where the output is rounded
-  AlignedVector<T> scratch_;    // the GEMM kernels'
+  AlignedVector<S> decayed_;    // [tile, width]
+  AlignedVector<T> solved_;     // [tile, width]: the delta rule's effective values
+  TileDecay<T> decay_;
+  AlignedVector<T> scratch_;  // the GEMM kernels'
 };
 
 template <class S>
-void run_heads_of(const Tensor& keys,
-                  const Tensor& values,
-                  const Tensor& queries,
+void run_heads_of(const TileFeatures& features,
                   const Tiling& tiling,
                   const Tensor& state,
                   const Tensor& output) {
+  const auto& [keys, values, queries, decays, rates] = features;
+  const auto gate_of = [](const Tensor& x, int64_t head) {
+    return x.defined() ? fused::data<Compute<S>>(x) + head * x.size(1) : nullptr;
+  };
   at::parallel_for(0, queries.size(0), 1, [&](int64_t begin, int64_t end) {
     HeadRunner<S> runner(tiling, keys.size(2), values.size(2));
     for (int64_t head = begin; head < end; ++head) {
@@ -240,6 +411,8 @@ void run_heads_of(const Tensor& keys,
                   .queries = of_head(queries),
                   .state = fused::data<Compute<S>>(state) + head * state.size(1) * state.size(2),
                   .output = of_head(output),
+                  .decays = gate_of(decays, head),
+                  .rates = gate_of(rates, head),
                   .inner = keys.size(2),
                   .width = values.size(2)});
     }
@@ -260,13 +433,18 @@ bool has_head_kernels(torch::Dtype features, const Tensor& state) {
 }
 
 Tensor run_heads(const TileFeatures& features, const Tiling& tiling, const Tensor& state) {
-  const Tensor keys = features.keys.contiguous();
-  const Tensor values = features.values.contiguous();
-  const Tensor queries = features.queries.contiguous();
-  const Tensor output =
-      torch::empty({queries.size(0), tiling.applied, values.size(2)}, values.options());
-  fused::with_storage(values, [&](auto storage) {
-    run_heads_of<decltype(storage)>(keys, values, queries, tiling, state, output);
+  const auto gate = [&](const Tensor& x) {
+    return x.defined() ? x.to(state.scalar_type()).contiguous() : x;
+  };
+  const TileFeatures dense{features.keys.contiguous(),
+                           features.values.contiguous(),
+                           features.queries.contiguous(),
+                           gate(features.decays),
+                           gate(features.rates)};
+  const Tensor output = torch::empty({dense.queries.size(0), tiling.applied, dense.values.size(2)},
+                                     dense.values.options());
+  fused::with_storage(dense.values, [&](auto storage) {
+    run_heads_of<decltype(storage)>(dense, tiling, state, output);
   });
   return output;
 }
