@@ -273,8 +273,8 @@ TEST(ComparePage, SortsFiltersAndSwitchesInChromium) {
     GTEST_SKIP() << "there is no Chromium on this machine";
   }
   const ScratchFolder scratch;
-  const std::string document = document_of(comparison_page(example_report()),
-                                           R"(
+  const json answer = ask_page(comparison_page(example_report()),
+                               R"(
     const names = () => [...document.querySelectorAll("#table tbody tr td:first-child")].map(x => x.textContent.trim());
     const cells = i => [...document.querySelectorAll("#table tbody tr")].map(r => r.cells[i].textContent);
     const column = label => [...document.querySelectorAll("#table th")].findIndex(x => x.textContent.startsWith(label));
@@ -292,7 +292,7 @@ TEST(ComparePage, SortsFiltersAndSwitchesInChromium) {
     document.getElementById("flip").click(); seen.flipped = document.querySelector(".pair .name").textContent;
     document.getElementById("difference").click(); seen.difference = document.querySelector(".pair .name").textContent;
     answer(seen);)",
-                                           scratch.path());
+                               scratch.path());
   ASSERT_TRUE(answer.is_object());
   EXPECT_EQ(answer.at("names"), json({"first baseline", "a <b> model"}));
   EXPECT_EQ(answer.at("best_first"), json({"a <b> model", "first baseline"}));
