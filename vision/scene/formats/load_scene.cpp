@@ -106,8 +106,8 @@ fs::path tidy_path(const fs::path& path) {
   return tidy.has_filename() ? tidy : tidy.parent_path();
 }
 
-// Of views that show one photograph the first stays: another would be rendered from itself, as
-// where a test split is a copy of the training split.
+// Held-out views whose photograph an earlier view shows would be rendered from themselves, as where
+// a test split is a copy of the training split.
 void leave_out_repeated(Scene& scene) {
   using Photograph = std::pair<fs::path, std::uint64_t>;
   std::map<Photograph, std::string> shown;
@@ -116,7 +116,7 @@ void leave_out_repeated(Scene& scene) {
   for (View& view : scene.views) {
     const std::uint64_t offset = view.image_part ? view.image_part->offset : 0;
     const auto [first, is_new] = shown.emplace(Photograph(view.image_path, offset), view.name);
-    if (is_new) {
+    if (is_new || !view.is_held_out) {
       views.push_back(std::move(view));
     } else {
       reasons.push_back(
