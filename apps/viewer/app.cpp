@@ -43,6 +43,7 @@ class Viewer {
     if (!options.script.is_null()) {
       script_.emplace(options.script);
     } else if (!options.screenshot.empty()) {
+      session_.only_shown_work = true;  // the picture waits for nothing else
       const std::string path = fs::absolute(options.screenshot).string();
       script_.emplace(
           nlohmann::json::array({{{"wait", "idle"}}, {{"capture", path}}, {{"quit", true}}}));

@@ -14,12 +14,20 @@ namespace parallax {
 
 using view::ViewState;
 
+namespace {
+
+// Few, so that what is on the screen now is read next, and enough to keep the worker busy.
+constexpr size_t kThumbnailsAtOnce = 4;
+
+}  // namespace
+
 void Session::update(ViewState& state, double seconds) {
   take_events(state);
   run_commands(state);
   play(state, seconds);
   load_needed_models(state);
   request_frame(state);
+  request_thumbnails(state);
   start_background(state);
   start_projection(state);
 }
@@ -30,6 +38,7 @@ void Session::take_events(ViewState& state) {
     if (const auto* ended = std::get_if<view::Ended>(&event)) {
       std::erase(background_tasks_, ended->id);
       detections_.erase(ended->id);
+      thumbnails_.erase(ended->id);
     }
     if (const auto* opened = std::get_if<view::OpenedScene>(&event)) {
       requested_.reset();
@@ -202,10 +211,27 @@ void Session::request_frame(ViewState& state) {
   }
 }
 
+void Session::request_thumbnails(const ViewState& state) {
+  for (const int view : view::missing_thumbnails(state)) {
+    if (thumbnails_.size() >= kThumbnailsAtOnce) {
+      return;
+    }
+    const bool is_in_progress =
+        std::any_of(thumbnails_.begin(), thumbnails_.end(), [&](const auto& entry) {
+          return entry.second.scene == state.scene->id && entry.second.view == view;
+        });
+    if (!is_in_progress) {
+      const view::ThumbnailTask task{.scene = state.scene->id, .view = view};
+      thumbnails_[worker_.start_short_task(task)] = task;
+    }
+  }
+}
+
 // Starts the table and the curve for the current input views, once the first full frame has
 // arrived.
 void Session::start_background(ViewState& state) {
-  if (!state.full || state.frame_request != 0 || state.screen != view::Screen::kCompare) {
+  if (!state.full || state.frame_request != 0 || state.screen != view::Screen::kCompare ||
+      (only_shown_work && !state.results_shown)) {
     return;
   }
   view::FrameRequest now{.scene = state.scene->id, .inputs = view::input_views(state)};

@@ -2,6 +2,7 @@
 // commands, merges results. Never waits.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -30,6 +31,9 @@ class Session {
   bool is_shown(const view::ViewState& state) const;
   bool is_busy() const { return worker_.is_busy(); }
 
+  // Whether the table and the curve wait until they are on the screen.
+  bool only_shown_work = false;
+
   // The camera to start a scene with, if one is stored.
   std::function<std::optional<Camera>(const std::string& scene)> first_camera =
       [](const std::string&) { return std::nullopt; };
@@ -41,6 +45,7 @@ class Session {
   bool run_command(view::ViewState& state, const view::Command& command);
   void load_needed_models(view::ViewState& state);
   void request_frame(view::ViewState& state);
+  void request_thumbnails(const view::ViewState& state);
   void start_background(view::ViewState& state);
   void cancel_background();
   void start_projection(view::ViewState& state);
@@ -54,6 +59,7 @@ class Session {
   std::vector<uint64_t> background_tasks_;        // its tasks that have not ended
   std::optional<view::ProjectionTask> projection_;
   std::set<uint64_t> detections_;  // of what paths are; what is shown is about to change
+  std::map<uint64_t, view::ThumbnailTask> thumbnails_;  // in progress, by their tasks' ids
   std::set<std::string> dropped_;  // dropped paths whose kind is being detected
   double play_clock_ = 0;
 };

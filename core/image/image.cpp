@@ -132,6 +132,11 @@ cv::Mat to_opencv_order(const cv::Mat& image) {
 // The format of a whole file. Throws Error.
 ImageFormat checked_format(std::string_view bytes, const std::string& where) {
   const auto format = image_format(bytes);
+  if (bytes.starts_with("version https://git-lfs")) {
+    throw Error({.what = "this is a pointer of Git LFS, not the image",
+                 .where = where,
+                 .remedy = "Fetch the images: git lfs pull"});
+  }
   if (!format) {
     throw Error({.what = "this is not an image that Parallax can read",
                  .where = where,

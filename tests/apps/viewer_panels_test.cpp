@@ -172,6 +172,29 @@ TEST_F(ViewerPanels, ASceneIsBeingReadAndAModelLoaded) {
   draw_everything();
 }
 
+TEST_F(ViewerPanels, TheStripSaysWhichThumbnailsAreOnTheScreen) {
+  open_scene(2000, 64, 64);
+  draw();
+  draw();
+  const view::ViewRange shown = state_.shown_thumbnails;
+  EXPECT_EQ(shown.first, 0);
+  EXPECT_GT(shown.last, 5);
+  EXPECT_LT(shown.last, 30) << "the window is 1280 wide, and a thumbnail 54";
+  EXPECT_EQ(view::missing_thumbnails(state_).size(), static_cast<size_t>(shown.last));
+  ui_.strip = Shown::kHidden;
+  draw();
+  EXPECT_TRUE(view::missing_thumbnails(state_).empty());
+  ui_.strip = Shown::kShown;
+  state_.screen = view::Screen::kProbe;
+  draw();
+  EXPECT_TRUE(view::missing_thumbnails(state_).empty());
+  EXPECT_FALSE(state_.results_shown);
+  state_.screen = view::Screen::kCompare;
+  ui_.side_tab = 2;
+  draw();
+  EXPECT_TRUE(state_.results_shown);
+}
+
 TEST_F(ViewerPanels, Errors) {
   state_.model_errors["nvs"] = "the checkpoint is cut off";
   view::complain(state_, std::string(5000, 'x'));

@@ -359,6 +359,8 @@ TEST(Image, BrokenGifsAreErrors) {
 TEST(Image, RefusesWhatIsNotAnImage) {
   EXPECT_THAT(error_of(""), ::testing::HasSubstr("empty"));
   EXPECT_THAT(error_of("hello"), ::testing::HasSubstr("PNG, JPEG"));
+  EXPECT_THAT(error_of("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"),
+              ::testing::HasSubstr("git lfs pull"));
   EXPECT_THAT(error_of(build_png({.width = 1 << 30, .height = 1 << 30, .rows = "\0"s})),
               ::testing::HasSubstr("claims"));
   EXPECT_NE(error_of(build_png({.width = 0, .height = 0})), "no error");

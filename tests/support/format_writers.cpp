@@ -9,7 +9,9 @@
 #include <opencv2/core.hpp>
 #include <opencv2/core/quaternion.hpp>
 
+#include "tests/support/format_writer_parts.h"
 #include "tests/support/scene_fixture.h"
+#include "tests/support/tool_format_writers.h"
 #include "tests/support/torch_file_builder.h"
 
 namespace parallax::testing {
@@ -17,26 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-std::string image_name(size_t index) { return fmt::format("{:06d}.png", index); }
-
-// The photographs as folder/0…N.png.
-void copy_images(const Scene& scene, const fs::path& folder) {
-  fs::create_directories(folder);
-  for (size_t i = 0; i < scene.views.size(); ++i) {
-    fs::copy_file(scene.views[i].image_path, folder / image_name(i));
-  }
-}
-
-json matrix_json(const cv::Matx44d& matrix) {
-  json rows = json::array();
-  for (int row = 0; row < 4; ++row) {
-    rows.push_back({matrix(row, 0), matrix(row, 1), matrix(row, 2), matrix(row, 3)});
-  }
-  return rows;
-}
-
-const cv::Matx44d kOpenGl = cv::Matx44d::diag({1, -1, -1, 1});
 
 fs::path write_nerf_synthetic(const Scene& scene, const fs::path& folder) {
   copy_images(scene, folder / "train");
@@ -214,6 +196,11 @@ const std::vector<FormatWriter>& format_writers() {
       {"LLFF", SceneFormat::kLlff, write_llff},
       {"Bundler", SceneFormat::kBundler, write_bundler},
       {"COLMAP text", SceneFormat::kColmap, write_colmap_text_model},
+      {"Metashape", SceneFormat::kMetashape, write_metashape},
+      {"OpenMVG", SceneFormat::kOpenMvg, write_openmvg},
+      {"OpenSfM", SceneFormat::kOpenSfm, write_opensfm},
+      {"Polycam", SceneFormat::kPolycam, write_polycam},
+      {"Record3D", SceneFormat::kRecord3d, write_record3d},
       {"RealEstate10K", SceneFormat::kRealEstate10k, write_realestate10k},
       {"pixelSplat", SceneFormat::kPixelSplat, write_pixelsplat},
   };

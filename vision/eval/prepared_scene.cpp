@@ -260,6 +260,11 @@ PreparedScene prepare_scene(const Scene& scene,
       if (reasons.empty()) {
         throw;
       }
+      if (reasons.size() == scene.views.size()) {
+        throw Error(fmt::format("{} (and none of the other {} views can be used)",
+                                reasons.front(),
+                                scene.views.size() - 1));
+      }
       throw Error(ErrorParts{.what = error.what(),  // the scene's fault, not the user's
                              .remedy = left_out_note(scene.views.size(), reasons)});
     }

@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 #include <opencv2/core.hpp>
+#include <tuple>
 
 #include "core/base/error.h"
 
@@ -77,6 +78,37 @@ void require_side(int value, const char* field, const std::string& where) {
                            .where = where,
                            .expected = fmt::format("1 to {} pixels", kMaxImageSide),
                            .got = std::to_string(value)});
+  }
+}
+
+// Focal lengths and principal points as shares of the image's size, or in millimetres, would be
+// taken for pixels of a camera that nobody builds. Below a twentieth of its side a focal length
+// means a field of view beyond 168°; a fisheye's is a sixth at 360°.
+void require_pixels(const Camera& camera, const std::string& where) {
+  constexpr double kLeastShare = 0.05;
+  constexpr const char* kRemedy =
+      "Multiply shares by the image's size, or millimetres by its "
+      "pixels per millimetre.";
+  for (const auto& [focal, side, field] :
+       {std::tuple{camera.fx, camera.width, "fx"}, std::tuple{camera.fy, camera.height, "fy"}}) {
+    if (focal < kLeastShare * side) {
+      throw Error(ErrorParts{.what = fmt::format("field '{}' is no focal length in pixels", field),
+                             .where = where,
+                             .expected = fmt::format("at least {:g}", kLeastShare * side),
+                             .got = fmt::format("{:g}", focal),
+                             .remedy = kRemedy});
+    }
+  }
+  constexpr int kSideOfPixels = 8;  // of smaller images it may be in the first pixel
+  const auto is_share = [](double value) { return value > 0.2 && value < 0.8; };
+  if (is_share(camera.cx) && is_share(camera.cy) && camera.width >= kSideOfPixels &&
+      camera.height >= kSideOfPixels) {
+    throw Error(ErrorParts{
+        .what = "fields 'cx' and 'cy' are no pixels",
+        .where = where,
+        .expected = fmt::format("about {:g} and {:g}", 0.5 * camera.width, 0.5 * camera.height),
+        .got = fmt::format("{:g} and {:g}", camera.cx, camera.cy),
+        .remedy = kRemedy});
   }
 }
 
@@ -185,6 +217,31 @@ void validate_pose(const cv::Matx44d& pose, const std::string& where) {
   validate_rotation(rotation_block(pose), where);
 }
 
+cv::Matx44d nearest_pose(const cv::Matx44d& pose, const std::string& where) {
+  constexpr double kRounded = 0.02;
+  const cv::Matx33d block = rotation_block(pose);
+  const double determinant = cv::determinant(block);
+  const bool is_rotation =
+      largest_deviation(block.t() * block, cv::Matx33d::eye()) <= kRotationTolerance;
+  if (is_rotation || !std::isfinite(determinant) || determinant < 1e-12) {
+    validate_pose(pose, where);
+    return pose;
+  }
+  cv::Matx31d sizes;
+  cv::Matx33d u;
+  cv::Matx33d vt;
+  cv::SVD::compute(block, sizes, u, vt);
+  const cv::Matx33d rotation = u * vt;
+  cv::Matx44d nearest = pose;
+  if (largest_deviation(block * (1 / std::cbrt(determinant)), rotation) <= kRounded) {
+    for (int i = 0; i < 9; ++i) {
+      nearest(i / 3, i % 3) = rotation.val[i];
+    }
+  }
+  validate_pose(nearest, where);
+  return nearest;
+}
+
 void validate_camera(const Camera& camera, const std::string& where) {
   require_side(camera.width, "w", where);
   require_side(camera.height, "h", where);
@@ -197,6 +254,7 @@ void validate_camera(const Camera& camera, const std::string& where) {
                              .got = fmt::format("{}", value)});
     }
   }
+  require_pixels(camera, where);
   validate_pose(camera.c2w, where);
 }
 

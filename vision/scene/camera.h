@@ -45,7 +45,14 @@ cv::Matx33d rotation_from_quaternion(double w, double x, double y, double z);
 // 0 0 0 1, rotation orthonormal within 1e-3 with determinant +1.
 void validate_pose(const cv::Matx44d& pose, const std::string& where);
 
-// Throws Error, beginning with `where`, unless size and intrinsics are usable and c2w is rigid.
+// The pose that a matrix means whose 3 × 3 block was scaled, as Blender's cameras may be, or
+// rounded to a few decimals: the block divided by its scale and made orthonormal. A matrix that
+// validate_pose() takes stays as it is. Throws Error, beginning with `where`, if the block is
+// farther than 0.02 from a rotation even so, or for any other reason that validate_pose() has.
+cv::Matx44d nearest_pose(const cv::Matx44d& pose, const std::string& where);
+
+// Throws Error, beginning with `where`, unless size and intrinsics are usable, in pixels, and c2w
+// is rigid.
 void validate_camera(const Camera& camera, const std::string& where);
 
 // `count` indices, each the camera farthest (by position) from all chosen before it, starting with

@@ -101,26 +101,31 @@ Camera find_pinhole(const Camera& camera, const Lens& lens, const std::string& w
                          .remedy = "Check the distortion coefficients and the focal length."});
 }
 
-cv::Mat remap_image(const cv::Mat& image, const cv::Mat& map_x, const cv::Mat& map_y, int border) {
-  cv::Mat result;
+// Of an image with alpha, colours times alpha, in floating point: the colour of transparent pixels
+// is meaningless and must not bleed into the object's edge. Others as they are.
+cv::Mat premultiplied(const cv::Mat& image) {
   if (image.channels() != 4) {
-    cv::remap(image, result, map_x, map_y, cv::INTER_LINEAR, border);
-    return result;
+    return image;
   }
-  // The colour of transparent pixels is meaningless and must not bleed into the object's edge.
-  cv::Mat premultiplied;
-  image.convertTo(premultiplied, CV_32FC4);
-  premultiplied.forEach<cv::Vec4f>([](cv::Vec4f& pixel, const int*) {
+  cv::Mat result;
+  image.convertTo(result, CV_32FC4);
+  result.forEach<cv::Vec4f>([](cv::Vec4f& pixel, const int*) {
     const float alpha = pixel[3] / 255;
     pixel = {pixel[0] * alpha, pixel[1] * alpha, pixel[2] * alpha, pixel[3]};
   });
-  cv::remap(premultiplied, result, map_x, map_y, cv::INTER_LINEAR, border);
-  result.forEach<cv::Vec4f>([](cv::Vec4f& pixel, const int*) {
-    const float scale = pixel[3] > 0 ? 255 / pixel[3] : 0;
-    pixel = {pixel[0] * scale, pixel[1] * scale, pixel[2] * scale, pixel[3]};
-  });
-  result.convertTo(result, CV_8UC4);
   return result;
+}
+
+// Undoes premultiplied().
+cv::Mat unmultiplied(cv::Mat image) {
+  if (image.channels() == 4) {
+    image.forEach<cv::Vec4f>([](cv::Vec4f& pixel, const int*) {
+      const float scale = pixel[3] > 0 ? 255 / pixel[3] : 0;
+      pixel = {pixel[0] * scale, pixel[1] * scale, pixel[2] * scale, pixel[3]};
+    });
+    image.convertTo(image, CV_8UC4);
+  }
+  return image;
 }
 
 // The tangent of the angle at which the border `half` pixels from the principal point is reached
@@ -143,25 +148,27 @@ double tangent_at_border(const Lens& lens, double widest, cv::Vec2d direction, d
   return above;
 }
 
-// Where in the photograph each pixel of the pinhole camera is found, and whether it is there.
+// Where in the photograph each pixel of some rows of the pinhole camera is found, and whether it is
+// there.
 struct PixelMap {
   cv::Mat x;
   cv::Mat y;
-  cv::Mat inside;  // uint8: 255 or 0
-  bool complete = true;
+  cv::Mat inside;  // uint8: 255 or 0; empty: all are there
 };
 
-PixelMap map_pixels(const Camera& pinhole, const Camera& photograph, const Lens& lens) {
-  PixelMap map{.x = cv::Mat(pinhole.height, pinhole.width, CV_32FC1, cv::Scalar(-1)),
-               .y = cv::Mat(pinhole.height, pinhole.width, CV_32FC1, cv::Scalar(-1)),
-               .inside = cv::Mat(pinhole.height, pinhole.width, CV_8UC1, cv::Scalar(0))};
-  const double widest = std::tan(largest_angle(lens));
-  for (int row = 0; row < pinhole.height; ++row) {
+PixelMap map_rows(const Camera& pinhole,
+                  const cv::Range& rows,
+                  const Camera& photograph,
+                  const Lens& lens,
+                  double widest) {
+  PixelMap map{.x = cv::Mat(rows.size(), pinhole.width, CV_32FC1, cv::Scalar(-1)),
+               .y = cv::Mat(rows.size(), pinhole.width, CV_32FC1, cv::Scalar(-1)),
+               .inside = cv::Mat(rows.size(), pinhole.width, CV_8UC1, cv::Scalar(0))};
+  for (int row = 0; row < rows.size(); ++row) {
     for (int col = 0; col < pinhole.width; ++col) {
-      const cv::Point2d direction = direction_of(pinhole, col, row);
+      const cv::Point2d direction = direction_of(pinhole, col, rows.start + row);
       const std::optional<cv::Point2d> pixel = pixel_of(photograph, lens, widest, direction);
       if (!pixel || !is_inside(photograph, *pixel)) {
-        map.complete = false;
         continue;
       }
       map.x.at<float>(row, col) = static_cast<float>(pixel->x - 0.5);
@@ -172,26 +179,37 @@ PixelMap map_pixels(const Camera& pinhole, const Camera& photograph, const Lens&
   return map;
 }
 
-// Pixel by pixel, with alpha where a pixel is not in the photograph.
-UndistortedImage undistort_to(const Camera& pinhole,
-                              const cv::Mat& image,
-                              const Camera& camera,
+// The same for OpenCV's own model, whose pinhole camera shows only what the photograph does.
+PixelMap map_rows_with_opencv(const Camera& pinhole,
+                              const cv::Range& rows,
+                              const Camera& photograph,
                               const Lens& lens) {
-  const PixelMap map = map_pixels(pinhole, camera, lens);
-  cv::Mat straight = remap_image(image, map.x, map.y, cv::BORDER_REPLICATE);
-  if (map.complete) {
-    return {straight, pinhole};
-  }
-  cv::Mat alpha = map.inside;
-  if (straight.channels() == 4) {
+  PixelMap map;
+  Camera strip = pinhole;
+  strip.cy -= rows.start;
+  cv::initUndistortRectifyMap(opencv_intrinsics(photograph),
+                              lens.parameters,
+                              cv::noArray(),
+                              opencv_intrinsics(strip),
+                              {pinhole.width, rows.size()},
+                              CV_32FC1,
+                              map.x,
+                              map.y);
+  return map;
+}
+
+// The image with alpha at most that of `inside`.
+cv::Mat with_alpha(cv::Mat image, const cv::Mat& inside) {
+  cv::Mat alpha = inside;
+  if (image.channels() == 4) {
     cv::Mat own;
-    cv::extractChannel(straight, own, 3);
-    alpha = cv::min(own, map.inside);
+    cv::extractChannel(image, own, 3);
+    alpha = cv::min(own, inside);
   } else {
-    cv::cvtColor(straight, straight, cv::COLOR_RGB2RGBA);
+    cv::cvtColor(image, image, cv::COLOR_RGB2RGBA);
   }
-  cv::insertChannel(alpha, straight, 3);
-  return {straight, pinhole};
+  cv::insertChannel(alpha, image, 3);
+  return image;
 }
 
 // The pinhole camera of any lens that is not perspective.
@@ -229,21 +247,28 @@ UndistortedImage undistort(const cv::Mat& image,
                            const Camera& camera,
                            const Lens& lens,
                            const std::string& where) {
+  // Large photographs are those of large scenes, too: a map of all pixels would take twice the
+  // photograph's memory.
+  constexpr int kStripRows = 128;
   const Camera pinhole = undistorted_camera(camera, lens, where);
-  if (lens.model != LensModel::kOpenCv || lens.skew != 0) {
-    return undistort_to(pinhole, image, camera, lens);
+  const bool is_opencvs = lens.model == LensModel::kOpenCv && lens.skew == 0;
+  const double widest = is_opencvs ? 0 : std::tan(largest_angle(lens));
+  const cv::Mat source = premultiplied(image);
+  cv::Mat straight(image.size(), image.type());
+  cv::Mat inside;  // as PixelMap's
+  for (int first = 0; first < image.rows; first += kStripRows) {
+    const cv::Range rows(first, std::min(first + kStripRows, image.rows));
+    const PixelMap map = is_opencvs ? map_rows_with_opencv(pinhole, rows, camera, lens)
+                                    : map_rows(pinhole, rows, camera, lens, widest);
+    cv::Mat strip;
+    cv::remap(source, strip, map.x, map.y, cv::INTER_LINEAR, cv::BORDER_REPLICATE);
+    unmultiplied(strip).copyTo(straight.rowRange(rows));
+    if (!map.inside.empty()) {
+      inside.push_back(map.inside);
+    }
   }
-  cv::Mat map_x;
-  cv::Mat map_y;
-  cv::initUndistortRectifyMap(opencv_intrinsics(camera),
-                              lens.parameters,
-                              cv::noArray(),
-                              opencv_intrinsics(pinhole),
-                              image.size(),
-                              CV_32FC1,
-                              map_x,
-                              map_y);
-  return {remap_image(image, map_x, map_y, cv::BORDER_REPLICATE), pinhole};
+  const bool is_complete = inside.empty() || cv::countNonZero(inside) == image.rows * image.cols;
+  return {is_complete ? straight : with_alpha(straight, inside), pinhole};
 }
 
 }  // namespace parallax

@@ -14,12 +14,26 @@
 namespace parallax {
 namespace {
 
+// How bright a mask is: its alpha where it has any, as cut-outs do that are used as masks.
+cv::Mat mask_brightness(const cv::Mat& mask) {
+  cv::Mat gray;
+  if (mask.channels() == 4) {
+    cv::extractChannel(mask, gray, 3);
+    double least = 255;
+    cv::minMaxLoc(gray, &least);
+    if (least < 255) {
+      return gray;
+    }
+  }
+  cv::cvtColor(mask, gray, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
+  return gray;
+}
+
 // The image with alpha as bright as the mask, where it has alpha of its own the lesser of both.
 // Masks of zeros and ones count as black and white, as for nerfstudio 1.1.5, to which all but zero
 // is inside.
 cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
-  cv::Mat alpha;
-  cv::cvtColor(mask, alpha, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
+  cv::Mat alpha = mask_brightness(mask);
   double brightest = 0;
   cv::minMaxLoc(alpha, nullptr, &brightest);
   if (brightest == 1) {

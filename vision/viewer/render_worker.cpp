@@ -64,9 +64,22 @@ uint64_t RenderWorker::request_frame(FrameRequest request) {
 
 uint64_t RenderWorker::start_task(TaskRequest request) {
   const std::lock_guard lock(mutex_);
-  tasks_.push_back({++last_id_, std::move(request), nullptr});
+  tasks_.push_back({.id = ++last_id_, .request = std::move(request)});
   render_ready_.notify_one();
   return last_id_;
+}
+
+uint64_t RenderWorker::start_short_task(TaskRequest request) {
+  const std::lock_guard lock(mutex_);
+  put_after_short_tasks({.id = ++last_id_, .request = std::move(request), .is_short = true});
+  render_ready_.notify_one();
+  return last_id_;
+}
+
+void RenderWorker::put_after_short_tasks(Task task) {
+  const auto place =
+      std::find_if(tasks_.begin(), tasks_.end(), [](const Task& other) { return !other.is_short; });
+  tasks_.insert(place, std::move(task));
 }
 
 void RenderWorker::cancel_loading() {
@@ -197,7 +210,7 @@ void RenderWorker::run_renderer(const std::stop_token& stop) {
       render_one(frame->first, frame->second, stop);
     } else if (step_task(*task, stop)) {
       const std::lock_guard lock(mutex_);
-      tasks_.push_front(std::move(*task));
+      put_after_short_tasks(std::move(*task));
     }
   }
 }

@@ -96,6 +96,8 @@ class RenderWorker {
   uint64_t load_model(std::string name);         // after earlier ones
   uint64_t request_frame(FrameRequest request);  // replaces an earlier one
   uint64_t start_task(TaskRequest request);      // after earlier ones
+  // Before what start_task() was given, even if that has begun: for tasks of one short step.
+  uint64_t start_short_task(TaskRequest request);
 
   void cancel_loading();  // both scenes and models
   void cancel_frame();
@@ -119,6 +121,7 @@ class RenderWorker {
     uint64_t id = 0;
     TaskRequest request;
     TaskStep step;
+    bool is_short = false;
   };
 
   void run_loader(const std::stop_token& stop);
@@ -127,6 +130,7 @@ class RenderWorker {
   void load_one(const Load& load, const std::stop_token& stop);
   void render_one(uint64_t id, const FrameRequest& request, const std::stop_token& stop);
   bool step_task(Task& task, const std::stop_token& stop);  // true: more steps remain
+  void put_after_short_tasks(Task task);                    // under the lock
   // Calls `wanted` under the lock and drops the event if it returns false.
   void emit(Event event, const std::function<bool()>& wanted);
   bool is_load_wanted(const Load& load) const;  // under the lock

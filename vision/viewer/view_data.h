@@ -183,6 +183,9 @@ struct Frame {
 
 // Work in the background.
 
+// Views that a table is measured on at most: of larger scenes that many, evenly spread.
+inline constexpr size_t kMostTableViews = 64;
+
 // Asks for the held-out views' metrics of several sources.
 struct TableTask {
   uint64_t scene = 0;
@@ -197,9 +200,10 @@ struct CurveTask {
   std::vector<int> inputs;
 };
 
-// Asks for a small image of every view.
+// Asks for a small image of one view.
 struct ThumbnailTask {
   uint64_t scene = 0;
+  int view = 0;
   int side = 64;
 };
 
@@ -277,7 +281,7 @@ struct CurvePoint {
 struct Thumbnail {
   uint64_t scene = 0;
   int view = 0;
-  ImagePtr picture;
+  ImagePtr picture;  // null if the photograph cannot be read
 };
 
 // A finished video.

@@ -275,8 +275,8 @@ TaskStep ViewEngine::begin_task(const TaskRequest& request) {
   if (const auto* curve = std::get_if<CurveTask>(&request)) {
     return begin_curve(self, *curve);
   }
-  if (const auto* thumbnails = std::get_if<ThumbnailTask>(&request)) {
-    return begin_thumbnails(self, *thumbnails);
+  if (const auto* thumbnail = std::get_if<ThumbnailTask>(&request)) {
+    return begin_thumbnail(self, *thumbnail);
   }
   if (const auto* video = std::get_if<VideoTask>(&request)) {
     return begin_video(self, *video);

@@ -122,7 +122,7 @@ std::string plain_message(const std::exception& error);
 
 TaskStep begin_table(const std::shared_ptr<ViewEngine>& engine, const TableTask& task);
 TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask& task);
-TaskStep begin_thumbnails(const std::shared_ptr<ViewEngine>& engine, const ThumbnailTask& task);
+TaskStep begin_thumbnail(const std::shared_ptr<ViewEngine>& engine, const ThumbnailTask& task);
 TaskStep begin_video(const std::shared_ptr<ViewEngine>& engine, const VideoTask& task);
 TaskStep begin_projection(const std::shared_ptr<ViewEngine>& engine, const ProjectionTask& task);
 TaskStep begin_classify(const ClassifyFolderTask& task, torch::Device device);

@@ -7,6 +7,9 @@
 namespace parallax::view {
 namespace {
 
+// 48 KiB each, and several windows wide.
+constexpr size_t kMostThumbnails = 256;
+
 void apply(ViewState& state, const OpenedScene& opened) {
   switch_keyframes(state, opened.path);
   state.scene = std::make_shared<const OpenedScene>(opened);
@@ -14,7 +17,8 @@ void apply(ViewState& state, const OpenedScene& opened) {
   for (const int view : opened.inputs) {
     state.reads[view] = 1;
   }
-  state.thumbnails.assign(opened.views.size(), nullptr);
+  state.thumbnails.clear();
+  state.shown_thumbnails = {};
   state.frame.reset();
   state.full.reset();
   state.table.clear();
@@ -27,7 +31,6 @@ void apply(ViewState& state, const OpenedScene& opened) {
   for (const std::string& note : opened.notes) {
     say(state, note);
   }
-  state.commands.emplace_back(TaskCommand{ThumbnailTask{.scene = opened.id}});
 }
 
 void apply(ViewState& state, const Frame& frame) {
@@ -80,8 +83,18 @@ void apply(ViewState& state, const CurvePoint& point) {
 }
 
 void apply(ViewState& state, const Thumbnail& thumbnail) {
-  if (state.scene != nullptr && thumbnail.scene == state.scene->id) {
-    state.thumbnails.at(thumbnail.view) = thumbnail.picture;
+  if (state.scene == nullptr || thumbnail.scene != state.scene->id) {
+    return;
+  }
+  state.thumbnails[thumbnail.view] = thumbnail.picture;
+  // Those farthest from what is on the screen are at an end of the list.
+  const ViewRange& shown = state.shown_thumbnails;
+  const size_t most = std::max(kMostThumbnails, static_cast<size_t>(shown.last - shown.first));
+  while (state.thumbnails.size() > most) {
+    const int before = shown.first - state.thumbnails.begin()->first;
+    const int after = state.thumbnails.rbegin()->first - shown.last;
+    state.thumbnails.erase(before > after ? state.thumbnails.begin()
+                                          : std::prev(state.thumbnails.end()));
   }
 }
 
@@ -156,7 +169,9 @@ void apply(ViewState& state, const Ended& ended) {
       state.frame_request = state.frame_request == ended.id ? 0 : state.frame_request;
       break;
     case WorkQueue::kTask:
-      state.task_progress.reset();
+      if (state.task_progress && state.task_progress->id == ended.id) {
+        state.task_progress.reset();
+      }
       state.classify.task = state.classify.task == ended.id ? 0 : state.classify.task;
       state.probe.task = state.probe.task == ended.id ? 0 : state.probe.task;
       break;

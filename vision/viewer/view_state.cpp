@@ -171,6 +171,16 @@ bool is_same_request(const FrameRequest& a, const FrameRequest& b) {
          a.inputs == b.inputs && a.view == b.view && same_camera(a.camera, b.camera);
 }
 
+std::vector<int> missing_thumbnails(const ViewState& state) {
+  std::vector<int> missing;
+  for (int view = state.shown_thumbnails.first; view < state.shown_thumbnails.last; ++view) {
+    if (!state.thumbnails.contains(view)) {
+      missing.push_back(view);
+    }
+  }
+  return missing;
+}
+
 TableTask table_task(const ViewState& state) {
   TableTask task{.scene = state.scene != nullptr ? state.scene->id : 0,
                  .inputs = input_views(state)};

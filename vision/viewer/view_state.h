@@ -130,6 +130,12 @@ using Command = std::variant<OpenCommand,
                              ScreenshotCommand,
                              QuitCommand>;
 
+// Views `first` … `last` − 1.
+struct ViewRange {
+  int first = 0;
+  int last = 0;
+};
+
 // The viewer's whole state.
 struct ViewState {
   Screen screen = Screen::kCompare;
@@ -151,7 +157,10 @@ struct ViewState {
   std::optional<TaskProgress> task_progress;
   ScenePtr scene;           // null: none
   std::vector<char> reads;  // by view: whether it is an input
-  std::vector<ImagePtr> thumbnails;
+  // By view, those looked at last; null where the photograph cannot be read.
+  std::map<int, ImagePtr> thumbnails;
+  ViewRange shown_thumbnails;  // on the screen
+  bool results_shown = false;  // whether the table or a plot of it is on the screen
 
   ViewCamera view;
   int snapped = -1;  // the view whose camera is shown; −1: none
@@ -216,6 +225,9 @@ std::set<std::string> needed_models(const ViewState& state);
 // The frame to request for what is shown; empty without a scene, input views or a loaded model.
 std::optional<FrameRequest> wanted_frame(const ViewState& state);
 bool is_same_request(const FrameRequest& a, const FrameRequest& b);
+
+// The views on the screen that have no thumbnail yet.
+std::vector<int> missing_thumbnails(const ViewState& state);
 
 // The task that fills the table of all models and forms.
 TableTask table_task(const ViewState& state);

@@ -32,7 +32,7 @@ double mean_of(const std::vector<double>& values) {
 class TableOfModel {
  public:
   TableOfModel(ViewEngine& engine, const SceneData& scene, const TableTask& task, std::string name)
-      : scene_(&scene), views_(other_views(scene, task.inputs, scene.views.size())) {
+      : scene_(&scene), views_(other_views(scene, task.inputs, kMostTableViews)) {
     const std::string variant = engine.model(name)->card.options.variant;
     for (const ModelSource& source : task.sources) {
       if (source.model == name) {
@@ -233,21 +233,18 @@ TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask&
   };
 }
 
-TaskStep begin_thumbnails(const std::shared_ptr<ViewEngine>& engine, const ThumbnailTask& task) {
-  const auto next = std::make_shared<size_t>(0);
-  const SceneDataPtr scene = engine->scene(task.scene);
-  return [scene, task, next](const WorkControl& control) {
-    if (*next >= scene->views.size()) {
-      return false;
-    }
-    const auto view = static_cast<int>(*next);
+TaskStep begin_thumbnail(const std::shared_ptr<ViewEngine>& engine, const ThumbnailTask& task) {
+  return [engine, task](const WorkControl& control) {
+    Thumbnail thumbnail{.scene = task.scene, .view = task.view};
     try {
-      const cv::Mat bytes = to_bytes(*to_view_picture(scene->images->read(view)->rgb));
-      control.emit(Thumbnail{task.scene, view, shrunk(bytes, task.side)});
+      const SceneDataPtr scene = engine->scene(task.scene);
+      const cv::Mat bytes = to_bytes(*to_view_picture(scene->images->read(task.view)->rgb));
+      thumbnail.picture = shrunk(bytes, task.side);
     } catch (const Error&) {
-      // The view says so when it is looked at.
+      // The view says so when it is looked at; a scene that was closed meanwhile needs none.
     }
-    return ++*next < scene->views.size();
+    control.emit(std::move(thumbnail));
+    return false;
   };
 }
 

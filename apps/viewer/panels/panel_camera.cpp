@@ -13,7 +13,8 @@ using view::ViewState;
 
 // A thumbnail that snaps the camera to its view; returns whether it was clicked.
 bool draw_thumbnail(ViewState& state, Ui& ui, int index) {
-  const view::ImagePtr picture = state.thumbnails[index];
+  const auto found = state.thumbnails.find(index);
+  const view::ImagePtr picture = found != state.thumbnails.end() ? found->second : nullptr;
   const ImVec2 size{kThumbnailSide * ui.scale, kThumbnailSide * ui.scale};
   ImGui::PushID(index);
   const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -64,13 +65,14 @@ bool draw_strip_panel(ViewState& state, Ui& ui) {
     return false;
   }
   bool changed = false;
-  const auto count = static_cast<int>(state.thumbnails.size());
+  const auto count = static_cast<int>(state.scene->views.size());
   const float step = kThumbnailSide * ui.scale + ImGui::GetStyle().ItemSpacing.x;
-  // Only visible thumbnails are drawn: scenes have hundreds of views.
+  // Only visible thumbnails are drawn, and asked for: scenes have thousands of views.
   const float left = ImGui::GetScrollX();
   const int first = std::clamp(static_cast<int>(left / step), 0, count);
   const int last =
       std::clamp(static_cast<int>((left + ImGui::GetWindowWidth()) / step) + 1, 0, count);
+  state.shown_thumbnails = {first, last};
   const ImVec2 start = ImGui::GetCursorPos();
   for (int i = first; i < last; ++i) {
     ImGui::SetCursorPos({start.x + step * static_cast<float>(i), start.y});

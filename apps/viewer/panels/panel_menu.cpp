@@ -286,6 +286,8 @@ bool draw_menu_panel(ViewState& state, Ui& ui) {
 
 void draw_viewer(ViewState& state, Ui& ui) {
   ui.items.clear();
+  state.shown_thumbnails = {};
+  state.results_shown = false;
   const ImVec2 size = ImGui::GetIO().DisplaySize;
   ImGui::SetNextWindowPos({0, 0});
   ImGui::SetNextWindowSize(size);

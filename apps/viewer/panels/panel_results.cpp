@@ -113,11 +113,16 @@ bool draw_table_panel(ViewState& state, Ui& ui) {
                        {-1, ImGui::GetTextLineHeight()},
                        state.task_progress->text.c_str());
   }
+  state.results_shown = true;
+  const size_t held_out = view::held_out_views(state).size();
+  const std::string measured = held_out <= view::kMostTableViews
+                                   ? std::to_string(held_out)
+                                   : fmt::format("{} of {}", view::kMostTableViews, held_out);
   ImGui::PushTextWrapPos(0);
   ImGui::TextDisabled(
-      "%zu held-out views, %zu read in a batch. Bars of PSNR begin 1 dB below the least; tokens/s: "
+      "%s held-out views, %zu read in a batch. Bars of PSNR begin 1 dB below the least; tokens/s: "
       "reading; ms: a view; differ: recurrent | parallel. Right-click a title to choose columns.",
-      view::held_out_views(state).size(),
+      measured.c_str(),
       view::input_views(state).size());
   ImGui::PopTextWrapPos();
   const std::vector<TableRow> rows = state.table;
@@ -144,6 +149,7 @@ bool draw_table_panel(ViewState& state, Ui& ui) {
 }
 
 bool draw_view_plot_panel(ViewState& state, Ui& /*ui*/) {
+  state.results_shown = true;
   if (state.table.empty()) {
     draw_note("The background work has produced no row yet.");
     return false;
@@ -170,6 +176,7 @@ bool draw_view_plot_panel(ViewState& state, Ui& /*ui*/) {
 }
 
 bool draw_curve_panel(ViewState& state, Ui& /*ui*/) {
+  state.results_shown = true;
   if (state.curve.empty()) {
     draw_note(state.scene == nullptr ? "No scene is open."
                                      : "The background work has not reached this yet.");

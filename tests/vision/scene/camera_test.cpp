@@ -86,6 +86,9 @@ TEST(Camera, UnsoundCamerasAreRefusedByName) {
       {"'fy'", [](Camera& c) { c.fy = kNan; }},
       {"'cx'", [](Camera& c) { c.cx = kNan; }},
       {"'cy'", [](Camera& c) { c.cy = INFINITY; }},
+      {"'fx' is no focal length in pixels", [](Camera& c) { c.fx = 1.07; }},  // a share
+      {"'fy' is no focal length in pixels", [](Camera& c) { c.fy = 2.3; }},   // millimetres
+      {"'cx' and 'cy' are no pixels", [](Camera& c) { c.cx = c.cy = 0.5; }},
       {"not finite", [](Camera& c) { c.c2w(1, 3) = kNan; }},
       {"bottom row", [](Camera& c) { c.c2w(3, 3) = 2; }},
       {"bottom row", [](Camera& c) { c.c2w(3, 0) = 0.1; }},
@@ -111,10 +114,49 @@ TEST(Camera, UnsoundCamerasAreRefusedByName) {
   }
 }
 
+TEST(Camera, UnusualIntrinsicsAreUsable) {
+  Camera camera = looking_at({1, 2, 3}, {0, 0, 0});
+  camera.fx = camera.fy = 4.0;  // a fisheye all around
+  camera.cx = camera.cy = 0;    // a quarter of a larger image
+  EXPECT_NO_THROW(validate_camera(camera, "x"));
+  camera = {.height = 1, .width = 1, .fx = 1, .fy = 1, .cx = 0.5, .cy = 0.5};
+  EXPECT_NO_THROW(validate_camera(camera, "x"));
+}
+
 TEST(Camera, AScaledRotationIsToldItsScale) {
   Camera camera = looking_at({1, 2, 3}, {0, 0, 0});
   camera.c2w = camera.c2w * cv::Matx44d::diag({0.5, 0.5, 0.5, 1});
   EXPECT_THAT(failure([&] { validate_camera(camera, "x"); }), HasSubstr("scale 0.5"));
+}
+
+TEST(Camera, TheNearestPoseOfAScaledOrRoundedOneIsTheSamePose) {
+  const cv::Matx44d pose = looking_at({1, 2, 3}, {0, 0, 0}).c2w;
+  const auto expect_same = [&](const cv::Matx44d& changed, double tolerance) {
+    const cv::Matx44d nearest = nearest_pose(changed, "x");
+    validate_pose(nearest, "nearest");
+    EXPECT_LT(cv::norm(nearest - pose, cv::NORM_INF), tolerance);
+    EXPECT_EQ(nearest(1, 3), changed(1, 3)) << "the position stays";
+  };
+  expect_same(pose, 1e-15);
+  for (const double scale : {0.01, 1.7, 1000.0}) {
+    expect_same(pose * cv::Matx44d::diag({scale, scale, scale, 1}), 1e-12);
+  }
+  for (const double decimals : {1e2, 1e3}) {
+    cv::Matx44d rounded = pose;
+    for (double& value : rounded.val) {
+      value = std::round(value * decimals) / decimals;
+    }
+    expect_same(rounded, 0.6 / decimals);
+  }
+  const auto refusal = [&](const cv::Vec4d& factors) {
+    return failure([&] { nearest_pose(pose * cv::Matx44d::diag(factors), "a.json"); });
+  };
+  EXPECT_THAT(refusal({1, 1, 1.5, 1}), AllOf(HasSubstr("a.json"), HasSubstr("not orthonormal")));
+  EXPECT_THAT(refusal({1, -1, 1, 1}), HasSubstr("mirrors"));
+  EXPECT_THAT(refusal({-2, 2, 2, 1}), HasSubstr("scaled"));
+  EXPECT_THAT(refusal({0, 1, 1, 1}), HasSubstr("singular"));
+  EXPECT_THAT(refusal({kNan, 1, 1, 1}), HasSubstr("not finite"));
+  EXPECT_THAT(refusal({2, 2, 2, 2}), HasSubstr("bottom row"));
 }
 
 TEST(Camera, FarthestPointsStartAtTheFirstAndBreakTiesByIndex) {

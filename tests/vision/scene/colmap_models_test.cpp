@@ -65,6 +65,22 @@ TEST(ColmapModels, RigsOfTheOtherKindAreNotMixedIn) {
   EXPECT_THAT(load_scene(folder.path()).notes, IsEmpty());
 }
 
+// A tool that writes neither table put its model over that of a newer COLMAP.
+TEST(ColmapModels, FramesOfAnotherModelChangeNothing) {
+  const testing::ScratchFolder folder;
+  const Scene scene = testing::make_small_scene(folder.path());
+  testing::write_colmap_text(scene);
+  testing::write_text(folder.path() / "sparse/0/rigs.txt", "1 1 CAMERA 1\n");
+  testing::write_text(folder.path() / "sparse/0/frames.txt", "1 1 1 0 0 0 5 5 5 1 CAMERA 1 101\n");
+  const Scene loaded = load_scene(folder.path());
+  ASSERT_EQ(loaded.views.size(), 3);
+  EXPECT_LT(cv::norm(loaded.views[2].camera.c2w - scene.views[2].camera.c2w, cv::NORM_INF), 1e-9);
+  EXPECT_THAT(loaded.notes, Contains(HasSubstr("of another model")));
+  // One image in a frame: the others have no pose.
+  testing::write_text(folder.path() / "sparse/0/frames.txt", "1 1 1 0 0 0 5 5 5 1 CAMERA 1 1\n");
+  EXPECT_EQ(load_scene(folder.path()).views.size(), 1);
+}
+
 class ColmapPlaces : public ::testing::Test {
  protected:
   // The small scene's model, moved from sparse/0 to `place`.

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <fstream>
+#include <functional>
 
 #include "core/base/error.h"
 #include "core/io/npy.h"
@@ -94,6 +96,92 @@ TEST_F(EveryFormat, TheTestSplitOfSyntheticScenesIsHeldOut) {
   EXPECT_THAT(two.targets, ElementsAre(4, 5)) << "views of the training split are not for testing";
   EXPECT_THROW(select_views(scene, "5", "all"), UsageError);
   EXPECT_THAT(select_views(scene, "4,5", "0,").inputs, Each(Ge(4))) << "lists mean what they say";
+}
+
+// Blender's cameras may be scaled, exporters round, and some leave out the row 0 0 0 1.
+TEST_F(EveryFormat, PosesMayBeScaledRoundedOrThreeRows) {
+  const nlohmann::json original = document("transforms_train.json");
+  const auto load_changed = [&](const std::function<void(nlohmann::json&)>& change) {
+    nlohmann::json changed = original;
+    for (nlohmann::json& frame : changed["frames"]) {
+      change(frame["transform_matrix"]);
+    }
+    write("transforms_changed.json", changed);
+    return load_scene(file("transforms_changed.json"));
+  };
+  const Scene expected = load_scene(file("transforms_train.json"));
+  const auto expect_poses = [&](const Scene& scene, double tolerance) {
+    ASSERT_EQ(scene.views.size(), expected.views.size());
+    for (size_t i = 0; i < scene.views.size(); ++i) {
+      EXPECT_LT(cv::norm(scene.views[i].camera.c2w - expected.views[i].camera.c2w, cv::NORM_INF),
+                tolerance);
+    }
+  };
+  expect_poses(load_changed([](nlohmann::json& rows) { rows.erase(3); }), 1e-15);
+  const auto every = [](nlohmann::json& rows, int columns, const auto& change) {
+    for (int i = 0; i < 3 * columns; ++i) {
+      nlohmann::json& value = rows[i / columns][i % columns];
+      value = change(value.get<double>());
+    }
+  };
+  expect_poses(load_changed([&](nlohmann::json& rows) {
+                 every(rows, 3, [](double value) { return 0.1 * value; });
+               }),
+               1e-6);
+  expect_poses(load_changed([&](nlohmann::json& rows) {
+                 every(rows, 4, [](double value) { return std::round(value * 100) / 100; });
+               }),
+               0.01);
+}
+
+// ScanNet++ lists its test views apart, and keeps photographs of the same names twice.
+TEST_F(EveryFormat, ScanNetsTestFramesAreHeldOut) {
+  nlohmann::json document = this->document("transforms_train.json");
+  const nlohmann::json test = this->document("transforms_test.json");
+  for (nlohmann::json* part : {&document["frames"], &document["test_frames"]}) {
+    *part = part == &document["frames"] ? document["frames"] : test["frames"];
+    for (nlohmann::json& frame : *part) {
+      frame["file_path"] = fs::path(frame["file_path"].get<std::string>()).filename().string();
+    }
+  }
+  const fs::path dslr = scratch_.path() / "dslr";
+  fs::create_directories(dslr / "nerfstudio");
+  fs::copy(file("images"), dslr / "resized_images");
+  fs::copy(file("images"), dslr / "resized_undistorted_images");
+  for (const char* name : {"transforms.json", "transforms_undistorted.json"}) {
+    testing::write_text(dslr / "nerfstudio" / name, document.dump());
+  }
+  const Scene scene = load_scene(dslr);
+  EXPECT_EQ(scene.name, "dslr");
+  expect_the_scene(scene, SceneFormat::kTransforms, 1e-12);
+  EXPECT_EQ(scene.views[0].image_path.parent_path(), dslr / "resized_images");
+  EXPECT_THAT(select_views(scene, "4", "all").targets, ElementsAre(4, 5));
+  const Scene straight = load_scene(dslr / "nerfstudio" / "transforms_undistorted.json");
+  EXPECT_EQ(straight.views[5].image_path.parent_path(), dslr / "resized_undistorted_images");
+}
+
+// People copy the training split where a tool insists on a test split: rendered from what was read,
+// such views would be measured too well.
+TEST_F(EveryFormat, APhotographBelongsToOneView) {
+  keep({"transforms_train.json"});
+  fs::copy_file(file("transforms_train.json"), file("transforms_test.json"));
+  const Scene scene = load_scene(folder());
+  ASSERT_THAT(scene.views, SizeIs(4));
+  EXPECT_THAT(
+      scene.notes,
+      Contains(AllOf(HasSubstr("4 of 8 views are left out"), HasSubstr("is listed again"))));
+  EXPECT_THAT(select_views(scene, "2", "all").targets, SizeIs(2)) << "no view is held out";
+}
+
+// What macOS and Windows leave in folders is no photograph.
+TEST_F(EveryFormat, HiddenFilesAreNoPhotographsOfLlff) {
+  keep({"poses_bounds.npy"});
+  for (int i = 0; i < 6; ++i) {
+    testing::write_text(file("images") / ("._view_" + std::to_string(i) + ".png"),
+                        std::string("\0\5\x16\7", 4));
+  }
+  testing::write_text(file("images/Thumbs.db"), "x");
+  expect_the_scene(load_scene(folder()), SceneFormat::kLlff, 1e-12);
 }
 
 TEST_F(EveryFormat, WhatIsWrongWithLlffIsNamed) {

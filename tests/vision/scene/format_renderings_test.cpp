@@ -5,6 +5,7 @@
 #include <cmath>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
+#include <set>
 
 #include "core/image/image.h"
 #include "tests/support/format_writers.h"
@@ -58,8 +59,10 @@ double original_psnr() {
 
 TEST(FormatRenderings, EveryFormatRendersAsTheOriginal) {
   EXPECT_GT(original_psnr(), 20);
+  std::set<SceneFormat> formats;
   for (const testing::FormatWriter& writer : testing::format_writers()) {
     SCOPED_TRACE(writer.name);
+    formats.insert(writer.format);
     const testing::ScratchFolder scratch;
     const Scene scene = load_scene(writer.write(original_scene(), scratch.path()));
     EXPECT_EQ(scene.format, writer.format);
@@ -69,6 +72,7 @@ TEST(FormatRenderings, EveryFormatRendersAsTheOriginal) {
   for (const SceneFormat format :
        {SceneFormat::kOpencvJson, SceneFormat::kTransforms, SceneFormat::kColmap}) {
     SCOPED_TRACE(scene_format_name(format));
+    formats.insert(format);
     const testing::ScratchFolder scratch;
     const fs::path folder = scratch.path() / "converted";
     EXPECT_EQ(convert_scene(original_scene(), folder, format).copied, 12);
@@ -77,6 +81,7 @@ TEST(FormatRenderings, EveryFormatRendersAsTheOriginal) {
     ASSERT_EQ(scene.views.size(), 12);
     EXPECT_NEAR(psnr_of(prepare(scene)), original_psnr(), 0.05);
   }
+  EXPECT_EQ(formats.size(), scene_formats().size()) << "a format that is read has no writer here";
 }
 
 // The point (x, y, 1) that the lens sends to `target`, by Newton's method; nothing if there is

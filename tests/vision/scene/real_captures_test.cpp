@@ -168,6 +168,21 @@ TEST(RealCaptures, MasksBecomeAlpha) {
   EXPECT_NEAR(view.alpha.mean().item<double>(), cv::mean(mask)[0] / 255, 0.01);
 }
 
+// A cut-out, white inside and out, whose alpha is the mask.
+TEST(RealCaptures, TheAlphaOfAMaskIsTheMask) {
+  const testing::ScratchFolder scratch;
+  View view = load_capture("mask-path").views.at(0);
+  const LoadedView expected = load_view(view, {});
+  const cv::Mat mask = read_image(view.mask_path);
+  cv::Mat cut_out(mask.size(), CV_8UC4, cv::Scalar::all(255));
+  cv::Mat brightness;
+  cv::extractChannel(mask, brightness, 0);
+  cv::insertChannel(brightness, cut_out, 3);
+  view.mask_path = scratch.path() / "cut_out.png";
+  write_image(view.mask_path, cut_out);
+  EXPECT_TRUE(torch::equal(load_view(view, {}).alpha, expected.alpha));
+}
+
 TEST(RealCaptures, UnusableCamerasAndPhotographsCostTheirOwnViews) {
   const Scene nan = load_capture("cameras-text-of-other-writers/nan-camera");
   EXPECT_EQ(nan.views.size(), 5);

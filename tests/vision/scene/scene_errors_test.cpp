@@ -136,8 +136,13 @@ TEST_F(BrokenScenes, Transforms) {
        [](json& d) { d["frames"][2]["file_path"] = "images/none"; }},
       {{"view 1", "'transform_matrix'", "missing"},
        [](json& d) { d["frames"][1].erase("transform_matrix"); }},
-      {{"view 1", "'transform_matrix'", "4 rows"},
+      {{"view 1", "'transform_matrix'", "singular"},  // 0 0 0 1 is none of the first three rows
        [](json& d) { d["frames"][1]["transform_matrix"].erase(0); }},
+      {{"view 1", "'transform_matrix'", "4 rows", "2"},
+       [](json& d) {
+         d["frames"][1]["transform_matrix"].erase(0);
+         d["frames"][1]["transform_matrix"].erase(0);
+       }},
       {{"view 1", "'transform_matrix'", "bottom row"},
        [](json& d) {
          d["frames"][1]["transform_matrix"][3] = {0, 0, 1, 1};

@@ -121,6 +121,11 @@ TEST_F(SceneLoading, TransformsOfSyntheticScenesTakeTheSizeFromTheImage) {
   }
   expect_same_cameras(loaded, scene_);
   EXPECT_THAT(loaded.notes, ElementsAre());
+  fs::copy(folder_.path() / "images", folder_.path() / "test");
+  for (json& frame : document["frames"]) {
+    frame["file_path"] =
+        "test/" + fs::path(frame["file_path"].get<std::string>()).filename().string();
+  }
   write_json("transforms_test.json", document);
   write_json("transforms_val.json", document);
   const Scene split = load_scene(folder_.path());

@@ -47,6 +47,22 @@ TEST(CapturedScores, ExifOrientationsChangeNothing) {
   EXPECT_GT(score_of_scene(captured_scene("exif-orientation/undistorted-by-colmap")).psnr, 20);
 }
 
+// Photographs that somebody cropped afterwards: the error says so, and nothing of counts.
+TEST(CapturedScores, AnErrorSaysWhyNoViewIsLeft) {
+  Scene scene = captured_scene("photos_in_input");
+  for (View& view : scene.views) {
+    view.camera.height *= 2;
+  }
+  std::string error;
+  try {
+    score_of_scene(scene);
+  } catch (const std::exception& thrown) {
+    error = thrown.what();
+  }
+  EXPECT_THAT(error, HasSubstr("aspect ratio"));
+  EXPECT_THAT(error, HasSubstr("none of the other 11 views can be used"));
+}
+
 TEST(CapturedScores, HowAModelIsWrittenDoesNotMatter) {
   const double expected = score_of_scene(captured_scene("two-submodels")).psnr;
   EXPECT_GT(expected, 19.96);

@@ -243,6 +243,36 @@ TEST_F(EngineTest, TheTableHasTheNumbersOfEvaluate) {
   EXPECT_LT(last.pair.max_absolute, 1e-4);
 }
 
+// A scene of 2,000 photographs is not read for a table that nobody may look at.
+TEST_F(EngineTest, OfALargeSceneTheTableMeasuresSomeViews) {
+  OpenRequest request{.path = kScene, .model = "nvs-v2", .input_views = "2"};
+  request.added = {kScene, kScene};
+  for (const Event& event : finish(WorkQueue::kLoad, worker_.open(request))) {
+    if (const auto* opened = std::get_if<OpenedScene>(&event)) {
+      scene_ = *opened;
+    }
+  }
+  ASSERT_EQ(scene_.views.size(), 96U);
+  const auto rows =
+      run_task<TableRow>(TableTask{scene_.id, {{"nvs-v2", Form::kParallel}}, {0, 1, 2}});
+  ASSERT_EQ(rows.size(), kMostTableViews);
+  EXPECT_EQ(rows.back().all_views, static_cast<int>(kMostTableViews));
+  EXPECT_EQ(rows.back().views.front(), 3);
+  EXPECT_GE(rows.back().views.back(), 93) << "evenly spread";
+}
+
+TEST_F(EngineTest, AThumbnailIsOneViewsOrSaysThatThereIsNone) {
+  const auto got = run_task<Thumbnail>(ThumbnailTask{.scene = scene_.id, .view = 3, .side = 32});
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].view, 3);
+  ASSERT_NE(got[0].picture, nullptr);
+  EXPECT_EQ(got[0].picture->width, 32);
+  const auto closed = run_task<Thumbnail>(ThumbnailTask{.scene = scene_.id + 9, .view = 3});
+  ASSERT_EQ(closed.size(), 1U);
+  EXPECT_EQ(closed[0].picture, nullptr);
+  EXPECT_EQ(error_, "");
+}
+
 TEST_F(EngineTest, TheCurveBeginsWhereBothReadingsAreOne) {
   const auto points = run_task<CurvePoint>(CurveTask{scene_.id, "nvs-v2", scene_.inputs});
   ASSERT_EQ(points.size(), 8U);

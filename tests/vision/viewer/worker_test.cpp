@@ -210,6 +210,46 @@ TEST(RenderWorker, TasksWaitForFramesBetweenTheirSteps) {
   EXPECT_EQ(order, "tfftt");
 }
 
+TEST(RenderWorker, ShortTasksComeBetweenTheStepsOfLongOnes) {
+  WorkFunctions functions = cheap_functions();
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  auto may_go_on = go_on.get_future().share();
+  functions.begin_task = [&](const TaskRequest& request) {
+    if (const auto* thumbnail = std::get_if<ThumbnailTask>(&request)) {
+      return TaskStep([view = thumbnail->view](const WorkControl& control) {
+        control.emit(Thumbnail{.view = view});
+        return false;
+      });
+    }
+    auto step = std::make_shared<int>(0);
+    return TaskStep([&, step](const WorkControl& control) {
+      if (++*step == 1) {
+        begun.set_value();
+        may_go_on.wait();
+      }
+      control.emit(TableRow{.views = {*step}});
+      return *step < 3;
+    });
+  };
+  RenderWorker worker(functions, {});
+  const uint64_t task = worker.start_task(TableTask{});
+  begun.get_future().wait();
+  for (const int view : {7, 8}) {
+    worker.start_short_task(ThumbnailTask{.view = view});
+  }
+  go_on.set_value();
+  std::string order;
+  for (const Event& event :
+       fetch_until(worker, [&](const Event& e) { return ends(e, WorkQueue::kTask, task); })) {
+    order += std::holds_alternative<TableRow>(event) ? "t" : "";
+    if (const auto* thumbnail = std::get_if<Thumbnail>(&event)) {
+      order += std::to_string(thumbnail->view);
+    }
+  }
+  EXPECT_EQ(order, "t78tt");
+}
+
 TEST(RenderWorker, ACancelledRequestShowsNothingMore) {
   WorkFunctions functions = cheap_functions();
   std::promise<void> begun;

@@ -39,7 +39,8 @@ std::vector<std::string> list_photographs(const fs::path& root, const SceneOptio
                              .where = root.string()});
     }
     for (const auto& entry : fs::directory_iterator(root / folder, error)) {
-      if (has_image_extension(entry.path()) && entry.is_regular_file(error)) {
+      const bool is_hidden = entry.path().filename().string().starts_with('.');  // macOS's ._x.jpg
+      if (!is_hidden && has_image_extension(entry.path()) && entry.is_regular_file(error)) {
         names.push_back((fs::path(folder) / entry.path().filename()).lexically_normal().string());
       }
     }

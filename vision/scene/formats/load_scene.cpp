@@ -5,7 +5,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/files/folder_listings.h"
@@ -103,6 +106,31 @@ fs::path tidy_path(const fs::path& path) {
   return tidy.has_filename() ? tidy : tidy.parent_path();
 }
 
+// Held-out views whose photograph an earlier view shows would be rendered from themselves, as where
+// a test split is a copy of the training split.
+void leave_out_repeated(Scene& scene) {
+  using Photograph = std::pair<fs::path, std::uint64_t>;
+  std::map<Photograph, std::string> shown;
+  std::vector<View> views;
+  std::vector<std::string> reasons;
+  for (View& view : scene.views) {
+    const std::uint64_t offset = view.image_part ? view.image_part->offset : 0;
+    const auto [first, is_new] = shown.emplace(Photograph(view.image_path, offset), view.name);
+    if (is_new || !view.is_held_out) {
+      views.push_back(std::move(view));
+    } else {
+      reasons.push_back(
+          first->second == view.name
+              ? fmt::format("'{}' is listed again", view.name)
+              : fmt::format("'{}' shows the same photograph as '{}'", view.name, first->second));
+    }
+  }
+  if (!reasons.empty()) {
+    scene.notes.push_back(left_out_note(scene.views.size(), reasons));
+  }
+  scene.views = std::move(views);
+}
+
 }  // namespace
 
 Scene load_scene(const fs::path& path, const SceneOptions& options) {
@@ -117,6 +145,7 @@ Scene load_scene(const fs::path& path, const SceneOptions& options) {
       continue;
     }
     scene->format = loader->format;
+    leave_out_repeated(*scene);
     if (scene->views.empty()) {
       throw Error(ErrorParts{.what = "the scene holds no views", .where = scene->file.string()});
     }

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kTrainFile = "transforms_train.json";
+constexpr const char* kTestFrames = "test_frames";
 constexpr std::array kFileNames = {"transforms.json",
                                    kTrainFile,
                                    "transforms_test.json",
@@ -60,7 +61,7 @@ struct TransformsFiles {
   fs::path held_out;  // a test split beside a training split; may be empty
 };
 
-// DL3DV's benchmark has each scene's files in a folder of that name.
+// DL3DV's benchmark and ScanNet++ have each scene's files in a folder of that name.
 constexpr const char* kSubfolder = "nerfstudio";
 
 TransformsFiles transforms_files(const fs::path& path, std::vector<std::string>& notes) {
@@ -223,9 +224,8 @@ View read_view(const FrameFields& fields, ImageFinder& photographs, MaskFinder& 
   camera.cx = fields.number_or("cx", 0.5 * camera.width);
   camera.cy = fields.number_or("cy", 0.5 * camera.height);
   view.lens = read_lens(fields);
-  const cv::Matx44d c2w = frame.matrix("transform_matrix");
-  validate_pose(c2w, frame.where("transform_matrix"));
-  camera.c2w = from_opengl_axes(c2w);
+  const char* const kPose = "transform_matrix";
+  camera.c2w = from_opengl_axes(nearest_pose(frame.pose(kPose), frame.where(kPose)));
   validate_camera(camera, frame.where());
   return view;
 }
@@ -252,19 +252,38 @@ std::set<fs::path> test_names(const JsonFields& global) {
   return tests;
 }
 
-// Adds the file's views; those that it lists as its test split are held out.
+// Adds the file's views; those that it lists as its test split are held out, and so are ScanNet++'s
+// in a list of their own.
 void add_views(const json& document, const fs::path& file, bool is_held_out, Collected& scene) {
   const JsonFields global(document, file.string());
   const std::set<fs::path> tests = test_names(global);
-  const json& frames = global.list("frames");
-  for (size_t i = 0; i < frames.size(); ++i) {
-    scene.views.add([&] {
-      const JsonFields frame(frames[i], fmt::format("{}, view {}", file.string(), i));
-      View view = read_view(FrameFields(frame, global), scene.photographs, scene.masks);
-      view.is_held_out = is_held_out || tests.contains(tidy_name(view.name));
-      return view;
-    });
+  const auto add_list = [&](const char* list, const char* kind, bool is_for_testing) {
+    const json& frames = global.list(list);
+    for (size_t i = 0; i < frames.size(); ++i) {
+      scene.views.add([&] {
+        const JsonFields frame(frames[i], fmt::format("{}, {} {}", file.string(), kind, i));
+        View view = read_view(FrameFields(frame, global), scene.photographs, scene.masks);
+        view.is_held_out = is_for_testing || tests.contains(tidy_name(view.name));
+        return view;
+      });
+    }
+  };
+  add_list("frames", "view", is_held_out);
+  if (global.has(kTestFrames)) {
+    add_list(kTestFrames, "test view", true);
   }
+}
+
+// What the names of photographs are relative to: the file's folder, in ScanNet++ one beside it,
+// whose undistorted photographs have the same names.
+std::vector<fs::path> photograph_folders(const fs::path& file) {
+  const fs::path root = file.parent_path();
+  if (root.filename() != kSubfolder) {
+    return {root};
+  }
+  const bool is_undistorted = file.stem() == "transforms_undistorted";
+  return {root,
+          root.parent_path() / (is_undistorted ? "resized_undistorted_images" : "resized_images")};
 }
 
 }  // namespace
@@ -284,7 +303,8 @@ std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions& o
   scene.root = files.main.parent_path();
   const bool is_below = scene.root.filename() == kSubfolder;
   scene.name = (is_below ? scene.root.parent_path() : scene.root).filename().string();
-  Collected collected{ImageFinder({scene.root}, options), MaskFinder(scene.root), {}};
+  Collected collected{
+      ImageFinder(photograph_folders(files.main), options), MaskFinder(scene.root), {}};
   add_views(document, files.main, false, collected);
   if (!files.held_out.empty()) {
     add_views(read_json_file(files.held_out), files.held_out, true, collected);

@@ -228,6 +228,11 @@ View view_of_image(const ColmapImage& image,
 }
 
 void note_poses(const ColmapFramePoses& poses, Scene& scene) {
+  if (poses.foreign) {
+    scene.notes.emplace_back(
+        "The model's rigs and frames are of another model, as none of its images is in them; poses "
+        "are the images' own.");
+  }
   if (poses.different > 0) {
     scene.notes.push_back(fmt::format(
         "Poses are those of the model's rigs and frames, as COLMAP reads them; the images' own "

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <opencv2/core.hpp>
 
 #include "core/base/lower_case.h"
@@ -102,6 +103,13 @@ ColmapFramePoses apply_colmap_frames(const fs::path& model_folder,
     for (const ColmapFrame::Data& data : frame.images) {
       poses[data.image_id] = pose_in_frame(frame, data, rigs);
     }
+  }
+  // Older tools, which write neither table, leave those of an earlier run where they are.
+  result.foreign = std::none_of(images.begin(), images.end(), [&](const ColmapImage& image) {
+    return poses.contains(image.id);
+  });
+  if (result.foreign) {
+    return result;
   }
   result.used = true;
   for (ColmapImage& image : images) {

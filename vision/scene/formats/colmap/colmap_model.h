@@ -63,12 +63,14 @@ std::vector<ColmapImage> read_colmap_images(const std::filesystem::path& model_f
 // How many images take their pose from elsewhere.
 struct ColmapFramePoses {
   bool used = false;      // the model has rigs and frames
+  bool foreign = false;   // it has some, but none of its images is in them
   int64_t different = 0;  // images whose own pose is another
 };
 
 // Where the model has rigs and frames, gives each image the pose that they say: sensor-from-rig ∘
 // rig-from-world. COLMAP 3.12 and later read poses from there alone, so that the images' own copies
 // may be stale. An image without a frame, or whose sensor has no pose in its rig, has no pose.
+// Frames that have none of the images are another model's and change nothing.
 ColmapFramePoses apply_colmap_frames(const std::filesystem::path& model_folder,
                                      std::vector<ColmapImage>& images);
 

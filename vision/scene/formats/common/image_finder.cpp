@@ -278,7 +278,9 @@ std::string ImageFinder::elsewhere(const std::string& name, const std::vector<Ca
                folder, fs::directory_options::skip_permission_denied, error);
            !error && entry != fs::recursive_directory_iterator() && seen < kMostFilesSearched;
            entry.increment(error), ++seen) {
-        below_.emplace(entry->path().filename().string(), entry->path().parent_path());
+        if (is_file(entry->path())) {
+          below_.emplace(entry->path().filename().string(), entry->path().parent_path());
+        }
       }
     }
   }

@@ -246,6 +246,14 @@ cv::Matx44d JsonFields::matrix(const std::string& field) const {
   return read_matrix<4>(at(field), where(field));
 }
 
+cv::Matx44d JsonFields::pose(const std::string& field) const {
+  json rows = at(field);
+  if (rows.is_array() && rows.size() == 3) {
+    rows.push_back({0, 0, 0, 1});
+  }
+  return read_matrix<4>(rows, where(field));
+}
+
 cv::Matx33d JsonFields::matrix3(const std::string& field) const {
   return read_matrix<3>(at(field), where(field));
 }

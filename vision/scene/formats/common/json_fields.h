@@ -46,7 +46,8 @@ class JsonFields {
   std::int64_t index(const std::string& field) const;         // 0 … 2³² − 1
   bool flag(const std::string& field) const;                  // true, false, 1 or 0
   cv::Matx44d matrix(const std::string& field) const;         // [4, 4], finite
-  cv::Matx33d matrix3(const std::string& field) const;        // [3, 3], finite
+  cv::Matx44d pose(const std::string& field) const;     // [4, 4], or its first three rows; finite
+  cv::Matx33d matrix3(const std::string& field) const;  // [3, 3], finite
   std::vector<double> numbers(const std::string& field, size_t count) const;  // finite
   Camera intrinsics() const;  // of w, h, fx, fy, cx, cy; c2w is the identity
   const nlohmann::json& list(const std::string& field) const;
