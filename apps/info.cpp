@@ -163,14 +163,8 @@ fs::path find_named(const fs::path& name) {
   if (fs::exists(name, ignored) || leads_into_chunks(name)) {
     return name;
   }
-  const auto file_in = [&](const auto& listings) {
-    const auto found = std::find_if(listings.begin(), listings.end(), [&](const auto& listing) {
-      return listing.name == name.string();
-    });
-    return found != listings.end() ? found->path : fs::path();
-  };
-  for (const fs::path& file : {file_in(list_nvs_models()), file_in(list_classifiers())}) {
-    if (!file.empty()) {
+  for (const fs::path& file : model_files()) {
+    if (file.stem() == name) {
       return file;
     }
   }

@@ -140,7 +140,8 @@ std::vector<Command> add_models_commands(CLI::App& program) {
   add_positional(*fetch, "NAME", options->names, "names of `parallax models`", Presence::kRequired);
   add_options(*fetch, *options);
   // `models fetch` is `models`, too: the first that was parsed is run.
-  return {{fetch, [options] { return run_fetch(*options); }}, {models, list_models}};
+  return {{fetch, [options] { return run_fetch(*options); }},
+          {models, [] { return list_models(); }}};
 }
 
 }  // namespace parallax

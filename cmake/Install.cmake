@@ -1,15 +1,16 @@
 # What `cmake --install` puts where, by component:
-#   runtime     the program, the library for PyTorch, bundled models and scenes, completions, man page
+#   runtime     the programs, the library for PyTorch, bundled models and scenes, completions, man page
 #   libtorch    LibTorch's libraries for the CPU and what they load, always beside the program
 #   libraries   all other shared libraries but those of the C and C++ runtime; for packages alone, as a
 #               program installed on the machine that built it finds them in the system
 # Everything is found relative to the program, so that the prefix may be moved as a whole.
 install(TARGETS parallax RUNTIME DESTINATION bin COMPONENT runtime)
-install(TARGETS parallax_torch LIBRARY DESTINATION ${PARALLAX_LIBRARY_DIR} COMPONENT runtime)
+install(TARGETS parallax-compute RUNTIME DESTINATION ${PARALLAX_LIBRARY_DIR} COMPONENT runtime)
+install(TARGETS parallax_torch parallax_video LIBRARY DESTINATION ${PARALLAX_LIBRARY_DIR} COMPONENT runtime)
 install(DIRECTORY assets DESTINATION share/parallax COMPONENT runtime)
 install(FILES LICENSE docs/THIRD_PARTY.md DESTINATION share/doc/parallax COMPONENT runtime OPTIONAL)
 set_target_properties(parallax PROPERTIES INSTALL_RPATH "$ORIGIN/../${PARALLAX_LIBRARY_DIR}")
-set_target_properties(parallax_torch PROPERTIES INSTALL_RPATH "$ORIGIN")
+set_target_properties(parallax-compute parallax_torch parallax_video PROPERTIES INSTALL_RPATH "$ORIGIN")
 
 # Completions and the man page are written by the program from its own options, so that they cannot
 # say anything else. zsh of Debian's packages looks in another folder than that of a local prefix.

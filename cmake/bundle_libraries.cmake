@@ -6,10 +6,12 @@ if(NOT EXISTS "${preferred}")
   message(FATAL_ERROR "run scripts/package-libraries.sh before this component is installed")
 endif()
 set(system "^(ld-linux.*|lib(c|m|dl|rt|util|pthread|resolv|gcc_s|stdc\\+\\+))\\.so")
-execute_process(COMMAND "${CMAKE_COMMAND}" -E env "LD_LIBRARY_PATH=${preferred}" ldd "${root}/bin/parallax"
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env "LD_LIBRARY_PATH=${preferred}" ldd
+    "${destination}/parallax-compute" "${destination}/libparallax_video.so"
     OUTPUT_VARIABLE listing COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "[^ \t\n]+ => [^\n]+" lines "${listing}")
 set(parallax_libraries "")
+list(REMOVE_DUPLICATES lines)
 foreach(line IN LISTS lines)
   if(line MATCHES "not found")
     message(FATAL_ERROR "a library is missing: ${line}")

@@ -82,7 +82,7 @@ try_window() { # PROGRAM ASSETS
 # No library may want a newer C or C++ runtime than the oldest system that is promised.
 check_symbols() { # FOLDER
   local needed
-  needed=$(find "$1" -type f \( -name '*.so*' -o -name parallax -path '*/bin/*' \) -exec objdump -T {} + \
+  needed=$(find "$1" -type f \( -name '*.so*' -o -name parallax-compute -o -name parallax -path '*/bin/*' \) -exec objdump -T {} + \
     | grep -oE '\((GLIBC|GLIBCXX)_[0-9.]+\)' | tr -d '()' | sort -u)
   local glibc glibcxx
   glibc=$(sed -n 's/^GLIBC_//p' <<<"$needed" | sort -V | tail -n 1)

@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <cstdio>
+#include <new>
 
 namespace parallax {
 namespace {
@@ -174,6 +176,23 @@ void require_option(CLI::App& app, const std::string& flag) { app.get_option(fla
 bool is_given(const CLI::App& app, const std::string& flag) {
   const CLI::Option* found = app.get_option_no_throw(flag.substr(flag.rfind(',') + 1));
   return found != nullptr && found->count() > 0;
+}
+
+int report_error(const std::string& message, int code) {
+  fmt::print(stderr, "parallax: {}\n", message);
+  return code;
+}
+
+int run_reporting_errors(const CommandRun& run) {
+  try {
+    return run();
+  } catch (const UsageError& error) {
+    return report_error(error.what(), kExitUsage);
+  } catch (const std::bad_alloc&) {
+    return report_error("out of memory. Use a smaller --size or fewer views.", kExitFailed);
+  } catch (const std::exception& error) {
+    return report_error(error.what(), kExitFailed);
+  }
 }
 
 }  // namespace parallax

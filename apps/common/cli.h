@@ -150,13 +150,39 @@ void require_option(CLI::App& app, const std::string& flag);
 // Whether the user named the option on the command line.
 bool is_given(const CLI::App& app, const std::string& flag);
 
-// A subcommand: registered once, run if the user named it. `run` returns the exit code.
+// What a subcommand does. Returns the exit code. Throws Error.
 using CommandRun = std::function<int()>;
-// A subcommand and the function that runs it.
-struct Command {
-  CLI::App* app = nullptr;
-  CommandRun run;
+
+// A subcommand and the function that runs it if the user named it.
+class Command {
+ public:
+  // One that computes. It runs in `parallax-compute`: the sources are compiled for `parallax`, too,
+  // with PARALLAX_OPTIONS_ONLY, and what `run` needs is then never compiled nor linked.
+  template <class Run>
+  Command(CLI::App* app, Run run) : app(app) {
+#ifdef PARALLAX_OPTIONS_ONLY
+    kept_ = std::make_shared<Run>(std::move(run));
+#else
+    this->run = std::move(run);
+#endif
+  }
+  // One that needs no LibTorch and no images, and runs in `parallax` itself.
+  static Command light(CLI::App* app, CommandRun run) { return {app, std::move(run), 0}; }
+
+  CLI::App* app;
+  CommandRun run;  // empty: left to `parallax-compute`
+
+ private:
+  Command(CLI::App* app, CommandRun run, int) : app(app), run(std::move(run)) {}
+
+  std::shared_ptr<void> kept_;  // in place of `run`, which holds what the parser writes to
 };
+
+// Runs it. An error becomes a message on stderr and its exit code.
+int run_reporting_errors(const CommandRun& run);
+
+// Prints "parallax: MESSAGE" on stderr; returns `code`.
+int report_error(const std::string& message, int code);
 
 Command add_bench_classify_command(CLI::App& bench);
 Command add_bench_layer_command(CLI::App& bench);

@@ -2,6 +2,10 @@
 #include "apps/report/system_info.h"
 
 #include <ATen/Version.h>
+#ifdef PARALLAX_HAS_CUDA
+#include <cuda.h>
+#include <dlfcn.h>
+#endif
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,10 +69,31 @@ std::string time_now() {
   return text;
 }
 
+#ifdef PARALLAX_HAS_CUDA
+// Asks the driver: `--version` is answered by a program without LibTorch.
+bool has_gpu() {
+  void* driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (driver == nullptr) {
+    return false;
+  }
+  const auto init = reinterpret_cast<decltype(&cuInit)>(dlsym(driver, "cuInit"));
+  const auto get_version =
+      reinterpret_cast<decltype(&cuDriverGetVersion)>(dlsym(driver, "cuDriverGetVersion"));
+  const auto get_count =
+      reinterpret_cast<decltype(&cuDeviceGetCount)>(dlsym(driver, "cuDeviceGetCount"));
+  constexpr int kMajor = CUDA_VERSION / 1000 * 1000;  // a driver runs older toolkits of its major
+  int version = 0;
+  int count = 0;
+  return init != nullptr && get_version != nullptr && get_count != nullptr &&
+         init(0) == CUDA_SUCCESS && get_version(&version) == CUDA_SUCCESS && version >= kMajor &&
+         get_count(&count) == CUDA_SUCCESS && count > 0;
+}
+#endif
+
 // Whether the program has CUDA, and this machine a GPU for it.
 std::string cuda_text() {
 #ifdef PARALLAX_HAS_CUDA
-  return at::hasCUDA() ? "yes" : "built in, but this machine has no GPU for it";
+  return has_gpu() ? "yes" : "built in, but this machine has no GPU for it";
 #else
   return "no";
 #endif

@@ -57,29 +57,27 @@ Command add_help_command(CLI::App& program) {
       program.add_subcommand("help", "Say what a command does and which options it has");
   app->add_option("COMMAND", *words, "the command; none: list the commands");
   app->footer("Example:\n  parallax help train nvs");
-  return {app, [&program, words] {
-            const CLI::App* command = &program;
-            for (const std::string& word : *words) {
-              const auto names = command_names(*command);
-              if (std::find(names.begin(), names.end(), word) == names.end()) {
-                throw UsageError(fmt::format("{}there is no command '{}'{}",
-                                             error_place(*command),
-                                             word,
-                                             suggestion(word, names)));
-              }
-              command = command->get_subcommand(word);
-            }
-            fmt::print("{}", help_text(*command));
-            return kExitDone;
-          }};
+  return Command::light(app, [&program, words] {
+    const CLI::App* command = &program;
+    for (const std::string& word : *words) {
+      const auto names = command_names(*command);
+      if (std::find(names.begin(), names.end(), word) == names.end()) {
+        throw UsageError(fmt::format(
+            "{}there is no command '{}'{}", error_place(*command), word, suggestion(word, names)));
+      }
+      command = command->get_subcommand(word);
+    }
+    fmt::print("{}", help_text(*command));
+    return kExitDone;
+  });
 }
 
 Command add_version_command(CLI::App& program, const std::function<std::string()>& version) {
   CLI::App* app = program.add_subcommand("version", "Say what this program was built from");
-  return {app, [version] {
-            fmt::print("{}", version());
-            return kExitDone;
-          }};
+  return Command::light(app, [version] {
+    fmt::print("{}", version());
+    return kExitDone;
+  });
 }
 
 }  // namespace parallax

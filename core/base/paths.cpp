@@ -23,16 +23,22 @@ fs::path user_folder(const char* variable, const char* fallback) {
 
 }  // namespace
 
+fs::path program_folder() {
+  std::error_code ignored;
+  return fs::read_symlink("/proc/self/exe", ignored).parent_path();
+}
+
 fs::path assets_folder() {
   std::vector<fs::path> places;
   if (const char* value = std::getenv("PARALLAX_ASSETS"); value != nullptr && *value != '\0') {
     places.emplace_back(value);
   } else {
-    std::error_code ignored;
-    const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-    places.push_back(program / ".." / "share" / "parallax" / "assets");  // installed
-    places.push_back(program / ".." / ".." / "assets");                  // build/<preset>
-    places.push_back(program / "assets");  // a build folder elsewhere: a link
+    const fs::path program = program_folder();
+    const fs::path installed = fs::path("share") / "parallax" / "assets";
+    places.push_back(program / ".." / installed);         // seen from bin/parallax
+    places.push_back(program / ".." / ".." / installed);  // from lib/parallax/parallax-compute
+    places.push_back(program / ".." / ".." / "assets");   // build/<preset>
+    places.push_back(program / "assets");                 // a build folder elsewhere: a link
   }
   std::string looked;
   for (const fs::path& place : places) {

@@ -5,6 +5,9 @@
 
 namespace parallax {
 
+// The folder of the running program's file; what belongs to it is there, too.
+std::filesystem::path program_folder();
+
 // The folder of bundled assets: $PARALLAX_ASSETS if set, else the one next to the program
 // (installed or in the build tree), else the source tree's. Throws Error naming the places
 // searched.

@@ -42,7 +42,7 @@ export -f compare parallax
 
 # The program loads, all its libraries are found, and models can be read.
 start() {
-  ! ldd "$programs/parallax" | grep 'not found' || return 1
+  ! ldd "$programs/parallax-compute" | grep 'not found' || return 1
   parallax --version
   parallax info "$models/nvs.safetensors"
   parallax info | head -n 20

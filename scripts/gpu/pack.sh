@@ -45,6 +45,7 @@ build_if_missing() {
     }
   fi
   [ -x "$build/parallax" ] || fail "there is no $build/parallax"
+  [ -x "$build/parallax-compute" ] || fail "there is no $build/parallax-compute"
   [ -e "$build/libparallax_torch.so" ] || fail "there is no $build/libparallax_torch.so"
   [ -x "$build/parallax_gpu_tests" ] || say "there is no $build/parallax_gpu_tests: the kit goes without"
 }
@@ -137,13 +138,15 @@ build_if_missing
 rm -rf "$kit" "$parts"
 mkdir -p "$kit"/bin "$kit"/lib "$kit"/scripts "$kit"/tests "$parts"
 
-for program in parallax parallax_gpu_tests; do
+for program in parallax parallax-compute parallax_gpu_tests; do
   # shellcheck disable=SC2016
   [ ! -x "$build/$program" ] || add_program "$build/$program" "$kit"/bin/$program '$ORIGIN/../lib'
 done
 # shellcheck disable=SC2016
 add_program "$build/libparallax_torch.so" "$kit"/lib/libparallax_torch.so '$ORIGIN'
-copy_libraries "$build"/parallax "$build"/libparallax_torch.so "$kit"/bin/*
+# shellcheck disable=SC2016
+add_program "$build/libparallax_video.so" "$kit"/bin/libparallax_video.so '$ORIGIN/../lib'
+copy_libraries "$build"/parallax-compute "$build"/libparallax_video.so "$build"/libparallax_torch.so "$kit"/bin/*
 check_libraries "$kit"/bin/* "$kit"/lib/libparallax_torch.so
 
 # As they lie in the checkout, so that the scripts run in both.

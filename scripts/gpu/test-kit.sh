@@ -30,7 +30,7 @@ done
 # with the versions that LibTorch asks for.
 make_stand_ins() {
   local name versions version
-  LD_LIBRARY_PATH=$lib:$site/nvidia/cu13/lib:/usr/local/cuda/lib64 ldd "$kit/bin/parallax" \
+  LD_LIBRARY_PATH=$lib:$site/nvidia/cu13/lib:/usr/local/cuda/lib64 ldd "$kit/bin/parallax-compute" \
     | awk '/not found/ { print $1 }' | sort -u | while read -r name; do
       versions=$(objdump -p "$lib"/*.so | awk -v name="$name:" '
         /required from/ { wanted = $3 == name; next }

@@ -415,6 +415,42 @@ TEST(Resample, KeepsSizeColourAndTransparency) {
   EXPECT_EQ(resize_image(half, 1, 1, ResampleFilter::kBicubic).at<cv::Vec4b>(0, 0)[1], 0);
 }
 
+// FNV-1a of what Pillow 13.0 made: Image.fromarray(a).resize((width, height), filter) of the array
+// a[y, x, c] = (37 x + 101 y + 59 c + 7 x y) mod 256.
+TEST(Resample, EqualsPillow) {
+  struct Resized {
+    int rows, cols, channels, height, width;
+    ResampleFilter filter;
+    std::uint64_t hash;
+  };
+  const Resized made_by_pillow[] = {
+      {375, 500, 3, 256, 341, ResampleFilter::kBicubic, 0x0146ba74370e5045},
+      {375, 500, 3, 256, 341, ResampleFilter::kLanczos, 0xfa7edeed19127301},
+      {5, 7, 3, 3, 4, ResampleFilter::kBicubic, 0x666f903755861965},
+      {2, 1, 3, 7, 5, ResampleFilter::kBicubic, 0x8a964fcc3ef90018},
+      {40, 15, 1, 20, 15, ResampleFilter::kLanczos, 0x3068cd6aac64e2dd},
+      {31, 17, 1, 31, 9, ResampleFilter::kLanczos, 0xf8b3c4622de4bbbd},
+      {6, 5, 4, 11, 3, ResampleFilter::kBicubic, 0x8d98d122d47f783f},
+      {3, 100, 3, 1, 1, ResampleFilter::kBicubic, 0x386a611ae66adcf5},
+  };
+  for (const Resized& made : made_by_pillow) {
+    cv::Mat image(made.rows, made.cols, CV_8UC(made.channels));
+    for (int y = 0; y < made.rows; ++y) {
+      for (int i = 0; i < made.cols * made.channels; ++i) {
+        const int x = i / made.channels;
+        const int value = 37 * x + 101 * y + 59 * (i % made.channels) + 7 * x * y;
+        image.ptr(y)[i] = static_cast<std::uint8_t>(value & 255);
+      }
+    }
+    const cv::Mat resized = resize_image(image, made.height, made.width, made.filter);
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (int i = 0; i < made.height * made.width * made.channels; ++i) {
+      hash = (hash ^ resized.data[i]) * 0x100000001b3;
+    }
+    EXPECT_EQ(hash, made.hash) << made.rows << " x " << made.cols << " x " << made.channels;
+  }
+}
+
 TEST(Resample, RefusesWhatItCannotResize) {
   EXPECT_THROW(resize_image({}, 2, 2, ResampleFilter::kBicubic), Error);
   EXPECT_THROW(resize_image(noise(2, 2, CV_16UC3), 2, 2, ResampleFilter::kBicubic), Error);
