@@ -1,7 +1,7 @@
 // Options, positional arguments and subcommands as CLI11 has them.
 #include "apps/common/cli.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <cmath>
@@ -123,7 +123,10 @@ void add_option(CLI::App& app,
                 std::vector<int>& value,
                 const std::string& help,
                 const OptionRange& /*range*/) {
-  app.add_option(flag, value, help)->delimiter(',')->capture_default_str();
+  // CLI11 writes a vector by whatever operator<< its source file has seen: LibTorch brings one.
+  app.add_option(flag, value, help)
+      ->delimiter(',')
+      ->default_str(fmt::format("{}", fmt::join(value, " ")));
 }
 
 void add_option(CLI::App& app,

@@ -41,15 +41,6 @@ NewtonSchulzPrecision parse_newton_schulz_precision(const std::string& name) {
                               .got = "'" + name + "'"});
 }
 
-const std::vector<QuinticCoefficients>& language_model_coefficients() {
-  static const std::vector<QuinticCoefficients> triples = {{4.0848, -6.8946, 2.9270},
-                                                           {3.9505, -6.3029, 2.6377},
-                                                           {3.7418, -5.5913, 2.3037},
-                                                           {2.8769, -3.1427, 1.2046},
-                                                           {2.8366, -3.0525, 1.2012}};
-  return triples;
-}
-
 Tensor orthogonalise(const Tensor& gradient, const NewtonSchulzOptions& options) {
   if (has_gram_newton_schulz(gradient, options)) {
     return orthogonalise_gram(gradient, options);

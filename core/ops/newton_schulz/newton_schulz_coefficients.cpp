@@ -44,6 +44,15 @@ const std::vector<NamedCoefficients>& named_coefficients() {
 
 }  // namespace
 
+const std::vector<QuinticCoefficients>& language_model_coefficients() {
+  static const std::vector<QuinticCoefficients> triples = {{4.0848, -6.8946, 2.9270},
+                                                           {3.9505, -6.3029, 2.6377},
+                                                           {3.7418, -5.5913, 2.3037},
+                                                           {2.8769, -3.1427, 1.2046},
+                                                           {2.8366, -3.0525, 1.2012}};
+  return triples;
+}
+
 std::vector<QuinticCoefficients> find_coefficients(std::string_view name) {
   for (const NamedCoefficients& entry : named_coefficients()) {
     if (entry.name == name) {
