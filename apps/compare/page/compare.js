@@ -32,7 +32,7 @@ const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9
 models.forEach((m, i) => { m.colour = palette[i] || `hsl(${(i * 137.5) % 360} 60% 50%)`; });
 const number = x => x === "inf" ? Infinity : x === "-inf" ? -Infinity : x === null || x === undefined ? NaN : x;
 const entryOf = (scene, model) => scene.models.find(m => m.model === model.name);
-const firstForm = entry => Object.values(entry.forms)[0];
+const firstForm = entry => entry.forms.recurrent || Object.values(entry.forms)[0];  // whose pictures are shown
 const allMetrics = [
   {key: "psnr", label: "PSNR", unit: "dB", digits: 2, better: 1},
   {key: "masked_psnr", label: "PSNR inside the object", unit: "dB", digits: 2, better: 1},
@@ -86,7 +86,7 @@ function agreement(model) {  // between the two forms, over the chosen scenes
 }
 const timeOf = (model, form, key) => median(chosenScenes().map(s => entryOf(s, model)).filter(e => e && e.forms[form])
   .map(e => number(e.forms[form][key]) * 1e3).filter(Number.isFinite));
-const forms = [...new Set(scenes.flatMap(s => s.models.flatMap(m => Object.keys(m.forms))))];
+const forms = ["recurrent", "parallel"].filter(form => scenes.some(s => s.models.some(m => m.forms[form])));
 const mean = (model, key) => estimate(chosenScenes().map(s => finite(valuesOf(s, model, key) || [])));
 const over = (model, key) => estimate(chosenScenes().map(s => finite(differences(s, model, baseline(), key))));
 
