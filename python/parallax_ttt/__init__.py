@@ -51,6 +51,7 @@ def ttt_layer(
     form: str = "parallel",
     chunk: int = 0,
     newton_schulz_steps: int = 5,
+    order: str = "update-first",
     coefficients: str = "muon",
 ) -> _Tensor:
     """A test-time-training layer's output, [B, N, D].
@@ -60,7 +61,8 @@ def ttt_layer(
     token, [B, N, 1]; the gated variants need a decay. variant: "0" (the published layer) to "6" (linear
     attention), or any other that `parallax variants` explains: "gated", "delta", …
     form: "recurrent" or "parallel", which give the same numbers. chunk: tokens an update; 0: one update
-    on all tokens, then the net is applied to all. coefficients: of Newton-Schulz, "muon", "language-model"
+    on all tokens, then the net is applied to all. order: "update-first", or "language-model", which applies
+    the net to a chunk before it is updated with it. coefficients: of Newton-Schulz, "muon", "language-model"
     or "polar-express".
     """
     return _ops.ttt_layer(
@@ -79,6 +81,7 @@ def ttt_layer(
         form=form,
         chunk=chunk,
         newton_schulz_steps=newton_schulz_steps,
+        order=order,
         coefficients=coefficients,
     )
 
