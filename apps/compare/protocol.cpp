@@ -14,6 +14,7 @@
 #include "apps/report/html.h"
 #include "apps/report/results.h"
 #include "apps/report/run_settings.h"
+#include "apps/report/system_info.h"
 #include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
@@ -246,6 +247,7 @@ void report_table(const ProtocolOptions& options,
   const auto rows = protocol_table_rows(table);
   nlohmann::json json = protocol_json(table);
   json["notes"] = notes;
+  json["provenance"] = provenance_json();
   write_file_atomically(folder / "compare.csv", format_csv(rows));
   write_json((folder / "compare.json").string(), json);
   std::string body;
@@ -254,7 +256,9 @@ void report_table(const ProtocolOptions& options,
   }
   write_file_atomically(
       folder / "compare.html",
-      html::page("Parallax: scenes by an index of views", body + html::table(rows)));
+      html::page("Parallax: scenes by an index of views",
+                 body + html::table(rows) + "<p class=\"note\">" +
+                     html::escape(provenance_text(json.at("provenance"))) + "</p>\n"));
   if (options.json != "-") {
     fmt::print("{}", format_table(rows));
     for (const std::string& note : notes) {
