@@ -1,7 +1,12 @@
 // Speeds of the two forms: their scatter, and when one is called faster.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "apps/report/form_speed.h"
+#include "apps/report/statistics.h"
+#include "vision/scene/formats/load_scene.h"
 
 namespace parallax::testing {
 namespace {
@@ -34,6 +39,43 @@ TEST(FormSpeed, OneFormIsFasterOnlyWhereTheRoundsSaySo) {
   // Two rounds that agree are no proof.
   EXPECT_EQ(compare_rounds({2, 2}, {1, 1}, "recurrent", "parallel"),
             "equal within the scatter of 2 rounds");
+}
+
+// The mean of the logarithm of recurrent over parallel seconds, round by round.
+Estimate recurrent_over_parallel(const std::vector<FormSpeed>& speeds) {
+  const bool recurrent_first = speeds[0].form == Form::kRecurrent;
+  std::vector<double> recurrent = speeds[recurrent_first ? 0 : 1].reconstruct_seconds;
+  std::vector<double> parallel = speeds[recurrent_first ? 1 : 0].reconstruct_seconds;
+  for (size_t i = 0; i < recurrent.size(); ++i) {
+    recurrent[i] = std::log(recurrent[i]);
+    parallel[i] = std::log(parallel[i]);
+  }
+  return estimate_difference(recurrent, parallel);
+}
+
+// Whichever is timed first, the ratio is the same within its scatter.
+TEST(FormSpeed, OrderOfFormsDoesNotMatter) {
+  const NvsModel model = load_nvs_model("nvs-v6");
+  const Scene scene =
+      load_scene(std::string(PARALLAX_SOURCE_DIR) + "/assets/scenes/procedural_a", {});
+  PrepareOptions options;
+  options.input_views = "2";
+  options.target_views = "1";
+  const PreparedScene prepared = prepare_scene(scene, model, options);
+  std::vector<FormEvaluation> evaluations;
+  for (const Form form : {Form::kRecurrent, Form::kParallel}) {
+    evaluations.push_back(evaluate_form(model, prepared, form, {}));
+  }
+  constexpr int kRounds = 9;
+  const Estimate one =
+      recurrent_over_parallel(time_forms(model, prepared, evaluations, torch::kCPU, kRounds));
+  std::reverse(evaluations.begin(), evaluations.end());
+  const Estimate other =
+      recurrent_over_parallel(time_forms(model, prepared, evaluations, torch::kCPU, kRounds));
+  EXPECT_EQ(one.count, static_cast<size_t>(kRounds));
+  constexpr double kErrors = 5;  // the scatter of a machine has long tails
+  EXPECT_LE(std::abs(one.mean - other.mean),
+            0.05 + kErrors * std::hypot(one.standard_error, other.standard_error));
 }
 
 TEST(FormSpeed, MediansReplaceTheFirstRun) {
