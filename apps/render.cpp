@@ -233,8 +233,9 @@ void say(const RenderOptions& options, const std::string& text) {
 // Makes the folder, or empties it of an earlier run's results.
 void prepare_folder(const fs::path& folder, const RenderOptions& options) {
   create_folder(folder);
-  if (const fs::path earlier = set_aside(folder, files_of_run()); !earlier.empty()) {
-    say(options, "note: the results of an earlier run were moved to " + earlier.string());
+  const fs::path earlier = set_aside(folder, files_of_run());
+  if (!options.common.quiet) {
+    note_set_aside(earlier);
   }
   create_folder(folder / "views");
 }

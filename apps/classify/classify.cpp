@@ -12,10 +12,12 @@
 #include "apps/classify/classify_run.h"
 #include "apps/classify/classify_summary.h"
 #include "apps/common/nvs_options.h"
+#include "apps/report/earlier_results.h"
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
 #include "core/base/device.h"
 #include "core/base/json_text.h"
+#include "core/base/paths.h"
 #include "core/image/image.h"
 #include "core/image/image_extension.h"
 #include "core/image/image_format.h"
@@ -117,8 +119,7 @@ nlohmann::json run_settings(const ClassifyOptions& options,
                             const ClassifierView& view) {
   nlohmann::json models = nlohmann::json::array();
   for (const Classifier& model : engine.models()) {
-    std::error_code ignored;
-    nlohmann::json entry = {{"file", fs::absolute(model.path, ignored).lexically_normal().string()},
+    nlohmann::json entry = {{"file", absolute_path(model.path).string()},
                             {"variant", model.card.options.variant}};
     if (!model.source.empty()) {
       entry["weights"] = model.source;
@@ -291,10 +292,8 @@ int run_classify(const ClassifyOptions& options) {
     }
   }
   ResultsFolder results(options.output, format, settings, options.resume);
-  if (!results.earlier().empty() && !options.common.quiet) {
-    fmt::print(stderr,
-               "note: the results of an earlier run were moved to {}\n",
-               results.earlier().string());
+  if (!options.common.quiet) {
+    note_set_aside(results.earlier());
   }
   if (options.resume && !options.common.quiet) {
     fmt::print(stderr, "note: {} images were done before\n", results.count_done());

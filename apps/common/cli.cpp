@@ -123,7 +123,8 @@ void add_option(CLI::App& app,
                 std::vector<int>& value,
                 const std::string& help,
                 const OptionRange& /*range*/) {
-  // CLI11 writes a vector by whatever operator<< its source file has seen: LibTorch brings one.
+  // CLI11 2.1.2 writes a vector by an operator<< if the source file has seen one, and LibTorch 2.11
+  // brings one: "8192" with it, "[8192]" without.
   app.add_option(flag, value, help)
       ->delimiter(',')
       ->default_str(fmt::format("{}", fmt::join(value, " ")));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "apps/report/form_speed.h"
 #include "apps/report/results.h"
@@ -52,26 +53,26 @@ std::string spread_cell(const std::vector<double>& seconds) {
   return seconds.empty() ? "-" : format_spread(spread_of(seconds), kMillisecond);
 }
 
-const ComparisonRow* find_row(const CompareReport& report,
-                              const std::string& scene_path,
-                              const std::string& model) {
-  const auto found =
-      std::find_if(report.rows.begin(), report.rows.end(), [&](const ComparisonRow& row) {
-        return row.scene_path == scene_path && row.model == model;
-      });
-  return found == report.rows.end() ? nullptr : &*found;
-}
-
 // PSNR over the baseline's, by view.
 struct OverBaseline {
   Estimate psnr;
-  size_t better = 0;  // views
+  size_t better = 0;    // views
+  std::string variant;  // the baseline's
 };
 
-OverBaseline compare_views(const ComparisonRow& row, const ComparisonRow& baseline) {
+// Nothing for the baseline itself, and on scenes that it has no row for.
+std::optional<OverBaseline> over_baseline(const CompareReport& report, const ComparisonRow& row) {
+  const std::string baseline = choose_baseline(report);
+  const auto found =
+      std::find_if(report.rows.begin(), report.rows.end(), [&](const ComparisonRow& other) {
+        return other.scene_path == row.scene_path && other.model == baseline;
+      });
+  if (found == report.rows.end() || row.model == baseline) {
+    return std::nullopt;
+  }
   const std::vector<double> own = column_of(row.forms.front(), &ViewMetrics::psnr);
-  const std::vector<double> base = column_of(baseline.forms.front(), &ViewMetrics::psnr);
-  OverBaseline over{.psnr = estimate_difference(own, base)};
+  const std::vector<double> base = column_of(found->forms.front(), &ViewMetrics::psnr);
+  OverBaseline over{.psnr = estimate_difference(own, base), .variant = found->variant};
   for (size_t i = 0; i < own.size(); ++i) {
     over.better += own[i] > base[i] ? 1 : 0;
   }
@@ -89,29 +90,24 @@ std::string csv_number(double value) {
                              : fmt::format("{}", value);
 }
 
-json model_entry(const CompareReport& report,
-                 const ComparisonRow& row,
-                 const std::string& baseline,
-                 bool for_page) {
+json model_entry(const CompareReport& report, const ComparisonRow& row, bool for_page) {
   json entry = {{"model", row.model},
                 {"variant", row.variant},
                 {"training_steps", row.training_steps},
                 {"faster_form", faster_form(row)}};
   for (const ComparedForm& form : row.forms) {
-    entry["forms"][form.form] = compared_form_json(form, true);
+    entry["forms"][form.form] = compared_form_json(form);
   }
   if (row.difference) {
     entry["difference"] = difference_json(*row.difference);
   }
-  const ComparisonRow* base = find_row(report, row.scene_path, baseline);
-  if (base != nullptr && base != &row) {
-    const OverBaseline over = compare_views(row, *base);
-    entry["over_baseline"] = {{"psnr", metric_json(over.psnr.mean)},
-                              {"standard_error", metric_json(over.psnr.standard_error)},
-                              {"low", metric_json(over.psnr.low)},
-                              {"high", metric_json(over.psnr.high)},
-                              {"views", over.psnr.count},
-                              {"views_better", over.better}};
+  if (const auto over = over_baseline(report, row)) {
+    entry["over_baseline"] = {{"psnr", metric_json(over->psnr.mean)},
+                              {"standard_error", metric_json(over->psnr.standard_error)},
+                              {"low", metric_json(over->psnr.low)},
+                              {"high", metric_json(over->psnr.high)},
+                              {"views", over->psnr.count},
+                              {"views_better", over->better}};
   }
   if (for_page) {
     entry["pictures"] = pictures_json(row.pictures);
@@ -192,22 +188,21 @@ std::vector<std::vector<std::string>> difference_table(const CompareReport& repo
     table.front().emplace_back("in the paper");
   }
   for (const ComparisonRow& row : report.rows) {
-    const ComparisonRow* base = find_row(report, row.scene_path, baseline);
-    if (base == nullptr || row.model == baseline) {
+    const auto over = over_baseline(report, row);
+    if (!over) {
       continue;
     }
-    const OverBaseline over = compare_views(row, *base);
-    table.push_back(
-        {escape_invalid_utf8(row.scene_name()),
-         row.model,
-         row.variant,
-         over.psnr.count == 0 ? "-" : signed_text(over.psnr.mean),
-         over.psnr.count < 2
-             ? "-"
-             : fmt::format("{} to {}", signed_text(over.psnr.low), signed_text(over.psnr.high)),
-         fmt::format("{} of {}", over.better, row.forms.front().views.size())});
+    const Estimate& psnr = over->psnr;
+    table.push_back({escape_invalid_utf8(row.scene_name()),
+                     row.model,
+                     row.variant,
+                     psnr.count == 0 ? "-" : signed_text(psnr.mean),
+                     psnr.count < 2
+                         ? "-"
+                         : fmt::format("{} to {}", signed_text(psnr.low), signed_text(psnr.high)),
+                     fmt::format("{} of {}", over->better, row.forms.front().views.size())});
     if (report.beside_paper) {
-      const double paper = paper_difference(row.variant, base->variant);
+      const double paper = paper_difference(row.variant, over->variant);
       table.back().push_back(std::isnan(paper) ? "-" : signed_text(paper));
     }
   }
@@ -238,10 +233,7 @@ std::vector<std::vector<std::string>> comparison_csv(const CompareReport& report
                                                  "psnr_over_baseline_high"}};
   const std::string baseline = choose_baseline(report);
   for (const ComparisonRow& row : report.rows) {
-    const ComparisonRow* base = find_row(report, row.scene_path, baseline);
-    const Estimate over = base == nullptr || base == &row
-                              ? Estimate{kNotMeasured, kNotMeasured, kNotMeasured, kNotMeasured, 0}
-                              : compare_views(row, *base).psnr;
+    const auto over = over_baseline(report, row);
     for (const ComparedForm& form : row.forms) {
       const double seconds = form.reconstruct_median();
       rows.push_back({escape_invalid_utf8(row.scene_name()),
@@ -262,9 +254,9 @@ std::vector<std::vector<std::string>> comparison_csv(const CompareReport& report
                       row.difference ? csv_number(row.difference->max_absolute) : "",
                       row.difference ? csv_number(row.difference->psnr) : "",
                       baseline,
-                      csv_number(over.mean),
-                      csv_number(over.low),
-                      csv_number(over.high)});
+                      over ? csv_number(over->psnr.mean) : "",
+                      over ? csv_number(over->psnr.low) : "",
+                      over ? csv_number(over->psnr.high) : ""});
     }
   }
   return rows;
@@ -309,7 +301,7 @@ json comparison_json(const CompareReport& report, bool for_page) {
       path = row.scene_path;
       object["scenes"].push_back({{"scene", row.scene}, {"models", json::array()}});
     }
-    object["scenes"].back()["models"].push_back(model_entry(report, row, baseline, for_page));
+    object["scenes"].back()["models"].push_back(model_entry(report, row, for_page));
   }
   return object;
 }

@@ -38,7 +38,7 @@ std::vector<std::vector<std::string>> difference_table(const CompareReport& repo
 std::vector<std::vector<std::string>> comparison_csv(const CompareReport& report);
 std::vector<std::vector<std::string>> views_csv(const CompareReport& report);
 
-// `for_page`: with each view's metrics and the pictures.
+// `for_page`: with the pictures and the variants' summaries.
 nlohmann::json comparison_json(const CompareReport& report, bool for_page);
 
 }  // namespace parallax

@@ -74,7 +74,7 @@ std::vector<double> column_of(const ComparedForm& form, double ViewMetrics::*met
   return column;
 }
 
-json compared_form_json(const ComparedForm& form, bool with_views) {
+json compared_form_json(const ComparedForm& form) {
   json object = metrics_json(form.mean);
   object["pooled_psnr"] = metric_json(form.pooled_psnr);
   object["psnr_standard_error"] =
@@ -86,11 +86,9 @@ json compared_form_json(const ComparedForm& form, bool with_views) {
   object["reconstruct_rounds"] = form.reconstruct_seconds;
   object["view_rounds"] = form.view_seconds;
   object["input_tokens"] = form.input_tokens;
-  if (with_views) {
-    object["views"] = json::array();
-    for (const ViewMetrics& view : form.views) {
-      object["views"].push_back(metrics_json(view));
-    }
+  object["views"] = json::array();
+  for (const ViewMetrics& view : form.views) {
+    object["views"].push_back(metrics_json(view));
   }
   return object;
 }
@@ -110,7 +108,7 @@ json pictures_json(const std::vector<ComparedPicture>& pictures) {
 std::string comparison_row_line(const ComparisonRow& row) {
   json forms = json::array();
   for (const ComparedForm& form : row.forms) {
-    forms.push_back(compared_form_json(form, true));
+    forms.push_back(compared_form_json(form));
     forms.back()["form"] = form.form;
   }
   const json object = {{"scene_path", row.scene_path},

@@ -54,8 +54,8 @@ struct ComparisonRow {
 std::string comparison_row_line(const ComparisonRow& row);
 std::optional<ComparisonRow> parse_comparison_row(const std::string& line);
 
-// A form's measures in full precision, with spreads. `with_views`: each view's too.
-nlohmann::json compared_form_json(const ComparedForm& form, bool with_views);
+// A form's measures in full precision, its own and each view's.
+nlohmann::json compared_form_json(const ComparedForm& form);
 
 // The pictures, as parse_comparison_row() and the page read them.
 nlohmann::json pictures_json(const std::vector<ComparedPicture>& pictures);

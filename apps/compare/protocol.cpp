@@ -10,6 +10,7 @@
 #include <optional>
 #include <tuple>
 
+#include "apps/compare/compare_run.h"
 #include "apps/compare/protocol_rows.h"
 #include "apps/report/html.h"
 #include "apps/report/results.h"
@@ -85,11 +86,6 @@ void refuse_other_choices(const NvsRunOptions& run) {
 
 // What decides a row besides scene, views, model and form.
 nlohmann::json protocol_settings(const ProtocolOptions& options) {
-  std::error_code ignored;
-  nlohmann::json weights = nlohmann::json::array();
-  for (const std::string& file : options.lpips) {
-    weights.push_back(fs::absolute(file, ignored).lexically_normal().string());
-  }
   const NvsRunOptions& run = options.run;
   return {{"size", run.size},
           {"normalise_poses", run.normalise_poses},
@@ -98,7 +94,7 @@ nlohmann::json protocol_settings(const ProtocolOptions& options) {
           {"dtype", run.dtype},
           {"newton_schulz", run.newton_schulz},
           {"newton_schulz_steps", run.newton_schulz_steps},
-          {"lpips", weights}};
+          {"lpips", absolute_paths(options.lpips)}};
 }
 
 // Rows by scene, model and form.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <system_error>
 
 #include "core/base/error.h"
@@ -48,6 +49,12 @@ std::filesystem::path set_aside(const std::filesystem::path& folder,
     }
   }
   return previous;
+}
+
+void note_set_aside(const std::filesystem::path& previous) {
+  if (!previous.empty()) {
+    fmt::print(stderr, "note: the results of an earlier run were moved to {}\n", previous.string());
+  }
 }
 
 }  // namespace parallax

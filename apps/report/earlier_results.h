@@ -13,4 +13,7 @@ namespace parallax {
 std::filesystem::path set_aside(const std::filesystem::path& folder,
                                 const std::vector<std::string>& names);
 
+// Says on stderr where set_aside() moved them; nothing for an empty path.
+void note_set_aside(const std::filesystem::path& previous);
+
 }  // namespace parallax

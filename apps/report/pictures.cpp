@@ -7,7 +7,7 @@
 namespace parallax {
 namespace {
 
-constexpr int kMargin = 8;
+constexpr int kSheetMargin = 8;
 constexpr int kCaption = 20;
 constexpr int kTitle = 34;
 constexpr double kCaptionScale = 0.42;
@@ -70,18 +70,18 @@ cv::Mat make_sheet(const std::string& title,
       }
     }
   }
-  const int step_x = cell.width + kMargin;
-  const int step_y = cell.height + kCaption + kMargin;
-  const int width = std::max(kMargin + static_cast<int>(columns) * step_x, 640);
-  cv::Mat sheet(kTitle + static_cast<int>(rows.size()) * step_y + kMargin,
+  const int step_x = cell.width + kSheetMargin;
+  const int step_y = cell.height + kCaption + kSheetMargin;
+  const int width = std::max(kSheetMargin + static_cast<int>(columns) * step_x, 640);
+  cv::Mat sheet(kTitle + static_cast<int>(rows.size()) * step_y + kSheetMargin,
                 width,
                 CV_8UC3,
                 cv::Scalar::all(255));
-  write_text(sheet, title, kMargin, kTitle - 12, kTitleScale);
+  write_text(sheet, title, kSheetMargin, kTitle - 12, kTitleScale);
   for (size_t r = 0; r < rows.size(); ++r) {
     for (size_t c = 0; c < rows[r].size(); ++c) {
       const SheetCell& item = rows[r][c];
-      const cv::Point corner(kMargin + static_cast<int>(c) * step_x,
+      const cv::Point corner(kSheetMargin + static_cast<int>(c) * step_x,
                              kTitle + static_cast<int>(r) * step_y);
       if (!item.picture.empty()) {
         cv::Mat picture = enlarge(item.picture, cell_side);

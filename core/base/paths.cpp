@@ -59,6 +59,12 @@ fs::path user_cache_folder() { return user_folder("XDG_CACHE_HOME", ".cache"); }
 
 fs::path user_config_folder() { return user_folder("XDG_CONFIG_HOME", ".config"); }
 
+fs::path absolute_path(const fs::path& path) {
+  std::error_code ignored;
+  const fs::path tidy = fs::absolute(path, ignored).lexically_normal();
+  return tidy.has_filename() ? tidy : tidy.parent_path();
+}
+
 void create_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);

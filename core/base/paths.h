@@ -24,6 +24,9 @@ std::filesystem::path user_cache_folder();
 // The folder for settings: $XDG_CONFIG_HOME/parallax, else ~/.config/parallax. It need not exist.
 std::filesystem::path user_config_folder();
 
+// Absolute and tidy, without a trailing slash: "a/../scene/" is "/here/scene". It need not exist.
+std::filesystem::path absolute_path(const std::filesystem::path& path);
+
 // Creates a folder and its parents. Throws Error naming it.
 void create_folder(const std::filesystem::path& folder);
 

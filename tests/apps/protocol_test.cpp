@@ -10,13 +10,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "core/io/checkpoint.h"
 #include "tests/support/lpips_weights.h"
 #include "tests/support/program.h"
 #include "tests/support/scene_fixture.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/wait_until.h"
 
 namespace parallax::testing {
 namespace {
@@ -90,9 +90,7 @@ class Protocol : public ::testing::Test {
 TEST_F(Protocol, KilledAndResumedDoesNothingTwice) {
   {
     RunningProgram program(words());
-    while (!program.has_ended() && whole_lines() < 3) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
+    ASSERT_TRUE(wait_until([&] { return program.has_ended() || whole_lines() >= 3; }));
     program.send(SIGKILL);
     program.wait();
   }

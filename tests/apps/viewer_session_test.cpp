@@ -3,16 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <future>
 #include <mutex>
 
 #include "apps/viewer/session.h"
+#include "tests/support/wait_until.h"
 
 namespace parallax {
 namespace {
 
-using namespace std::chrono_literals;
 using view::ViewState;
 
 constexpr int kViews = 2000;
@@ -71,12 +70,10 @@ class ViewerSession : public ::testing::Test {
 
   // Updates as the window does until nothing is left to do.
   void settle() {
-    const auto give_up = std::chrono::steady_clock::now() + 5min;
-    do {
+    EXPECT_TRUE(testing::wait_until([this] {
       session_.update(state_, 0.01);
-      std::this_thread::sleep_for(100us);
-    } while (!session_.is_idle(state_) && std::chrono::steady_clock::now() < give_up);
-    EXPECT_TRUE(session_.is_idle(state_));
+      return session_.is_idle(state_);
+    }));
   }
 
   // What was read since the last call.

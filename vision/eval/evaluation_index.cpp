@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/paths.h"
 #include "vision/scene/formats/common/json_fields.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/formats/pixelsplat.h"
@@ -111,12 +112,12 @@ ViewSelection select_indexed_views(const Scene& scene, const IndexedViews& views
 SceneFinder::SceneFinder(const std::vector<std::string>& places) {
   for (const std::string& place : places) {
     std::error_code ignored;
-    const fs::path path = fs::absolute(place, ignored).lexically_normal();
+    const fs::path path = absolute_path(place);
     if (!fs::exists(path, ignored)) {
       throw Error(ErrorParts{.what = "there is no such file or folder", .where = place});
     }
     constexpr int kLevels = 2;
-    add(path.has_filename() ? path : path.parent_path());
+    add(path);
     add_inside(path, kLevels);
   }
 }

@@ -26,15 +26,9 @@ nlohmann::json parse_card(const std::string& text, const std::string& where) {
   return json;
 }
 
-// "output/adapted/" and "output/adapted" both end in "adapted".
-fs::path without_last_slash(const fs::path& path) {
-  fs::path normal = fs::absolute(path).lexically_normal();
-  return normal.has_filename() ? normal : normal.parent_path();
-}
-
 // The last `count` names of a path, the file's without its extension: "adapted/model".
 std::string last_names(const std::string& where, int count) {
-  const fs::path path = without_last_slash(where);
+  const fs::path path = absolute_path(where);
   std::error_code ignored;
   std::string name = (fs::is_directory(path, ignored) ? path.filename() : path.stem()).string();
   fs::path above = path.parent_path();
@@ -72,7 +66,7 @@ std::string model_name(const ModelWord& word, const fs::path& file) {
     return word.name;
   }
   return fs::equivalent(file.parent_path(), word.where, ignored)
-             ? without_last_slash(word.where).filename().string()
+             ? absolute_path(word.where).filename().string()
              : file.stem().string();
 }
 

@@ -180,22 +180,25 @@ TEST(RenderWorker, ErrorsAreEventsAndTheWorkerGoesOn) {
   EXPECT_EQ(error_of(WorkQueue::kFrame, worker.request_frame(request_of(2))), "");
 }
 
+// A task of three rows; with the first it says that it has begun, and waits.
+TaskStep three_steps(std::promise<void>& begun, const std::shared_future<void>& may_go_on) {
+  auto step = std::make_shared<int>(0);
+  return [&begun, may_go_on, step](const WorkControl& control) {
+    if (++*step == 1) {
+      begun.set_value();
+      may_go_on.wait();
+    }
+    control.emit(TableRow{.views = {*step}});
+    return *step < 3;
+  };
+}
+
 TEST(RenderWorker, TasksWaitForFramesBetweenTheirSteps) {
   WorkFunctions functions = cheap_functions();
   std::promise<void> begun;
   std::promise<void> go_on;
   auto may_go_on = go_on.get_future().share();
-  functions.begin_task = [&](const TaskRequest&) {
-    auto step = std::make_shared<int>(0);
-    return TaskStep([&, step](const WorkControl& control) {
-      if (++*step == 1) {
-        begun.set_value();
-        may_go_on.wait();
-      }
-      control.emit(TableRow{.views = {*step}});
-      return *step < 3;
-    });
-  };
+  functions.begin_task = [&](const TaskRequest&) { return three_steps(begun, may_go_on); };
   RenderWorker worker(functions, {});
   const uint64_t task = worker.start_task(TableTask{});
   begun.get_future().wait();
@@ -222,15 +225,7 @@ TEST(RenderWorker, ShortTasksComeBetweenTheStepsOfLongOnes) {
         return false;
       });
     }
-    auto step = std::make_shared<int>(0);
-    return TaskStep([&, step](const WorkControl& control) {
-      if (++*step == 1) {
-        begun.set_value();
-        may_go_on.wait();
-      }
-      control.emit(TableRow{.views = {*step}});
-      return *step < 3;
-    });
+    return three_steps(begun, may_go_on);
   };
   RenderWorker worker(functions, {});
   const uint64_t task = worker.start_task(TableTask{});

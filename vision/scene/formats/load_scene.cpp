@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/paths.h"
 #include "core/files/folder_listings.h"
 #include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/colmap/colmap.h"
@@ -99,13 +100,6 @@ std::vector<const SceneLoader*> loaders_for(const fs::path& path) {
   return list;
 }
 
-// Absolute and without a trailing slash, so that the last component names the scene.
-fs::path tidy_path(const fs::path& path) {
-  std::error_code error;
-  fs::path tidy = fs::absolute(path, error).lexically_normal();
-  return tidy.has_filename() ? tidy : tidy.parent_path();
-}
-
 // Held-out views whose photograph an earlier view shows would be rendered from themselves, as where
 // a test split is a copy of the training split.
 void leave_out_repeated(Scene& scene) {
@@ -134,7 +128,7 @@ void leave_out_repeated(Scene& scene) {
 }  // namespace
 
 Scene load_scene(const fs::path& path, const SceneOptions& options) {
-  const fs::path tidy = tidy_path(path);
+  const fs::path tidy = absolute_path(path);
   std::error_code error;
   if (path.empty() || (!fs::exists(tidy, error) && !leads_into_chunks(tidy))) {
     throw Error(ErrorParts{.what = "there is no such file or folder", .where = path.string()});
