@@ -15,6 +15,7 @@
 #include "apps/report/system_info.h"
 #include "core/base/device.h"
 #include "core/base/json_text.h"
+#include "core/base/operator_threads.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/image/image.h"
@@ -256,6 +257,7 @@ std::vector<FormEvaluation> render_views(const fs::path& folder,
   if (targets == 0) {
     say(options, "note: every view is read, none is held out: there is nothing to measure");
   }
+  adapt_operator_threads();  // before both forms, which are compared
   warm_up(model, prepared, evaluate.device);
   write_truth(folder, prepared);
   std::vector<FormEvaluation> evaluations;
@@ -298,10 +300,10 @@ void render_videos(const fs::path& folder,
 }
 
 // Renders one scene into `folder` and returns its summary.
-nlohmann::json render_scene(const PreparedScene& prepared,
-                            const fs::path& folder,
-                            const NvsModel& model,
-                            const RenderOptions& options) {
+nlohmann::json render_one_scene(const PreparedScene& prepared,
+                                const fs::path& folder,
+                                const NvsModel& model,
+                                const RenderOptions& options) {
   for (const std::string& note : prepared.notes) {
     say(options, "note: " + note);
   }
@@ -336,7 +338,7 @@ fs::path folder_of(const Scene& scene,
 }
 
 int run_render(const RenderOptions& options) {
-  configure_threads(options.common);
+  set_operator_threads(options.common.threads);
   parse_forms(options.run.form);
   const PrepareOptions prepare = prepare_options(options.run);
   if (!options.path.empty()) {
@@ -353,10 +355,10 @@ int run_render(const RenderOptions& options) {
   for (const std::string& path : options.scenes) {
     try {
       const Scene scene = load_scene(path, {.image_folder = options.run.image_folder});
-      summaries.push_back(render_scene(prepare_scene(scene, model, prepare),
-                                       folder_of(scene, options, scenes_of_name),
-                                       model,
-                                       options));
+      summaries.push_back(render_one_scene(prepare_scene(scene, model, prepare),
+                                           folder_of(scene, options, scenes_of_name),
+                                           model,
+                                           options));
     } catch (const Error& error) {
       if (options.scenes.size() == 1) {
         throw;

@@ -2,7 +2,7 @@
 
 # Where a source includes LibTorch, GCC makes templates of its headers anew for two seconds, however
 # little the source does. So several are compiled as one, if PARALLAX_UNITY is on.
-set(parallax_unit_size 5)
+set(parallax_unit_size 10)
 
 # parallax_unite(TARGET KIND RESULT file…)
 # Puts sources of a target into units of about parallax_unit_size. Neighbours in a list go into

@@ -55,7 +55,10 @@ struct BenchRenderOptions {
   }
 };
 
-CameraBatch orbit(int64_t batch, int64_t views, const ImageSize& size, torch::Device device) {
+CameraBatch orbit_cameras(int64_t batch,
+                          int64_t views,
+                          const ImageSize& size,
+                          torch::Device device) {
   std::vector<Camera> path;
   for (int64_t i = 0; i < views; ++i) {
     const double azimuth = 360.0 * static_cast<double>(i) / static_cast<double>(views);
@@ -121,7 +124,7 @@ void add_inference(const BenchRenderOptions& options,
   const torch::Device device = parse_device(options.bench.device);
   const torch::InferenceMode inference;
   const ImageSize size = parse_image_size(like.size, "--size");
-  const CameraBatch cameras = orbit(1, like.views, size, device);
+  const CameraBatch cameras = orbit_cameras(1, like.views, size, device);
   const Tensor images = torch::rand({1, like.views, 3, size.height, size.width}).to(device);
   RenderTiming timing = like;
   timing.what = "reconstruct";
@@ -172,8 +175,8 @@ void add_training(const BenchRenderOptions& options,
   }
   model->freeze_unused();
   const ImageSize size = parse_image_size(like.size, "--size");
-  const CameraBatch inputs = orbit(options.batch_size, like.views, size, device);
-  const CameraBatch targets = orbit(options.batch_size, options.target_views, size, device);
+  const CameraBatch inputs = orbit_cameras(options.batch_size, like.views, size, device);
+  const CameraBatch targets = orbit_cameras(options.batch_size, options.target_views, size, device);
   const auto pictures = [&](int64_t views) {
     return torch::rand({options.batch_size, views, 3, size.height, size.width}).to(device);
   };

@@ -17,6 +17,7 @@
 #include "apps/report/system_info.h"
 #include "core/base/device.h"
 #include "core/base/json_text.h"
+#include "core/base/operator_threads.h"
 #include "core/base/paths.h"
 #include "core/image/image.h"
 #include "core/image/image_extension.h"
@@ -254,7 +255,7 @@ std::string store_prefix() {
 }
 
 int run_classify(const ClassifyOptions& options) {
-  configure_threads(options.common);
+  set_operator_threads(options.common.threads);
   const std::vector<Form> forms = parse_forms(options.form);
   require_paths(options.paths);
   const RankInfo ranks = rank_from_environment();

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json_text.h"
+#include "core/base/operator_threads.h"
 
 namespace parallax {
 
@@ -81,6 +82,7 @@ void ClassifyEngine::set_classes_alone(const std::vector<int>& classes) {
 }
 
 std::vector<NewRow> ClassifyEngine::classify(std::vector<LoadedImage>& images) {
+  adapt_operator_threads();
   const torch::InferenceMode inference;
   std::vector<NewRow> rows;
   std::vector<Tensor> pixels;

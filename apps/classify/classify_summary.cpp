@@ -7,6 +7,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "apps/report/results.h"
+#include "apps/report/text.h"
 
 namespace parallax {
 namespace {
@@ -27,24 +28,28 @@ std::string class_id(int index, const ClassLabels& labels) {
   return labels[index].id.empty() ? std::to_string(index) : labels[index].id;
 }
 
-// OpenCV's font has ASCII only.
-std::string ascii(const std::string& text, size_t longest) {
-  std::string result;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x80 && result.size() < longest) {
-      result += c;
-    }
+// The name, or its beginning and an ellipsis, so that it fits beside the matrix.
+std::string fitting(std::string name, int pixels) {
+  if (text_width(name, pixels) <= kNameWidth - kMargin) {
+    return name;
   }
-  return result;
+  while (!name.empty() && text_width(name + "…", pixels) > kNameWidth - kMargin) {
+    const auto is_inside = [&] {
+      return (static_cast<unsigned char>(name.back()) & 0xC0U) == 0x80;
+    };
+    while (name.size() > 1 && is_inside()) {  // of a letter of several bytes
+      name.pop_back();
+    }
+    name.pop_back();
+  }
+  return name + "…";
 }
 
-void put_name(cv::Mat& picture, const std::string& name, cv::Point where, bool right_aligned) {
-  constexpr double kScale = 0.38;
-  const std::string text = ascii(name, 24);
-  int baseline = 0;
-  const cv::Size size = cv::getTextSize(text, cv::FONT_HERSHEY_SIMPLEX, kScale, 1, &baseline);
-  where.x -= right_aligned ? size.width : 0;
-  cv::putText(picture, text, where, cv::FONT_HERSHEY_SIMPLEX, kScale, {60, 60, 60}, 1, cv::LINE_AA);
+// A class's name that ends at `end`.
+void put_name(cv::Mat& picture, const std::string& name, cv::Point end) {
+  constexpr int kText = 11;
+  const std::string text = fitting(name, kText);
+  write_text(picture, text, {end.x - text_width(text, kText), end.y}, kText, cv::Scalar::all(60));
 }
 
 }  // namespace
@@ -196,7 +201,7 @@ cv::Mat confusion_picture(const Accuracy& accuracy, const ClassLabels& labels) {
       cv::rectangle(picture, cv::Rect(left + i * cell, y, cell, cell), colour, cv::FILLED);
     }
     if (named) {
-      put_name(picture, labels.short_name(truth), {left - 6, y + cell / 2 + 4}, true);
+      put_name(picture, labels.short_name(truth), {left - 6, y + cell / 2 + 4});
     }
     y += cell;
   }
@@ -210,8 +215,7 @@ cv::Mat confusion_picture(const Accuracy& accuracy, const ClassLabels& labels) {
     for (int i = 0; i < across; ++i) {
       put_name(turned,
                labels.short_name(seen[static_cast<size_t>(i)]),
-               {bottom - 6, left + i * cell + cell / 2 + 4},
-               true);
+               {bottom - 6, left + i * cell + cell / 2 + 4});
     }
     cv::rotate(turned, picture, cv::ROTATE_90_COUNTERCLOCKWISE);
   }

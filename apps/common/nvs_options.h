@@ -80,7 +80,8 @@ void choose_precision(LactNvs& module, const std::string& dtype, const std::stri
 // Applies device, dtype and Newton–Schulz options to a loaded model.
 void configure_model(const NvsRunOptions& options, NvsModel& model);
 
-// Applies --threads.
+// Applies --threads; where that is 0, the number stays one per core. See set_operator_threads for
+// commands that make room for other processes.
 void configure_threads(const CommonOptions& options);
 
 }  // namespace parallax

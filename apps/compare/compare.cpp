@@ -12,6 +12,7 @@
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
 #include "core/base/device.h"
+#include "core/base/operator_threads.h"
 #include "core/io/atomic_file.h"
 #include "vision/models/model_files.h"
 
@@ -89,7 +90,7 @@ void write_report(const CompareOptions& options, const CompareReport& report) {
 }
 
 int run_compare(const CompareOptions& options) {
-  configure_threads(options.common);
+  set_operator_threads(options.common.threads);
   parse_forms(options.run.form);
   prepare_options(options.run);
   for (const std::string& variant : options.variants) {

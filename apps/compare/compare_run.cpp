@@ -15,6 +15,7 @@
 #include "apps/report/results.h"
 #include "apps/report/run_settings.h"
 #include "core/base/json_text.h"
+#include "core/base/operator_threads.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/files/append_file.h"
@@ -167,6 +168,7 @@ ComparisonRow compare_forms(const NvsModel& model,
                     .model = model.name,
                     .variant = model.card.options.variant,
                     .training_steps = model.card.total_steps};
+  adapt_operator_threads();  // before both forms, which are compared
   std::vector<FormEvaluation> evaluations;
   for (const Form form : parse_forms(options.run.form)) {
     evaluations.push_back(evaluate_form(model, scene, form, evaluate));

@@ -17,6 +17,7 @@
 #include "apps/report/run_settings.h"
 #include "apps/report/system_info.h"
 #include "core/base/json_text.h"
+#include "core/base/operator_threads.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/files/append_file.h"
@@ -172,6 +173,7 @@ void evaluate_scene(const FoundScene& scene,
   if (!scene.views.problem.empty()) {
     throw Error(scene.views.problem);
   }
+  adapt_operator_threads();
   const Scene loaded = load_scene(scene.path, {.image_folder = run.options.run.image_folder});
   PrepareOptions prepare = prepare_options(run.options.run);
   prepare.views = select_indexed_views(loaded, scene.views);

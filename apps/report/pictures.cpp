@@ -4,19 +4,17 @@
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
 
+#include "apps/report/text.h"
+
 namespace parallax {
 namespace {
 
 constexpr int kSheetMargin = 8;
 constexpr int kCaption = 20;
 constexpr int kTitle = 34;
-constexpr double kCaptionScale = 0.42;
-constexpr double kTitleScale = 0.55;
-
-void write_text(cv::Mat& sheet, const std::string& text, int x, int y, double scale) {
-  cv::putText(
-      sheet, text, {x, y}, cv::FONT_HERSHEY_SIMPLEX, scale, cv::Scalar(40, 40, 40), 1, cv::LINE_AA);
-}
+constexpr int kCaptionText = 13;
+constexpr int kTitleText = 17;
+const cv::Scalar kTextColour(40, 40, 40);
 
 }  // namespace
 
@@ -77,7 +75,7 @@ cv::Mat make_sheet(const std::string& title,
                 width,
                 CV_8UC3,
                 cv::Scalar::all(255));
-  write_text(sheet, title, kSheetMargin, kTitle - 12, kTitleScale);
+  write_text(sheet, title, {kSheetMargin, kTitle - 12}, kTitleText, kTextColour);
   for (size_t r = 0; r < rows.size(); ++r) {
     for (size_t c = 0; c < rows[r].size(); ++c) {
       const SheetCell& item = rows[r][c];
@@ -90,7 +88,8 @@ cv::Mat make_sheet(const std::string& title,
         }
         picture.copyTo(sheet(cv::Rect(corner, cell)));
       }
-      write_text(sheet, item.caption, corner.x, corner.y + cell.height + 14, kCaptionScale);
+      write_text(
+          sheet, item.caption, {corner.x, corner.y + cell.height + 14}, kCaptionText, kTextColour);
     }
   }
   return sheet;

@@ -7,6 +7,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "apps/report/axes.h"
+#include "apps/report/text.h"
 
 namespace parallax {
 namespace {
@@ -17,13 +18,9 @@ constexpr int kLeft = 70;
 constexpr int kRight = 570;
 constexpr int kTop = 40;
 constexpr int kBottom = 250;
-constexpr double kTextScale = 0.4;
+constexpr int kTextSize = 12;
 const cv::Scalar kText(90, 90, 90);
 const cv::Scalar kGrid(232, 232, 232);
-
-void write_text(cv::Mat& picture, const std::string& text, int x, int y, const cv::Scalar& colour) {
-  cv::putText(picture, text, {x, y}, cv::FONT_HERSHEY_SIMPLEX, kTextScale, colour, 1, cv::LINE_AA);
-}
 
 cv::Scalar colour_of(size_t i) {
   unsigned value = 0;
@@ -71,20 +68,20 @@ cv::Mat line_plot(const std::string& title,
   for (const double tick : axes::ticks(ey.low, ey.high)) {
     const int y = static_cast<int>(std::lround(ey.place(tick, kBottom, kTop)));
     cv::line(picture, {kLeft, y}, {kRight, y}, kGrid);
-    write_text(picture, fmt::format("{:g}", tick), 8, y + 4, kText);
+    write_text(picture, fmt::format("{:g}", tick), {8, y + 4}, kTextSize, kText);
   }
   for (const double tick : axes::ticks(ex.low, ex.high)) {
     const int x = static_cast<int>(std::lround(ex.place(tick, kLeft, kRight)));
-    write_text(picture, fmt::format("{:g}", tick), x - 8, kBottom + 18, kText);
+    write_text(picture, fmt::format("{:g}", tick), {x - 8, kBottom + 18}, kTextSize, kText);
   }
   for (size_t i = 0; i < series.size(); ++i) {
     draw_series(picture, series[i], ex, ey, colour_of(i));
-    write_text(
-        picture, series[i].label, kRight + 12, kTop + 18 * static_cast<int>(i), colour_of(i));
+    const cv::Point place(kRight + 12, kTop + 18 * static_cast<int>(i));
+    write_text(picture, series[i].label, place, kTextSize, colour_of(i));
   }
-  write_text(picture, title, kLeft, 18, cv::Scalar::all(30));
-  write_text(picture, x_label, (kLeft + kRight) / 2 - 20, kBottom + 38, kText);
-  write_text(picture, y_label, 8, 32, kText);
+  write_text(picture, title, {kLeft, 18}, kTextSize, cv::Scalar::all(30));
+  write_text(picture, x_label, {(kLeft + kRight) / 2 - 20, kBottom + 38}, kTextSize, kText);
+  write_text(picture, y_label, {8, 32}, kTextSize, kText);
   return picture;
 }
 

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <opencv2/core.hpp>
 
+#include "apps/report/text.h"
 #include "core/base/error.h"
 
 namespace parallax {
@@ -19,7 +20,6 @@ namespace {
 constexpr float kFontSize = 15;
 constexpr float kWidth = 1280;
 constexpr float kHeight = 720;
-constexpr const char* kFontFile = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
 
 std::string glfw_problem() {
   const char* text = nullptr;

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/paths.h"
+#include "core/io/checkpoint.h"
 #include "core/io/shards.h"
 
 namespace parallax {

@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "core/io/checkpoint.h"
 #include "vision/models/published_models.h"
 
 namespace parallax {
+
+struct Checkpoint;
 
 // The key of a safetensors file's metadata that holds the model's card, a JSON object.
 inline constexpr const char* kCardMetadataKey = "parallax";

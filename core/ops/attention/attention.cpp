@@ -349,7 +349,7 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
   }
 };
 
-bool has_kernel(const Tensor& q, const Tensor& k, const Tensor& v) {
+bool has_attention_kernel(const Tensor& q, const Tensor& k, const Tensor& v) {
   const auto dtype = q.scalar_type();
   return has_fused_kernels(q) &&
          (dtype == torch::kFloat32 || (dtype == torch::kBFloat16 && has_bfloat16_gemm())) &&
@@ -361,7 +361,7 @@ bool has_kernel(const Tensor& q, const Tensor& k, const Tensor& v) {
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v) {
-  if (has_kernel(q, k, v)) {
+  if (has_attention_kernel(q, k, v)) {
     return AttentionFunction::apply(q.contiguous(), k.contiguous(), v.contiguous());
   }
   return at::scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2);

@@ -223,7 +223,7 @@ void check_images(const Tensor& from, const char* name, const Tensor& tensor, bo
   }
 }
 
-bool is_fused(const Tensor& from) { return cuda::has_kernels(from) && from.numel() > 0; }
+bool is_one_pass(const Tensor& from) { return cuda::has_kernels(from) && from.numel() > 0; }
 
 }  // namespace
 
@@ -244,7 +244,7 @@ Tensor depthwise_convolution(const Tensor& from,
                  bias,
                  bias.dim() == 1 && bias.size(0) == from.size(3));
   }
-  if (!is_fused(from)) {
+  if (!is_one_pass(from)) {
     return convolve_reference(from, weight, bias, to_rows, offset);
   }
   return requires_graph({from, weight, bias})
@@ -259,7 +259,7 @@ Tensor depthwise_correlation(const Tensor& from, const Tensor& values, int64_t o
                from.dim() == 4 && values.dim() == 4 && values.size(0) == from.size(0) &&
                    values.size(2) == from.size(2) && values.size(3) == from.size(3) &&
                    values.scalar_type() == from.scalar_type());
-  if (!is_fused(from) || values.numel() == 0) {
+  if (!is_one_pass(from) || values.numel() == 0) {
     return correlate_reference(from, values, offset);
   }
   return requires_graph({from, values}) ? CorrelationFunction::apply(from, values, offset)

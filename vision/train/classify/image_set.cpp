@@ -45,7 +45,9 @@ std::vector<ImageFile> list_images(const fs::path& folder,
 }
 
 // A hash that changes with the path, size or time of any image.
-std::string fingerprint(const std::vector<ImageFile>& files, const fs::path& folder, int side) {
+std::string image_set_fingerprint(const std::vector<ImageFile>& files,
+                                  const fs::path& folder,
+                                  int side) {
   uint64_t hash = mix_bits(kCacheVersion * 65536 + static_cast<uint64_t>(side));
   const auto add = [&](uint64_t value) { hash = mix_bits(hash ^ mix_bits(value)); };
   for (const ImageFile& file : files) {
@@ -143,7 +145,7 @@ ImageSet load_image_set(const fs::path& folder,
   }
   const fs::path cache = options.cache.empty() ? user_cache_folder() / "images" : options.cache;
   create_folder(cache);
-  const fs::path path = cache / (fingerprint(files, folder, options.side) + ".pixels");
+  const fs::path path = cache / (image_set_fingerprint(files, folder, options.side) + ".pixels");
   const int64_t count = static_cast<int64_t>(files.size());
   const int64_t bytes = count * options.side * options.side * 3;
   std::error_code error;
