@@ -40,6 +40,14 @@ double seconds_of(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
+// Whether processes with a niceness make way for this one. Where Linux schedules by sessions
+// (autogroup, on in most distributions), they do so within their own session alone.
+bool niced_make_way() {
+  int by_session = 0;
+  std::ifstream("/proc/sys/kernel/sched_autogroup_enabled") >> by_session;
+  return by_session == 0 && getpriority(PRIO_PROCESS, 0) <= 0;
+}
+
 }  // namespace
 
 std::optional<double> busy_seconds(std::string_view stat,
@@ -74,8 +82,7 @@ FreeCores::FreeCores() : cores_(allowed_cores()), before_(read()) {}
 std::optional<CoreTimes> FreeCores::read() const {
   std::ifstream file("/proc/stat");
   const std::string stat{std::istreambuf_iterator<char>(file), {}};
-  // A niced process shares with others like it.
-  const auto busy = busy_seconds(stat, cores_, getpriority(PRIO_PROCESS, 0) > 0);
+  const auto busy = busy_seconds(stat, cores_, !niced_make_way());
   if (cores_.empty() || !busy) {
     return std::nullopt;
   }
