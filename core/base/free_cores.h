@@ -17,9 +17,8 @@ struct CoreTimes {
 };
 
 // What `stat`, the text of /proc/stat, says of `cores` (their numbers): busy seconds since the
-// machine started. Time of processes with a niceness counts only
-// `with_niced`.
-// Nothing if the text does not have these cores, as in some containers.
+// machine started. Time of processes with a niceness counts only `with_niced`. Nothing if the text
+// does not have these cores, as in some containers.
 std::optional<double> busy_seconds(std::string_view stat,
                                    const std::vector<int>& cores,
                                    bool with_niced);
