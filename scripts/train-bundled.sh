@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Retrains the bundled models nvs-v0 … nvs-v6: variant 2 from scratch, then every variant for the same
-# number of steps from its weights, in three stages. Each run resumes where it was stopped. About five
+# number of steps from its weights, in three stages; and nvs-ascent, by gradient ascent from nvs-v0. Each run resumes where it was stopped. About five
 # hours on two cores.
 #   scripts/train-bundled.sh [FOLDER]     default output/bundled; models end in FOLDER/<name>/model.safetensors
 set -euo pipefail
@@ -35,5 +35,16 @@ train_variant() {
 }
 export -f train_variant
 
+# From the bundled variant 0 as it is: weights trained by descent, which ascent has to undo.
+train_ascent() {
+  parallax train nvs --variant ascent --init nvs-v0 --steps 900 --batch-size 4 \
+    --copied-targets 0 --difficulty 0-0.7@0,0-0.3@0.7 --learning-rate 1.2e-3 --muon-learning-rate 3e-3 \
+    --warmup-steps 20 --ema 0.995 --seed 3 --evaluate-every 300 --threads 1 --resume -o first-ascent
+  parallax train nvs --variant ascent --init first-ascent/model.safetensors --steps 1500 --batch-size 4 \
+    --copied-targets 0 --difficulty 0.3@0,0@0.4 --ema 0.998 --seed 2 --evaluate-every 500 \
+    --threads 1 --resume -o nvs-ascent
+}
+
 [ -e nvs-base.safetensors ] || train_base
+train_ascent
 printf '%s\n' 0 1 2 3 4 5 6 | xargs -P 2 -I{} bash -c 'train_variant {}'
