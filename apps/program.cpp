@@ -21,6 +21,7 @@ std::vector<Command> add_all_commands(CLI::App& program) {
   std::vector<Command> commands = {add_render_command(program), add_compare_command(program)};
   commands.push_back(add_view_command(program));
   commands.push_back(add_classify_command(program));
+  commands.push_back(add_lab_command(program));
   CLI::App* train = program.add_subcommand("train", "Train any variant of a model");
   train->require_subcommand(1);
   commands.push_back(add_train_nvs_command(*train));

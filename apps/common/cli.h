@@ -193,6 +193,7 @@ Command add_compare_command(CLI::App& program);
 Command add_completion_command(CLI::App& program);
 Command add_help_command(CLI::App& program);
 Command add_info_command(CLI::App& program);
+Command add_lab_command(CLI::App& program);
 std::vector<Command> add_models_commands(CLI::App& program);
 Command add_man_command(CLI::App& program, const std::string& version);
 Command add_scenes_command(CLI::App& program);

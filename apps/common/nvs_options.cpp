@@ -48,7 +48,7 @@ std::vector<Form> parse_forms(const std::string& text) {
                               .got = "'" + text + "'"});
 }
 
-PrepareOptions prepare_options(const NvsRunOptions& options) {
+PrepareOptions prepare_options(const SceneViewOptions& options) {
   PrepareOptions prepare{.input_views = options.input_views,
                          .target_views = options.target_views,
                          .background = parse_colour(options.background),

@@ -13,9 +13,9 @@ inline constexpr const char* kNewtonSchulzHelp =
     "precision of Newton-Schulz: float32, bfloat16 (sums in float32, half the operations) or "
     "published (bfloat16, each operation rounded as the published code does); default: --dtype";
 
-// The options that the commands on scenes share.
-struct NvsRunOptions {
-  static constexpr const char* kHelpGroup = "Views and forms";
+// Which views of a scene are read and rendered, and how they are sized and posed.
+struct SceneViewOptions {
+  static constexpr const char* kHelpGroup = "Views";
 
   std::string size;
   std::string input_views;
@@ -23,13 +23,6 @@ struct NvsRunOptions {
   std::string normalise_poses = "auto";
   std::string background = "white";
   std::string image_folder;
-  std::string form = "both";
-  std::string device = "cpu";
-  std::string dtype = "float32";
-  int views_per_pass = 0;
-  int newton_schulz_steps = -1;
-  std::string newton_schulz_coefficients = "muon";
-  std::string newton_schulz;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor&& visitor) {
@@ -46,6 +39,24 @@ struct NvsRunOptions {
         "background", self.background, "behind transparent pixels: white, black, grey or #rrggbb");
     visitor(
         "image_folder", self.image_folder, "folder of the scene's photographs, in the scene's own");
+  }
+};
+
+// The options that the commands on scenes share.
+struct NvsRunOptions : SceneViewOptions {
+  static constexpr const char* kHelpGroup = "Views and forms";
+
+  std::string form = "both";
+  std::string device = "cpu";
+  std::string dtype = "float32";
+  int views_per_pass = 0;
+  int newton_schulz_steps = -1;
+  std::string newton_schulz_coefficients = "muon";
+  std::string newton_schulz;
+
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    SceneViewOptions::visit(self, visitor);
     visitor("form", self.form, "recurrent, parallel or both");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32 or bfloat16");
@@ -71,7 +82,7 @@ std::vector<Form> parse_forms(const std::string& text);
 cv::Vec3b parse_colour(const std::string& text);
 
 // Throws UsageError naming the option at fault.
-PrepareOptions prepare_options(const NvsRunOptions& options);
+PrepareOptions prepare_options(const SceneViewOptions& options);
 
 // Sets the precision of the projections to `dtype` and that of Newton–Schulz to `newton_schulz` or,
 // if that is empty, to `dtype` too.

@@ -6,35 +6,15 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <utility>
 
 #include "apps/report/html.h"
 #include "apps/report/results.h"
 #include "apps/report/system_info.h"
 #include "compare_page_text.h"
+#include "report_page_text.h"
 
 namespace parallax {
 namespace {
-
-// Replaces every @name@ of the frame, once; what is filled in is not looked at again.
-std::string fill(std::string_view frame,
-                 const std::vector<std::pair<std::string, std::string>>& values) {
-  std::string text;
-  while (!frame.empty()) {
-    const size_t at = frame.find('@');
-    text += frame.substr(0, at);
-    if (at == std::string_view::npos) {
-      break;
-    }
-    frame.remove_prefix(at);
-    const auto value = std::find_if(values.begin(), values.end(), [&](const auto& one) {
-      return frame.starts_with("@" + one.first + "@");
-    });
-    text += value == values.end() ? "@" : value->second;
-    frame.remove_prefix(value == values.end() ? 1 : value->first.size() + 2);
-  }
-  return text;
-}
 
 // What was compared, and the answer to the first question: whether the forms agree.
 std::string introduction(const CompareReport& report) {
@@ -110,15 +90,15 @@ std::string comparison_page(const CompareReport& report) {
   const std::string note = report.beside_paper ? fmt::format("<p class=\"soft small\">{}</p>",
                                                              html::escape(kPaperCaveat))
                                                : std::string();
-  return fill(pages::k_compare_html,
-              {{"title", "Parallax: models and forms compared"},
-               {"style", pages::k_compare_css},
-               {"introduction", introduction(report)},
-               {"table_note", note},
-               {"plain_table", plain},
-               {"details", details(report)},
-               {"data", html::script_safe(comparison_json(report, true))},
-               {"script", pages::k_compare_js}});
+  return html::fill(pages::k_compare_html,
+                    {{"title", "Parallax: models and forms compared"},
+                     {"style", std::string(pages::k_common_css) + pages::k_compare_css},
+                     {"introduction", introduction(report)},
+                     {"table_note", note},
+                     {"plain_table", plain},
+                     {"details", details(report)},
+                     {"data", html::script_safe(comparison_json(report, true))},
+                     {"script", std::string(pages::k_common_js) + pages::k_compare_js}});
 }
 
 }  // namespace parallax

@@ -9,9 +9,9 @@
 
 #include "apps/report/form_speed.h"
 #include "apps/report/results.h"
-#include "apps/report/statistics.h"
 #include "core/base/json_text.h"
 #include "vision/metrics/image_metrics.h"
+#include "vision/metrics/statistics.h"
 #include "vision/models/variant_text.h"
 
 namespace parallax {

@@ -5,10 +5,10 @@
 
 #include "apps/report/form_speed.h"
 #include "apps/report/results.h"
-#include "apps/report/statistics.h"
 #include "apps/report/timing.h"
 #include "core/base/json_text.h"
 #include "vision/metrics/image_metrics.h"
+#include "vision/metrics/statistics.h"
 
 namespace parallax {
 namespace {

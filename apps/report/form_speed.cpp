@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/report/statistics.h"
 #include "apps/report/timing.h"
 #include "core/base/device.h"
+#include "vision/metrics/statistics.h"
 
 namespace parallax {
 namespace {

@@ -175,6 +175,25 @@ std::string line_chart(const std::string& title,
   return svg;
 }
 
+std::string fill(std::string_view frame,
+                 const std::vector<std::pair<std::string, std::string>>& values) {
+  std::string text;
+  while (!frame.empty()) {
+    const size_t at = frame.find('@');
+    text += frame.substr(0, at);
+    if (at == std::string_view::npos) {
+      break;
+    }
+    frame.remove_prefix(at);
+    const auto value = std::find_if(values.begin(), values.end(), [&](const auto& one) {
+      return frame.starts_with("@" + one.first + "@");
+    });
+    text += value == values.end() ? "@" : value->second;
+    frame.remove_prefix(value == values.end() ? 1 : value->first.size() + 2);
+  }
+  return text;
+}
+
 std::string page(const std::string& title, const std::string& body) {
   return fmt::format(R"(<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{0}</title>

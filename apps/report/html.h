@@ -39,6 +39,10 @@ std::string line_chart(const std::string& title,
                        const std::string& x_label,
                        const std::string& y_label);
 
+// A page's frame with every @name@ replaced, once; what is filled in is not looked at again.
+std::string fill(std::string_view frame,
+                 const std::vector<std::pair<std::string, std::string>>& values);
+
 // A whole page around a body.
 std::string page(const std::string& title, const std::string& body);
 

@@ -10,12 +10,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/compare/compare_page.h"
-#include "apps/report/statistics.h"
 #include "tests/support/browser.h"
 #include "tests/support/program.h"
 #include "tests/support/scene_fixture.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/wait_until.h"
+#include "vision/metrics/statistics.h"
 
 namespace parallax::testing {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "apps/report/form_speed.h"
-#include "apps/report/statistics.h"
+#include "vision/metrics/statistics.h"
 #include "vision/scene/formats/load_scene.h"
 
 namespace parallax::testing {

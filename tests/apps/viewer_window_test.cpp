@@ -269,7 +269,7 @@ TEST_F(ViewerWindow, WritesNumbersPathAndVideo) {
                                           {kScene});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json numbers = json::parse(read_bytes(file("out/compare.json")));
-  EXPECT_EQ(numbers.at("table").size(), 16U);  // eight models in both forms
+  EXPECT_EQ(numbers.at("table").size(), 18U);  // nine models in both forms
   EXPECT_EQ(numbers.at("curve").at("points").size(), 8U);
   EXPECT_NE(read_bytes(file("out/compare.csv")).find("nvs-v6"), std::string::npos);
   EXPECT_GT(read_image(file("out/panes.png")).cols, 400);

@@ -341,6 +341,10 @@ struct TokenProjection {
   std::vector<Point> outputs;   // in the plane of values and outputs together
   std::vector<double> losses;   // mean inner loss per token, before each step and after the last
   double query_key_cosine = 0;  // mean over tokens
+  // The share of queries and keys that nearest neighbours tell apart; 0.5 for one distribution.
+  double told_apart = 0.5;
+  // The layer's output from its linear attention in float64, relative; NaN: not computed.
+  double equivalence = std::numeric_limits<double>::quiet_NaN();
 };
 
 // A scene was made of photographs.

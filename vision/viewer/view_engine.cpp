@@ -163,7 +163,7 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
                                             inputs,
                                             notes);
   const InputBatch batch = gather_inputs(scene, inputs, result->transform, device_);
-  const ChangedRule rule(*model->module, source.change);
+  const ScopedRule rule(*model->module, changed_rule(model->module->rule(), source.change));
   const auto start = Clock::now();
   result->state =
       source.reading == ReadMode::kStreamed
@@ -199,7 +199,7 @@ Tensor ViewEngine::render_cameras(const ModelSource& source,
   for (const Camera& camera : cameras) {
     mapped.push_back(reconstruction.transform.apply(camera));
   }
-  const ChangedRule rule(*model->module, source.change);
+  const ScopedRule rule(*model->module, changed_rule(model->module->rule(), source.change));
   return parallax::render_cameras(*model, reconstruction.state, mapped, {.device = device_});
 }
 

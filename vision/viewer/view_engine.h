@@ -95,19 +95,6 @@ InputBatch gather_inputs(const SceneData& scene,
                          const PoseTransform& transform,
                          torch::Device device);
 
-// Applies the probe's changes to a model's rule during its lifetime.
-class ChangedRule {
- public:
-  ChangedRule(LactNvs& module, const RuleOverride& change);
-  ~ChangedRule();
-  ChangedRule(const ChangedRule&) = delete;
-  ChangedRule& operator=(const ChangedRule&) = delete;
-
- private:
-  LactNvs& module_;
-  UpdateRule own_;
-};
-
 // Returns the changed rule. The query can only be replaced if the model has one.
 UpdateRule changed_rule(const UpdateRule& own, const RuleOverride& change);
 

@@ -94,13 +94,4 @@ UpdateRule changed_rule(const UpdateRule& own, const RuleOverride& change) {
   return rule;
 }
 
-ChangedRule::ChangedRule(LactNvs& module, const RuleOverride& change)
-    : module_(module), own_(module.rule()) {
-  if (change != RuleOverride{}) {
-    module.set_rule(changed_rule(own_, change));
-  }
-}
-
-ChangedRule::~ChangedRule() { module_.set_rule(own_); }
-
 }  // namespace parallax::view

@@ -2,22 +2,6 @@
 // The comparison's page: everything is drawn from the JSON in #data, as made by comparison_json() with pictures.
 (() => {
 const data = JSON.parse(document.getElementById("data").textContent);
-const at = id => document.getElementById(id);
-const el = (tag, attributes, ...children) => {
-  const e = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes || {})) {
-    if (key.startsWith("on")) e[key] = value;
-    else if (value !== undefined && value !== false) e.setAttribute(key, value);
-  }
-  e.append(...children.filter(c => c !== undefined && c !== null));
-  return e;
-};
-const svg = (tag, attributes, text) => {
-  const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
-  if (text !== undefined) e.textContent = text;
-  return e;
-};
 
 // ---- what was measured
 
@@ -27,10 +11,7 @@ for (const scene of scenes)
   for (const model of scene.models)
     if (!models.some(m => m.name === model.model))
       models.push({name: model.model, variant: model.variant, summary: model.variant_summary || "", steps: model.training_steps});
-// Ten colours that are told apart by people who see fewer, then hues as far from each other as they go.
-const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7d5ab5", "#8c564b", "#6b7785", "#e0439a"];
-models.forEach((m, i) => { m.colour = palette[i] || `hsl(${(i * 137.5) % 360} 60% 50%)`; });
-const number = x => x === "inf" ? Infinity : x === "-inf" ? -Infinity : x === null || x === undefined ? NaN : x;
+models.forEach((m, i) => { m.colour = colourOf(i); });
 const entryOf = (scene, model) => scene.models.find(m => m.model === model.name);
 const firstForm = entry => entry.forms.recurrent || Object.values(entry.forms)[0];  // whose pictures are shown
 const allMetrics = [
@@ -65,8 +46,6 @@ const differences = (scene, model, base, key) => {
   return a && b ? a.map((x, i) => x - b[i]) : [];
 };
 const finite = list => list.filter(Number.isFinite);
-const fixed = (x, digits) => Number.isNaN(x) ? "–" : !Number.isFinite(x) ? (x > 0 ? "∞" : "−∞") : x.toFixed(digits).replace("-", "−");
-const signed = (x, digits) => (x > 0 ? "+" : "") + fixed(Math.abs(x) < 0.5 * 10 ** -digits ? 0 : x, digits);
 const median = list => { const s = [...list].sort((a, b) => a - b); return s.length ? quantile(s, 0.5) : NaN; };
 const quantile = (s, q) => { const i = q * (s.length - 1), l = Math.floor(i); return s[l] + (i - l) * (s[Math.min(l + 1, s.length - 1)] - s[l]); };
 
@@ -119,7 +98,6 @@ function columns() {
   if (chosenScenes().length > 1) list.push({label: "scenes", text: m => chosenScenes().filter(s => entryOf(s, m)).length, key: m => chosenScenes().filter(s => entryOf(s, m)).length});
   return list;
 }
-const small = text => el("small", {}, text);
 const paperOf = m => { const p = data.beside_paper.psnr, a = p[m.variant], b = p[baseline().variant];
   return a === undefined || b === undefined || m === baseline() ? "–" : signed(a - b, 2); };
 function fasterForm(model) {
@@ -149,19 +127,6 @@ function swatch(m) { const s = el("span", {class: "swatch"}); s.style.background
 
 // ---- charts: every view a dot, by scene
 
-const tip = at("tip");
-const hover = (node, text) => {
-  node.addEventListener("mousemove", e => { tip.textContent = text; tip.hidden = false;
-    tip.style.left = Math.min(e.clientX + 12, innerWidth - tip.offsetWidth - 8) + "px"; tip.style.top = e.clientY + 14 + "px"; });
-  node.addEventListener("mouseleave", () => { tip.hidden = true; });
-  node.append(svg("title", {}, text));
-};
-function ticksOf(low, high) {
-  const raw = (high - low) / 5, power = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].map(f => f * power).find(s => s >= raw);
-  const list = [];
-  for (let k = Math.ceil(low / step); k * step <= high + step * 1e-9; ++k) list.push(k * step);
-  return {list, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9))};
-}
 function dotChart(caption, rows, unit, zero) {  // rows: {model, points: [{value, text, scene, view}], bar: [low, mean, high]}
   const all = rows.flatMap(r => [...r.points.map(p => p.value), ...(r.bar || [])]).filter(Number.isFinite);
   if (!all.length) return null;

@@ -48,8 +48,9 @@ bool choose_model(ViewState& state, Ui& ui, Pane& pane, const std::string& name,
   bool changed = false;
   ImGui::SetNextItemWidth(width);
   const float text = width - 2 * ImGui::GetStyle().FramePadding.x;
-  const bool open = ImGui::BeginCombo(
-      "##model", middle_ellipsis(pane.source.model, text).c_str(), ImGuiComboFlags_NoArrowButton);
+  const bool open = ImGui::BeginCombo("##model",
+                                      middle_ellipsis(pane.source.model, text).c_str(),
+                                      ImGuiComboFlags_NoArrowButton | ImGuiComboFlags_HeightLarge);
   mark_item(ui, name + "/model");
   if (!open) {
     if (ImGui::IsItemHovered()) {

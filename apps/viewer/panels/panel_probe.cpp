@@ -16,10 +16,25 @@ using view::ModelSource;
 using view::ProbeState;
 using view::ViewState;
 
+// All probes of this model, on a page.
+void draw_laboratory(const ViewState& state, Ui& ui) {
+  if (state.scene == nullptr || state.probe.model.empty()) {
+    return;
+  }
+  const std::string command =
+      fmt::format("parallax lab \"{}\" --model {}", state.scene->path, state.probe.model);
+  ImGui::TextWrapped("All probes on this model, written to output/lab/lab.html, by:\n%s",
+                     command.c_str());
+  if (ImGui::Button("copy the command")) {
+    ImGui::SetClipboardText(command.c_str());
+  }
+  mark_item(ui, "probe/lab");
+}
+
 bool draw_controls(ViewState& state, Ui& ui) {
   ProbeState& probe = state.probe;
   bool changed = false;
-  if (ImGui::BeginCombo("model", probe.model.c_str())) {
+  if (ImGui::BeginCombo("model", probe.model.c_str(), ImGuiComboFlags_HeightLarge)) {
     for (const view::ModelChoice& model : state.models) {
       if (ImGui::Selectable(fmt::format("{} (variant {})", model.name, model.variant).c_str())) {
         probe.model = model.name;
@@ -50,6 +65,16 @@ bool draw_controls(ViewState& state, Ui& ui) {
   mark_item(ui, "probe/layer");
   ImGui::TextWrapped(
       "The weights stay as they were trained: this is what the changed inner loop makes of them.");
+  ImGui::Separator();
+  if (std::isfinite(probe.projection.equivalence)) {
+    ImGui::TextWrapped("Layer %d is q (S0 + sum of k v) to %.1e in float64.",
+                       probe.projection.block,
+                       probe.projection.equivalence);
+  }
+  ImGui::TextWrapped(
+      "All views are read in one update range: both forms are then one gradient step computed in "
+      "two orders. They are two computations over several ranges: choose streamed reading.");
+  draw_laboratory(state, ui);
   return changed;
 }
 
@@ -159,10 +184,13 @@ void draw_projection(const ViewState& state) {
   group(fmt::format("layer {}: loss after each inner step", projection.block),
         [&] { draw_line_plot("losses", {losses}, "inner steps", "loss", size); });
   ImGui::SameLine();
-  group(fmt::format("Q and K, mean cosine {:.2f}", projection.query_key_cosine), [&] {
-    draw_scatter_plot(
-        "qk", {points_of("Q", projection.queries), points_of("K", projection.keys)}, size);
-  });
+  group(fmt::format("Q and K, mean cosine {:.2f}, {:.0f} % told apart",
+                    projection.query_key_cosine,
+                    100 * projection.told_apart),
+        [&] {
+          draw_scatter_plot(
+              "qk", {points_of("Q", projection.queries), points_of("K", projection.keys)}, size);
+        });
   ImGui::SameLine();
   group("V and O", [&] {
     draw_scatter_plot(

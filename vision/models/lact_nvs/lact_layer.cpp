@@ -82,7 +82,8 @@ LactLayer::LactLayer(const LactNvsOptions& options)
   w1_ = register_parameter("w1", torch::zeros({num_heads_, hidden, head_dim_}));
   w2_ = register_parameter("w2", torch::zeros({num_heads_, head_dim_, hidden}));
   // If the key serves as the query, the published layer has no query projection.
-  const int64_t parts = rule_.switches.query == QuerySource::kKey ? 2 : 3;
+  has_query_ = rule_.switches.query == QuerySource::kQuery;
+  const int64_t parts = has_query_ ? 3 : 2;
   to_qkv_ =
       register_module("to_qkv", std::make_shared<Linear>(options.dim, parts * options.dim, false));
   c_proj_ = register_module("c_proj", std::make_shared<Linear>(options.dim, options.dim, false));
@@ -101,6 +102,12 @@ void LactLayer::initialise() {
   w2_.normal_(0, gain / std::sqrt(static_cast<double>(w2_.size(1))));
 }
 
+void LactLayer::mirror() {
+  const torch::NoGradGuard no_grad;
+  w1_.neg_();
+  c_proj_->weight().neg_();
+}
+
 void LactLayer::freeze_unused() {
   if (rule_.switches.feature_map == FeatureMap::kIdentity) {
     w0_.set_requires_grad(false);
@@ -113,15 +120,14 @@ void LactLayer::freeze_unused() {
 }
 
 TttInputs LactLayer::project(const Tensor& x) const {
-  const bool has_query = rule_.switches.query == QuerySource::kQuery;
   HeadSplit split{
       .heads = num_heads_, .modes = {HeadMode::kSiluUnit, HeadMode::kSilu}, .eps = kUnitNormEps};
-  if (has_query) {
+  if (has_query_) {
     split.modes.insert(split.modes.begin(), HeadMode::kSiluUnit);
   }
   const std::vector<Tensor> parts = split_heads(to_qkv_->forward(x), split);
   TttInputs inputs;
-  if (has_query) {
+  if (has_query_) {
     inputs.q = parts.front();
   }
   inputs.k = parts[parts.size() - 2];

@@ -76,6 +76,11 @@ class LactLayer : public torch::nn::Module {
   // Draws the weights as the published code does.
   void initialise();
 
+  // Negates W1 and the output projection. Under the dot-product loss the layer then computes by
+  // ascent what it computed by descent: the step of W1 does not depend on W1, those of W0 and W2
+  // change their sign with it, and all that follows up to the output projection is odd.
+  void mirror();
+
   // Turns off the gradients of parameters that the rule never reads.
   void freeze_unused();
 
@@ -89,6 +94,7 @@ class LactLayer : public torch::nn::Module {
   int64_t num_heads_;
   int64_t head_dim_;
   double base_rate_offset_;  // softplus⁻¹(base_lr)
+  bool has_query_;           // by the rule it was made for: a changed rule may leave it unused
   UpdateRule rule_;
   Tensor w0_;  // [heads, D, Dh]
   Tensor w1_;  // [heads, Dh, D]

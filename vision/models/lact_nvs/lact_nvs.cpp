@@ -101,6 +101,12 @@ void LactNvs::set_rule(const UpdateRule& rule) {
   }
 }
 
+void LactNvs::mirror() {
+  for (const auto& block : blocks_) {
+    block->layer().mirror();
+  }
+}
+
 void LactNvs::initialise() {
   const torch::NoGradGuard no_grad;
   const double residual_std = 0.02 / std::sqrt(static_cast<double>(kSubLayers * options_.layers));
@@ -256,16 +262,31 @@ SceneState LactNvs::reconstruct_streamed(const Tensor& images,
 TttInputs LactNvs::layer_inputs(const Tensor& images,
                                 const CameraBatch& inputs,
                                 int64_t block) const {
+  return layer_inputs_until(images, inputs, block).back();
+}
+
+std::vector<TttInputs> LactNvs::layer_inputs(const Tensor& images,
+                                             const CameraBatch& inputs) const {
+  return layer_inputs_until(images, inputs, static_cast<int64_t>(blocks_.size()) - 1);
+}
+
+std::vector<TttInputs> LactNvs::layer_inputs_until(const Tensor& images,
+                                                   const CameraBatch& inputs,
+                                                   int64_t last) const {
   require_images(images, inputs);
   Tensor x = embed(images, inputs);
   const int64_t per_view = tokens_per_view(inputs, options_.patch_size);
   const LactPass pass{.schedule = {{0, x.size(1), true, true}},
                       .form = Form::kParallel,
                       .tokens_per_view = per_view};
-  for (int64_t i = 0; i < block; ++i) {
-    x = blocks_.at(i)->forward(x, pass, nullptr).output;
+  std::vector<TttInputs> all;
+  for (int64_t i = 0; i <= last; ++i) {
+    all.push_back(layer(i).project(blocks_.at(i)->layer_input(x, per_view)));
+    if (i < last) {
+      x = blocks_.at(i)->forward(x, pass, nullptr).output;
+    }
   }
-  return layer(block).project(blocks_.at(block)->layer_input(x, per_view));
+  return all;
 }
 
 SceneState LactNvs::extend(const SceneState& state,

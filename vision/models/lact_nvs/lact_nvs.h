@@ -64,6 +64,9 @@ class LactNvs : public torch::nn::Module {
   // of Newton–Schulz. Used by probes; the weights were trained with the model's own rule.
   void set_rule(const UpdateRule& rule);
 
+  // Mirrors every layer, see LactLayer::mirror().
+  void mirror();
+
   // One joint pass: update on all input tokens, then apply to all. Used in training.
   Tensor forward(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
                  const CameraBatch& inputs,
@@ -87,6 +90,9 @@ class LactNvs : public torch::nn::Module {
   TttInputs layer_inputs(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
                          const CameraBatch& inputs,
                          int64_t block) const;
+  // The same for every block, in one pass.
+  std::vector<TttInputs> layer_inputs(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
+                                      const CameraBatch& inputs) const;
   const LactLayer& layer(int64_t block) const { return blocks_.at(block)->layer(); }
 
   // Streamed reading: continues from `state` with further views. This differs from reading them all
@@ -113,6 +119,9 @@ class LactNvs : public torch::nn::Module {
  private:
   Tensor embed(const Tensor& images, const CameraBatch& cameras) const;
   SceneState read(const Tensor& images, const CameraBatch& inputs, Form form, bool streamed) const;
+  std::vector<TttInputs> layer_inputs_until(const Tensor& images,
+                                            const CameraBatch& inputs,
+                                            int64_t last) const;  // of blocks 0 to `last`
   Tensor decode(const Tensor& tokens, const CameraBatch& cameras) const;
   Tensor render_at_once(const SceneState& state, const CameraBatch& targets) const;
   void require_patches(const CameraBatch& cameras) const;
@@ -123,6 +132,21 @@ class LactNvs : public torch::nn::Module {
   std::vector<std::shared_ptr<LactBlock>> blocks_;
   std::shared_ptr<LayerNorm> decoder_norm_;
   std::shared_ptr<Linear> decoder_linear_;
+};
+
+// Another rule for as long as this object lives.
+class ScopedRule {
+ public:
+  ScopedRule(LactNvs& module, const UpdateRule& rule) : module_(module), own_(module.rule()) {
+    module.set_rule(rule);
+  }
+  ~ScopedRule() { module_.set_rule(own_); }
+  ScopedRule(const ScopedRule&) = delete;
+  ScopedRule& operator=(const ScopedRule&) = delete;
+
+ private:
+  LactNvs& module_;
+  UpdateRule own_;
 };
 
 // Approximate bytes of working memory for a pass over `tokens` tokens of one scene.

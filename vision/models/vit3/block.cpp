@@ -45,6 +45,12 @@ void Vit3Layer::initialise() {
   }
 }
 
+void Vit3Layer::mirror() {
+  const torch::NoGradGuard no_grad;
+  w1_.neg_();
+  proj_->weight().slice(1, 0, heads_ * head_dim_).neg_();
+}
+
 Vit3Projections Vit3Layer::project(const Tensor& x,
                                    const TokenGrid& grid,
                                    const Tensor& rotations) const {
@@ -99,7 +105,7 @@ Tensor Vit3Layer::forward(const Tensor& x,
   }
   const Tensor kernel_output = apply_convolution(rule_, p.q2, p.k2, w3).flatten(1, 2);
   if (trace != nullptr) {
-    *trace = {p, glu, w3, glu_output, kernel_output};
+    *trace = {p, start, glu, w3, glu_output, kernel_output};
   }
   return proj_->forward(torch::cat({glu_output, kernel_output}, -1));
 }
@@ -161,7 +167,8 @@ Tensor Vit3Block::forward(const Tensor& x, const TokenGrid& grid, const Vit3Pass
     return drop_path(branch, drop_path_, is_training());
   };
   Tensor y = cpe_->add_to_tokens(x, grid.rows, grid.cols);
-  y = y + residual(attn_->forward(norm1_->forward(y), grid, rotations(grid), pass));
+  Vit3LayerTrace* trace = pass.layers != nullptr ? &pass.layers->emplace_back() : nullptr;
+  y = y + residual(attn_->forward(norm1_->forward(y), grid, rotations(grid), pass, trace));
   return y + residual(mlp_->forward(norm2_->forward(y), grid));
 }
 

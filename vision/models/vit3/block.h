@@ -18,9 +18,10 @@ struct Vit3Projections {
   Tensor q2, k2, v2;  // [B, rows, cols, d]
 };
 
-// Intermediate results of a ViT³ layer, for tests.
+// Intermediate results of a ViT³ layer, for tests and probes.
 struct Vit3LayerTrace {
   Vit3Projections projections;
+  GluWeights start;      // before training, [H, 1, d, d]
   GluWeights glu;        // after training, [H, B, d, d]
   Tensor w3;             // after training, [B, 9, d]
   Tensor glu_output;     // [B, N, C]
@@ -47,6 +48,14 @@ class Vit3Layer : public torch::nn::Module {
 
   // Draws the fast weights' initial values as the published code does.
   void initialise();
+
+  // Changes what the inner loop does without changing the weights.
+  void set_rule(const Vit3Rule& rule) { rule_ = rule; }
+
+  // Negates W1 and the output projection's columns that read the gated net. With a gate and the
+  // dot-product loss, the layer then computes by ascent what it computed by descent: the steps of
+  // W1 do not depend on W1, and those of the gate change their sign with it.
+  void mirror();
 
  private:
   Vit3Projections project(const Tensor& x, const TokenGrid& grid, const Tensor& rotations) const;

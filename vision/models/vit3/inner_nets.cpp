@@ -91,14 +91,13 @@ Tensor closed(const Vit3Rule& rule, const Tensor& w, const Tensor& step, double 
   return rule.switches.direction == Direction::kDescent ? w + g : w - g;
 }
 
-}  // namespace
-
-GluWeights train_glu(const Vit3Rule& rule,
-                     const Tensor& q,
-                     const Tensor& k,
-                     const Tensor& v,
-                     const GluWeights& weights,
-                     int64_t tokens_per_step) {
+// One gradient step on all tokens.
+GluWeights train_glu_once(const Vit3Rule& rule,
+                          const Tensor& q,
+                          const Tensor& k,
+                          const Tensor& v,
+                          const GluWeights& weights,  // [H, 1 or B, d, d]
+                          int64_t tokens_per_step) {
   const int64_t tokens = k.size(2);
   const int64_t stride = tokens_per_step > 0 ? std::min(tokens_per_step, tokens) : tokens;
   const double scale = kScale / static_cast<double>(tokens);
@@ -114,6 +113,21 @@ GluWeights train_glu(const Vit3Rule& rule,
     }
   }
   return {closed(rule, weights.w1, sum.w1, scale), closed(rule, weights.w2, sum.w2, scale)};
+}
+
+}  // namespace
+
+GluWeights train_glu(const Vit3Rule& rule,
+                     const Tensor& q,
+                     const Tensor& k,
+                     const Tensor& v,
+                     const GluWeights& weights,
+                     int64_t tokens_per_step) {
+  GluWeights trained = weights;
+  for (int step = 0; step < rule.switches.inner_steps; ++step) {
+    trained = train_glu_once(rule, q, k, v, trained, tokens_per_step);
+  }
+  return trained;
 }
 
 Tensor apply_glu(const Vit3Rule& rule,
@@ -133,7 +147,7 @@ Tensor train_and_apply_glu(const Vit3Rule& rule,
                            int64_t tokens_per_step) {
   const bool fused = has_fused_kernels(k) && rule.mixing == QueryKeyMixing::kNone &&
                      rule.switches.loss == InnerLoss::kDotProduct &&
-                     k.scalar_type() == v.scalar_type();
+                     rule.switches.inner_steps == 1 && k.scalar_type() == v.scalar_type();
   if (!fused) {
     return side_by_side(apply_glu(rule, q, k, train_glu(rule, q, k, v, weights, tokens_per_step)));
   }
@@ -168,8 +182,9 @@ Tensor train_convolution(const Vit3Rule& rule,
     sum = plus(sum, depthwise_correlation(input, values, begin));
   }
   const Tensor step = sum.to(w3.scalar_type()) * (kScale / static_cast<double>(rows * k.size(2)));
-  // Every variant normalises this branch's gradient and descends.
-  return w3.flatten(1).t() + step / (step.norm(2, {1}, true) + 1);
+  // Every variant normalises this branch's gradient and descends. The gradient does not depend on
+  // the kernels, so that further steps repeat the first.
+  return w3.flatten(1).t() + rule.switches.inner_steps * (step / (step.norm(2, {1}, true) + 1));
 }
 
 Tensor apply_convolution(const Vit3Rule& rule, const Tensor& q, const Tensor& k, const Tensor& w3) {

@@ -2,11 +2,15 @@
 // head, and a depthwise 3×3 convolution (SPEC §3).
 #pragma once
 
+#include <vector>
+
 #include "core/base/torch.h"
 #include "core/ttt/form.h"
 #include "vision/models/vit3/variants.h"
 
 namespace parallax {
+
+struct Vit3LayerTrace;
 
 // How one pass runs the layers. All tokens of an image make one update range, so every rule has
 // both forms: the recurrent one reads the token grid a few rows at a time, each step adding its
@@ -14,6 +18,8 @@ namespace parallax {
 struct Vit3Pass {
   Form form = Form::kParallel;
   int64_t rows_per_step = 1;  // in the recurrent form
+  // If given, each layer's intermediate results are appended, block after block.
+  std::vector<Vit3LayerTrace>* layers = nullptr;
 };
 
 // f(x) = (x W1) ⊙ silu(x W2); under the identity feature map f(x) = x W1.
@@ -22,7 +28,8 @@ struct GluWeights {
   Tensor w2;  // likewise
 };
 
-// One gradient step on all tokens. `tokens_per_step` 0: all at once.
+// As many gradient steps on all tokens as the rule has inner steps. `tokens_per_step` 0: all at
+// once.
 GluWeights train_glu(const Vit3Rule& rule,
                      const Tensor& q,            // [H, B, N, d]
                      const Tensor& k,            // [H, B, N, d]
@@ -39,8 +46,8 @@ Tensor apply_glu(const Vit3Rule& rule,
 // [H, B, N, d] → [B, N, H·d].
 Tensor side_by_side(const Tensor& heads);
 
-// Trains with one gradient step on all tokens and applies the result; in one pass over memory if
-// fused kernels exist for the rule and the tensors.
+// Trains on all tokens and applies the result; with a single step in one pass over memory if fused
+// kernels exist for the rule and the tensors.
 Tensor train_and_apply_glu(const Vit3Rule& rule,
                            const Tensor& q,            // [H, B, N, d]
                            const Tensor& k,            // [H, B, N, d]
@@ -48,7 +55,7 @@ Tensor train_and_apply_glu(const Vit3Rule& rule,
                            const GluWeights& weights,  // [H, 1, d, d]
                            int64_t tokens_per_step);   // → [B, N, H·d]
 
-// One gradient step of the convolution's kernels. `rows_per_step` 0: all at once.
+// The gradient steps of the convolution's kernels. `rows_per_step` 0: all at once.
 Tensor train_convolution(const Vit3Rule& rule,
                          const Tensor& q,         // [B, rows, cols, d]
                          const Tensor& k,         // [B, rows, cols, d]

@@ -72,6 +72,22 @@ void ImageClassifier::initialise() {
   }
 }
 
+void ImageClassifier::set_rule(const Vit3Rule& rule) {
+  for (const auto& module : modules()) {
+    if (auto* layer = module->as<Vit3Layer>()) {
+      layer->set_rule(rule);
+    }
+  }
+}
+
+void ImageClassifier::mirror() {
+  for (const auto& module : modules()) {
+    if (auto* layer = module->as<Vit3Layer>()) {
+      layer->mirror();
+    }
+  }
+}
+
 void ImageClassifier::use_bfloat16() {
   const torch::NoGradGuard no_grad;
   for (auto& item : named_parameters()) {

@@ -26,6 +26,16 @@ class ImageClassifier : public torch::nn::Module {
 
   const Vit3Options& options() const { return options_; }
 
+  // The rule of every layer.
+  Vit3Rule rule() const { return find_vit3_variant(options_.variant).rule; }
+
+  // Changes what every layer's inner loop does without changing the weights. Used by probes; the
+  // weights were trained with the model's own rule.
+  void set_rule(const Vit3Rule& rule);
+
+  // Mirrors every layer, see Vit3Layer::mirror().
+  void mirror();
+
   // Draws all weights as the published code does.
   void initialise();
 

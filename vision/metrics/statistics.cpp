@@ -1,5 +1,5 @@
 // Sums, and a short table of Student's t.
-#include "apps/report/statistics.h"
+#include "vision/metrics/statistics.h"
 
 #include <cmath>
 #include <iterator>

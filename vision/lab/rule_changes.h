@@ -1,0 +1,36 @@
+// What becomes of a trained model when its inner loop is changed: more steps, ascent, the query
+// replaced by the key (the paper's §4.1, §4.2 and §4.4).
+#pragma once
+
+#include <functional>
+
+#include "vision/lab/lab_result.h"
+#include "vision/lab/nvs_subject.h"
+
+namespace parallax::lab {
+
+// Inner steps that are tried, as multiples of the model's own.
+inline constexpr int kInnerSteps[] = {1, 2, 4, 8, 16, 32, 64};
+
+// A difference of PSNR within ±this, in dB, counts as none.
+inline constexpr double kSameQuality = 0.1;
+
+// Each calls `advance` after every evaluation of the scenes, kEvaluations of them.
+inline constexpr int kMoreStepsEvaluations = static_cast<int>(std::size(kInnerSteps));
+inline constexpr int kAscentEvaluations = 3;
+inline constexpr int kQueryEvaluations = 2;
+
+ProbeResult probe_more_steps(const NvsSubject& subject, const std::function<void()>& advance);
+ProbeResult probe_ascent(const NvsSubject& subject, const std::function<void()>& advance);
+ProbeResult probe_query(const NvsSubject& subject, const std::function<void()>& advance);
+
+// The findings of more inner steps, from measures at kInnerSteps; for models of any kind.
+std::vector<Finding> more_steps_findings(
+    const std::vector<double>& losses,                  // mean inner loss per number of steps
+    const std::vector<std::vector<double>>& qualities,  // per number of steps and item
+    const std::string& quality,                         // "PSNR", with its unit and decimals
+    const std::string& unit,
+    double same,  // a change within ±this counts as none
+    const std::string& on);
+
+}  // namespace parallax::lab
