@@ -12,17 +12,19 @@
 namespace parallax {
 namespace {
 
-constexpr std::uint64_t kBlock = 512;
-constexpr std::uint64_t kLongestText = std::uint64_t{1} << 20;  // of names and attributes
+constexpr std::uint64_t kTarBlock = 512;
+constexpr std::uint64_t kLongestTarText = std::uint64_t{1} << 20;  // of names and attributes
 
 // A field of the header up to its first NUL.
-std::string_view field(std::string_view header, std::size_t offset, std::size_t size) {
+std::string_view tar_field(std::string_view header, std::size_t offset, std::size_t size) {
   const std::string_view whole = header.substr(offset, size);
   return whole.substr(0, std::min(whole.find('\0'), whole.size()));
 }
 
 // Octal digits among blanks, or GNU's base 256 for what needs more; nullopt for anything else.
-std::optional<std::uint64_t> number(std::string_view header, std::size_t offset, std::size_t size) {
+std::optional<std::uint64_t> tar_number(std::string_view header,
+                                        std::size_t offset,
+                                        std::size_t size) {
   const std::string_view text = header.substr(offset, size);
   std::uint64_t value = 0;
   if ((static_cast<unsigned char>(text[0]) & 0x80) != 0) {
@@ -45,7 +47,7 @@ std::optional<std::uint64_t> number(std::string_view header, std::size_t offset,
 }
 
 // The sum of the header's bytes, with blanks for the sum itself.
-bool has_right_sum(std::string_view header) {
+bool has_right_tar_sum(std::string_view header) {
   constexpr std::size_t kSumOffset = 148;
   constexpr std::size_t kSumSize = 8;
   std::uint64_t sum = 0;
@@ -53,11 +55,11 @@ bool has_right_sum(std::string_view header) {
     const bool inside = i >= kSumOffset && i < kSumOffset + kSumSize;
     sum += inside ? ' ' : static_cast<unsigned char>(header[i]);
   }
-  return number(header, kSumOffset, kSumSize) == sum;
+  return tar_number(header, kSumOffset, kSumSize) == sum;
 }
 
 // The value of a pax attribute, of which each is "LENGTH KEY=VALUE\n"; empty if there is none.
-std::string attribute(std::string_view text, std::string_view key) {
+std::string tar_attribute(std::string_view text, std::string_view key) {
   std::string value;
   while (!text.empty()) {
     std::size_t length = 0;
@@ -89,7 +91,7 @@ void TarArchive::fail(const std::string& what, const std::string& remedy) const 
 }
 
 std::string TarArchive::read_text(const ByteRange& range) const {
-  if (range.size > kLongestText) {
+  if (range.size > kLongestTarText) {
     fail("a name in the archive is too long", "The archive is damaged; copy it again.");
   }
   return file_->read(range.offset, range.size);
@@ -98,25 +100,26 @@ std::string TarArchive::read_text(const ByteRange& range) const {
 std::optional<TarMember> TarArchive::next() {
   std::string long_name;
   std::string attributes;
-  while (offset_ + kBlock <= file_->size()) {
-    const std::string header = file_->read(offset_, kBlock);
+  while (offset_ + kTarBlock <= file_->size()) {
+    const std::string header = file_->read(offset_, kTarBlock);
     if (header.find_first_not_of('\0') == std::string::npos) {
       return std::nullopt;  // the end of the archive; what follows is padding
     }
-    if (!has_right_sum(header)) {
+    if (!has_right_tar_sum(header)) {
       fail(offset_ == 0 ? "this is not a tar archive" : "the tar archive is damaged",
            offset_ == 0 ? "A compressed one (.tar.gz) is to be unpacked with gunzip first." : "");
     }
-    std::optional<std::uint64_t> size = number(header, 124, 12);
-    if (const std::string stated = attribute(attributes, "size"); !stated.empty()) {
+    std::optional<std::uint64_t> size = tar_number(header, 124, 12);
+    if (const std::string stated = tar_attribute(attributes, "size"); !stated.empty()) {
       size = std::strtoull(stated.c_str(), nullptr, 10);
     }
-    if (!size || *size > file_->size() - offset_ - kBlock) {
+    if (!size || *size > file_->size() - offset_ - kTarBlock) {
       fail("the tar archive is cut off", "Copy it again.");
     }
-    const ByteRange data{.offset = offset_ + kBlock, .size = *size};
+    const ByteRange data{.offset = offset_ + kTarBlock, .size = *size};
     const char type = header[156];
-    offset_ = std::min(data.offset + (*size + kBlock - 1) / kBlock * kBlock, file_->size());
+    offset_ =
+        std::min(data.offset + (*size + kTarBlock - 1) / kTarBlock * kTarBlock, file_->size());
     if (type == 'L') {  // GNU: the next member's name
       long_name = read_text(data);
       long_name.resize(std::strlen(long_name.c_str()));
@@ -124,12 +127,12 @@ std::optional<TarMember> TarArchive::next() {
       attributes = read_text(data);
     } else if (type == '0' || type == '\0' || type == '7') {
       const std::string_view prefix =
-          header.compare(257, 6, std::string("ustar\0", 6)) == 0 ? field(header, 345, 155) : "";
-      std::string name = attribute(attributes, "path");
+          header.compare(257, 6, std::string("ustar\0", 6)) == 0 ? tar_field(header, 345, 155) : "";
+      std::string name = tar_attribute(attributes, "path");
       name = !name.empty()        ? name
              : !long_name.empty() ? long_name
-             : prefix.empty()     ? std::string(field(header, 0, 100))
-                                  : std::string(prefix) + "/" + std::string(field(header, 0, 100));
+             : prefix.empty()     ? std::string(tar_field(header, 0, 100))
+                              : std::string(prefix) + "/" + std::string(tar_field(header, 0, 100));
       return TarMember{.name = name, .data = data};
     } else {  // a folder, a link, an attribute of all members
       long_name.clear();
