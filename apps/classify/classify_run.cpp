@@ -143,6 +143,8 @@ class Classifying {
     while (!stop_requested()) {
       auto file = files_.next();
       if (!file) {
+        // A signal also interrupts reading a list, which then seems to end.
+        outcome_.stopped = stop_requested();
         return std::nullopt;
       }
       if (shard_.has(outcome_.listed++) &&

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,7 +13,6 @@
 #include "tests/support/classifier_fixture.h"
 #include "tests/support/program.h"
 #include "tests/support/scratch_folder.h"
-#include "tests/support/wait_until.h"
 
 namespace parallax::testing {
 namespace {
@@ -191,35 +188,6 @@ TEST_F(ClassifyShards, ImagesInTarArchivesGiveTheSameRows) {
     }
     EXPECT_EQ(rows(format), expected);
   }
-}
-
-TEST_F(ClassifyShards, ASignalEndsItInGoodOrder) {
-  RunningProgram program({"classify",
-                          "-",
-                          "--model",
-                          path("model.safetensors"),
-                          "-o",
-                          path("out"),
-                          "--threads",
-                          "1",
-                          "--workers",
-                          "1",
-                          "--batch-size",
-                          "1"},
-                         {.open_input = true});
-  const auto lines = [&] {
-    const std::string text =
-        fs::exists(path("out/results.jsonl")) ? read_bytes(path("out/results.jsonl")) : "";
-    return std::count(text.begin(), text.end(), '\n');
-  };
-  program.write_input(path("images/tench/0.png") + "\n");
-  ASSERT_TRUE(wait_until([&] { return lines() == 1 || program.has_ended(); }));
-  program.send(SIGTERM);
-  program.write_input(path("images/tench/1.png") + "\n" + path("images/tench/2.png") + "\n");
-  const ProgramResult result = program.wait();
-  EXPECT_EQ(result.exit_code, 75) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("--resume"));
-  EXPECT_FALSE(fs::exists(path("out/summary.json")));
 }
 
 }  // namespace
