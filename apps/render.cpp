@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
 #include <map>
 
 #include "apps/common/nvs_options.h"
@@ -18,6 +17,7 @@
 #include "core/base/operator_threads.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
+#include "core/files/append_file.h"
 #include "core/image/image.h"
 #include "vision/models/variant_text.h"
 #include "vision/scene/formats/load_scene.h"
@@ -113,16 +113,15 @@ void write_truth(const fs::path& folder, const PreparedScene& scene) {
   }
 }
 
-void append_metrics(std::ofstream& file, const PreparedScene& scene, const FormEvaluation& form) {
+void append_metrics(AppendFile& file, const PreparedScene& scene, const FormEvaluation& form) {
   for (size_t i = 0; i < form.views.size(); ++i) {
     nlohmann::json line = metrics_json(form.views[i]);
     line["view"] = scene.targets.indices[i];
     line["name"] = scene.targets.names[i];
     line["form"] = form_name(form.form);
     line["picture"] = view_file(scene.targets, i, std::string(form_name(form.form)));
-    file << dump_json(line) << "\n";
+    file.append(dump_json(line) + "\n");
   }
-  file.flush();
 }
 
 // What each form took, with its scatter where it was timed in rounds.
@@ -231,9 +230,8 @@ void say(const RenderOptions& options, const std::string& text) {
   }
 }
 
-// Makes the folder, or empties it of an earlier run's results.
+// Empties the folder of an earlier run's results.
 void prepare_folder(const fs::path& folder, const RenderOptions& options) {
-  create_folder(folder);
   const fs::path earlier = set_aside(folder, files_of_run());
   if (!options.common.quiet) {
     note_set_aside(earlier);
@@ -247,12 +245,7 @@ std::vector<FormEvaluation> render_views(const fs::path& folder,
                                          const PreparedScene& prepared,
                                          const RenderOptions& options,
                                          EvaluateOptions evaluate) {
-  const fs::path metrics_path = folder / "metrics.jsonl";
-  std::ofstream metrics(metrics_path, std::ios::trunc);
-  if (!metrics) {
-    throw Error(
-        ErrorParts{.what = "the file could not be written", .where = metrics_path.string()});
-  }
+  AppendFile metrics(folder / "metrics.jsonl", "");
   const auto targets = static_cast<int64_t>(prepared.targets.indices.size());
   if (targets == 0) {
     say(options, "note: every view is read, none is held out: there is nothing to measure");
@@ -307,6 +300,8 @@ nlohmann::json render_one_scene(const PreparedScene& prepared,
   for (const std::string& note : prepared.notes) {
     say(options, "note: " + note);
   }
+  create_folder(folder);
+  const FolderLock lock(folder);
   prepare_folder(folder, options);
   std::vector<FormEvaluation> evaluations =
       render_views(folder, model, prepared, options, evaluate_options(options));

@@ -8,8 +8,12 @@
 #include <thread>
 
 #include "apps/common/nvs_options.h"
+#include "apps/report/run_settings.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
+#include "core/files/append_file.h"
+#include "core/io/atomic_file.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/image_size.h"
 #include "vision/synth/meshes/mesh_import.h"
@@ -32,6 +36,7 @@ struct ScenesOptions {
   std::string background = "transparent";
   std::vector<std::string> mesh;
   std::string up = "auto";
+  bool resume = false;
   CommonOptions common;
 
   template <class Self, class Visitor>
@@ -49,6 +54,9 @@ struct ScenesOptions {
             self.mesh,
             "render these meshes (glTF, OBJ, PLY, STL) instead of procedural scenes");
     visitor("up", self.up, "the meshes' upward axis: auto, y or z");
+    visitor("resume",
+            self.resume,
+            "make only the scenes that an earlier run of this command into the folder did not");
   }
 };
 
@@ -88,6 +96,11 @@ std::string scene_name(const std::vector<std::string>& meshes, int index) {
   return same == 0 ? stem : fmt::format("{}_{}", stem, same + 1);
 }
 
+fs::path folder_of_scene(const ScenesOptions& options, int index) {
+  return fs::path(options.output) / (options.mesh.empty() ? fmt::format("scene_{:05d}", index)
+                                                          : scene_name(options.mesh, index));
+}
+
 // Writes one scene of the job: generated from its seed, or from the mesh of its index.
 void write_one(const ScenesOptions& options,
                SceneWriteOptions write,
@@ -98,15 +111,13 @@ void write_one(const ScenesOptions& options,
                                  .next();
   write.seed = seed;
   if (options.mesh.empty()) {
-    write_scene(describe_scene(write.family, seed),
-                write,
-                fs::path(options.output) / fmt::format("scene_{:05d}", index));
+    write_scene(describe_scene(write.family, seed), write, folder_of_scene(options, index));
     return;
   }
   const fs::path path = options.mesh[index];
   ImportedMesh mesh = import_mesh(path, {.up = parse_up(options.up)});
   notes.insert(notes.end(), mesh.notes.begin(), mesh.notes.end());
-  write_scene(mesh.scene, write, fs::path(options.output) / scene_name(options.mesh, index));
+  write_scene(mesh.scene, write, folder_of_scene(options, index));
 }
 
 // Scenes of two runs in one folder would be taken for one set.
@@ -117,9 +128,33 @@ void require_no_scenes(const fs::path& folder) {
       throw UsageError(ErrorParts{.what = "the folder holds scenes already",
                                   .where = folder.string(),
                                   .got = entry.path().filename().string(),
-                                  .remedy = "Name another folder, or move those scenes away."});
+                                  .remedy = "Name another folder, move those scenes away, or "
+                                            "continue their run with --resume."});
     }
   }
+}
+
+// Keeps the options beside the scenes, so that only the same command goes on; its `count` may grow.
+void keep_options(const ScenesOptions& options) {
+  const fs::path file = fs::path(options.output) / ".scenes.json";
+  nlohmann::json settings = options_to_json(options);
+  for (const char* beside : {"resume", "count"}) {
+    settings.erase(beside);
+  }
+  std::error_code ignored;
+  if (options.resume && fs::exists(file, ignored)) {
+    check_settings(file, settings);
+  } else {
+    require_no_scenes(options.output);
+  }
+  write_file_atomically(file, dump_json(settings, 1) + "\n");
+}
+
+// The camera file is written last.
+bool is_there(const ScenesOptions& options, int index) {
+  std::error_code ignored;
+  return options.resume &&
+         fs::exists(folder_of_scene(options, index) / "opencv_cameras.json", ignored);
 }
 
 int run_scenes(const ScenesOptions& options) {
@@ -133,9 +168,10 @@ int run_scenes(const ScenesOptions& options) {
       throw UsageError(ErrorParts{.what = "there is no such file", .where = mesh});
     }
   }
-  require_no_scenes(options.output);
   const int count = options.mesh.empty() ? options.count : static_cast<int>(options.mesh.size());
   create_folder(options.output);
+  const FolderLock lock(options.output);
+  keep_options(options);
   Progress progress("views", static_cast<int64_t>(count) * options.views, options.common.quiet);
   std::mutex mutex;  // guards progress, stderr and the count of failures
   int failed = 0;
@@ -146,6 +182,9 @@ int run_scenes(const ScenesOptions& options) {
   std::atomic<int> next = 0;
   const auto work = [&] {
     for (int i = next++; i < count; i = next++) {
+      if (is_there(options, i)) {
+        continue;
+      }
       std::vector<std::string> notes;
       try {
         write_one(options, write, i, notes);

@@ -5,7 +5,9 @@
 
 #include "apps/common/cli.h"
 #include "core/base/error.h"
+#include "core/base/paths.h"
 #include "core/base/progress.h"
+#include "core/files/append_file.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/writers/convert_scene.h"
 
@@ -16,7 +18,7 @@ struct ConvertOptions {
   std::string scene;
   std::string output;
   std::string format = "transforms";
-  std::string image_folder = "images";
+  std::string image_folder;
   CommonOptions common;
 
   template <class Self, class Visitor>
@@ -24,7 +26,9 @@ struct ConvertOptions {
     visitor("format",
             self.format,
             "opencv (opencv_cameras.json), transforms (nerfstudio's) or colmap (sparse/0)");
-    visitor("image_folder", self.image_folder, "folder with the scene's photographs");
+    visitor("image_folder",
+            self.image_folder,
+            "folder with the scene's photographs (default: where its file says)");
   }
 };
 
@@ -47,6 +51,8 @@ SceneFormat parse_format(const std::string& text) {
 int run_convert(const ConvertOptions& options) {
   const SceneFormat format = parse_format(options.format);
   const Scene scene = load_scene(options.scene, {.image_folder = options.image_folder});
+  create_folder(options.output);
+  const FolderLock lock(options.output);
   Progress progress("views", static_cast<int64_t>(scene.views.size()), options.common.quiet);
   const ConvertedScene converted =
       convert_scene(scene, options.output, format, [&] { progress.advance(); });

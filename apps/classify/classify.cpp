@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <thread>
 
 #include "apps/classify/classify_page.h"
 #include "apps/classify/classify_run.h"
+#include "apps/classify/classify_shard.h"
 #include "apps/classify/classify_summary.h"
 #include "apps/common/nvs_options.h"
 #include "apps/report/earlier_results.h"
@@ -127,13 +127,16 @@ nlohmann::json run_settings(const ClassifyOptions& options,
     }
     models.push_back(std::move(entry));
   }
-  return {{"models", models},
-          {"runs", engine.run_labels()},
-          {"size", {view.height, view.width}},
-          {"resize_side", view.resize_side},
-          {"upright", options.upright},
-          {"topk", options.topk},
-          {"dtype", options.dtype}};
+  nlohmann::json settings = {{"models", models},
+                             {"runs", engine.run_labels()},
+                             {"size", {view.height, view.width}},
+                             {"resize_side", view.resize_side},
+                             {"upright", options.upright},
+                             {"topk", options.topk},
+                             {"dtype", options.dtype}};
+  // Null without one, as in the settings of runs before there were shards.
+  settings["shard"] = options.shard.empty() ? nlohmann::json() : nlohmann::json(options.shard);
+  return settings;
 }
 
 std::string describe_run(const ClassifyEngine& engine, const ClassifierView& view) {
@@ -204,6 +207,7 @@ nlohmann::json whole_summary(const ClassifySummary& summary,
   json["seconds"] = outcome.seconds;
   json["images_per_second"] =
       outcome.seconds > 0 ? static_cast<double>(outcome.done) / outcome.seconds : 0;
+  json["listed"] = outcome.listed;
   json["skipped_files"] = outcome.passed_over.other_files;
   if (!outcome.passed_over.pictures.empty()) {
     json["pictures_left_out"] = outcome.passed_over.pictures;
@@ -216,6 +220,17 @@ nlohmann::json whole_summary(const ClassifySummary& summary,
   return json;
 }
 
+// Says how far a run came that a signal ended.
+int report_stopped(const ClassifyOptions& options,
+                   const ResultsFolder& results,
+                   const ClassifyOutcome& outcome) {
+  fmt::print(stderr,
+             "stopped by a signal; {} images are done in {}; continue with --resume\n",
+             static_cast<int64_t>(results.count_done()) + outcome.done,
+             options.output);
+  return kExitStopped;
+}
+
 // Writes everything that is derived from the rows, once all of them are written.
 int report_results(const ClassifyOptions& options,
                    const std::string& heading,
@@ -224,7 +239,8 @@ int report_results(const ClassifyOptions& options,
                    const ClassifyOutcome& outcome) {
   ClassifySummary summary;
   results.for_each([&](const ClassifiedImage& image) { summary.add(image); });
-  if (summary.images == 0) {
+  const bool is_empty_shard = !options.shard.empty() && outcome.listed > 0;
+  if (summary.images == 0 && !is_empty_shard) {
     const std::string pictures = describe_pictures(outcome.passed_over);
     const int64_t others = outcome.passed_over.other_files;
     throw Error(
@@ -248,21 +264,42 @@ int report_results(const ClassifyOptions& options,
   return summary.broken > 0 ? kExitSomeFailed : kExitDone;
 }
 
-// Keys of an earlier attempt of the same torchrun must not be mistaken for this one's.
-std::string store_prefix() {
-  const char* attempt = std::getenv("TORCHELASTIC_RESTART_COUNT");
-  return fmt::format("parallax/classify/{}", attempt != nullptr ? attempt : "0");
+// Puts the results of all shards together, as one run would have left them.
+int run_merge(const ClassifyOptions& options) {
+  const std::vector<ShardFolder> shards = open_shard_folders(options.paths);
+  check_rows(shards);
+  const ShardFolder& first = shards.front();
+  ResultsFolder results(options.output, first.format, first.settings, false);
+  merge_rows(shards, results);
+  const ClassifyOutcome outcome{.listed = first.listed};
+  return report_results(
+      options,
+      fmt::format("{} shards, {}", shards.size(), fmt::join(first.format.runs, ", ")),
+      first.settings,
+      results,
+      outcome);
 }
 
 int run_classify(const ClassifyOptions& options) {
+  if (options.merge) {
+    return run_merge(options);
+  }
   set_operator_threads(options.common.threads);
   const std::vector<Form> forms = parse_forms(options.form);
   require_paths(options.paths);
+  parse_shard(options.shard);
   const RankInfo ranks = rank_from_environment();
+  if (!options.shard.empty() && !ranks.alone()) {
+    throw UsageError(ErrorParts{.what = "the ranks of one run share the work already",
+                                .where = "--shard",
+                                .remedy = "Leave it out, or start each shard as a process of its "
+                                          "own."});
+  }
   std::optional<KeyValueStore> store;
   std::optional<Heartbeat> heartbeat;
   if (!ranks.alone()) {
-    store.emplace(ranks, store_prefix(), std::chrono::duration<double>(kStartTime).count());
+    store.emplace(
+        ranks, attempt_prefix("classify"), std::chrono::duration<double>(kStartTime).count());
     heartbeat.emplace(*store, ranks.rank);
   }
   ClassifyEngine engine(load_models(options),
@@ -301,6 +338,9 @@ int run_classify(const ClassifyOptions& options) {
   }
   const ClassifyOutcome outcome =
       run_classifying(options, view, engine, results, store ? &*store : nullptr, ranks);
+  if (outcome.stopped) {
+    return report_stopped(options, results, outcome);
+  }
   return report_results(options, describe_run(engine, view), settings, results, outcome);
 }
 

@@ -29,6 +29,8 @@ struct ClassifyOptions {
   int topk = 5;
   int thumbnails = 4000;
   bool resume = false;
+  std::string shard;
+  bool merge = false;
   double rank_timeout = 5;
   CommonOptions common;
 
@@ -67,6 +69,13 @@ struct ClassifyOptions {
             "thumbnails on the page, at most; 0: none",
             OptionRange{0, 1e6});
     visitor("resume", self.resume, "go on where an earlier run into the same folder ended");
+    visitor(
+        "shard",
+        self.shard,
+        "I/N: classify every N-th image from the I-th on (1 to N), for jobs that know nothing of "
+        "each other");
+    visitor(
+        "merge", self.merge, "the paths are the folders of all shards: put their results together");
     visitor("rank_timeout",
             self.rank_timeout,
             "seconds of silence after which another process's images are reassigned",

@@ -41,8 +41,13 @@ std::string pack(const json& value) {
 std::string pack_batch(const LeasedBatch& batch) {
   json files = json::array();
   for (const ImageFile& file : batch.files) {
-    files.push_back(
-        {bytes(file.path.string()), bytes(file.error), file.truth.value_or(-1), file.also_right});
+    files.push_back({bytes(file.path.string()),
+                     bytes(file.error),
+                     file.truth.value_or(-1),
+                     file.also_right,
+                     bytes(file.archive.string()),
+                     file.part.offset,
+                     file.part.size});
   }
   return pack({{"id", batch.id}, {"files", std::move(files)}});
 }
@@ -56,6 +61,8 @@ LeasedBatch unpack_batch(const std::string& packed) {
       file.truth = truth;
     }
     file.also_right = entry.at(3).get<std::vector<int>>();
+    file.archive = text_of(entry.at(4));
+    file.part = {entry.at(5).get<uint64_t>(), entry.at(6).get<uint64_t>()};
     batch.files.push_back(std::move(file));
   }
   return batch;

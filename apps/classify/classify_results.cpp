@@ -48,6 +48,7 @@ ResultsFolder::ResultsFolder(fs::path folder,
     earlier_ = set_aside(folder_, {std::begin(kFilesOfRun), std::end(kFilesOfRun)});
     nlohmann::json run = settings;
     run["provenance"] = provenance_json();
+    run["labels"] = labels_to_json(format_.labels);
     write_file_atomically(file(kSettings), dump_json(run, 1) + "\n");
     write_file_atomically(file(kTable), csv_header(format_));
   }

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <utility>
 
+#include "apps/classify/classify_shard.h"
+#include "apps/common/stop_signals.h"
 #include "core/base/clock.h"
 #include "core/base/json_text.h"
 #include "core/base/progress.h"
@@ -27,7 +29,7 @@ bool reads_stdin(const ClassifyOptions& options) {
 
 ImageFilesOptions file_options(const ClassifyOptions& options, const ClassLabels& labels) {
   ImageFilesOptions files{
-      .labels = &labels, .truth_file = options.truth, .excluded = options.output};
+      .labels = &labels, .truth_file = options.truth, .excluded = options.output, .archives = true};
   for (const std::string& path : options.paths) {
     if (path != "-") {
       files.paths.push_back(path);
@@ -73,8 +75,11 @@ class Classifying {
                    ? ImageCount{}
                    : count_image_files(file_options(options, results.format().labels))),
         files_(file_options(options, results.format().labels)),
+        shard_(parse_shard(options.shard)),
         progress_("images",
-                  std::max<int64_t>(0, count_.images - static_cast<int64_t>(results.count_done())),
+                  std::max<int64_t>(
+                      0,
+                      shard_.size(count_.images) - static_cast<int64_t>(results.count_done())),
                   options.common.quiet) {}
 
   // `store` is null if there are no other ranks.
@@ -135,11 +140,19 @@ class Classifying {
 
   std::optional<ImageFile> next_file() {
     const std::lock_guard lock(files_mutex_);
-    while (auto file = files_.next()) {
-      if (!results_.was_done(escape_invalid_utf8(file->path.string()))) {
+    while (!stop_requested()) {
+      auto file = files_.next();
+      if (!file) {
+        // A signal also interrupts reading a list, which then seems to end.
+        outcome_.stopped = stop_requested();
+        return std::nullopt;
+      }
+      if (shard_.has(outcome_.listed++) &&
+          !results_.was_done(escape_invalid_utf8(file->path.string()))) {
         return file;
       }
     }
+    outcome_.stopped = true;
     return std::nullopt;
   }
 
@@ -170,8 +183,9 @@ class Classifying {
   ClassifyEngine& engine_;
   ResultsFolder& results_;
   ImageCount count_;
-  std::mutex files_mutex_;
+  std::mutex files_mutex_;  // guards the files, and what the outcome says of the list
   ImageFiles files_;
+  Shard shard_;
   std::mutex write_mutex_;  // guards what follows
   Progress progress_;
   ClassifyOutcome outcome_;
@@ -185,6 +199,7 @@ ClassifyOutcome run_classifying(const ClassifyOptions& options,
                                 ResultsFolder& results,
                                 KeyValueStore* store,
                                 const RankInfo& ranks) {
+  const StopSignals signals;
   return Classifying(options, view, engine, results).run(store, ranks);
 }
 

@@ -12,6 +12,8 @@ namespace parallax {
 // What a run classified and skipped.
 struct ClassifyOutcome {
   int64_t done = 0;
+  int64_t listed = 0;    // images that the walk came to, those of other shards included
+  bool stopped = false;  // by a signal, before the end of the list
   double seconds = 0;
   PassedOver passed_over;
   std::map<int, int64_t> by_rank;  // images of the other ranks

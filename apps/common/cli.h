@@ -21,6 +21,9 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitSomeFailed = 3;
+// SIGTERM or SIGINT came: what is done is saved, and the same command goes on with --resume. The
+// number is sysexits.h's EX_TEMPFAIL.
+inline constexpr int kExitStopped = 75;
 
 // The options of every subcommand.
 struct CommonOptions {

@@ -59,6 +59,7 @@ constexpr const char* kFreeTexts[] = {"--baseline",
                                       "--checkpoint-key",
                                       "--image-folder",
                                       "--input-views",
+                                      "--shard",
                                       "--size",
                                       "--train-size",
                                       "--window"};

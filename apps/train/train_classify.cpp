@@ -272,7 +272,7 @@ int run_train_classify(TrainClassifyCommand& command) {
       ranks,
       command.common.quiet);
   if (!ranks.is_first() || end == TrainEnd::kStopped) {
-    return kExitDone;
+    return exit_code(end);
   }
   nlohmann::json results = trainer.results();
   if (command.classify.json != "-") {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <fstream>
 
 #include "apps/report/html.h"
 #include "apps/report/plot.h"
@@ -121,15 +122,12 @@ TrainLog::TrainLog(const fs::path& folder, std::string title, int64_t steps_done
     text += dump_json(record) + "\n";
   }
   write_file_atomically(path, text);
-  file_.open(path, std::ios::app);
-  if (!file_) {
-    throw Error(ErrorParts{.what = "the log cannot be written", .where = path.string()});
-  }
+  file_.emplace(path, "The last checkpoint is kept; continue with --resume.");
 }
 
 void TrainLog::add(const nlohmann::json& record) {
   records_.push_back(record);
-  file_ << dump_json(record) << std::endl;  // flushed, so that a crash loses nothing
+  file_->append(dump_json(record) + "\n");
   if (now() - drawn_at_ > kSecondsBetweenDrawings) {
     draw(false);
   }

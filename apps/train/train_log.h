@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "core/files/append_file.h"
 
 namespace parallax {
 
@@ -28,7 +30,7 @@ class TrainLog {
   std::string title_;
   std::string provenance_;
   std::vector<nlohmann::json> records_;
-  std::ofstream file_;
+  std::optional<AppendFile> file_;
   double drawn_at_ = -1;
 };
 

@@ -170,23 +170,28 @@ void report(const TrainNvsCommand& command, nlohmann::json results, const std::s
   }
 }
 
-// Trains and returns the results; empty if there is nothing to report: on ranks other than the
+// How a run ended, and its results; none if there is nothing to report: on ranks other than the
 // first, or after a signal.
-std::optional<nlohmann::json> train(const TrainNvsCommand& command,
-                                    NvsTask& task,
-                                    const std::string& title,
-                                    ProcessGroup& ranks) {
+struct TrainedRun {
+  TrainEnd end = TrainEnd::kFinished;
+  std::optional<nlohmann::json> results;
+};
+
+TrainedRun train(const TrainNvsCommand& command,
+                 NvsTask& task,
+                 const std::string& title,
+                 ProcessGroup& ranks) {
   Trainer trainer(task,
                   command.train,
                   recipe_of(command.model, command.data, command.augment, command.nvs),
                   command.run.output,
                   ranks);
-  const TrainEnd end =
-      run_training(trainer, command.run, command.train, title, ranks, command.common.quiet);
-  if (!ranks.is_first() || end == TrainEnd::kStopped) {
-    return std::nullopt;
+  TrainedRun run{
+      .end = run_training(trainer, command.run, command.train, title, ranks, command.common.quiet)};
+  if (ranks.is_first() && run.end != TrainEnd::kStopped) {
+    run.results = trainer.results();
   }
-  return trainer.results();
+  return run;
 }
 
 // ---- procedural scenes
@@ -236,7 +241,8 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
                                   command.common.quiet || !ranks.is_first());
   module->to(options.device);
   NvsTask task(module, source, options, procedural_card(command, source, init ? &*init : nullptr));
-  const auto results = train(command, task, "LaCT-NVS, variant " + command.model.variant, ranks);
+  const auto [end, results] =
+      train(command, task, "LaCT-NVS, variant " + command.model.variant, ranks);
   if (results) {
     report(command,
            *results,
@@ -244,7 +250,7 @@ int train_on_procedural_scenes(TrainNvsCommand& command) {
                        results->at("score").get<double>(),
                        format_metric(results->value("held_out_masked_psnr", NAN), 2)));
   }
-  return kExitDone;
+  return exit_code(end);
 }
 
 // ---- one scene
@@ -346,9 +352,9 @@ int adapt_to_scene(TrainNvsCommand& command) {
   card["command"] = command_line();
   card["commit"] = build_commit();
   NvsTask task(model.module, source, options, card);
-  auto results = train(command, task, "LaCT-NVS adapted to " + prepared.name, ranks);
+  auto [end, results] = train(command, task, "LaCT-NVS adapted to " + prepared.name, ranks);
   if (!results) {
-    return kExitDone;
+    return exit_code(end);
   }
   const auto after = measure(model, prepared, options);
   std::string text =

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "apps/common/nvs_options.h"
 #include "apps/common/stop_signals.h"
@@ -11,6 +13,7 @@
 #include "core/base/device.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
+#include "core/files/append_file.h"
 
 namespace parallax {
 namespace {
@@ -44,9 +47,13 @@ torch::Dtype parse_export_dtype(const std::string& name) {
 }
 
 torch::Device parse_rank_device(const std::string& name, const RankInfo& ranks) {
-  return parse_device(name == "cuda" && !ranks.alone() ? fmt::format("cuda:{}", ranks.local_rank)
-                                                       : name);
+  // Slurm may give each task a GPU of its own, and shows it no other.
+  const int shown = std::max(1, static_cast<int>(torch::cuda::device_count()));
+  return parse_device(
+      name == "cuda" && !ranks.alone() ? fmt::format("cuda:{}", ranks.local_rank % shown) : name);
 }
+
+int exit_code(TrainEnd end) { return end == TrainEnd::kStopped ? kExitStopped : kExitDone; }
 
 void check_run_folder(const TrainRunOptions& options) {
   if (!options.resume && has_snapshots(std::filesystem::path(options.output) / "checkpoints")) {
@@ -64,6 +71,11 @@ TrainEnd run_training(Trainer& trainer,
                       ProcessGroup& ranks,
                       bool quiet) {
   const bool speaks = ranks.is_first();
+  std::optional<FolderLock> lock;
+  if (speaks) {
+    create_folder(run.output);
+    lock.emplace(run.output);
+  }
   int64_t done = 0;
   if (run.resume) {
     std::vector<std::string> notes;
@@ -80,7 +92,6 @@ TrainEnd run_training(Trainer& trainer,
   }
   std::unique_ptr<TrainLog> log;
   if (speaks) {
-    create_folder(run.output);
     log = std::make_unique<TrainLog>(run.output, title, done);
   }
   Progress progress("train", train.steps - done, quiet || !speaks);

@@ -54,6 +54,9 @@ torch::Device parse_rank_device(const std::string& name, const RankInfo& ranks);
 // Refuses a folder that holds another run unless it is to be resumed.
 void check_run_folder(const TrainRunOptions& options);
 
+// kExitStopped after a signal, else kExitDone.
+int exit_code(TrainEnd end);
+
 // Resumes if asked to, trains until the end or a signal, and keeps log, page and plot up to date.
 // Notes go to stderr. Returns how it ended.
 TrainEnd run_training(Trainer& trainer,

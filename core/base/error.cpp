@@ -4,6 +4,21 @@
 namespace parallax {
 namespace {
 
+// What files say of themselves is quoted here, and a terminal would obey control characters.
+std::string without_controls(const std::string& text) {
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  std::string plain;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= 0x20 && byte != 0x7f) || c == '\n' || c == '\t') {
+      plain += c;
+    } else {
+      plain += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return plain;
+}
+
 std::string compose(const ErrorParts& parts) {
   std::string text;
   if (!parts.where.empty()) {
@@ -28,6 +43,6 @@ std::string compose(const ErrorParts& parts) {
 
 }  // namespace
 
-Error::Error(const ErrorParts& parts) : std::runtime_error(compose(parts)) {}
+Error::Error(const ErrorParts& parts) : std::runtime_error(without_controls(compose(parts))) {}
 
 }  // namespace parallax

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -20,6 +21,7 @@
 #endif
 
 #include "core/distributed/quiet_c10d.h"
+#include "core/distributed/slurm.h"
 
 namespace parallax {
 namespace {
@@ -115,6 +117,18 @@ std::string own_address(const RankInfo& info) {
 RankInfo rank_from_environment() {
   RankInfo info;
   if (variable("WORLD_SIZE") == nullptr) {
+    const std::optional<SlurmTask> task = slurm_task();
+    if (!task) {
+      return info;
+    }
+    info = {.rank = task->rank,
+            .world_size = task->tasks,
+            .local_rank = task->local_rank,
+            .master_address =
+                variable("MASTER_ADDR") != nullptr ? variable("MASTER_ADDR") : task->first_node,
+            .master_port = variable("MASTER_PORT") != nullptr
+                               ? integer_variable("MASTER_PORT", 1, 65535)
+                               : task->port};
     return info;
   }
   info.world_size = integer_variable("WORLD_SIZE", 1, 1 << 20);
@@ -133,6 +147,11 @@ RankInfo rank_from_environment() {
   const char* agent = variable("TORCHELASTIC_USE_AGENT_STORE");
   info.store_is_external = agent != nullptr && std::string(agent) == "True";
   return info;
+}
+
+std::string attempt_prefix(const std::string& what) {
+  const char* attempt = variable("TORCHELASTIC_RESTART_COUNT");
+  return fmt::format("parallax/{}/{}", what, attempt != nullptr ? attempt : "0");
 }
 
 struct ProcessGroup::Connection {
@@ -156,7 +175,8 @@ ProcessGroup::ProcessGroup(const RankInfo& info, double timeout_seconds) : info_
     store_options.waitWorkers = false;
     store_options.timeout = timeout;
     connection_->store = c10::make_intrusive<c10d::TCPStore>(info.master_address, store_options);
-    const auto prefixed = c10::make_intrusive<c10d::PrefixStore>("parallax", connection_->store);
+    const auto prefixed =
+        c10::make_intrusive<c10d::PrefixStore>(attempt_prefix("group"), connection_->store);
     connection_->group =
         c10::make_intrusive<c10d::ProcessGroup>(prefixed, info.rank, info.world_size);
     auto gloo_options = c10d::ProcessGroupGloo::Options::create(timeout);

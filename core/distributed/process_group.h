@@ -27,9 +27,15 @@ struct RankInfo {
   bool alone() const { return world_size == 1; }
 };
 
-// Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT; without WORLD_SIZE (or with 1)
-// this process is alone. Throws UsageError naming a variable that is missing or invalid.
+// Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT, as torchrun sets them; without
+// WORLD_SIZE what Slurm's srun sets (see slurm_task), where MASTER_ADDR and MASTER_PORT need not be
+// set. Without either, or with one rank, this process is alone. Throws UsageError naming a variable
+// that is missing or invalid.
 RankInfo rank_from_environment();
+
+// Where in the store the keys of this attempt begin: torchrun's store outlives the ranks that it
+// restarts, and keys of an earlier attempt must not be mistaken for this one's.
+std::string attempt_prefix(const std::string& what);
 
 // Another process of the group died or did not answer in time.
 class PeerLostError : public Error {

@@ -5,33 +5,62 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "core/base/error.h"
 
 namespace parallax {
 namespace {
 
-[[noreturn]] void fail_to_append(const std::filesystem::path& path, int error_number) {
-  throw Error(ErrorParts{
-      .what = "the results cannot be written: " + std::generic_category().message(error_number),
-      .where = path.string(),
-      .remedy = "Existing results are kept; continue with --resume."});
+// Whether a file is one that AtomicFile had not finished: ".NAME.NUMBER.tmp".
+bool is_unfinished_file(const std::string& name) {
+  constexpr std::string_view kEnd = ".tmp";
+  if (!name.starts_with('.') || !name.ends_with(kEnd)) {
+    return false;
+  }
+  const size_t end = name.size() - kEnd.size();
+  const size_t dot = name.rfind('.', end - 1);
+  return dot != std::string::npos && dot > 0 && dot + 1 < end &&
+         std::all_of(name.begin() + static_cast<std::ptrdiff_t>(dot) + 1,
+                     name.begin() + static_cast<std::ptrdiff_t>(end),
+                     [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+void remove_unfinished_files(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (is_unfinished_file(it->path().filename().string())) {
+      std::error_code ignored;
+      std::filesystem::remove(it->path(), ignored);
+    }
+  }
 }
 
 }  // namespace
 
-AppendFile::AppendFile(const std::filesystem::path& path)
+AppendFile::AppendFile(const std::filesystem::path& path, std::string remedy)
     : path_(path),
+      remedy_(std::move(remedy)),
       descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) {
-    fail_to_append(path, errno);
+    fail(errno);
   }
   size_ = ::lseek(descriptor_, 0, SEEK_END);
 }
 
 AppendFile::~AppendFile() { ::close(descriptor_); }
+
+void AppendFile::fail(int error_number) const {
+  throw Error(ErrorParts{
+      .what = "the results cannot be written: " + std::generic_category().message(error_number),
+      .where = path_.string(),
+      .remedy = remedy_});
+}
 
 void AppendFile::append(std::string_view text) {
   for (size_t done = 0; done < text.size();) {
@@ -40,7 +69,7 @@ void AppendFile::append(std::string_view text) {
       continue;
     }
     if (written <= 0) {
-      fail_to_append(path_, written < 0 ? errno : ENOSPC);
+      fail(written < 0 ? errno : ENOSPC);
     }
     done += static_cast<size_t>(written);
   }
@@ -55,7 +84,12 @@ std::string AppendFile::read(std::int64_t offset, std::int64_t count) const {
 
 FolderLock::FolderLock(const std::filesystem::path& folder)
     : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  if (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  if (descriptor_ < 0) {
+    return;
+  }
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+    remove_unfinished_files(folder);  // of a process that was killed: nobody else writes here
+  } else if (errno == EWOULDBLOCK) {
     ::close(descriptor_);
     throw Error(ErrorParts{.what = "another process is writing results into this folder",
                            .where = folder.string(),

@@ -12,8 +12,9 @@ namespace parallax {
 // appended before, and at most a part of the last text.
 class AppendFile {
  public:
-  // Creates the file if it is missing. Throws Error naming it.
-  explicit AppendFile(const std::filesystem::path& path);
+  // Creates the file if it is missing. Errors end with `remedy`. Throws Error naming the file.
+  explicit AppendFile(const std::filesystem::path& path,
+                      std::string remedy = "Existing results are kept; continue with --resume.");
   ~AppendFile();
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
@@ -25,13 +26,16 @@ class AppendFile {
   std::string read(std::int64_t offset, std::int64_t count) const;
 
  private:
+  [[noreturn]] void fail(int error_number) const;
+
   std::filesystem::path path_;
+  std::string remedy_;
   int descriptor_ = -1;
   std::int64_t size_ = 0;
 };
 
-// Keeps other processes from writing into a folder. Some network file systems have no locks; there
-// it does nothing.
+// Keeps other processes from writing into a folder, and removes what a killed one had begun to
+// write there (see AtomicFile). Some network file systems have no locks; there it does nothing.
 class FolderLock {
  public:
   // Throws Error if another process holds the lock.

@@ -17,6 +17,7 @@
 #include "core/image/exif.h"
 #include "core/image/gif_image.h"
 #include "core/image/heif_image.h"
+#include "core/image/image_claims.h"
 #include "core/image/image_format.h"
 #include "core/image/quiet_decoding.h"
 #include "core/image/tiff_directory.h"
@@ -31,7 +32,6 @@ constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 30;
 constexpr int kJpegQuality = 95;
 
 cv::Mat decode(std::string_view bytes, const std::string& where) {
-  std::string reason = "it is damaged";
   try {
     const cv::Mat buffer(
         1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
@@ -40,10 +40,13 @@ cv::Mat decode(std::string_view bytes, const std::string& where) {
     if (!image.empty()) {
       return image;
     }
-  } catch (const cv::Exception& error) {
-    reason = error.err;
+  } catch (const cv::Exception&) {  // it speaks of expressions in OpenCV's sources
+    throw Error({.what = "the image cannot be decoded: it is damaged, too large or of a kind that "
+                         "OpenCV does not know",
+                 .where = where,
+                 .remedy = "Convert it to PNG."});
   }
-  throw Error({.what = c10::str("the image cannot be decoded: ", reason), .where = where});
+  throw Error({.what = "the image cannot be decoded: it is damaged", .where = where});
 }
 
 cv::Mat to_8_bit(const cv::Mat& image, const std::string& where) {
@@ -144,6 +147,7 @@ ImageFormat checked_format(std::string_view bytes, const std::string& where) {
                  .remedy = "Convert it to PNG."});
   }
   check_image_complete(bytes, *format, where);
+  check_claimed_pixels(bytes, *format, where);
   return *format;
 }
 
@@ -245,9 +249,8 @@ void write_image(const std::filesystem::path& path, const cv::Mat& image) {
     const std::vector<int> options =
         jpeg ? std::vector<int>{cv::IMWRITE_JPEG_QUALITY, kJpegQuality} : std::vector<int>{};
     cv::imencode(extension, to_opencv_order(image), encoded, options);
-  } catch (const cv::Exception& error) {
-    throw Error(
-        {.what = c10::str("the image cannot be encoded: ", error.err), .where = path.string()});
+  } catch (const cv::Exception&) {
+    throw Error({.what = "the image cannot be encoded", .where = path.string()});
   }
   write_file_atomically(path, {reinterpret_cast<const char*>(encoded.data()), encoded.size()});
 }

@@ -12,13 +12,17 @@ constexpr std::uint32_t kExtraSamplesTag = 338;
 constexpr std::uint32_t kShortType = 3;
 constexpr std::size_t kDirectoryEntryBytes = 12;
 
-}  // namespace
+ByteOrder order_of_tiff(std::string_view block) {
+  return block[0] == 'I' ? ByteOrder::kLittle : ByteOrder::kBig;
+}
 
-std::optional<TiffShort> tiff_short(std::string_view block, std::uint32_t tag) {
+// The offset of the entry with this tag, of twelve bytes; nullopt if there is none, or no TIFF
+// block.
+std::optional<std::size_t> find_tiff_entry(std::string_view block, std::uint32_t tag) {
   if (block.size() < 8 || (!block.starts_with("II*\0"sv) && !block.starts_with("MM\0*"sv))) {
     return std::nullopt;
   }
-  const ByteOrder order = block[0] == 'I' ? ByteOrder::kLittle : ByteOrder::kBig;
+  const ByteOrder order = order_of_tiff(block);
   const std::size_t directory = read_unsigned(block, 4, 4, order);
   if (directory > block.size() - 2) {
     return std::nullopt;
@@ -29,13 +33,33 @@ std::optional<TiffShort> tiff_short(std::string_view block, std::uint32_t tag) {
     if (entry + kDirectoryEntryBytes > block.size()) {
       break;
     }
-    if (read_unsigned(block, entry, 2, order) == tag &&
-        read_unsigned(block, entry + 2, 2, order) == kShortType) {
-      return TiffShort{.value = read_unsigned(block, entry + 8, 2, order),
-                       .low_byte = entry + 8 + (order == ByteOrder::kBig ? 1 : 0)};
+    if (read_unsigned(block, entry, 2, order) == tag) {
+      return entry;
     }
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<TiffShort> tiff_short(std::string_view block, std::uint32_t tag) {
+  const auto entry = find_tiff_entry(block, tag);
+  if (!entry || read_unsigned(block, *entry + 2, 2, order_of_tiff(block)) != kShortType) {
+    return std::nullopt;
+  }
+  const ByteOrder order = order_of_tiff(block);
+  return TiffShort{.value = read_unsigned(block, *entry + 8, 2, order),
+                   .low_byte = *entry + 8 + (order == ByteOrder::kBig ? 1 : 0)};
+}
+
+std::optional<std::uint32_t> tiff_unsigned(std::string_view block, std::uint32_t tag) {
+  const auto entry = find_tiff_entry(block, tag);
+  if (!entry) {
+    return std::nullopt;
+  }
+  const ByteOrder order = order_of_tiff(block);
+  const bool is_short = read_unsigned(block, *entry + 2, 2, order) == kShortType;
+  return read_unsigned(block, *entry + 8, is_short ? 2 : 4, order);
 }
 
 TiffAlpha tiff_alpha(std::string_view file) {

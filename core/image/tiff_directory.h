@@ -20,6 +20,9 @@ struct TiffShort {
 // The first value of the 16-bit entry with this tag; nullopt if there is none, or no TIFF block.
 std::optional<TiffShort> tiff_short(std::string_view block, std::uint32_t tag);
 
+// The first value of the 16- or 32-bit entry with this tag; nullopt as above.
+std::optional<std::uint32_t> tiff_unsigned(std::string_view block, std::uint32_t tag);
+
 // What the fourth channel of a TIFF's colours is (tag ExtraSamples).
 enum class TiffAlpha {
   kUnassociated,  // transparency; colours are as they look

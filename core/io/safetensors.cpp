@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/io/atomic_file.h"
 #include "core/io/tensor_checks.h"
 
@@ -100,6 +101,7 @@ json parse_header(const std::string& text, const std::string& where) {
     }
     return true;
   };
+  check_json_shape(text, where);
   try {
     json header = json::parse(text, check);
     if (!header.is_object()) {
@@ -107,7 +109,10 @@ json parse_header(const std::string& text, const std::string& where) {
     }
     return header;
   } catch (const json::exception& error) {
-    throw Error({.what = c10::str("the header is not valid JSON: ", error.what()), .where = where});
+    throw Error({.what = "the header is not valid JSON",
+                 .where = where,
+                 .got = json_reason(error),
+                 .remedy = "The file is damaged; copy it again."});
   }
 }
 
@@ -252,9 +257,8 @@ std::string dump_header(const json& header, const std::string& where) {
     std::string text = header.dump();
     text.resize((text.size() + kHeaderAlignment - 1) / kHeaderAlignment * kHeaderAlignment, ' ');
     return text;
-  } catch (const json::exception& error) {
-    throw Error({.what = c10::str("a tensor name or metadata text is not UTF-8: ", error.what()),
-                 .where = where});
+  } catch (const json::exception&) {  // the only reason
+    throw Error({.what = "a tensor name or metadata text is not UTF-8", .where = where});
   }
 }
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/base/lower_case.h"
 #include "core/io/input_file.h"
 
@@ -92,7 +93,7 @@ ShardIndex read_shard_index(const fs::path& path) {
   if (file.size() > kLargestIndex) {
     throw Error({.what = "this JSON file is too large for an index", .where = path.string()});
   }
-  const json parsed = json::parse(file.read(0, file.size()), nullptr, false);
+  const json parsed = parse_json(file.read(0, file.size()), path.string());
   if (!parsed.is_object() || !parsed.contains("weight_map") ||
       !parsed.at("weight_map").is_object()) {
     throw Error({.what = "this JSON file is not the index of a checkpoint in shards",

@@ -293,6 +293,9 @@ ByteRange TorchTensorReader::place_of_bytes(const PickleValue& value,
 }
 
 Tensor TorchTensorReader::read(const PickleValue& outer, const std::string& where) {
+  if (outer.kind != Kind::kTensor) {
+    throw Error({.what = "this is not a tensor", .where = where, .got = describe(outer)});
+  }
   const bool wrapped = outer.text.ends_with(kWrapperSubclass);
   const PickleValue& value = wrapped ? local_tensor(outer, where) : outer;
   if (!is_plain(value)) {

@@ -148,7 +148,7 @@ TEST(TrainProgram, SavesAndEndsOnSigterm) {
   RunningProgram program(tiny_training(run, options));
   ASSERT_TRUE(wait_until([&] { return logged_step(run) > 2; }));
   program.send(SIGTERM);
-  EXPECT_EQ(program.wait().exit_code, 0);
+  EXPECT_EQ(program.wait().exit_code, 75);  // what a launcher is to start again
   const auto checkpoints = std::distance(fs::directory_iterator(run / "checkpoints"), {});
   EXPECT_EQ(checkpoints, 1);
   const ProgramResult again = run_program(tiny_training(run, options));
@@ -203,13 +203,21 @@ TEST(TrainProgram, ALostRankEndsTheOthersAndLeavesAUsableCheckpoint) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("another rank is lost"));
   EXPECT_THAT(result.err, HasSubstr("--resume"));
+  // Every step up to the checkpoint is in the log, that in which the rank was lost included.
+  std::set<int64_t> steps;
+  std::istringstream lines(read_bytes(run / "log.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    steps.insert(nlohmann::json::parse(line).at("step").get<int64_t>());
+  }
+  EXPECT_TRUE(fs::exists(run / fmt::format("checkpoints/step-{:012d}.safetensors",
+                                           static_cast<int64_t>(steps.size()))));
   // Its checkpoint can be resumed, here with one process.
   RunningProgram resumed(tiny_training(run, options + " --resume"));
   const int64_t saved = logged_step(run);
   EXPECT_TRUE(wait_until([&] { return logged_step(run) > saved; }));
   resumed.send(SIGTERM);
   const ProgramResult end = resumed.wait();
-  EXPECT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_EQ(end.exit_code, 75) << end.err;
 }
 
 // Two network namespaces joined by a cable: hosts that reach each other at addresses other than
@@ -341,7 +349,7 @@ TEST(ScenesProgram, TheSameSeedGivesTheSameFiles) {
       ++files;
     }
   }
-  EXPECT_EQ(files, 3 * 5);
+  EXPECT_EQ(files, 3 * 5 + 1);  // and the settings, for --resume
   const ProgramResult info =
       run_program({"info", (scratch.path() / "a" / "scene_00002").string(), "--check-images"});
   EXPECT_EQ(info.exit_code, 0) << info.err;

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 
 namespace parallax {
@@ -216,7 +217,7 @@ ClassLabels read_label_file(const std::filesystem::path& path) {
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && (text[first] == '[' || text[first] == '{')) {
-    const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+    const nlohmann::json json = parse_json(text, path.string());
     if (json.is_discarded()) {
       throw Error(ErrorParts{.what = "the label file is not valid JSON", .where = path.string()});
     }

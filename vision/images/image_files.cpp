@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <deque>
 
+#include "core/base/error.h"
 #include "core/image/image_extension.h"
 #include "vision/images/folder_contents.h"
+#include "vision/images/tar_samples.h"
 #include "vision/images/truth_finder.h"
 
 namespace parallax {
@@ -59,6 +61,13 @@ struct Level {
   bool wraps = false;            // it is as good as its only sub-folder with images
 };
 
+// An archive being read.
+struct OpenArchive {
+  fs::path path;
+  TarSamples samples;
+  std::optional<int> truth;  // of the folder that it is in
+};
+
 // Whether all images are in one of the sub-folders, as where an archive was unpacked.
 bool wraps_one_folder(const std::vector<Entry>& entries) {
   int folders = 0;
@@ -102,6 +111,7 @@ struct ImageFiles::Walk {
   std::optional<TruthFinder> truths;  // where there are labels
   std::deque<std::string> named;      // the user's paths not yet visited
   std::vector<Level> levels;
+  std::optional<OpenArchive> archive;
   fs::path root;  // the named folder being walked
   std::optional<FolderId> excluded;
   PassedOver passed_over;
@@ -114,6 +124,8 @@ struct ImageFiles::Walk {
   std::optional<ImageFile> start(const std::string& path);
   std::optional<ImageFile> enter(const fs::path& folder, bool is_root);
   std::optional<ImageFile> next_entry(Level& level);
+  std::optional<ImageFile> open_archive(const fs::path& path, std::optional<int> of_folder);
+  std::optional<ImageFile> next_in_archive();
   std::optional<int> class_of(const fs::path& folder);
   bool numbers_classes(const std::vector<Entry>& entries);
   ImageFile with_classes(const fs::path& path, std::optional<int> of_folder);
@@ -230,7 +242,45 @@ std::optional<ImageFile> ImageFiles::Walk::start(const std::string& path) {
     return std::nullopt;
   }
   root = fs::path(path).parent_path();
-  return with_classes(path, class_of(root));
+  return options.archives && is_tar_file(path) ? open_archive(path, class_of(root))
+                                               : with_classes(path, class_of(root));
+}
+
+std::optional<ImageFile> ImageFiles::Walk::open_archive(const fs::path& path,
+                                                        std::optional<int> of_folder) {
+  try {
+    archive = OpenArchive{path, TarSamples(path), of_folder};
+  } catch (const Error& error) {
+    return ImageFile{.path = path, .error = error.what()};
+  }
+  return std::nullopt;
+}
+
+// The archive's next image, or what is wrong with the archive, after which it is closed.
+std::optional<ImageFile> ImageFiles::Walk::next_in_archive() {
+  const fs::path path = archive->path;
+  std::optional<TarImage> image;
+  try {
+    image = archive->samples.next();
+  } catch (const Error& error) {
+    archive.reset();
+    return ImageFile{.path = path, .error = error.what()};
+  }
+  if (!image) {
+    archive.reset();
+    return std::nullopt;
+  }
+  const fs::path inside(image->name);
+  const std::optional<int> of_name =
+      inside.has_parent_path() ? class_of(inside.parent_path()) : std::nullopt;
+  std::optional<int> of_sample = of_name ? of_name : archive->truth;
+  if (names_count() && image->label && *image->label < options.labels->size()) {
+    of_sample = image->label;
+  }
+  ImageFile file = with_classes(path / inside.relative_path(), of_sample);
+  file.archive = path;
+  file.part = image->data;
+  return file;
 }
 
 std::optional<ImageFile> ImageFiles::Walk::enter(const fs::path& folder, bool is_root) {
@@ -301,6 +351,9 @@ std::optional<ImageFile> ImageFiles::Walk::next_entry(Level& level) {
   if (has_image_extension(entry.path)) {
     return with_classes(entry.path, level.truth);
   }
+  if (options.archives && is_tar_file(entry.path)) {
+    return open_archive(entry.path, level.truth);
+  }
   const std::string kind = unread_picture_kind(entry.path);
   ++(kind.empty() ? passed_over.other_files : passed_over.pictures[kind]);
   return std::nullopt;
@@ -310,7 +363,9 @@ std::optional<ImageFile> ImageFiles::next() {
   Walk& walk = *walk_;
   while (true) {
     std::optional<ImageFile> found;
-    if (walk.levels.empty()) {
+    if (walk.archive) {
+      found = walk.next_in_archive();
+    } else if (walk.levels.empty()) {
       const auto path = walk.next_named();
       if (!path) {
         return std::nullopt;

@@ -1,4 +1,4 @@
-// Enumerates image files, one at a time, from files, folders, globs and lists.
+// Enumerates image files, one at a time, from files, folders, tar archives, globs and lists.
 #pragma once
 
 #include <filesystem>
@@ -10,16 +10,19 @@
 #include <string>
 #include <vector>
 
+#include "core/io/input_file.h"
 #include "vision/images/class_labels.h"
 
 namespace parallax {
 
 // One image file found, with the classes that its folder or a file of labels gives it.
 struct ImageFile {
-  std::filesystem::path path;
-  std::string error;            // why it is already known to be unreadable; else empty
-  std::optional<int> truth;     // the class it shows, if known
-  std::vector<int> also_right;  // further classes that count as right, as ImageNet-ReaL has them
+  std::filesystem::path path;     // of an image in a tar archive: ARCHIVE/NAME, which is no file
+  std::filesystem::path archive;  // that holds it; empty: it is a file of its own
+  ByteRange part;                 // of the archive
+  std::string error;              // why it is already known to be unreadable; else empty
+  std::optional<int> truth;       // the class it shows, if known
+  std::vector<int> also_right;    // further classes that count as right, as ImageNet-ReaL has them
 };
 
 // Where ImageFiles looks.
@@ -30,6 +33,7 @@ struct ImageFilesOptions {
   std::filesystem::path
       truth_file;                  // labels of the images; empty: one beside them, if there is one
   std::filesystem::path excluded;  // a folder not to enter: where results go
+  bool archives = false;           // whether tar archives are entered
 };
 
 // What a walk found and did not take.
@@ -46,7 +50,8 @@ std::string describe_pictures(const PassedOver& passed_over);
 // Walks folders recursively, in the order of names, following links but never in circles. Within a
 // folder only files with an image extension count; a file named by the user always does, but for
 // macOS's companions of files. Folders of tools are not entered. Holds one listing per level of the
-// folder tree, however many images there are.
+// folder tree, however many images there are. A tar archive gives its images in their order, see
+// TarSamples; a sample's .cls is its class where the user named no file of labels.
 //
 // An image's class comes from the file of labels that the options name. Without one it comes from
 // the nearest enclosing folder, up to and including the named one, whose name is a WordNet id or a

@@ -43,7 +43,8 @@ LoadedImage load_image(const ImageFile& file, const ImageLoaderOptions& options)
     return loaded;
   }
   try {
-    const StoredImage stored = read_stored_image(file.path);
+    const StoredImage stored = file.archive.empty() ? read_stored_image(file.path)
+                                                    : read_stored_image(file.archive, file.part);
     const cv::Mat image = options.upright ? upright(stored) : stored.pixels;
     loaded.rows = image.rows;
     loaded.cols = image.cols;
@@ -56,11 +57,12 @@ LoadedImage load_image(const ImageFile& file, const ImageLoaderOptions& options)
       loaded.thumbnail = make_thumbnail(image, options.thumbnail_side);
     }
   } catch (const Error& error) {
-    loaded.file.error = without_path(error.what(), file.path.string());
+    const std::filesystem::path& read = file.archive.empty() ? file.path : file.archive;
+    loaded.file.error = without_path(error.what(), read.string());
   } catch (const std::bad_alloc&) {
     loaded.file.error = "there is not enough memory to decode it";
-  } catch (const std::exception& error) {
-    loaded.file.error = std::string("it cannot be decoded: ") + error.what();
+  } catch (const std::exception&) {  // of a library, which speaks of its own sources
+    loaded.file.error = "it cannot be decoded";
   }
   if (!loaded.file.error.empty()) {
     loaded.pixels = Tensor();

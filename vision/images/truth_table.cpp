@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/image/image_extension.h"
 #include "vision/images/class_labels.h"
 #include "vision/images/ilsvrc_ids.h"
@@ -346,7 +347,7 @@ std::vector<std::string> json_words(const json& value, const std::string& where)
 }
 
 void read_json(TruthTable& table, const std::string& text) {
-  const json content = json::parse(text, nullptr, false);
+  const json content = parse_json(text, table.path.string());
   if (content.is_discarded()) {
     throw Error(
         ErrorParts{.what = "the file of labels is not valid JSON", .where = table.path.string()});

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/base/paths.h"
 #include "core/io/checkpoint.h"
 #include "core/io/shards.h"
@@ -20,7 +21,7 @@ constexpr const char* kRunModelStem = "model";  // of what training writes into 
 constexpr const char* kExtensions[] = {".safetensors", ".pt", ".pth", ".ckpt", ".bin"};
 
 nlohmann::json parse_card(const std::string& text, const std::string& where) {
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  nlohmann::json json = parse_json(text, where);
   if (!json.is_object()) {
     throw Error(ErrorParts{.what = "the model card is not a JSON object", .where = where});
   }

@@ -305,7 +305,13 @@ void Trainer::log_interval(const TrainHooks& hooks, double norm) {
     values.push_back(sum / static_cast<double>(interval_steps_));
   }
   Tensor means = torch::tensor(values, torch::kFloat64) / ranks_.world_size();
-  ranks_.sum(means);
+  std::exception_ptr lost;
+  try {
+    ranks_.sum(means);
+  } catch (const PeerLostError&) {  // the step is done and will be saved: it is logged, too
+    lost = std::current_exception();
+    means = torch::tensor(values, torch::kFloat64);  // of this rank alone
+  }
   const double now = seconds();
   nlohmann::json record = {{"kind", "step"}, {"step", steps_done_}};
   int64_t i = 0;
@@ -322,6 +328,9 @@ void Trainer::log_interval(const TrainHooks& hooks, double norm) {
   interval_start_ = now;
   if (hooks.on_record && ranks_.is_first()) {
     hooks.on_record(record);
+  }
+  if (lost) {
+    std::rethrow_exception(lost);
   }
 }
 

@@ -122,7 +122,7 @@ TEST_F(BrokenScenes, JsonText) {
                         {infinity, "-Infinity"}});
   // Deep nesting must not use up the stack.
   testing::write_text(folder_.path() / "opencv_cameras.json", std::string(1000000, '['));
-  expect_failure({"not valid JSON"});
+  expect_failure({"nested too deeply"});
 }
 
 TEST_F(BrokenScenes, Transforms) {

@@ -52,8 +52,8 @@ void read_training_facts(NvsModelCard& card, const std::string& where) {
       card.camera_radius = card.json.at("cameras").value("radius", 0.0);
     }
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorParts{.what = std::string("the model card cannot be read: ") + error.what(),
-                           .where = where});
+    throw Error(ErrorParts{
+        .what = "the model card cannot be read", .where = where, .got = json_reason(error)});
   }
 }
 

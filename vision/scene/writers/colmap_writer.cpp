@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "core/base/error.h"
 #include "core/base/paths.h"
 #include "core/io/atomic_file.h"
 #include "vision/scene/formats/colmap/colmap_cameras.h"
@@ -111,11 +112,19 @@ void write_colmap_model(const std::vector<WrittenView>& views, const fs::path& f
   append_number<std::uint64_t>(count, views.size());
   std::string camera_count;
   append_number<std::uint64_t>(camera_count, ids.size());
-  const fs::path model = folder / "sparse" / "0";
+  // Under another name until it is whole: the folder `sparse` marks a scene.
+  const fs::path unfinished = folder / ".sparse.unfinished";
+  const fs::path model = unfinished / "0";
   create_folder(model);
   write_file_atomically(model / "points3D.bin", std::string(sizeof(std::uint64_t), '\0'));
   write_file_atomically(model / "images.bin", count + images);
   write_file_atomically(model / "cameras.bin", camera_count + cameras);
+  std::error_code error;
+  fs::rename(unfinished, folder / "sparse", error);
+  if (error) {
+    throw Error(ErrorParts{.what = "cannot put the finished model in place: " + error.message(),
+                           .where = (folder / "sparse").string()});
+  }
 }
 
 }  // namespace parallax

@@ -104,17 +104,28 @@ std::string extension_of_part(const View& view) {
   return format == ImageFormat::kPng ? ".png" : format == ImageFormat::kWebp ? ".webp" : ".jpg";
 }
 
+// An Error in writing, after which every further photograph would fail, too.
+class WriteError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Calls `write`, which throws Error.
+template <class Write>
+void write_or_end(const Write& write) {
+  try {
+    write();
+  } catch (const Error& error) {
+    throw WriteError(error.what());
+  }
+}
+
 void copy_image(const View& view, const fs::path& target) {
-  if (view.image_part) {
-    write_file_atomically(target, read_image_bytes(view.image_path, view.image_part));
-    return;
-  }
-  std::error_code error;
-  fs::copy_file(view.image_path, target, fs::copy_options::overwrite_existing, error);
-  if (error) {
-    throw Error(ErrorParts{.what = "the photograph cannot be copied: " + error.message(),
-                           .where = target.string()});
-  }
+  const std::string bytes = read_image_bytes(view.image_path, view.image_part);
+  write_or_end([&] {
+    create_folder(target.parent_path());
+    write_file_atomically(target, bytes);
+  });
 }
 
 // Writes the photograph as PNG, a mask as its alpha, without a lens that the format cannot hold.
@@ -129,7 +140,10 @@ void write_changed_image(const View& view,
     written.camera = straight.camera;
     written.lens = {};
   }
-  write_image(target, image.pixels);
+  write_or_end([&] {
+    create_folder(target.parent_path());
+    write_image(target, image.pixels);
+  });
 }
 
 // Where a scene is written to, and how.
@@ -150,7 +164,6 @@ WrittenView write_view(const View& view, Conversion& conversion, ConvertedScene&
       conversion.names.name(view, is_changed ? ".png" : extension_of_part(view));
   written.image = "images/" + name;
   const fs::path target = conversion.folder / written.image;
-  create_folder(target.parent_path());
   if (is_changed) {
     write_changed_image(view, losses, target, written);
     return written;
@@ -158,9 +171,7 @@ WrittenView write_view(const View& view, Conversion& conversion, ConvertedScene&
   copy_image(view, target);
   if (!view.mask_path.empty()) {
     written.mask = "masks/" + name + view.mask_path.extension().string();
-    const fs::path mask = conversion.folder / written.mask;
-    create_folder(mask.parent_path());
-    copy_image({.image_path = view.mask_path}, mask);
+    copy_image({.image_path = view.mask_path}, conversion.folder / written.mask);
   }
   ++result.copied;
   return written;
@@ -257,6 +268,8 @@ ConvertedScene convert_scene(const Scene& scene,
   for (const View& view : scene.views) {
     try {
       views.push_back(write_view(view, conversion, result));
+    } catch (const WriteError&) {
+      throw;
     } catch (const Error& error) {
       reasons.emplace_back(error.what());
     }

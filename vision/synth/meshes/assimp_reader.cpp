@@ -59,12 +59,12 @@ class AssimpReader {
     }
     try {
       source_ = importer_.ReadFile(path_.string(), flags);
-    } catch (const std::exception& error) {
-      throw broken_mesh(path_, error.what());
+    } catch (const std::exception&) {
+      source_ = nullptr;
     }
+    // What assimp says quotes the file's bytes and its own sources.
     if (source_ == nullptr || (source_->mFlags & AI_SCENE_FLAGS_INCOMPLETE) != 0) {
-      const std::string reason = importer_.GetErrorString();
-      throw broken_mesh(path_, reason.empty() ? "an incomplete file" : reason);
+      throw broken_mesh(path_, "a file that is damaged or incomplete");
     }
   }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 
+#include "core/base/json_text.h"
 #include "core/io/input_file.h"
 #include "vision/synth/meshes/mesh_parts.h"
 #include "vision/synth/meshes/texture_files.h"
@@ -130,7 +131,7 @@ GltfDocument::GltfDocument(const fs::path& path) : path_(path) {
   if (bytes.compare(0, 4, "glTF") == 0) {
     split_glb(bytes);
   } else {
-    root_ = json::parse(bytes, nullptr, false);
+    root_ = parse_json(bytes, path_.string());
   }
   if (!root_.is_object()) {
     fail("a file whose JSON is damaged");
@@ -159,10 +160,7 @@ void GltfDocument::split_glb(const std::string& file) {
       fail("a file that ends early");
     }
     if (type == "JSON" && root_.is_null()) {
-      root_ = json::parse(file.begin() + static_cast<std::ptrdiff_t>(at),
-                          file.begin() + static_cast<std::ptrdiff_t>(at + length),
-                          nullptr,
-                          false);
+      root_ = parse_json(std::string_view(file).substr(at, length), path_.string());
     } else if (type == std::string("BIN\0", 4) && binary_.empty()) {
       binary_ = file.substr(at, length);
     }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <set>
 
+#include "core/base/json_text.h"
 #include "vision/synth/meshes/gltf_document.h"
 #include "vision/synth/meshes/gltf_materials.h"
 
@@ -474,7 +475,7 @@ MeshParts read_gltf(const std::filesystem::path& path) {
   try {
     return GltfReader(path).read();
   } catch (const nlohmann::json::exception& error) {
-    throw broken_mesh(path, error.what());
+    throw broken_mesh(path, json_reason(error));
   }
 }
 

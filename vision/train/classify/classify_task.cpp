@@ -16,14 +16,6 @@ constexpr size_t kOrdersKept = 2;
 constexpr uint64_t kOrderStream = 1;
 constexpr uint64_t kMixStream = 2;
 
-cv::Mat picture(const ImageSet& set, int64_t image) {  // a view of [side, side, 3] uint8
-  const Tensor pixels = set.pixels[image];
-  return {static_cast<int>(pixels.size(0)),
-          static_cast<int>(pixels.size(1)),
-          CV_8UC3,
-          pixels.data_ptr()};
-}
-
 }  // namespace
 
 ClassifyTask::ClassifyTask(std::shared_ptr<ImageClassifier> module,
@@ -40,9 +32,8 @@ ClassifyTask::ClassifyTask(std::shared_ptr<ImageClassifier> module,
       labels_(std::move(labels)),
       augment_(augment),
       options_(options),
-      sizes_(
-          options.train_size.empty() ? std::to_string(training.pixels.size(1)) : options.train_size,
-          "--train-size"),
+      sizes_(options.train_size.empty() ? std::to_string(training.side) : options.train_size,
+             "--train-size"),
       teacher_(std::move(teacher)),
       card_(std::move(card)) {
   module_->train();
@@ -107,7 +98,7 @@ ClassifyBatch ClassifyTask::batch(int64_t step, int64_t shard, int64_t num_shard
     const int64_t position = step * options_.batch_size + i;
     Random random = Random(options_.seed).fork(static_cast<uint64_t>(position) + 16);
     const int64_t image = image_at(position);
-    cv::Mat varied = augment_image(picture(training_, image), augment_, random);
+    cv::Mat varied = augment_image(training_.pixels(image), augment_, random);
     if (varied.rows != side) {
       cv::resize(varied, varied, cv::Size(side, side), 0, 0, cv::INTER_AREA);
     }
@@ -152,7 +143,7 @@ TrainTask::Evaluation ClassifyTask::evaluate() {
     const int64_t end = std::min(begin + kEvaluationBatch, validation_.size());
     std::vector<Tensor> images;
     for (int64_t i = begin; i < end; ++i) {
-      images.push_back(normalised_image(picture(validation_, i)));
+      images.push_back(normalised_image(validation_.pixels(i)));
     }
     const Tensor batch = torch::stack(images).to(options_.device);
     const Tensor logs = module_->forward(batch, {.form = options_.form})

@@ -1,11 +1,9 @@
-// Decodes images into a cache file and maps it.
+// Decodes images into a cache file.
 #include "vision/train/classify/image_set.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -31,7 +29,8 @@ std::vector<ImageFile> list_images(const fs::path& folder,
                                    const ClassLabels& labels,
                                    const fs::path& truth_file,
                                    ImageSet& set) {
-  ImageFiles files({.paths = {folder.string()}, .labels = &labels, .truth_file = truth_file});
+  ImageFiles files(
+      {.paths = {folder.string()}, .labels = &labels, .truth_file = truth_file, .archives = true});
   std::vector<ImageFile> found;
   while (auto file = files.next()) {
     if (file->truth) {
@@ -44,7 +43,7 @@ std::vector<ImageFile> list_images(const fs::path& folder,
   return found;
 }
 
-// A hash that changes with the path, size or time of any image.
+// A hash that changes with the path, size or time of any image or archive.
 std::string image_set_fingerprint(const std::vector<ImageFile>& files,
                                   const fs::path& folder,
                                   int side) {
@@ -55,7 +54,7 @@ std::string image_set_fingerprint(const std::vector<ImageFile>& files,
       add(static_cast<unsigned char>(c));
     }
     struct stat status {};
-    if (::stat(file.path.c_str(), &status) == 0) {
+    if (::stat((file.archive.empty() ? file.path : file.archive).c_str(), &status) == 0) {
       add(static_cast<uint64_t>(status.st_size));
       add(static_cast<uint64_t>(status.st_mtim.tv_sec));
     }
@@ -103,7 +102,37 @@ void write_cache(const fs::path& path,
   file.commit();
 }
 
+// An image that could not be read when the cache was made.
+struct SkippedImage {
+  size_t image = 0;
+  std::string reason;
+};
+
+// The list beside the cache. Throws Error if it is damaged: blanks would be trained on.
+std::vector<SkippedImage> read_skipped(fs::path path) {
+  path.replace_extension(".json");
+  const InputFile file(path);
+  std::vector<SkippedImage> skipped;
+  try {
+    for (const nlohmann::json& entry : parse_json(file.read(0, file.size()), path.string())) {
+      skipped.push_back({entry.at(0).get<size_t>(), entry.at(1).get<std::string>()});
+    }
+  } catch (const nlohmann::json::exception&) {
+    throw Error(
+        ErrorParts{.what = "the list of images that cannot be read is damaged",
+                   .where = path.string(),
+                   .remedy = "Remove it and the file of pixels beside it; they are made anew."});
+  }
+  return skipped;
+}
+
 }  // namespace
+
+cv::Mat ImageSet::pixels(int64_t image) const {
+  cv::Mat read(side, side, CV_8UC3);
+  file->read(offsets.at(static_cast<size_t>(image)), read.data, read.total() * read.elemSize());
+  return read;
+}
 
 TrainingClasses training_classes(const fs::path& folder, const fs::path& truth_file) {
   std::error_code error;
@@ -146,35 +175,22 @@ ImageSet load_image_set(const fs::path& folder,
   const fs::path cache = options.cache.empty() ? user_cache_folder() / "images" : options.cache;
   create_folder(cache);
   const fs::path path = cache / (image_set_fingerprint(files, folder, options.side) + ".pixels");
-  const int64_t count = static_cast<int64_t>(files.size());
-  const int64_t bytes = count * options.side * options.side * 3;
+  const auto bytes = static_cast<uint64_t>(options.side) * static_cast<uint64_t>(options.side) * 3;
   std::error_code error;
-  if (static_cast<int64_t>(fs::file_size(path, error)) != bytes || error) {
+  if (fs::file_size(path, error) != files.size() * bytes || error) {
     write_cache(path, files, options);
   }
-  set.pixels = torch::from_file(path.string(), false, bytes, torch::kUInt8)
-                   .view({count, options.side, options.side, 3});
-  for (const ImageFile& file : files) {
-    set.classes.push_back(*file.truth);
-  }
-  fs::path list = path;
-  std::ifstream stream(list.replace_extension(".json"));
-  const nlohmann::json skipped = nlohmann::json::parse(stream, nullptr, false);
-  std::vector<int64_t> good;
-  std::vector<int> good_classes;
+  set.side = options.side;
+  set.file = std::make_shared<const InputFile>(path);
+  const std::vector<SkippedImage> skipped = read_skipped(path);
   size_t next_bad = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    if (next_bad < skipped.size() && skipped[next_bad].at(0) == i) {
-      set.skipped.push_back(files[static_cast<size_t>(i)].path.string() + ": " +
-                            skipped[next_bad++].at(1).get<std::string>());
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (next_bad < skipped.size() && skipped[next_bad].image == i) {
+      set.skipped.push_back(files[i].path.string() + ": " + skipped[next_bad++].reason);
     } else {
-      good.push_back(i);
-      good_classes.push_back(set.classes[static_cast<size_t>(i)]);
+      set.offsets.push_back(i * bytes);
+      set.classes.push_back(*files[i].truth);
     }
-  }
-  if (!set.skipped.empty()) {
-    set.pixels = set.pixels.index_select(0, torch::tensor(good));
-    set.classes = good_classes;
   }
   return set;
 }

@@ -1,26 +1,34 @@
-// Image folders for training: every image is decoded once, into one file of small images that later
-// runs only map into memory.
+// Image folders for training: every image is decoded once, into one file of small images, from
+// which each is read when it is used. The file is not mapped: were it cut off on a network file
+// system, that must end in an Error, not in a bus error.
 #pragma once
 
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <opencv2/core/mat.hpp>
 #include <string>
 #include <vector>
 
-#include "core/base/torch.h"
+#include "core/io/input_file.h"
 #include "vision/images/class_labels.h"
 
 namespace parallax {
 
 // The images of a folder at one size, with their classes.
 struct ImageSet {
-  Tensor pixels;                     // [N, side, side, 3] uint8, mapped from the cache's file
+  int side = 0;
   std::vector<int> classes;          // by image
   std::vector<std::string> skipped;  // images that could not be read, with the reason
   int64_t unlabelled = 0;            // images of no known class, left out
   std::vector<std::string> notes;    // of the walk over the folder, see ImageFiles
 
+  std::shared_ptr<const InputFile> file;  // of the cache
+  std::vector<std::uint64_t> offsets;     // of each image's pixels in it
+
   int64_t size() const { return static_cast<int64_t>(classes.size()); }
+  // Reads the pixels of an image: [side, side, 3] uint8. Throws Error naming the cache's file.
+  cv::Mat pixels(int64_t image) const;
 };
 
 // The classes of a training folder, and where they come from.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/json_text.h"
 #include "core/io/input_file.h"
 #include "vision/scene/camera.h"
 
@@ -120,6 +121,7 @@ cv::Matx<double, N, N> read_matrix(const json& rows, const std::string& where) {
 
 json read_json_file(const fs::path& path, const std::set<std::string>& left_out) {
   const std::string text = read_text(path);
+  check_json_shape(text, path.string());
   json document = parse(text, left_out);
   if (!document.is_discarded()) {
     return document;
@@ -127,14 +129,10 @@ json read_json_file(const fs::path& path, const std::set<std::string>& left_out)
   try {
     return json::parse(quote_bare_numbers(text));
   } catch (const json::exception& error) {
-    // The library's message begins with "[json.exception.parse_error.101] "; the rest says where.
-    const std::string_view what = error.what();
-    const size_t begin = what.find("] ");
-    throw Error(ErrorParts{
-        .what = "the file is not valid JSON",
-        .where = path.string(),
-        .got = std::string(begin == std::string_view::npos ? what : what.substr(begin + 2)),
-        .remedy = "It may have been cut off while it was written or copied."});
+    throw Error(ErrorParts{.what = "the file is not valid JSON",
+                           .where = path.string(),
+                           .got = json_reason(error),
+                           .remedy = "It may have been cut off while it was written or copied."});
   }
 }
 

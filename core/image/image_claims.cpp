@@ -1,0 +1,108 @@
+// Sizes out of headers, against the least bits per pixel of each format.
+#include "core/image/image_claims.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+
+#include "core/base/error.h"
+#include "core/image/tiff_directory.h"
+
+namespace parallax {
+namespace {
+
+constexpr std::uint64_t kAlwaysAllowed = std::uint64_t{1} << 24;
+
+// At least one bit for the constant term of each block of 8 × 8 pixels.
+constexpr std::uint64_t kJpegPixelsPerByte = 8 * 64;
+// Codes of at most 12 bits stand for at most 4096 pixels each.
+constexpr std::uint64_t kGifPixelsPerByte = 4096;
+// Deflate's 1032 bytes of eight pixels each; LZW and fax codes stay below.
+constexpr std::uint64_t kTiffPixelsPerByte = 1032 * 8;
+constexpr std::uint64_t kPnmPixelsPerByte = 8;
+
+std::uint64_t jpeg_pixels(std::string_view file) {
+  for (std::size_t at = 2; at + 9 <= file.size();) {
+    const auto marker = static_cast<unsigned char>(file[at + 1]);
+    if (file[at] != '\xff') {
+      return 0;
+    }
+    if (marker == 0xff) {  // a fill byte
+      ++at;
+      continue;
+    }
+    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
+      return std::uint64_t{read_unsigned(file, at + 5, 2, ByteOrder::kBig)} *
+             read_unsigned(file, at + 7, 2, ByteOrder::kBig);
+    }
+    at += 2 + std::max(read_unsigned(file, at + 2, 2, ByteOrder::kBig), 2U);
+  }
+  return 0;
+}
+
+std::uint64_t gif_pixels(std::string_view file) {
+  return file.size() < 10 ? 0
+                          : std::uint64_t{read_unsigned(file, 6, 2, ByteOrder::kLittle)} *
+                                read_unsigned(file, 8, 2, ByteOrder::kLittle);
+}
+
+std::uint64_t tiff_pixels(std::string_view file) {
+  constexpr std::uint32_t kWidthTag = 256;
+  constexpr std::uint32_t kHeightTag = 257;
+  return std::uint64_t{tiff_unsigned(file, kWidthTag).value_or(0)} *
+         tiff_unsigned(file, kHeightTag).value_or(0);
+}
+
+// The numbers after "P6", between which are blanks and comments.
+std::uint64_t pnm_pixels(std::string_view file) {
+  std::uint64_t pixels = 1;
+  std::size_t at = 2;
+  for (int number = 0; number < 2; ++number) {
+    while (at < file.size() && std::isdigit(static_cast<unsigned char>(file[at])) == 0) {
+      at = file[at] == '#' ? std::min(file.find('\n', at), file.size()) : at + 1;
+    }
+    std::uint64_t value = 0;
+    for (; at < file.size() && std::isdigit(static_cast<unsigned char>(file[at])) != 0; ++at) {
+      value = std::min<std::uint64_t>(value * 10 + static_cast<std::uint64_t>(file[at] - '0'),
+                                      std::uint64_t{1} << 31);
+    }
+    pixels *= value;
+  }
+  return pixels;
+}
+
+}  // namespace
+
+void check_claimed_pixels(std::string_view file, ImageFormat format, const std::string& where) {
+  std::uint64_t pixels = 0;
+  std::uint64_t per_byte = 1;
+  switch (format) {
+    case ImageFormat::kJpeg:
+      pixels = jpeg_pixels(file);
+      per_byte = kJpegPixelsPerByte;
+      break;
+    case ImageFormat::kGif:
+      pixels = gif_pixels(file);
+      per_byte = kGifPixelsPerByte;
+      break;
+    case ImageFormat::kTiff:
+      pixels = tiff_pixels(file);
+      per_byte = kTiffPixelsPerByte;
+      break;
+    case ImageFormat::kPnm:
+      pixels = pnm_pixels(file);
+      per_byte = kPnmPixelsPerByte;
+      break;
+    default:
+      return;
+  }
+  if (pixels > kAlwaysAllowed && pixels / per_byte > file.size()) {
+    throw Error(ErrorParts{
+        .what = "the image declares more pixels than its bytes can hold",
+        .where = where,
+        .got = std::to_string(pixels) + " pixels in " + std::to_string(file.size()) + " bytes",
+        .remedy = "Copy or export the image again."});
+  }
+}
+
+}  // namespace parallax
