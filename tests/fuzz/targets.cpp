@@ -86,7 +86,7 @@ void read_picture(const fs::path& path) {
   constexpr int kMostPixels = 1 << 16;
   const cv::Size size = image_file_size(path);
   check_image_file(path);
-  if (size.area() <= kMostPixels) {
+  if (int64_t{size.width} * size.height <= kMostPixels) {
     static_cast<void>(read_image(path));
   }
 }
