@@ -207,7 +207,7 @@ TEST_F(Faults, CompareHasEveryRow) {
   walk_faults({.arguments = {"compare",
                              scene("procedural_a"),
                              "--model",
-                             "nvs",
+                             "nvs-v5",
                              "--model",
                              "nvs-v6",
                              "--target-views",
@@ -233,6 +233,8 @@ TEST_F(Faults, CompareHasEveryRow) {
 TEST_F(Faults, RenderFinishesWhenRunAgain) {
   walk_faults({.arguments = {"render",
                              scene("procedural_a"),
+                             "--model",
+                             "nvs-v6",
                              "--form",
                              "parallel",
                              "--target-views",
