@@ -57,54 +57,29 @@ std::vector<std::string> row_of(const std::string& name,
 
 ProbeResult probe_classifier_steps(const ClassifierSubject& subject,
                                    const std::function<void()>& advance) {
-  ProbeResult result;
   const Vit3Rule own = subject.model->module->rule();
-  LabSeries loss_series{"inner loss", {}};
-  LabSeries accuracy_series{"top-1", {}};
-  LabTable table{.title = "More inner steps",
-                 .rows = {{"inner steps", "mean inner loss", "top-1, %", "against one step"}}};
   std::vector<double> losses;
-  std::vector<std::vector<double>> qualities;
+  std::vector<std::vector<double>> qualities;  // per image in per cent
   for (const int steps : kInnerSteps) {
     Vit3Rule rule = own;
     rule.switches.inner_steps = own.switches.inner_steps * steps;
-    const std::vector<double> correct = correct_under(subject, rule, Form::kParallel);
-    losses.push_back(loss_after_training(subject, rule));
-    loss_series.points.emplace_back(steps, losses.back());
-    accuracy_series.points.emplace_back(steps, percent(correct));
-    std::vector<double> points = correct;  // per image in per cent
+    std::vector<double> points = correct_under(subject, rule, Form::kParallel);
     for (double& point : points) {
       point *= 100;
     }
+    losses.push_back(loss_after_training(subject, rule));
     qualities.push_back(std::move(points));
-    table.rows.push_back(
-        {std::to_string(steps),
-         fmt::format("{:.4g}", losses.back()),
-         fmt::format("{:.2f}", percent(correct)),
-         steps == 1 ? "–"
-                    : interval_text(
-                          estimate_difference(qualities.back(), qualities.front()), 2, "points")});
     advance();
   }
-  result.findings =
-      more_steps_findings(losses,
-                          qualities,
-                          "accuracy",
-                          "points",
-                          kSamePoints,
-                          fmt::format("{} images, paired by image", qualities.front().size()));
-  result.plots = {{.title = "Accuracy over inner steps",
-                   .x_label = "inner steps",
-                   .y_label = "top-1, %",
-                   .log_x = true,
-                   .series = {accuracy_series}},
-                  {.title = "Inner loss over inner steps",
-                   .x_label = "inner steps",
-                   .y_label = "mean inner loss",
-                   .log_x = true,
-                   .series = {loss_series}}};
-  result.tables.push_back(std::move(table));
-  return result;
+  return more_steps_result(losses,
+                           qualities,
+                           {.name = "top-1",
+                            .quality = "accuracy",
+                            .axis_unit = "%",
+                            .unit = "points",
+                            .title = "Accuracy over inner steps"},
+                           kSamePoints,
+                           on_images(qualities.front()));
 }
 
 ProbeResult probe_classifier_ascent(const ClassifierSubject& subject,

@@ -77,15 +77,48 @@ std::vector<Finding> more_steps_findings(const std::vector<double>& losses,
                                unit)}};
 }
 
-ProbeResult probe_more_steps(const NvsSubject& subject, const std::function<void()>& advance) {
-  ProbeResult result;
-  const UpdateRule own = subject.model->module->rule();
+ProbeResult more_steps_result(const std::vector<double>& losses,
+                              const std::vector<std::vector<double>>& qualities,
+                              const MoreStepsWords& words,
+                              double same,
+                              const std::string& on) {
+  const std::string measure = fmt::format("{}, {}", words.name, words.axis_unit);
   LabSeries loss_series{"inner loss", {}};
-  LabSeries psnr_series{"PSNR", {}};
+  LabSeries quality_series{words.name, {}};
   LabTable table{.title = "More inner steps",
-                 .rows = {{"inner steps", "mean inner loss", "PSNR, dB", "against one step"}}};
+                 .rows = {{"inner steps", "mean inner loss", measure, "against one step"}}};
+  for (size_t i = 0; i < losses.size(); ++i) {
+    const int steps = kInnerSteps[i];
+    const double mean = estimate_mean(qualities[i]).mean;
+    loss_series.points.emplace_back(steps, losses[i]);
+    quality_series.points.emplace_back(steps, mean);
+    const Estimate change = estimate_difference(qualities[i], qualities.front());
+    table.rows.push_back({std::to_string(steps),
+                          fmt::format("{:.4g}", losses[i]),
+                          fmt::format("{:.2f}", mean),
+                          i == 0 ? "–" : interval_text(change, 2, words.unit)});
+  }
+  ProbeResult result;
+  result.findings = more_steps_findings(losses, qualities, words.quality, words.unit, same, on);
+  result.plots = {{.title = words.title,
+                   .x_label = "inner steps",
+                   .y_label = measure,
+                   .log_x = true,
+                   .series = {quality_series}},
+                  {.title = "Inner loss over inner steps",
+                   .x_label = "inner steps",
+                   .y_label = "mean inner loss",
+                   .log_x = true,
+                   .series = {loss_series}}};
+  result.tables.push_back(std::move(table));
+  return result;
+}
+
+ProbeResult probe_more_steps(const NvsSubject& subject, const std::function<void()>& advance) {
+  const UpdateRule own = subject.model->module->rule();
   std::vector<double> losses;
   std::vector<std::vector<double>> qualities;
+  std::vector<LabPicture> pictures = {truth_of(subject)};
   std::string on;
   for (const int steps : kInnerSteps) {
     UpdateRule rule = own;
@@ -94,35 +127,22 @@ ProbeResult probe_more_steps(const NvsSubject& subject, const std::function<void
     losses.push_back(loss_after_reading(subject, rule));
     qualities.push_back(quality.psnr);
     on = on_views(subject, quality);
-    const double psnr = mean_psnr(quality.psnr);
-    loss_series.points.emplace_back(steps, losses.back());
-    psnr_series.points.emplace_back(steps, psnr);
-    table.rows.push_back(
-        {std::to_string(steps),
-         fmt::format("{:.4g}", losses.back()),
-         fmt::format("{:.2f}", psnr),
-         steps == 1
-             ? "–"
-             : interval_text(estimate_difference(quality.psnr, qualities.front()), 2, "dB")});
     if (steps == 1 || steps == 8 || steps == kInnerSteps[std::size(kInnerSteps) - 1]) {
-      result.pictures.push_back(
+      pictures.push_back(
           picture_of(steps == 1 ? "1 inner step" : fmt::format("{} inner steps", steps), quality));
     }
     advance();
   }
-  result.pictures.insert(result.pictures.begin(), truth_of(subject));
-  result.findings = more_steps_findings(losses, qualities, "PSNR", "dB", kSameQuality, on);
-  result.plots = {{.title = "Quality over inner steps",
-                   .x_label = "inner steps",
-                   .y_label = "PSNR, dB",
-                   .log_x = true,
-                   .series = {psnr_series}},
-                  {.title = "Inner loss over inner steps",
-                   .x_label = "inner steps",
-                   .y_label = "mean inner loss",
-                   .log_x = true,
-                   .series = {loss_series}}};
-  result.tables.push_back(std::move(table));
+  ProbeResult result = more_steps_result(losses,
+                                         qualities,
+                                         {.name = "PSNR",
+                                          .quality = "PSNR",
+                                          .axis_unit = "dB",
+                                          .unit = "dB",
+                                          .title = "Quality over inner steps"},
+                                         kSameQuality,
+                                         on);
+  result.pictures = std::move(pictures);
   return result;
 }
 

@@ -33,4 +33,20 @@ std::vector<Finding> more_steps_findings(
     double same,  // a change within ±this counts as none
     const std::string& on);
 
+// What the measure of quality is called.
+struct MoreStepsWords {
+  const char* name;       // on axes: "top-1"
+  const char* quality;    // in sentences: "accuracy"
+  const char* axis_unit;  // "%"
+  const char* unit;       // of differences: "points"
+  const char* title;      // of its plot
+};
+
+// Findings, plots and table of the same measures.
+ProbeResult more_steps_result(const std::vector<double>& losses,
+                              const std::vector<std::vector<double>>& qualities,
+                              const MoreStepsWords& words,
+                              double same,
+                              const std::string& on);
+
 }  // namespace parallax::lab
