@@ -108,11 +108,17 @@ Prefix scan_states(const UpdateRule& rule,
   if (steps_differ(switches)) {
     return scan_repeated_steps(rule, start, inputs, ranges);
   }
+  // On a GPU a step too many, which is dropped below, costs less than a copy of the chunks before
+  // it.
+  const bool takes_last_chunk =
+      read && inputs.k.is_cuda() && !is_delta_rule(switches) && !requires_graph(start, inputs);
+  const std::vector<TokenRange> chunks =
+      takes_last_chunk ? with_last_chunk(ranges, inputs.k.size(1)) : ranges;
   const Tensor keys =
-      gather_ranges(bound_keys(switches, start.weights, inputs.k, inputs.lr1), ranges);
+      gather_ranges(bound_keys(switches, start.weights, inputs.k, inputs.lr1), chunks);
   const Tensor decays = range_decays(switches, start, inputs, ranges);
-  const Tensor values = bound_values(rule, start, inputs, ranges, keys, decays);
-  Tensor factors = range_momentum(rule, inputs, ranges);
+  const Tensor values = bound_values(rule, start, inputs, chunks, keys, decays);
+  Tensor factors = range_momentum(rule, inputs, chunks);
   const auto dtype = start.main.w1.scalar_type();
   const bool from_factors = switches.normalise_gradient && !factors.defined() &&
                             !requires_graph(start, inputs) && dtype != torch::kBFloat16 &&
@@ -139,9 +145,12 @@ Prefix scan_states(const UpdateRule& rule,
       steps = torch::cat({steps.slice(1, 0, 1) + carried, steps.slice(1, 1)}, 1);
     }
     steps = linear_recurrence(steps, factors);
-    prefix.velocity = steps.select(1, steps.size(1) - 1);
+    prefix.velocity = steps.select(1, static_cast<int64_t>(ranges.size()) * repeats - 1);
   }
   const double sign = step_sign(switches);
+  const auto wanted = [&](const Tensor& all) {
+    return all.slice(1, 0, static_cast<int64_t>(ranges.size()) * (factors.defined() ? repeats : 1));
+  };
   const bool one_step_each = !factors.defined() || repeats == 1;
   if (read && one_step_each && scans_on_gpu(rule, start, inputs, steps)) {
     if (switches.normalise_gradient) {
@@ -149,7 +158,7 @@ Prefix scan_states(const UpdateRule& rule,
                   ? orthogonalise_cuda(steps, rule.newton_schulz)
                   : orthogonalise(steps, rule.newton_schulz);
     }
-    const auto [states, end] = cuda::linear_scan(steps,
+    const auto [states, end] = cuda::linear_scan(wanted(steps),
                                                  {.factors = decays,
                                                   .start = start.main.w1,
                                                   .scale = sign * static_cast<double>(repeats),
@@ -164,6 +173,7 @@ Prefix scan_states(const UpdateRule& rule,
   if (switches.normalise_gradient && !from_factors) {
     steps = orthogonalise(steps, rule.newton_schulz);
   }
+  steps = wanted(steps);
   prefix.main =
       factors.defined()
           ? decayed_sums(start.main.w1, steps, decays, sign)

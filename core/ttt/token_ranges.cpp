@@ -39,6 +39,17 @@ int64_t longest_range(const std::vector<TokenRange>& ranges) {
   return longest;
 }
 
+std::vector<TokenRange> with_last_chunk(const std::vector<TokenRange>& ranges, int64_t tokens) {
+  std::vector<TokenRange> all = ranges;
+  const TokenRange& last = ranges.back();
+  const int64_t chunk = ranges.front().length();
+  if (are_uniform(ranges) && ranges.front().start == 0 && last.length() == chunk &&
+      last.end + chunk == tokens) {
+    all.push_back({last.end, tokens, last.updates_before});
+  }
+  return all;
+}
+
 Tensor pad_tokens(const Tensor& tokens, int64_t length) {
   return tokens.size(1) == length
              ? tokens

@@ -35,6 +35,10 @@ int64_t longest_range(const std::vector<TokenRange>& ranges);
 // Appends zeros after the last token: [batch, L, D] → [batch, length, D].
 Tensor pad_tokens(const Tensor& tokens, int64_t length);
 
+// Equal chunks from the first token on, and the chunk after them where that is the last of `tokens`
+// tokens; else the ranges themselves. All chunks together are the tensor, some a copy of it.
+std::vector<TokenRange> with_last_chunk(const std::vector<TokenRange>& ranges, int64_t tokens);
+
 // Tokens by range, [batch, L, D] → [batch, N, C, D], shorter ranges padded with zeros. A zero token
 // adds nothing to any sum over tokens.
 Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges);

@@ -6,13 +6,13 @@
 #     --peers    folder with checkouts of JunchenLiu77/flame, a1600012888/LaCT and LeapLabTHU/ViTTT, named
 #                flame, lact and vittt; without it only ours is timed
 #     --program, --library    parallax and libparallax_torch.so elsewhere than env.sh finds them
-#     --steps    which of "layers accuracy nvs classify" (default: all)
+#     --steps    which of "compile layers accuracy nvs classify" (default: all)
 #     --device   default cuda;  --quick: tiny sizes, to test the scripts
 # The Python is python3, or the one that PARALLAX_PYTHON names; it needs PyTorch, einops and timm.
 set -uo pipefail
 scripts=$(dirname "$0")/bench
 python=${PARALLAX_PYTHON:-python3}
-steps="layers accuracy nvs classify"
+steps="compile layers accuracy nvs classify"
 output=output/gpu-bench
 common=()
 while [ $# -gt 0 ]; do
@@ -49,8 +49,20 @@ run_step() {  # name, seconds
   fi
 }
 
+# Compiles the published layers, each variant in a process of its own.
+compile_layers() {  # seconds
+  local variant start=$SECONDS
+  for variant in 0 1 2 3 4 5 6; do
+    timeout -k 2 "$1" "$python" -u "$scripts/bench.py" layers --only-compile $variant --output "$output" "${common[@]}" \
+      >"$output/compile-$variant.log" 2>&1 &
+  done
+  wait
+  printf 'bench: compiling the published layers took %d of %d s\n' $((SECONDS - start)) "$1"
+}
+
 for step in $steps; do
   case $step in
+    compile) [[ " ${common[*]} " != *" --peers "* ]] || compile_layers 100 ;;
     layers) run_step layers 80 ;;
     accuracy) run_step accuracy 35 ;;
     nvs) run_step nvs 75 ;;

@@ -130,6 +130,10 @@ TEST_F(CudaKernel, LinearScanKeepsTheStatesAskedFor) {
       EXPECT_LT(device_error(states, sums.slice(1, 0, 5)), 5e-3);
       EXPECT_LT(device_error(end, sums.select(1, 5)), from == torch::kHalf ? 1e-3 : 1e-6);
     }
+    EXPECT_LT(
+        device_error(cuda::linear_scan(steps.slice(1, 0, 3), {.start = start, .scale = 0.5}).states,
+                     sums.slice(1, 1, 4)),
+        1e-6);
     EXPECT_LT(device_error(cuda::linear_scan(steps, {.start = start, .scale = 0.5}).states,
                            sums.slice(1, 1)),
               1e-6);

@@ -25,6 +25,7 @@ struct LinearScan {
   const float* start = nullptr;    // [batch, size]; null: 0
   const float* factors = nullptr;  // [batch, count]; null: 1
   const In* steps = nullptr;       // [batch, count, size]
+  std::int64_t apart = 0;          // elements from one batch element's steps to the next one's
   float scale = 1;
   std::int64_t first = 1;
   std::int64_t kept = 0;

@@ -301,9 +301,8 @@ PARALLAX_DEVICE void linear_scan(Block& block, const LinearScan<In, Out>& k) {
     }
     for (std::int64_t i = 0; i <= k.count; ++i) {
       if (i > 0) {
-        const std::int64_t step = element * k.count + i - 1;
-        const float factor = k.factors == nullptr ? 1.0F : k.factors[step];
-        const auto added = load_vector<vector>(k.steps + step * k.size + at);
+        const float factor = k.factors == nullptr ? 1.0F : k.factors[element * k.count + i - 1];
+        const auto added = load_vector<vector>(k.steps + element * k.apart + (i - 1) * k.size + at);
         for (int j = 0; j < vector; ++j) {
           state[j] = factor * state[j] + k.scale * load(added.elements[j]);
         }

@@ -63,7 +63,11 @@ Tensor dense_vectors(const Tensor& tensor) {
 }
 
 ScanResult linear_scan(const Tensor& steps, const ScanOptions& options) {
-  const Tensor from = dense_vectors(steps);
+  // The steps of one batch element may be followed by others.
+  const bool is_dense = steps.size(0) > 0 && steps[0].is_contiguous() &&
+                        steps.stride(0) >= steps[0].numel() && steps.stride(0) % kVector == 0 &&
+                        begins_with_vector(steps);
+  const Tensor from = is_dense ? steps : dense_vectors(steps);
   const Tensor by = options.factors.defined() ? options.factors.contiguous() : options.factors;
   const Tensor before = options.start.defined() ? options.start.contiguous() : options.start;
   const int64_t batch = from.size(0);
@@ -85,6 +89,7 @@ ScanResult linear_scan(const Tensor& steps, const ScanOptions& options) {
                                 .start = floats(before),
                                 .factors = floats(by),
                                 .steps = fused::data<In>(from),
+                                .apart = from.stride(0),
                                 .scale = static_cast<float>(options.scale),
                                 .first = options.first,
                                 .kept = kept,

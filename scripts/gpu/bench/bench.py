@@ -33,6 +33,8 @@ def parse_arguments():
     parser.add_argument("--device", type=torch.device, default="cuda")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, nothing compiled: to test the scripts")
     parser.add_argument("--compile", action="store_true", help="compile the published code even with --quick")
+    parser.add_argument("--only-compile", metavar="VARIANT", choices=layers.VARIANTS,
+                        help="with layers: compile the published forms of this variant and end")
     parser.add_argument("--limit", type=float, default=600, help="seconds that the step may take")
     arguments = parser.parse_args()
     arguments.compile = arguments.compile or not arguments.quick
@@ -49,6 +51,8 @@ def main():
         print((arguments.output / "results.md").read_text())
         return None
     peers.allow_compilation(arguments.compile, any_shape=arguments.step == "accuracy")
+    if arguments.only_compile:
+        return layers.compile_published(arguments)
     results.data.pop(arguments.step, None)  # of a run before this one
     results.set("machine", describe_machine(arguments.device) | {"quick": arguments.quick})
     results.set("peers", peers.revisions(arguments.peers))

@@ -1,6 +1,7 @@
 """Throughput of the TTT layer at the size of the authors' benchmark, ours and theirs in alternation."""
 
 import dataclasses
+import time
 
 import torch
 
@@ -148,6 +149,21 @@ def measure_variant(variant, operator, modules, size, device, dtype):
     if errors:
         row["errors"] = {f"{side} {form}": text for (side, form), text in errors.items()}
     return row
+
+
+def compile_published(arguments):
+    """Calls the published forms of one variant once, which fills the compiler's cache. Compiling takes
+    one core minutes, so that bench.sh does this for all variants side by side before anything is timed."""
+    size = QUICK_SIZE if arguments.quick else LayerSize()
+    variant = arguments.only_compile
+    data = make_data(size, arguments.device, torch.bfloat16)
+    modules = peers.load_layer_modules(arguments.peers)
+    with torch.no_grad():
+        for form, call in peers.layer_callables(modules, variant, data, size.chunk).items():
+            start = time.perf_counter()
+            call()
+            timing.synchronise(arguments.device)
+            print(f"variant {variant}, {form}: compiled in {time.perf_counter() - start:.1f} s", flush=True)
 
 
 def run(arguments, results):

@@ -20,10 +20,9 @@ Numbers scanned(const cuda::LinearScan<float, float>& k, const Numbers& steps) {
           states.push_back(k.start == nullptr ? 0 : k.start[element * k.size + j]);
           continue;
         }
-        const std::int64_t step = element * k.count + i - 1;
-        const double factor = k.factors == nullptr ? 1 : k.factors[step];
+        const double factor = k.factors == nullptr ? 1 : k.factors[element * k.count + i - 1];
         states.push_back(factor * states[states.size() - k.size] +
-                         k.scale * steps[step * k.size + j]);
+                         k.scale * steps[element * k.apart + (i - 1) * k.size + j]);
       }
     }
   }
@@ -36,7 +35,9 @@ void expect_scan(std::int64_t size, bool plain, std::int64_t first, std::int64_t
   const std::int64_t count = 4;
   const auto start = stored<float>(normal(batch * size, 1));
   const auto factors = stored<float>(normal(batch * count, 2));
-  const auto steps = stored<In>(normal(batch * count * size, 3));
+  // Each batch element's steps are followed by one that is not read.
+  const std::int64_t apart = (count + 1) * size;
+  const auto steps = stored<In>(normal(batch * apart, 3));
   std::vector<Out> states(static_cast<size_t>(batch * kept * size));
   std::vector<float> end(static_cast<size_t>(batch * size));
   const cuda::LinearScan<float, float> shape{.batch = batch,
@@ -44,6 +45,7 @@ void expect_scan(std::int64_t size, bool plain, std::int64_t first, std::int64_t
                                              .size = size,
                                              .start = plain ? nullptr : start.data(),
                                              .factors = plain ? nullptr : factors.data(),
+                                             .apart = apart,
                                              .scale = -0.5F};
   const cuda::LinearScan<In, Out> k{.batch = batch,
                                     .count = count,
@@ -51,6 +53,7 @@ void expect_scan(std::int64_t size, bool plain, std::int64_t first, std::int64_t
                                     .start = shape.start,
                                     .factors = shape.factors,
                                     .steps = steps.data(),
+                                    .apart = apart,
                                     .scale = shape.scale,
                                     .first = first,
                                     .kept = kept,
