@@ -37,7 +37,7 @@ std::vector<DeviceProblem> problems() {
           {"odd widths", options(3, 20, 28, 70, true), 16, 3},
           {"many heads", options(4, 64, 64, 256, false), 96, 5},
           {"many heads, momentum", options(4, 64, 128, 256, true), 96, 5},
-          {"whole chunks", options(4, 64, 64, 256, false), 64, 5},
+          {"whole chunks", options(4, 64, 128, 192, false), 64, 5},
           {"few tokens a chunk", options(2, 64, 64, 96, true), 8, 0}};
 }
 
