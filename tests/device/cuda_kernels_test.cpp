@@ -5,7 +5,9 @@
 #include "core/base/autocast.h"
 #include "core/ops/cuda/lt_matmul.h"
 #include "core/ops/cuda/operators.h"
+#include "core/ops/elementwise/fused.h"
 #include "tests/support/test_device.h"
+#include "vision/models/vit3/block.h"
 
 namespace parallax::testing {
 namespace {
@@ -146,6 +148,156 @@ TEST_F(CudaKernel, NormaliseColumnsScalesEveryColumn) {
   const Tensor exact = in_float64(w);
   const Tensor expected = exact / (exact.norm(2, {1}, true) + 1e-5) * in_float64(norms);
   EXPECT_LT(device_error(cuda::normalise_columns(w, norms, 1e-5), expected), 1e-5);
+}
+
+// The worst row's relative error: an average would hide a tile that is wrong.
+double worst_row_error(const Tensor& got, const Tensor& expected) {
+  const Tensor rows = in_float64(got) - expected;
+  return (rows.norm(2, {-1}) / (expected.norm(2, {-1}) + 1e-3 * expected.abs().max()))
+      .max()
+      .item<double>();
+}
+
+// Both inner nets in float64 on the CPU, by LibTorch's operations.
+Tensor inner_nets_in_float64(const Vit3Rule& rule,
+                             const Tensor& packed,
+                             const Tensor& rotations,
+                             const std::vector<Tensor>& w,
+                             const cuda::InnerNetsRule& sizes) {
+  const KernelPathGuard reference(KernelPath::kReference);
+  const Tensor x = in_float64(packed);
+  const int64_t d = packed.size(2) / (3 * (sizes.heads + 1));
+  const int64_t wide = sizes.heads * d;
+  const HeadMode turn = rotations.defined() ? HeadMode::kRotate : HeadMode::kCopy;
+  HeadSplit split{
+      .heads = sizes.heads, .modes = {turn, turn, HeadMode::kCopy}, .heads_first = true};
+  if (rotations.defined()) {
+    split.rotations = rotations.to(torch::kFloat64);
+  }
+  std::vector<Tensor> heads = split_heads(x.slice(2, 0, 3 * wide), split);
+  for (Tensor& part : heads) {
+    part = part.view({sizes.heads, x.size(0), x.size(1), d});
+  }
+  std::vector<Tensor> grids;
+  for (int part = 0; part < 3; ++part) {
+    grids.push_back(x.slice(2, 3 * wide + part * d, 3 * wide + (part + 1) * d)
+                        .reshape({x.size(0), sizes.rows, sizes.cols, d}));
+  }
+  const GluWeights start{in_float64(w[0]).unsqueeze(1), in_float64(w[1]).unsqueeze(1)};
+  const Tensor w3 =
+      train_convolution(rule, grids[0], grids[1], grids[2], in_float64(w[2]).view({d, 1, 3, 3}), 0);
+  return torch::cat({train_and_apply_glu(rule, heads[0], heads[1], heads[2], start, 0),
+                     apply_convolution(rule, grids[0], grids[1], w3).flatten(1, 2)},
+                    -1);
+}
+
+// More images than run at once, ragged tiles of tokens, one token, many; with and without
+// rotations; steps large and small.
+TEST_F(CudaKernel, InnerNetsAreTrainedAndApplied) {
+  struct Size {
+    int64_t images, rows, cols, heads;
+    double scale;
+  };
+  for (const Size& size : {Size{300, 14, 14, 6, 1},
+                           Size{3, 3, 5, 2, 1},
+                           Size{2, 1, 1, 1, 1},
+                           Size{2, 56, 56, 2, 1},
+                           Size{5, 7, 9, 4, 20},
+                           Size{5, 8, 8, 16, 0.01}}) {
+    for (const bool turns : {false, true}) {
+      for (const char* variant : {"0", "ascent", "1", "6"}) {
+        const Vit3Rule rule = find_vit3_variant(variant).rule;
+        const cuda::InnerNetsRule sizes{.heads = size.heads, .rows = size.rows, .cols = size.cols};
+        const int64_t tokens = size.rows * size.cols;
+        const Tensor packed = on_test_device(
+            size.scale * torch::randn({size.images, tokens, 3 * (size.heads + 1) * 32}),
+            torch::kBFloat16);
+        const Tensor rotations =
+            turns ? rotary_table(size.rows, size.cols, size.heads * 32) : Tensor();
+        const std::vector<Tensor> w = {
+            on_test_device(0.3 * torch::randn({size.heads, 32, 32}), torch::kFloat32),
+            on_test_device(0.2 * torch::randn({size.heads, 32, 32}), torch::kFloat32),
+            on_test_device(torch::randn({32, 9}), torch::kFloat32)};
+        const Tensor got =
+            train_and_apply_at_once(rule,
+                                    packed,
+                                    turns ? on_test_device(rotations, torch::kFloat32) : rotations,
+                                    {w[0].unsqueeze(1), w[1].unsqueeze(1)},
+                                    w[2].view({32, 1, 3, 3}),
+                                    {size.heads, size.rows, size.cols});
+        ASSERT_TRUE(got.defined());
+        const Tensor expected = inner_nets_in_float64(
+            rule, packed, turns ? rotations.flatten(0, 1) : rotations, w, sizes);
+        const std::string name =
+            c10::str(size.images, "x", size.rows, "x", size.cols, " ", variant, " ", turns);
+        EXPECT_LT(device_error(got, expected), 1e-2) << name;
+        EXPECT_LT(worst_row_error(got, expected), 6e-2) << name;
+        if (size.images * tokens > 10000 && variant != std::string_view("0")) {
+          break;  // the reference takes seconds
+        }
+      }
+    }
+  }
+}
+
+// What no kernel takes leaves it to LibTorch's operations.
+TEST_F(CudaKernel, InnerNetsOfOtherSizesAreLeftAlone) {
+  const cuda::InnerNetsRule sizes{.heads = 2, .rows = 4, .cols = 4};
+  const auto packed = [](int64_t width, torch::Dtype dtype) {
+    return on_test_device(torch::randn({2, 16, width}), dtype);
+  };
+  EXPECT_TRUE(cuda::takes_inner_nets(packed(288, torch::kBFloat16), sizes));
+  EXPECT_FALSE(cuda::takes_inner_nets(packed(288, torch::kFloat32), sizes));
+  EXPECT_FALSE(cuda::takes_inner_nets(packed(576, torch::kBFloat16), sizes));
+  EXPECT_FALSE(cuda::takes_inner_nets(packed(289, torch::kBFloat16).slice(2, 1), sizes));
+}
+
+TEST_F(CudaKernel, TokenNormWithAndWithoutConvolution) {
+  for (const int64_t width : {8, 64, 96, 192, 320, 448, 512, 768}) {
+    for (const double shift : {0.0, 30.0}) {
+      const Tensor x = on_test_device(torch::randn({5, 70, width}) + shift, torch::kBFloat16);
+      const Tensor taps = on_test_device(torch::randn({width, 1, 3, 3}), torch::kBFloat16);
+      const Tensor taps_bias = on_test_device(torch::randn({width}), torch::kBFloat16);
+      const cuda::NormWeights norm{on_test_device(torch::randn({width}), torch::kBFloat16),
+                                   on_test_device(torch::randn({width}), torch::kBFloat16),
+                                   1e-6};
+      const auto exact_norm = [&](const Tensor& y, bool biased) {
+        return torch::layer_norm(
+            y, {width}, in_float64(norm.weight), biased ? in_float64(norm.bias) : Tensor(), 1e-6);
+      };
+      ASSERT_TRUE(cuda::takes_token_norm(x, norm));
+      EXPECT_LT(worst_row_error(cuda::token_norm(x, norm), exact_norm(in_float64(x), true)), 1e-2)
+          << width;
+      EXPECT_LT(worst_row_error(cuda::token_norm(x, {norm.weight, {}, 1e-6}),
+                                exact_norm(in_float64(x), false)),
+                1e-2)
+          << width;
+      const auto [sum, normed] = cuda::convolved_token_norm(x, 7, 10, taps, taps_bias, norm);
+      const Tensor planes = in_float64(x).view({5, 7, 10, width}).permute({0, 3, 1, 2});
+      const Tensor expected =
+          (planes + torch::conv2d(planes, in_float64(taps), in_float64(taps_bias), 1, 1, 1, width))
+              .permute({0, 2, 3, 1})
+              .reshape({5, 70, width});
+      EXPECT_LT(worst_row_error(sum, expected), 1e-2) << width;
+      EXPECT_LT(worst_row_error(normed, exact_norm(in_float64(sum), true)), 1e-2) << width;
+    }
+  }
+}
+
+TEST_F(CudaKernel, LinearLayersAddToWhatTheyAreGiven) {
+  for (const auto& [rows, in, out] :
+       {std::tuple{50176, 224, 192}, std::tuple{33, 96, 64}, std::tuple{1, 768, 192}}) {
+    const Tensor x = on_test_device(torch::randn({1, rows, in}), torch::kBFloat16);
+    const Tensor w = on_test_device(torch::randn({out, in}), torch::kBFloat16);
+    const Tensor b = on_test_device(20 * torch::randn({out}), torch::kBFloat16);
+    const Tensor y = on_test_device(10 * torch::randn({1, rows, out}), torch::kBFloat16);
+    ASSERT_TRUE(cuda::takes_lt_linear(x, w, b, y));
+    for (const double sign : {1, -1}) {  // the second time with another bias
+      const Tensor expected =
+          in_float64(y) + in_float64(x).matmul(in_float64(w).t()) + sign * in_float64(b);
+      EXPECT_LT(worst_row_error(cuda::lt_linear(x, w, sign * b, y), expected), 1e-2) << rows;
+    }
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "tests/support/test_device.h"
 #include "vision/models/lact_nvs/lact_nvs.h"
+#include "vision/models/vit3/vit3.h"
 #include "vision/synth/scene_generator.h"
 
 namespace parallax::testing {
@@ -86,6 +87,61 @@ TEST(DeviceModel, PassesThatCannotBeRecordedRunAsTheyAre) {
       };
       const CameraBatch own = {here.fxfycxcy, here.c2w * (time + 1), waits ? 32 : 64, 32};
       EXPECT_LT(device_error(captured.run(own, render), render(own)), 1e-6) << time;
+    }
+  }
+}
+
+Vit3Options small_classifier(bool hierarchical, int head_width) {
+  Vit3Options options;
+  options.hierarchical = hierarchical;
+  options.image_size = hierarchical ? 64 : 48;
+  options.num_classes = 10;
+  options.patch_size = hierarchical ? 4 : 8;
+  options.dims = {2 * head_width};
+  options.depths = {3};
+  options.heads = {2};
+  if (hierarchical) {
+    options.dims = {head_width, 2 * head_width, 2 * head_width, 4 * head_width};
+    options.depths = {1, 1, 2, 1};
+    options.heads = {1, 2, 2, 4};
+  }
+  return options;
+}
+
+// Classifiers of both kinds in bfloat16, with heads that kernels take and others, in both forms.
+TEST(DeviceModel, ClassifiersAreThoseOfFloat64) {
+  const torch::InferenceMode inference;
+  for (const bool hierarchical : {false, true}) {
+    for (const int head_width : {32, 24}) {
+      for (const char* variant : {"0", "1", "ascent"}) {
+        Vit3Options options = small_classifier(hierarchical, head_width);
+        options.variant = variant;
+        torch::manual_seed(6);
+        const auto model = make_classifier(options);
+        model->initialise();
+        for (auto& item : model->named_parameters()) {
+          // So large that what the layers add is no small part of the result.
+          if (item.key().find("attn") != std::string::npos) {
+            item.value().mul_(item.value().dim() == 2 ? 3 : 10);
+          }
+        }
+        model->eval();
+        model->use_bfloat16();
+        const auto exact = make_classifier(options);
+        exact->eval();
+        exact->to(torch::kFloat64);
+        for (auto& item : exact->named_parameters()) {
+          item.value().copy_(model->named_parameters()[item.key()]);
+        }
+        model->to(test_device());
+        const Tensor images = torch::randn({5, 3, 64, 96}).to(torch::kBFloat16);
+        const Tensor expected = exact->forward(images.to(torch::kFloat64), {});
+        for (const Form form : {Form::kParallel, Form::kRecurrent}) {
+          const Tensor got = model->forward(images.to(test_device()), {.form = form});
+          EXPECT_LT(device_error(got, expected), 4e-2)
+              << hierarchical << " " << head_width << " " << variant << " " << form_name(form);
+        }
+      }
     }
   }
 }

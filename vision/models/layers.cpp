@@ -1,6 +1,7 @@
 // Layers in LibTorch operations and repacked products.
 #include "vision/models/layers.h"
 
+#include "core/ops/cuda/lt_matmul.h"
 #include "core/ops/linear/trained_linear.h"
 
 namespace parallax {
@@ -23,6 +24,12 @@ Tensor Linear::forward(const Tensor& x, Activation activation) const {
                                              : linear_(x, weight_, bias_, activation);
 }
 
+Tensor Linear::add_to(const Tensor& addend, const Tensor& x) const {
+  return cuda::takes_lt_linear(x, weight_, bias_, addend)
+             ? cuda::lt_linear(x, weight_, bias_, addend)
+             : addend + forward(x);
+}
+
 LayerNorm::LayerNorm(int64_t dim, double eps, bool with_bias)
     : weight_(register_parameter("weight", torch::ones({dim}))), eps_(eps) {
   if (with_bias) {
@@ -31,6 +38,9 @@ LayerNorm::LayerNorm(int64_t dim, double eps, bool with_bias)
 }
 
 Tensor LayerNorm::forward(const Tensor& x) const {
+  if (cuda::takes_token_norm(x, weights())) {
+    return cuda::token_norm(x, weights());
+  }
   return torch::layer_norm(x, weight_.sizes(), weight_, bias_, eps_);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/torch.h"
+#include "core/ops/cuda/operators.h"
 #include "core/ops/matmul/packed_linear.h"
 
 namespace parallax {
@@ -11,6 +12,8 @@ class Linear : public torch::nn::Module {
  public:
   Linear(int64_t in, int64_t out, bool with_bias = true);
   Tensor forward(const Tensor& x, Activation activation = Activation::kNone) const;  // [..., in]
+  // addend + forward(x)
+  Tensor add_to(const Tensor& addend, const Tensor& x) const;  // [..., out], [..., in]
   Tensor& weight() { return weight_; }
 
  private:
@@ -24,6 +27,7 @@ class LayerNorm : public torch::nn::Module {
  public:
   LayerNorm(int64_t dim, double eps, bool with_bias = true);
   Tensor forward(const Tensor& x) const;  // [..., dim]
+  cuda::NormWeights weights() const { return {weight_, bias_, eps_}; }
 
  private:
   Tensor weight_;  // [dim]

@@ -64,4 +64,47 @@ struct ColumnNorm {
   float* out = nullptr;  // [batch, rows, cols]
 };
 
+// ViT³'s two inner nets for each image, each trained by one step on all its tokens and then
+// applied, as core/ops/glu_net and core/ops/depthwise do it: a gated linear unit per head, and a
+// depthwise 3×3 convolution of as many channels as a head has.
+//   g1 = scale · kᵀ(v ⊙ silu(k W2)), g2 = scale · kᵀ(v ⊙ k W1 ⊙ silu'(k W2)); W ← W + sign · g,
+//   each column of g divided by its norm + 1 where normalised;
+//   w3 ← w3 + s / (‖s‖ + 1) for each channel, s = scale · (the correlation of v2 with k2).
+struct InnerNets {
+  std::int64_t images = 0;
+  std::int64_t rows = 0;  // of an image's tokens
+  std::int64_t cols = 0;
+  std::int64_t heads = 0;
+  bool trains_gate = true;
+  bool normalised = true;
+  bool applies_to_keys = false;  // in place of the queries
+  float scale = 1;
+  float sign = 1;
+  // [images · rows · cols, 3 · (heads + 1) · width]: q, k, v of all heads, then q2, k2, v2
+  const kernels::BFloat16Bits* packed = nullptr;
+  std::int64_t packed_stride = 0;    // elements from row to row
+  const float* rotations = nullptr;  // [rows · cols, heads · width / 2, 2] of q and k; null: none
+  const float* w1 = nullptr;         // [heads, width, width]
+  const float* w2 = nullptr;         // [heads, width, width]
+  const float* w3 = nullptr;         // [width, 9]
+  kernels::BFloat16Bits* out = nullptr;  // [images · rows · cols, (heads + 1) · width]
+};
+
+// normed = LayerNorm(sum), where sum = x + its depthwise 3×3 convolution for tokens in grid order,
+// or x itself where there are no taps.
+struct TokenNorm {
+  std::int64_t images = 0;
+  std::int64_t rows = 0;  // of an image's tokens
+  std::int64_t cols = 0;
+  std::int64_t width = 0;
+  const kernels::BFloat16Bits* x = nullptr;          // [images · rows · cols, width]
+  const kernels::BFloat16Bits* taps = nullptr;       // [width, 9]; null: no convolution
+  const kernels::BFloat16Bits* taps_bias = nullptr;  // [width]; null: 0
+  kernels::BFloat16Bits* sum = nullptr;              // as x; unused without taps
+  const kernels::BFloat16Bits* weight = nullptr;     // [width]
+  const kernels::BFloat16Bits* bias = nullptr;       // [width]; null: 0
+  float eps = 0;
+  kernels::BFloat16Bits* normed = nullptr;  // as x
+};
+
 }  // namespace parallax::cuda

@@ -9,7 +9,9 @@
 #include "core/ops/cuda/check.h"
 #include "core/ops/cuda/depthwise_kernels.h"
 #include "core/ops/cuda/head_kernels.h"
+#include "core/ops/cuda/inner_nets_kernels.h"
 #include "core/ops/cuda/kernels.h"
+#include "core/ops/cuda/token_kernels.h"
 
 namespace parallax::cuda {
 namespace {
@@ -80,6 +82,32 @@ void launch(const Arguments& k, const Grid& grid, void* stream) {
                 static_cast<unsigned>(grid.threads),
                 grid.shared_bytes,
                 static_cast<cudaStream_t>(stream)>>>(k);
+  check(cudaGetLastError(), "a kernel");
+}
+
+__global__ void __launch_bounds__(kInnerThreads, 3) enter_inner_nets(const InnerNets k) {
+  extern __shared__ __align__(kSharedAlignment) char shared[];
+  DeviceThread thread(shared);
+  inner_nets(thread, k);
+}
+
+template <int vectors>
+__global__ void __launch_bounds__(kNormThreads) enter_token_norm(const TokenNorm k) {
+  extern __shared__ __align__(kSharedAlignment) char shared[];
+  DeviceThread thread(shared);
+  token_norm<vectors>(thread, k);
+}
+
+// Launches a kernel whose threads are DeviceThreads.
+template <class Arguments>
+void launch_threads(void (*kernel)(Arguments), const Arguments& k, const Grid& grid, void* stream) {
+  if (grid.blocks == 0) {
+    return;
+  }
+  kernel<<<static_cast<unsigned>(grid.blocks),
+           static_cast<unsigned>(grid.threads),
+           grid.shared_bytes,
+           static_cast<cudaStream_t>(stream)>>>(k);
   check(cudaGetLastError(), "a kernel");
 }
 
@@ -228,6 +256,25 @@ void launch_linear_scan(const LinearScan<In, Out>& k, void* stream) {
 
 void launch_column_norm(const ColumnNorm& k, void* stream) {
   launch<column_norm_entry>(k, column_norm_grid(k), stream);
+}
+
+void launch_inner_nets(const InnerNets& k, void* stream) {
+  launch_threads<InnerNets>(enter_inner_nets, k, inner_nets_grid(k), stream);
+}
+
+void launch_token_norm(const TokenNorm& k, void* stream) {
+  static_assert(kMostNormWidth <= kMostNormVectors * kWarpLanes * kVector);
+  const auto run = [&](auto kernel) {
+    launch_threads<TokenNorm>(kernel, k, token_norm_grid(k), stream);
+  };
+  switch (norm_vectors(k.width)) {
+    case 1:
+      return run(enter_token_norm<1>);
+    case 2:
+      return run(enter_token_norm<2>);
+    default:
+      return run(enter_token_norm<3>);
+  }
 }
 
 #define PARALLAX_INSTANTIATE(S)                                                                    \

@@ -24,6 +24,16 @@ template <class In, class Out>
 void launch_linear_scan(const LinearScan<In, Out>& k, void* stream);
 void launch_column_norm(const ColumnNorm& k, void* stream);
 
+// For heads of 32 channels, whose rows begin at a vector.
+void launch_inner_nets(const InnerNets& k, void* stream);
+
+// Rows begin at a vector.
+inline constexpr std::int64_t kMostNormWidth = 768;
+inline bool takes_norm_width(std::int64_t width) {
+  return width > 0 && width % kVector == 0 && width <= kMostNormWidth;
+}
+void launch_token_norm(const TokenNorm& k, void* stream);
+
 // For S = float or BFloat16Bits. Channels whose number is a multiple of kVector must begin at one.
 template <class S>
 void launch_depthwise_convolution(const kernels::Depthwise<S>& k, void* stream);

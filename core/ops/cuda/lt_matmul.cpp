@@ -1,7 +1,11 @@
 // Describes products to cuBLASLt and keeps its choice of algorithm for each kind of product.
 #include "core/ops/cuda/lt_matmul.h"
 
+#include <ATen/autocast_mode.h>
+
 #include "core/base/error.h"
+#include "core/ops/cuda/kernel_args.h"
+#include "core/ops/cuda/operators.h"
 
 #ifdef PARALLAX_HAS_CUDA
 #include <ATen/cuda/CUDAContextLight.h>
@@ -72,7 +76,7 @@ Layout layout_of(const Operand& x, const Tensor& tensor, cudaDataType_t type) {
   return layout;
 }
 
-Description describe(const Operand& first, const Operand& second) {
+Description describe(const Operand& first, const Operand& second, const Tensor& bias) {
   cublasLtMatmulDesc_t raw = nullptr;
   check(cublasLtMatmulDescCreate(&raw, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a product");
   Description description(raw);
@@ -82,18 +86,28 @@ Description describe(const Operand& first, const Operand& second) {
   };
   set(CUBLASLT_MATMUL_DESC_TRANSA, first.transposed);
   set(CUBLASLT_MATMUL_DESC_TRANSB, second.transposed);
+  if (bias.defined()) {  // of the result's type, one for each of its stored rows
+    const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    check(cublasLtMatmulDescSetAttribute(
+              raw, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof(epilogue)),
+          "a bias");
+    const void* const data = bias.data_ptr();
+    check(
+        cublasLtMatmulDescSetAttribute(raw, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &data, sizeof(data)),
+        "a bias");
+  }
   return description;
 }
 
 // What cuBLASLt's choice depends on.
-using Kind =
-    std::tuple<int, int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, bool, bool, bool>;
+using Kind = std::
+    tuple<int, int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, bool, bool, bool, bool>;
 
 Kind kind_of(const Tensor& a,
              const Tensor& b,
              const Operand& first,
              const Operand& second,
-             bool adds) {
+             const LtScales& scales) {
   return {static_cast<int>(a.device().index()),
           static_cast<int>(a.scalar_type()),
           a.size(0),
@@ -104,7 +118,8 @@ Kind kind_of(const Tensor& a,
           second.stride,
           first.transposed,
           second.transposed,
-          adds};
+          scales.addend != 0,
+          scales.bias.defined()};
 }
 
 // A product and its matrices as cuBLASLt knows them; the result's layout is the addend's, too.
@@ -150,7 +165,7 @@ void lt_matmul(const Tensor& a,
   const cudaDataType_t type = a.scalar_type() == torch::kHalf ? CUDA_R_16F : CUDA_R_16BF;
   const Operand first = operand_of(b);  // the transposed product has its factors exchanged
   const Operand second = operand_of(a);
-  const Problem problem{.product = describe(first, second),
+  const Problem problem{.product = describe(first, second, scales.bias),
                         .first = layout_of(first, b, type),
                         .second = layout_of(second, a, type),
                         .out = layout_of(operand_of(result), result, type)};
@@ -161,7 +176,7 @@ void lt_matmul(const Tensor& a,
   cublasLtMatmulAlgo_t algorithm;
   {
     const std::lock_guard lock(mutex);
-    const Kind kind = kind_of(a, b, first, second, scales.addend != 0);
+    const Kind kind = kind_of(a, b, first, second, scales);
     auto it = chosen.find(kind);
     if (it == chosen.end()) {
       const auto algorithm_found = choose_algorithm(handle, problem);
@@ -203,5 +218,32 @@ void lt_matmul(const Tensor& a, const Tensor&, const Tensor&, const LtScales&, c
 }
 
 #endif
+
+bool takes_lt_linear(const Tensor& x,
+                     const Tensor& weight,
+                     const Tensor& bias,
+                     const Tensor& addend) {
+  constexpr std::uintptr_t kAlignment = 256;  // that cuBLASLt expects unless told otherwise
+  const auto fits = [&](const Tensor& t) {
+    return t.defined() && t.device() == x.device() && t.scalar_type() == torch::kBFloat16 &&
+           t.is_contiguous() && reinterpret_cast<std::uintptr_t>(t.data_ptr()) % kAlignment == 0;
+  };
+  return has_cuda_kernels(x) && x.dim() >= 2 && x.numel() > 0 && fits(x) && fits(weight) &&
+         fits(bias) && fits(addend) && addend.numel() / addend.size(-1) == x.numel() / x.size(-1) &&
+         addend.size(-1) == weight.size(0) && x.size(-1) % kVector == 0 &&
+         weight.size(0) % kVector == 0 && !at::autocast::is_autocast_enabled(at::kCUDA) &&
+         !fused::requires_graph({x, weight, bias, addend});
+}
+
+Tensor lt_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& addend) {
+  const Tensor result = torch::empty_like(addend);
+  const auto rows = [](const Tensor& t) { return t.view({1, -1, t.size(-1)}); };
+  lt_matmul(rows(x),
+            weight.t().unsqueeze(0),
+            rows(addend),
+            {.product = 1, .addend = 1, .bias = bias},
+            rows(result));
+  return result;
+}
 
 }  // namespace parallax::cuda

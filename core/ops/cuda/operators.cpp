@@ -1,6 +1,8 @@
 // Allocates the kernels' results and launches the kernels.
 #include "core/ops/cuda/operators.h"
 
+#include <ATen/autocast_mode.h>
+
 #ifdef PARALLAX_HAS_CUDA
 #include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDAStream.h>
@@ -119,11 +121,12 @@ Tensor scaled_to_float16(const Tensor& matrices, const Tensor& factors) {
 
 namespace {
 
-bool is_hopper([[maybe_unused]] const Tensor& tensor) {
+// The major number of the GPU's compute capability: 8 for Ampere, 9 for Hopper; 0 without CUDA.
+int generation_of([[maybe_unused]] const Tensor& tensor) {
 #ifdef PARALLAX_HAS_CUDA
-  return at::cuda::getDeviceProperties(tensor.device().index())->major == 9;
+  return at::cuda::getDeviceProperties(tensor.device().index())->major;
 #else
-  return false;
+  return 0;
 #endif
 }
 
@@ -173,7 +176,7 @@ Tensor gated_hidden(const Tensor& x, const Tensor& w0, const Tensor& w2, const T
                            ? rate.to(torch::kFloat32).expand({x.size(0), x.size(1), 1}).contiguous()
                            : rate;
   const Tensor h = torch::empty({x.size(0), x.size(1), w0.size(2)}, x.options());
-  if (x.scalar_type() == torch::kBFloat16 && is_hopper(x) && takes_tensor_copies(x) &&
+  if (x.scalar_type() == torch::kBFloat16 && generation_of(x) == 9 && takes_tensor_copies(x) &&
       takes_gated_product(x.size(1), x.size(2), w0.size(2))) {
     run_gated_product(x, w0, w2, rates, h);
     return h;
@@ -217,6 +220,122 @@ Tensor normalise_columns(const Tensor& w, const Tensor& norms, double eps) {
                      .out = fused::data<float>(out)};
   launch_on(w, [&](auto stream) { launch_column_norm(k, stream); });
   return out;
+}
+
+namespace {
+
+bool is_plain_bfloat16(const Tensor& x) {
+  return has_cuda_kernels(x) && x.scalar_type() == torch::kBFloat16 &&
+         !at::autocast::is_autocast_enabled(at::kCUDA);
+}
+
+// Whether a parameter can be read as it is.
+bool fits_channels(const Tensor& parameter, int64_t count) {
+  return parameter.scalar_type() == torch::kBFloat16 && parameter.is_cuda() &&
+         parameter.numel() == count && parameter.is_contiguous() && begins_with_vector(parameter);
+}
+
+const kernels::BFloat16Bits* bfloat16s(const Tensor& tensor) {
+  return fused::data<kernels::BFloat16Bits>(tensor);
+}
+
+// Arguments but for the grid and the results.
+TokenNorm norm_arguments(const Tensor& x, const NormWeights& norm) {
+  return {.width = x.size(-1),
+          .x = bfloat16s(x),
+          .weight = bfloat16s(norm.weight),
+          .bias = bfloat16s(norm.bias),
+          .eps = static_cast<float>(norm.eps)};
+}
+
+}  // namespace
+
+bool takes_inner_nets(const Tensor& packed, const InnerNetsRule& rule) {
+  constexpr int64_t kWidth = 32;
+  constexpr int64_t kMostTokens = 4096;
+  return packed.dim() == 3 && packed.numel() > 0 && packed.scalar_type() == torch::kBFloat16 &&
+         has_cuda_kernels(packed) && generation_of(packed) >= 8 &&
+         packed.size(2) == 3 * (rule.heads + 1) * kWidth && packed.size(1) <= kMostTokens &&
+         packed.size(1) == rule.rows * rule.cols && packed.is_contiguous() &&
+         begins_with_vector(packed);
+}
+
+Tensor inner_nets(const Tensor& packed,
+                  const Tensor& rotations,
+                  const Tensor& w1,
+                  const Tensor& w2,
+                  const Tensor& w3,
+                  const InnerNetsRule& rule) {
+  const auto dense = [](const Tensor& w) {
+    return w.defined() ? dense_vectors(w.to(torch::kFloat32)) : w;
+  };
+  const Tensor turns = dense(rotations);
+  const Tensor first = dense(w1);
+  const Tensor second = dense(w2);
+  const Tensor third = dense(w3);
+  const Tensor out =
+      torch::empty({packed.size(0), packed.size(1), packed.size(2) / 3}, packed.options());
+  const InnerNets k{.images = packed.size(0),
+                    .rows = rule.rows,
+                    .cols = rule.cols,
+                    .heads = rule.heads,
+                    .trains_gate = rule.trains_gate,
+                    .normalised = rule.normalised,
+                    .applies_to_keys = rule.applies_to_keys,
+                    .scale = static_cast<float>(rule.scale),
+                    .sign = static_cast<float>(rule.sign),
+                    .packed = bfloat16s(packed),
+                    .packed_stride = packed.stride(1),
+                    .rotations = floats(turns),
+                    .w1 = floats(first),
+                    .w2 = floats(second),
+                    .w3 = floats(third),
+                    .out = fused::data<kernels::BFloat16Bits>(out)};
+  launch_on(packed, [&](auto stream) { launch_inner_nets(k, stream); });
+  return out;
+}
+
+bool takes_token_norm(const Tensor& x, const NormWeights& norm) {
+  return x.dim() >= 2 && x.numel() > 0 && is_plain_bfloat16(x) && x.is_contiguous() &&
+         begins_with_vector(x) && takes_norm_width(x.size(-1)) &&
+         fits_channels(norm.weight, x.size(-1)) &&
+         (!norm.bias.defined() || fits_channels(norm.bias, x.size(-1))) &&
+         !fused::requires_graph({x, norm.weight, norm.bias});
+}
+
+Tensor token_norm(const Tensor& x, const NormWeights& norm) {
+  const Tensor normed = torch::empty_like(x);
+  TokenNorm k = norm_arguments(x, norm);
+  k.images = 1;
+  k.rows = 1;
+  k.cols = x.numel() / x.size(-1);
+  k.normed = fused::data<kernels::BFloat16Bits>(normed);
+  launch_on(x, [&](auto stream) { launch_token_norm(k, stream); });
+  return normed;
+}
+
+NormedTokens convolved_token_norm(const Tensor& x,
+                                  int64_t rows,
+                                  int64_t cols,
+                                  const Tensor& taps,
+                                  const Tensor& taps_bias,
+                                  const NormWeights& norm) {
+  const auto dense = [](const Tensor& w) {
+    return w.defined() ? dense_vectors(w.to(torch::kBFloat16)) : w;
+  };
+  const Tensor kernel = dense(taps);
+  const Tensor shift = dense(taps_bias);
+  const NormedTokens result{torch::empty_like(x), torch::empty_like(x)};
+  TokenNorm k = norm_arguments(x, norm);
+  k.images = x.size(0);
+  k.rows = rows;
+  k.cols = cols;
+  k.taps = bfloat16s(kernel);
+  k.taps_bias = bfloat16s(shift);
+  k.sum = fused::data<kernels::BFloat16Bits>(result.tokens);
+  k.normed = fused::data<kernels::BFloat16Bits>(result.normed);
+  launch_on(x, [&](auto stream) { launch_token_norm(k, stream); });
+  return result;
 }
 
 }  // namespace parallax::cuda

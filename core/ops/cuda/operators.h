@@ -93,6 +93,58 @@ Tensor normalise_columns(const Tensor& w,      // [..., rows, cols]
                          const Tensor& norms,  // [..., 1, cols]
                          double eps);
 
+// How ViT³'s inner nets are trained, in terms of InnerNets (core/ops/cuda/kernel_args.h).
+struct InnerNetsRule {
+  int64_t heads = 1;
+  int64_t rows = 0;  // of the tokens' grid
+  int64_t cols = 0;
+  bool trains_gate = true;
+  bool normalised = true;
+  bool applies_to_keys = false;
+  double scale = 1;
+  double sign = 1;
+};
+
+// Whether inner_nets() takes this projection: bfloat16 on a GPU with matrix products for it, heads
+// of 32 channels, of each image no more tokens than one block may well read.
+bool takes_inner_nets(const Tensor& packed, const InnerNetsRule& rule);
+
+// Each image's inner nets, trained on its tokens and applied to them: the heads' gated units side
+// by side, then the convolution.
+Tensor inner_nets(const Tensor& packed,        // [B, rows·cols, 3·(heads + 1)·d]
+                  const Tensor& rotations,     // [rows·cols, heads·d / 2, 2] or undefined
+                  const Tensor& w1,            // [heads, d, d]
+                  const Tensor& w2,            // [heads, d, d]
+                  const Tensor& w3,            // [d, 9]
+                  const InnerNetsRule& rule);  // → [B, rows·cols, (heads + 1)·d]
+
+// Tokens and what LayerNorm makes of them, both [..., C].
+struct NormedTokens {
+  Tensor tokens;
+  Tensor normed;
+};
+
+// A LayerNorm's parameters: [C] each, the bias may be undefined.
+struct NormWeights {
+  Tensor weight;
+  Tensor bias = {};
+  double eps = 0;
+};
+
+// Whether the two functions below take these: bfloat16 on a GPU, without autocast or a graph.
+bool takes_token_norm(const Tensor& x, const NormWeights& norm);
+
+Tensor token_norm(const Tensor& x,           // [..., C]
+                  const NormWeights& norm);  // → [..., C]
+
+// x plus its depthwise 3×3 convolution, and that normalised.
+NormedTokens convolved_token_norm(const Tensor& x,  // [B, rows·cols, C]
+                                  int64_t rows,
+                                  int64_t cols,
+                                  const Tensor& taps,       // [C, 1, 3, 3]
+                                  const Tensor& taps_bias,  // [C] or undefined
+                                  const NormWeights& norm);
+
 // a b of bfloat16 factors as float32: the sums are not rounded.
 Tensor product_in_float32(const Tensor& a,   // [..., rows, inner]
                           const Tensor& b);  // [..., inner, cols] → [..., rows, cols]

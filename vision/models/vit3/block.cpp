@@ -51,15 +51,14 @@ void Vit3Layer::mirror() {
   proj_->weight().slice(1, 0, heads_ * head_dim_).neg_();
 }
 
-Vit3Projections Vit3Layer::project(const Tensor& x,
-                                   const TokenGrid& grid,
-                                   const Tensor& rotations) const {
-  const int64_t batch = x.size(0);
-  const int64_t tokens = x.size(1);
-  const int64_t dim = x.size(2);
+Vit3Projections Vit3Layer::split(const Tensor& packed,
+                                 const TokenGrid& grid,
+                                 const Tensor& rotations) const {
+  const int64_t batch = packed.size(0);
+  const int64_t tokens = packed.size(1);
   // A single split has a single backward; each narrow() would fill and add a whole tensor.
   const std::vector<Tensor> cut =
-      qkv_->forward(x).split_with_sizes({3 * dim, head_dim_, head_dim_, head_dim_}, -1);
+      packed.split_with_sizes({3 * heads_ * head_dim_, head_dim_, head_dim_, head_dim_}, -1);
   const auto grid_part = [&](size_t index) {
     return cut[index].view({batch, grid.rows, grid.cols, head_dim_});
   };
@@ -79,20 +78,22 @@ Vit3Projections Vit3Layer::project(const Tensor& x,
   return p;
 }
 
-Tensor Vit3Layer::forward(const Tensor& x,
-                          const TokenGrid& grid,
-                          const Tensor& rotations,
-                          const Vit3Pass& pass,
-                          Vit3LayerTrace* trace) const {
-  if (x.dim() != 3 || x.size(1) != grid.rows * grid.cols) {
-    throw Error(ErrorParts{.what = "the tokens do not fill the grid",
-                           .expected = c10::str("[B, ", grid.rows, "·", grid.cols, ", C]"),
-                           .got = c10::str(x.sizes())});
-  }
-  const Vit3Projections p = project(x, grid, rotations);
-  const int64_t rows_per_step = pass.form == Form::kRecurrent ? pass.rows_per_step : 0;
+Tensor Vit3Layer::run_inner_nets(const Tensor& packed,
+                                 const TokenGrid& grid,
+                                 const Tensor& rotations,
+                                 const Vit3Pass& pass,
+                                 Vit3LayerTrace* trace) const {
   // The head dimension comes first: the products are batched over it.
   const GluWeights start = {w1_.transpose(0, 1), w2_.transpose(0, 1)};
+  if (trace == nullptr && pass.form == Form::kParallel) {
+    const Tensor all = train_and_apply_at_once(
+        rule_, packed, rotations, start, w3_, {heads_, grid.rows, grid.cols});
+    if (all.defined()) {
+      return all;
+    }
+  }
+  const Vit3Projections p = split(packed, grid, rotations);
+  const int64_t rows_per_step = pass.form == Form::kRecurrent ? pass.rows_per_step : 0;
   const Tensor w3 = train_convolution(rule_, p.q2, p.k2, p.v2, w3_, rows_per_step);
   GluWeights glu;
   Tensor glu_output;
@@ -107,7 +108,22 @@ Tensor Vit3Layer::forward(const Tensor& x,
   if (trace != nullptr) {
     *trace = {p, start, glu, w3, glu_output, kernel_output};
   }
-  return proj_->forward(torch::cat({glu_output, kernel_output}, -1));
+  return torch::cat({glu_output, kernel_output}, -1);
+}
+
+Tensor Vit3Layer::forward(const Tensor& x,
+                          const TokenGrid& grid,
+                          const Tensor& rotations,
+                          const Vit3Pass& pass,
+                          Vit3LayerTrace* trace,
+                          const Tensor& addend) const {
+  if (x.dim() != 3 || x.size(1) != grid.rows * grid.cols) {
+    throw Error(ErrorParts{.what = "the tokens do not fill the grid",
+                           .expected = c10::str("[B, ", grid.rows, "·", grid.cols, ", C]"),
+                           .got = c10::str(x.sizes())});
+  }
+  const Tensor outputs = run_inner_nets(qkv_->forward(x), grid, rotations, pass, trace);
+  return addend.defined() ? proj_->add_to(addend, outputs) : proj_->forward(outputs);
 }
 
 Vit3Mlp::Vit3Mlp(const Vit3BlockShape& shape)
@@ -123,12 +139,12 @@ Vit3Mlp::Vit3Mlp(const Vit3BlockShape& shape)
   }
 }
 
-Tensor Vit3Mlp::forward(const Tensor& x, const TokenGrid& grid) const {
+Tensor Vit3Mlp::forward(const Tensor& x, const TokenGrid& grid, const Tensor& addend) const {
   Tensor hidden = fc1_->forward(x, Activation::kGelu);
   if (dwc_) {
     hidden = torch::gelu(dwc_->add_to_tokens(hidden, grid.rows, grid.cols));
   }
-  return fc2_->forward(hidden);
+  return addend.defined() ? fc2_->add_to(addend, hidden) : fc2_->forward(hidden);
 }
 
 Vit3Block::Vit3Block(const Vit3BlockShape& shape, const Vit3Rule& rule)
@@ -163,13 +179,15 @@ const Tensor& Vit3Block::rotations(const TokenGrid& grid) {
 }
 
 Tensor Vit3Block::forward(const Tensor& x, const TokenGrid& grid, const Vit3Pass& pass) {
-  const auto residual = [&](const Tensor& branch) {
-    return drop_path(branch, drop_path_, is_training());
-  };
-  Tensor y = cpe_->add_to_tokens(x, grid.rows, grid.cols);
   Vit3LayerTrace* trace = pass.layers != nullptr ? &pass.layers->emplace_back() : nullptr;
-  y = y + residual(attn_->forward(norm1_->forward(y), grid, rotations(grid), pass, trace));
-  return y + residual(mlp_->forward(norm2_->forward(y), grid));
+  auto [y, normed] = cpe_->add_to_tokens(x, grid.rows, grid.cols, *norm1_);
+  const Tensor& turns = rotations(grid);
+  if (is_training() && drop_path_ > 0) {
+    y = y + drop_path(attn_->forward(normed, grid, turns, pass, trace), drop_path_, true);
+    return y + drop_path(mlp_->forward(norm2_->forward(y), grid), drop_path_, true);
+  }
+  y = attn_->forward(normed, grid, turns, pass, trace, y);
+  return mlp_->forward(norm2_->forward(y), grid, y);
 }
 
 }  // namespace parallax

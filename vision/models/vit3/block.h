@@ -39,12 +39,13 @@ class Vit3Layer : public torch::nn::Module {
  public:
   Vit3Layer(int64_t dim, int64_t heads, bool qkv_bias, const Vit3Rule& rule);
 
-  // `rotations` may be undefined: no rotary embeddings.
+  // `rotations` may be undefined: no rotary embeddings. `addend` may be undefined: 0.
   Tensor forward(const Tensor& x,          // [B, N, C]
                  const TokenGrid& grid,    // N = rows·cols
                  const Tensor& rotations,  // [rows, cols, C / 2, 2]
                  const Vit3Pass& pass,
-                 Vit3LayerTrace* trace = nullptr) const;
+                 Vit3LayerTrace* trace = nullptr,
+                 const Tensor& addend = {}) const;  // [B, N, C]
 
   // Draws the fast weights' initial values as the published code does.
   void initialise();
@@ -58,7 +59,15 @@ class Vit3Layer : public torch::nn::Module {
   void mirror();
 
  private:
-  Vit3Projections project(const Tensor& x, const TokenGrid& grid, const Tensor& rotations) const;
+  // Parts of the packed projection, [B, N, 3·(C + d)].
+  Vit3Projections split(const Tensor& packed, const TokenGrid& grid, const Tensor& rotations) const;
+
+  // What the output projection reads, [B, N, C + d].
+  Tensor run_inner_nets(const Tensor& packed,
+                        const TokenGrid& grid,
+                        const Tensor& rotations,
+                        const Vit3Pass& pass,
+                        Vit3LayerTrace* trace) const;
 
   int64_t heads_;
   int64_t head_dim_;
@@ -85,7 +94,9 @@ struct Vit3BlockShape {
 class Vit3Mlp : public torch::nn::Module {
  public:
   explicit Vit3Mlp(const Vit3BlockShape& shape);
-  Tensor forward(const Tensor& x, const TokenGrid& grid) const;  // [B, N, C]
+  Tensor forward(const Tensor& x,
+                 const TokenGrid& grid,
+                 const Tensor& addend = {}) const;  // [B, N, C] each
 
  private:
   std::shared_ptr<Linear> fc1_;

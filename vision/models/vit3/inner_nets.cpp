@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/ops/common/dispatch.h"
+#include "core/ops/cuda/operators.h"
 #include "core/ops/depthwise/depthwise.h"
 #include "core/ops/elementwise/fused.h"
 #include "core/ops/glu_net/glu_net.h"
@@ -139,15 +140,28 @@ Tensor apply_glu(const Vit3Rule& rule,
   return has_gate(rule) ? swiglu(times(x, weights.w2.to(x.scalar_type())), linear) : linear;
 }
 
+namespace {
+
+// Whether one pass over the tokens trains all there is to train.
+bool trains_in_one_pass(const Vit3Rule& rule) {
+  return rule.mixing == QueryKeyMixing::kNone && rule.switches.loss == InnerLoss::kDotProduct &&
+         rule.switches.inner_steps == 1;
+}
+
+double sign_of(const Vit3Rule& rule) {
+  return rule.switches.direction == Direction::kDescent ? 1.0 : -1.0;
+}
+
+}  // namespace
+
 Tensor train_and_apply_glu(const Vit3Rule& rule,
                            const Tensor& q,
                            const Tensor& k,
                            const Tensor& v,
                            const GluWeights& weights,
                            int64_t tokens_per_step) {
-  const bool fused = has_fused_kernels(k) && rule.mixing == QueryKeyMixing::kNone &&
-                     rule.switches.loss == InnerLoss::kDotProduct &&
-                     rule.switches.inner_steps == 1 && k.scalar_type() == v.scalar_type();
+  const bool fused =
+      has_fused_kernels(k) && trains_in_one_pass(rule) && k.scalar_type() == v.scalar_type();
   if (!fused) {
     return side_by_side(apply_glu(rule, q, k, train_glu(rule, q, k, v, weights, tokens_per_step)));
   }
@@ -160,8 +174,32 @@ Tensor train_and_apply_glu(const Vit3Rule& rule,
                   .trains_gate = updates_gate(rule),
                   .normalised = rule.switches.normalise_gradient,
                   .scale = kScale / static_cast<double>(k.size(2)),
-                  .sign = rule.switches.direction == Direction::kDescent ? 1.0 : -1.0,
+                  .sign = sign_of(rule),
                   .step_tokens = tokens_per_step});
+}
+
+Tensor train_and_apply_at_once(const Vit3Rule& rule,
+                               const Tensor& packed,
+                               const Tensor& rotations,
+                               const GluWeights& start,
+                               const Tensor& w3,
+                               const InnerNetSizes& sizes) {
+  const cuda::InnerNetsRule kernel_rule{
+      .heads = sizes.heads,
+      .rows = sizes.rows,
+      .cols = sizes.cols,
+      .trains_gate = updates_gate(rule),
+      .normalised = rule.switches.normalise_gradient,
+      .applies_to_keys = rule.switches.query == QuerySource::kKey,
+      .scale = kScale / static_cast<double>(sizes.rows * sizes.cols),
+      .sign = sign_of(rule)};
+  if (!trains_in_one_pass(rule) || !has_gate(rule) ||
+      fused::requires_graph({packed, start.w1, start.w2, w3}) ||
+      !cuda::takes_inner_nets(packed, kernel_rule)) {
+    return {};
+  }
+  return cuda::inner_nets(
+      packed, rotations, start.w1.squeeze(1), start.w2.squeeze(1), w3.flatten(1), kernel_rule);
 }
 
 Tensor side_by_side(const Tensor& heads) { return heads.permute({1, 2, 0, 3}).flatten(2); }

@@ -55,6 +55,22 @@ Tensor train_and_apply_glu(const Vit3Rule& rule,
                            const GluWeights& weights,  // [H, 1, d, d]
                            int64_t tokens_per_step);   // → [B, N, H·d]
 
+// A layer's heads and its tokens' grid.
+struct InnerNetSizes {
+  int64_t heads = 0;
+  int64_t rows = 0;
+  int64_t cols = 0;
+};
+
+// Both nets, trained on all tokens at once and applied, straight from the packed projection;
+// undefined where no kernel takes the rule and the tensors.
+Tensor train_and_apply_at_once(const Vit3Rule& rule,
+                               const Tensor& packed,     // [B, N, 3·(H·d + d)]
+                               const Tensor& rotations,  // [rows, cols, H·d / 2, 2] or undefined
+                               const GluWeights& start,  // [H, 1, d, d]
+                               const Tensor& w3,         // [d, 1, 3, 3]
+                               const InnerNetSizes& sizes);  // → [B, N, H·d + d]
+
 // The gradient steps of the convolution's kernels. `rows_per_step` 0: all at once.
 Tensor train_convolution(const Vit3Rule& rule,
                          const Tensor& q,         // [B, rows, cols, d]

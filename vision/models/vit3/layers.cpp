@@ -59,6 +59,18 @@ Tensor Convolution::add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) c
       1));
 }
 
+cuda::NormedTokens Convolution::add_to_tokens(const Tensor& x,
+                                              int64_t rows,
+                                              int64_t cols,
+                                              const LayerNorm& norm) const {
+  if (cuda::takes_token_norm(x, norm.weights()) && weight_.scalar_type() == x.scalar_type() &&
+      !fused::requires_graph({weight_, bias_})) {
+    return cuda::convolved_token_norm(x, rows, cols, weight_, bias_, norm.weights());
+  }
+  const Tensor sum = add_to_tokens(x, rows, cols);
+  return {sum, norm.forward(sum)};
+}
+
 void Convolution::initialise() {
   const torch::NoGradGuard no_grad;
   const double bound = 1 / std::sqrt(static_cast<double>(weight_[0].numel()));

@@ -27,6 +27,12 @@ class Convolution : public torch::nn::Module {
   // x plus its convolution, for tokens in grid order and depthwise 3×3 kernels: [B, rows·cols, in].
   Tensor add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) const;
 
+  // The same, and what `norm` makes of the result.
+  cuda::NormedTokens add_to_tokens(const Tensor& x,
+                                   int64_t rows,
+                                   int64_t cols,
+                                   const LayerNorm& norm) const;
+
   // As PyTorch draws convolutions: uniform with bound 1/√fan-in.
   void initialise();
 

@@ -1,0 +1,257 @@
+// Body of the CUDA kernel that normalises tokens, after adding their depthwise convolution where
+// there is one; and what bodies share that take eight bfloat16 channels at a time.
+#pragma once
+
+#include "core/ops/cuda/kernels.h"
+#include "core/ops/cuda/warp.h"
+
+namespace parallax::cuda {
+
+using kernels::kTaps;
+
+PARALLAX_DEVICE inline std::uint32_t packed_pair(float low, float high) {
+#ifdef __CUDA_ARCH__
+  std::uint32_t pair = 0;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+#else
+  BFloat16Bits first;
+  BFloat16Bits second;
+  store(low, first);
+  store(high, second);
+  return first.bits | static_cast<std::uint32_t>(second.bits) << 16U;
+#endif
+}
+
+PARALLAX_DEVICE inline float low_of(std::uint32_t pair) {
+  return __builtin_bit_cast(float, pair << 16U);
+}
+PARALLAX_DEVICE inline float high_of(std::uint32_t pair) {
+  return __builtin_bit_cast(float, pair & 0xFFFF0000U);
+}
+
+// Eight neighbouring channels, from 8t on for the t-th: word w has channels 8t + 2w and 8t + 2w
+// + 1.
+struct alignas(16) EightChannels {
+  std::uint32_t words[4];
+};
+
+// Eight channels of a pixel and its neighbours, by tap; zero outside of the image. All are
+// loaded before the first is used.
+struct Neighbours {
+  EightChannels at[kTaps];
+};
+
+PARALLAX_DEVICE inline Neighbours load_neighbours(const BFloat16Bits* image,
+                                                  std::int64_t stride,
+                                                  int rows,
+                                                  int cols,
+                                                  int pixel) {
+  const int row = pixel / cols;
+  const int col = pixel - row * cols;
+  Neighbours loaded;
+#pragma unroll
+  for (int tap = 0; tap < kTaps; ++tap) {
+    const int down = tap / 3 - 1;
+    const int right = tap % 3 - 1;
+    const bool inside =
+        row + down >= 0 && row + down < rows && col + right >= 0 && col + right < cols;
+    loaded.at[tap] = inside ? *reinterpret_cast<const EightChannels*>(
+                                  image + (pixel + down * cols + right) * stride)
+                            : EightChannels{};
+  }
+  return loaded;
+}
+
+inline constexpr int kNormThreads = 128;    // per block
+inline constexpr int kNormPasses = 4;       // of a block over tokens
+inline constexpr int kMostNormVectors = 3;  // that one lane has of a token
+
+// So many neighbouring lanes share a token, a power of two.
+PARALLAX_HOST_DEVICE inline int norm_lanes(std::int64_t width) {
+  const std::int64_t vectors = width / kVector;
+  int lanes = 8;
+  while (lanes < kWarpLanes && lanes * kMostNormVectors < vectors) {
+    lanes *= 2;
+  }
+  return lanes;
+}
+
+// Vectors that a lane has; more than kMostNormVectors are too many.
+inline std::int64_t norm_vectors(std::int64_t width) {
+  const std::int64_t lanes = norm_lanes(width);
+  return (width / kVector + lanes - 1) / lanes;
+}
+
+inline Grid token_norm_grid(const TokenNorm& k) {
+  const std::int64_t at_once = kNormPasses * (kNormThreads / norm_lanes(k.width));
+  const std::int64_t tokens = k.images * k.rows * k.cols;
+  const std::size_t floats =
+      k.taps == nullptr ? 0 : static_cast<std::size_t>((kTaps + 1) * k.width);
+  return {(tokens + at_once - 1) / at_once, kNormThreads, floats * sizeof(float)};
+}
+
+// Eight values of a lane.
+struct EightFloats {
+  float values[kVector];
+};
+
+PARALLAX_DEVICE inline EightFloats unpacked(const EightChannels& eight) {
+  EightFloats result;
+#pragma unroll
+  for (int word = 0; word < kVector / 2; ++word) {
+    result.values[2 * word] = low_of(eight.words[word]);
+    result.values[2 * word + 1] = high_of(eight.words[word]);
+  }
+  return result;
+}
+
+PARALLAX_DEVICE inline EightChannels packed(const EightFloats& eight) {
+  EightChannels result;
+#pragma unroll
+  for (int word = 0; word < kVector / 2; ++word) {
+    result.words[word] = packed_pair(eight.values[2 * word], eight.values[2 * word + 1]);
+  }
+  return result;
+}
+
+PARALLAX_DEVICE inline EightFloats load_eight(const BFloat16Bits* from) {
+  return unpacked(*reinterpret_cast<const EightChannels*>(from));
+}
+
+// Where shared memory has the taps of a vector of channels, in two halves: [kTaps + 1, 2,
+// vectors, 4], the last tap being the bias. Neighbouring lanes then read from neighbouring places.
+PARALLAX_DEVICE inline std::int64_t tap_index(std::int64_t tap,
+                                              std::int64_t channel,
+                                              std::int64_t vectors) {
+  return ((tap * 2 + channel % kVector / 4) * vectors + channel / kVector) * 4 + channel % 4;
+}
+
+template <class Thread>
+PARALLAX_DEVICE void share_taps(Thread& thread, const TokenNorm& k, float* taps) {
+  const std::int64_t vectors = k.width / kVector;
+  for (std::int64_t i = thread.index(); i < kTaps * k.width; i += kNormThreads) {
+    taps[tap_index(i % kTaps, i / kTaps, vectors)] = load(k.taps[i]);
+  }
+  for (std::int64_t i = thread.index(); i < k.width; i += kNormThreads) {
+    taps[tap_index(kTaps, i, vectors)] = k.taps_bias == nullptr ? 0.0F : load(k.taps_bias[i]);
+  }
+  thread.sync();
+}
+
+PARALLAX_DEVICE inline EightFloats shared_tap(const float* taps, int tap, int vector, int vectors) {
+  EightFloats result;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const auto four = load_vector<4>(taps + ((tap * 2 + half) * vectors + vector) * 4);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      result.values[4 * half + i] = four.elements[i];
+    }
+  }
+  return result;
+}
+
+// x and its convolution at one pixel, for one vector of channels.
+PARALLAX_DEVICE inline EightFloats convolved_sum(const TokenNorm& k,
+                                                 const float* taps,
+                                                 std::int64_t token,
+                                                 int vector) {
+  const int pixels = static_cast<int>(k.rows * k.cols);
+  const std::int64_t image = token / pixels;
+  const auto vectors = static_cast<int>(k.width / kVector);
+  const Neighbours x = load_neighbours(k.x + image * pixels * k.width + vector * kVector,
+                                       k.width,
+                                       static_cast<int>(k.rows),
+                                       static_cast<int>(k.cols),
+                                       static_cast<int>(token - image * pixels));
+  EightFloats sum = shared_tap(taps, kTaps, vector, vectors);
+#pragma unroll
+  for (int tap = 0; tap < kTaps; ++tap) {
+    const EightFloats weight = shared_tap(taps, tap, vector, vectors);
+    const EightFloats value = unpacked(x.at[tap]);
+#pragma unroll
+    for (int i = 0; i < kVector; ++i) {
+      sum.values[i] +=
+          (tap == kTaps / 2 ? weight.values[i] + 1 : weight.values[i]) * value.values[i];
+    }
+  }
+  return sum;
+}
+
+template <class Thread>
+PARALLAX_DEVICE float sum_of_token(Thread& thread, float x, int lanes) {
+  for (int mask = 1; mask < lanes; mask *= 2) {
+    x += thread.exchanged(x, mask);
+  }
+  return x;
+}
+
+// Normalises the block's tokens; a lane has `vectors` vectors of one at a time.
+template <int vectors, class Thread>
+PARALLAX_DEVICE void token_norm(Thread& thread, const TokenNorm& k) {
+  float* const taps =
+      k.taps == nullptr ? nullptr : thread.template shared<float>((kTaps + 1) * k.width);
+  if (k.taps != nullptr) {
+    share_taps(thread, k, taps);
+  }
+  const int lanes = norm_lanes(k.width);
+  const int lane = thread.index() % lanes;
+  const int at_once = kNormThreads / lanes;
+  const auto all = static_cast<int>(k.width / kVector);
+  const std::int64_t tokens = k.images * k.rows * k.cols;
+  const float share = 1.0F / static_cast<float>(k.width);
+  for (int pass = 0; pass < kNormPasses; ++pass) {
+    const std::int64_t token =
+        (thread.block() * kNormPasses + pass) * at_once + thread.index() / lanes;
+    const bool exists = token < tokens;
+    EightFloats x[vectors] = {};
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < vectors; ++i) {
+      const int vector = lane + i * lanes;
+      if (exists && vector < all) {
+        const std::int64_t at = token * k.width + vector * kVector;
+        if (k.taps == nullptr) {
+          x[i] = load_eight(k.x + at);
+        } else {
+          const EightChannels rounded = packed(convolved_sum(k, taps, token, vector));
+          *reinterpret_cast<EightChannels*>(k.sum + at) = rounded;
+          x[i] = unpacked(rounded);
+        }
+      }
+#pragma unroll
+      for (const float value : x[i].values) {
+        sum += value;
+      }
+    }
+    const float mean = sum_of_token(thread, sum, lanes) * share;
+    float square = 0;
+#pragma unroll
+    for (int i = 0; i < vectors; ++i) {
+#pragma unroll
+      for (const float value : x[i].values) {
+        square += lane + i * lanes < all ? (value - mean) * (value - mean) : 0.0F;
+      }
+    }
+    const float root = 1 / square_root(sum_of_token(thread, square, lanes) * share + k.eps);
+#pragma unroll
+    for (int i = 0; i < vectors; ++i) {
+      const int vector = lane + i * lanes;
+      if (exists && vector < all) {
+        const EightFloats weight = load_eight(k.weight + vector * kVector);
+        const EightFloats bias =
+            k.bias == nullptr ? EightFloats{} : load_eight(k.bias + vector * kVector);
+        EightFloats y;
+#pragma unroll
+        for (int j = 0; j < kVector; ++j) {
+          y.values[j] = (x[i].values[j] - mean) * root * weight.values[j] + bias.values[j];
+        }
+        *reinterpret_cast<EightChannels*>(k.normed + token * k.width + vector * kVector) =
+            packed(y);
+      }
+    }
+  }
+}
+
+}  // namespace parallax::cuda
