@@ -22,7 +22,7 @@ scripts/setup.sh "$preset" parallax parallax_tests
 # at a time instead; there are more shares than cores, as some take longer.
 cores=$(env -u OMP_NUM_THREADS nproc)
 workers=$((cores < 6 ? cores + cores / 2 : 8))  # some tests wait for others or for time to pass
-shares=$((workers == 1 ? 1 : 4 * workers))
+shares=$((workers == 1 ? 1 : 8 * workers))
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} GTEST_TOTAL_SHARDS=$shares
 reports=build/$preset/test_reports
 rm -rf "$reports"  # an earlier run's reports must not stand for a run that crashes
