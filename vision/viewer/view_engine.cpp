@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of cached fast weights
 constexpr size_t kKeptAtLeast = 4;
+constexpr size_t kModelsAtLeast = 2;    // in memory, so that two can be compared
 constexpr size_t kRecordedAtMost = 16;  // states whose passes stay recorded on a GPU
 
 double milliseconds_since(Clock::time_point start) { return 1000 * seconds_since(start); }
@@ -118,17 +119,32 @@ SceneDataPtr ViewEngine::scene(uint64_t id) const {
   return scene_;
 }
 
-ModelPtr ViewEngine::model(const std::string& name) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = models_.find(name); found != models_.end()) {
-      return found->second;
-    }
+ModelPtr ViewEngine::loaded_model(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(
+      models_.begin(), models_.end(), [&](const auto& entry) { return entry.first == name; });
+  if (found == models_.end()) {
+    return nullptr;
   }
-  auto loaded = std::make_shared<NvsModel>(load_nvs_model(name));
+  models_.splice(models_.begin(), models_, found);
+  return models_.front().second;
+}
+
+ModelPtr ViewEngine::model(const std::string& name) {
+  if (ModelPtr loaded = loaded_model(name)) {
+    return loaded;
+  }
+  const auto loaded = std::make_shared<NvsModel>(load_nvs_model(name));
   loaded->module->to(device_);
   const std::lock_guard lock(mutex_);
-  return models_.emplace(name, std::move(loaded)).first->second;
+  models_.emplace_front(name, loaded);
+  int64_t bytes = 0;
+  size_t count = 0;
+  models_.remove_if([&](const auto& entry) {
+    bytes += estimate_weight_bytes(entry.second->card.options);
+    return ++count > kModelsAtLeast && bytes > options_.model_bytes;
+  });
+  return loaded;
 }
 
 ModelLoaded ViewEngine::load_model(const std::string& name) {

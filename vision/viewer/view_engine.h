@@ -2,7 +2,6 @@
 #pragma once
 
 #include <list>
-#include <map>
 #include <mutex>
 
 #include "vision/eval/evaluate.h"
@@ -76,13 +75,14 @@ class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
                             const Camera& camera,
                             Tensor& image);
   void keep(CacheEntry kept);
+  ModelPtr loaded_model(const std::string& name);  // null if it is not, or no longer, in memory
 
   EngineOptions options_;
   torch::Device device_;
   mutable std::mutex mutex_;  // for scene_ and models_
   SceneDataPtr scene_;
-  std::map<std::string, ModelPtr> models_;
-  std::list<CacheEntry> kept_;  // most recently used first
+  std::list<std::pair<std::string, ModelPtr>> models_;  // most recently used first
+  std::list<CacheEntry> kept_;                          // most recently used first
 };
 
 // A model's input: images and cameras of some views, in the model's coordinates.

@@ -14,6 +14,8 @@ namespace parallax::view {
 struct EngineOptions {
   std::string device = "cpu";
   int threads = 0;  // for the rendering thread's tensor operations; 0: LibTorch's choice
+  // Of the weights of loaded models; above it, all but the two used last are dropped.
+  int64_t model_bytes = int64_t{1} << 30;
   // Writes frames ([H, W, 3] uint8 RGB) as a video named `stem` plus an extension and returns the
   // file.
   std::function<std::filesystem::path(const std::filesystem::path& stem,

@@ -13,6 +13,7 @@
 #include "tests/support/scratch_folder.h"
 #include "vision/eval/evaluate.h"
 #include "vision/scene/formats/load_scene.h"
+#include "vision/viewer/view_engine.h"
 #include "vision/viewer/work_functions.h"
 
 namespace parallax::view {
@@ -305,6 +306,22 @@ TEST_F(EngineTest, AChangedRuleDoesNotStay) {
   FrameRequest fewer = request_of({"nvs-v2", Form::kRecurrent}, 3);
   std::swap(fewer.inputs[0], fewer.inputs[1]);  // not the remembered reconstruction
   EXPECT_NEAR(frames(fewer).back().sources[0].quality.psnr, before.sources[0].quality.psnr, 1e-3);
+}
+
+TEST(ViewEngine, OfManyModelsTheTwoUsedLastStayInMemory) {
+  view::ViewEngine all({});
+  const view::ModelPtr kept = all.model("nvs-v2");
+  all.model("nvs-v3");
+  all.model("nvs-v4");
+  EXPECT_EQ(all.model("nvs-v2"), kept);
+
+  view::ViewEngine few({.model_bytes = 1});
+  const view::ModelPtr first = few.model("nvs-v2");
+  const view::ModelPtr second = few.model("nvs-v3");
+  EXPECT_EQ(few.model("nvs-v2"), first);
+  few.model("nvs-v4");  // the third: v3 was used before v2
+  EXPECT_EQ(few.model("nvs-v2"), first);
+  EXPECT_NE(few.model("nvs-v3"), second);
 }
 
 TEST_F(EngineTest, ErrorsAreSentences) {
