@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <optional>
+#include <set>
 
 #include "apps/report/earlier_results.h"
 #include "apps/report/form_speed.h"
@@ -250,6 +251,9 @@ class CompareRun {
                               const std::string& absolute,
                               const ChosenModel& chosen) {
     NvsModel model = load_nvs_model(chosen.word);
+    if (!model.source.empty() && !options_.common.quiet && told_.insert(chosen.word).second) {
+      fmt::print(stderr, "note: {}: weights {}\n", model.name, model.source);
+    }
     configure_model(options_.run, model);
     const PreparedScene prepared = prepare_scene(scene, model, prepare_options(options_.run));
     if (prepared.targets.indices.empty()) {
@@ -271,6 +275,7 @@ class CompareRun {
   const CompareOptions& options_;
   const EvaluateOptions& evaluate_;
   std::vector<ChosenModel> models_;
+  std::set<std::string> told_;  // words of models whose weights' place was told
   RowsFolder rows_;
   Progress progress_;
   ComparisonResult result_;

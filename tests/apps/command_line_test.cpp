@@ -219,6 +219,16 @@ TEST(ModelNames, ModelsOfARunGetDistinctNames) {
   EXPECT_NE(alike[0], alike[1]);
   EXPECT_THAT(alike[1], HasSubstr("adapt"));
   EXPECT_THROW(with_distinct_names({"mine=" + a, "mine=" + b}), UsageError);
+  EXPECT_THAT(names({a + "#ema", a + "#model"}), ElementsAre("model (ema)", "model (model)"));
+  EXPECT_THAT(names({"mine=" + a + "#ema", a}), ElementsAre("mine", "model"));
+  EXPECT_THAT(names({a + "#ema", b + "#ema"}), ElementsAre("adapt (ema)", "lr=0.1 (ema)"));
+  const ModelWord averaged = parse_model_word("x=" + b + "#ema.module");
+  EXPECT_EQ(averaged.where, b);
+  EXPECT_EQ(averaged.key, "ema.module");
+  const std::string numbered = scratch.write("run #3.pt", "x").string();
+  EXPECT_EQ(parse_model_word(numbered).where, numbered);
+  EXPECT_EQ(parse_model_word(numbered + "#ema").where, numbered);
+  EXPECT_EQ(parse_model_word(b + "#").where, b + "#");
 }
 
 TEST(ModelNames, TwoRunsAreComparedUnderTheNamesOfTheirFolders) {

@@ -70,10 +70,11 @@ ErrorParts explain_misfit(const StoredCheckpoint& stored,
         "Parallax knows adds",
         kind.what,
         fmt::join(prefixes, "', '"));
-    parts.remedy = fmt::format("--checkpoint-key {}{}{} reads what follows it.",
-                               largest.key.empty() ? "" : largest.key + ".",
-                               largest.prefix,
-                               prefix.substr(0, prefix.size() - 1));
+    parts.remedy =
+        fmt::format("--checkpoint-key {0}{1}{2}, or FILE#{0}{1}{2}, reads what follows it.",
+                    largest.key.empty() ? "" : largest.key + ".",
+                    largest.prefix,
+                    prefix.substr(0, prefix.size() - 1));
     return parts;
   }
   if (const std::string looks = what_names_look_like(names); !looks.empty()) {
@@ -82,10 +83,12 @@ ErrorParts explain_misfit(const StoredCheckpoint& stored,
   }
   parts.got = fmt::format(
       "{} tensors, such as '{}'", names.size(), names.empty() ? std::string() : *names.begin());
-  parts.remedy = stored.other_keys.empty()
-                     ? "`parallax info` lists what the file holds."
-                     : fmt::format("There are tensors under '{}', too: --checkpoint-key chooses.",
-                                   fmt::join(stored.other_keys, "', '"));
+  parts.remedy =
+      stored.other_keys.empty()
+          ? "`parallax info` lists what the file holds."
+          : fmt::format(
+                "There are tensors under '{}', too: --checkpoint-key KEY, or FILE#KEY, chooses.",
+                fmt::join(stored.other_keys, "', '"));
   return parts;
 }
 

@@ -42,24 +42,45 @@ std::string last_names(const std::string& where, int count) {
   return name;
 }
 
+// "w.pt#ema" as a path and a key, if there is such a file and none of the whole name.
+ModelWord split_key(const std::string& where) {
+  std::error_code ignored;
+  const size_t mark = where.rfind('#');
+  if (mark < where.size() - 1 && !fs::exists(where, ignored) &&
+      fs::exists(where.substr(0, mark), ignored)) {
+    return {.where = where.substr(0, mark), .key = where.substr(mark + 1)};
+  }
+  return {.where = where};
+}
+
+std::string with_key(const std::string& name, const ModelWord& word) {
+  return word.key.empty() ? name : name + " (" + word.key + ")";
+}
+
 }  // namespace
 
 ModelWord parse_model_word(const std::string& word) {
-  std::error_code ignored;
   const auto split = [&](size_t equals) {
-    return ModelWord{.name = word.substr(0, equals), .where = word.substr(equals + 1)};
+    ModelWord parts = split_key(word.substr(equals + 1));
+    parts.name = word.substr(0, equals);
+    return parts;
+  };
+  const auto exists = [](const ModelWord& parts) {
+    std::error_code ignored;
+    return fs::exists(parts.where, ignored);
   };
   const size_t first = word.find('=', 1);
-  if (first >= word.size() - 1 || fs::exists(word, ignored)) {
-    return {.where = word};
+  const ModelWord whole = split_key(word);
+  if (first >= word.size() - 1 || exists(whole)) {
+    return whole;
   }
   // Folders are called "lr=0.1" too: what is behind the right one exists.
   for (size_t equals = first; equals < word.size() - 1; equals = word.find('=', equals + 1)) {
-    if (fs::exists(word.substr(equals + 1), ignored)) {
-      return split(equals);
+    if (ModelWord parts = split(equals); exists(parts)) {
+      return parts;
     }
   }
-  return word.find('/') < first ? ModelWord{.where = word} : split(first);
+  return word.find('/') < first ? whole : split(first);
 }
 
 std::string model_name(const ModelWord& word, const fs::path& file) {
@@ -67,9 +88,10 @@ std::string model_name(const ModelWord& word, const fs::path& file) {
   if (!word.name.empty()) {
     return word.name;
   }
-  return fs::equivalent(file.parent_path(), word.where, ignored)
-             ? absolute_path(word.where).filename().string()
-             : file.stem().string();
+  return with_key(fs::equivalent(file.parent_path(), word.where, ignored)
+                      ? absolute_path(word.where).filename().string()
+                      : file.stem().string(),
+                  word);
 }
 
 std::vector<std::string> with_distinct_names(const std::vector<std::string>& words) {
@@ -83,7 +105,7 @@ std::vector<std::string> with_distinct_names(const std::vector<std::string>& wor
       throw UsageError(
           ErrorParts{.what = "two models have the same name", .got = "'" + model.name + "'"});
     }
-    names.push_back(model.name.empty() ? last_names(model.where, 1) : model.name);
+    names.push_back(model.name.empty() ? with_key(last_names(model.where, 1), model) : model.name);
   }
   const std::vector<std::string> short_names = names;
   // The same file again is no other model: folders cannot tell it apart.
@@ -103,7 +125,7 @@ std::vector<std::string> with_distinct_names(const std::vector<std::string>& wor
       }
     }
     for (const size_t i : shared) {
-      names[i] = last_names(models[i].where, count);
+      names[i] = with_key(last_names(models[i].where, count), models[i]);
     }
   }
   std::vector<std::string> distinct = words;
@@ -114,7 +136,8 @@ std::vector<std::string> with_distinct_names(const std::vector<std::string>& wor
       names[i] += fmt::format(" ({})", before + 1);
     }
     if (names[i] != short_names[i]) {
-      distinct[i] = names[i] + "=" + models[i].where;
+      distinct[i] =
+          names[i] + "=" + models[i].where + (models[i].key.empty() ? "" : "#" + models[i].key);
     }
   }
   return distinct;

@@ -20,15 +20,16 @@ inline constexpr const char* kCardMetadataKey = "parallax";
 // Every bundled model file (assets/models) and every one of the user's, sorted.
 std::vector<std::filesystem::path> model_files();
 
-// A model as the user names it: NAME=PATH, NAME=known name, or a path or a known name alone.
+// A model as the user names it: [NAME=]PATH[#KEY] or [NAME=]known name.
 struct ModelWord {
   std::string name;   // what to call it; empty: as its file or folder is called
   std::string where;  // a path or a known name
+  std::string key;    // where in the file the weights are; empty: where they are found
 };
 ModelWord parse_model_word(const std::string& word);
 
 // What tables call the model of that word whose weights are in `file`: its NAME, or the name of the
-// folder where the word is one, as a run of training leaves it, else of the file.
+// folder where the word is one, as a run of training leaves it, else of the file; then the key.
 std::string model_name(const ModelWord& word, const std::filesystem::path& file);
 
 // The words with a NAME wherever two models would be called the same: their folders' names, with as

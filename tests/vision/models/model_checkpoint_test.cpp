@@ -131,6 +131,11 @@ TEST(ModelCheckpoint, AKeyChooses) {
     EXPECT_FALSE(equals_plain(load_sample(file, "model").tensors));
     EXPECT_EQ(load_sample(file, "model").tensors.size(), plain().size());
   }
+  const auto loaded = [](const std::string& word) {
+    return load_classifier((samples() / word).string()).source;
+  };
+  EXPECT_THAT(loaded("model_and_ema.pt#model"), HasSubstr("read from 'model'"));
+  EXPECT_THAT(loaded("model_and_ema.pt#ema"), HasSubstr("read from 'ema'"));
   EXPECT_TRUE(equals_plain(load_sample("lightning_net.ckpt", "state_dict.net").tensors));
   EXPECT_TRUE(equals_plain(load_sample("ema_module.pt", "ema").tensors));
   EXPECT_TRUE(equals_plain(load_sample("ema_module.pt", "ema.module").tensors));

@@ -176,7 +176,8 @@ NvsModel load_nvs_model(const std::string& name_or_path,
                         const std::string& checkpoint_key) {
   const ModelWord word = parse_model_word(name_or_path);
   const fs::path path = find_nvs_model(word);
-  const Checkpoint checkpoint = load_model_checkpoint(path, checkpoint_key, nvs_model_names());
+  const std::string& key = checkpoint_key.empty() ? word.key : checkpoint_key;
+  const Checkpoint checkpoint = load_model_checkpoint(path, key, nvs_model_names());
   NvsModel model{.name = model_name(word, path), .path = path, .source = checkpoint.source};
   model.card = read_model_card(path, checkpoint);
   if (!variant.empty() && variant != model.card.options.variant) {

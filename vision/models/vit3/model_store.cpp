@@ -171,7 +171,8 @@ Classifier load_classifier(const std::string& name_or_path,
                            const std::string& checkpoint_key) {
   const ModelWord word = parse_model_word(name_or_path);
   const fs::path path = find_model_file(word.where, listed_classifiers);
-  const Checkpoint checkpoint = load_model_checkpoint(path, checkpoint_key, classifier_names());
+  const std::string& key = checkpoint_key.empty() ? word.key : checkpoint_key;
+  const Checkpoint checkpoint = load_model_checkpoint(path, key, classifier_names());
   Classifier classifier{.name = model_name(word, path), .path = path};
   classifier.source = checkpoint.source;
   classifier.card = read_classifier_card(path, checkpoint);
