@@ -20,6 +20,9 @@ constexpr std::uint64_t kGifPixelsPerByte = 4096;
 // Deflate's 1032 bytes of eight pixels each; LZW and fax codes stay below.
 constexpr std::uint64_t kTiffPixelsPerByte = 1032 * 8;
 constexpr std::uint64_t kPnmPixelsPerByte = 8;
+// VP8 codes modes of each block of 16 × 16 pixels of a key frame with fixed probabilities: more
+// than two bits (RFC 6386, section 11.2).
+constexpr std::uint64_t kVp8PixelsPerByte = 8 * 128;
 
 std::uint64_t jpeg_pixels(std::string_view file) {
   for (std::size_t at = 2; at + 9 <= file.size();) {
@@ -71,6 +74,20 @@ std::uint64_t pnm_pixels(std::string_view file) {
   return pixels;
 }
 
+// Of the lossy kind; the lossless one may need no bits at all.
+std::uint64_t webp_pixels(std::string_view file) {
+  constexpr std::uint32_t kSide = 0x3fff;
+  for (std::uint64_t at = 12; at + 18 <= file.size();) {
+    if (file.substr(at, 4) == "VP8 ") {
+      return std::uint64_t{read_unsigned(file, at + 14, 2, ByteOrder::kLittle) & kSide} *
+             (read_unsigned(file, at + 16, 2, ByteOrder::kLittle) & kSide);
+    }
+    const std::uint64_t size = read_unsigned(file, at + 4, 4, ByteOrder::kLittle);
+    at += 8 + size + size % 2;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void check_claimed_pixels(std::string_view file, ImageFormat format, const std::string& where) {
@@ -92,6 +109,10 @@ void check_claimed_pixels(std::string_view file, ImageFormat format, const std::
     case ImageFormat::kPnm:
       pixels = pnm_pixels(file);
       per_byte = kPnmPixelsPerByte;
+      break;
+    case ImageFormat::kWebp:
+      pixels = webp_pixels(file);
+      per_byte = kVp8PixelsPerByte;
       break;
     default:
       return;

@@ -174,6 +174,131 @@ TEST_F(SynthMeshImport, StlSharesItsVertices) {
   EXPECT_TRUE(is_closed(mesh));
 }
 
+// Six corners of a house's front, in a plane, with its roof's top pushed in below the eaves.
+TEST_F(SynthMeshImport, ConcaveFacesOfObjKeepTheirAreaAndOutline) {
+  for (const char* order : {"1 2 3 4 5", "5 4 3 2 1", "3 4 5 1 2"}) {
+    const auto path = write(
+        "front.obj", std::string("v 0 0 0\nv 4 0 0\nv 4 3 0\nv 2 1 0\nv 0 3 0\nf ") + order + "\n");
+    const TriangleMesh mesh =
+        import_mesh(path, {.up = UpAxis::kZ, .radius = 2.5F}).scene.parts.at(0).mesh;
+    ASSERT_EQ(mesh.faces.size(), 3U) << order;
+    double area = 0;
+    for (const cv::Vec3i& face : mesh.faces) {
+      const cv::Vec3f& a = mesh.vertices[face[0]];
+      const cv::Vec3f n = (mesh.vertices[face[1]] - a).cross(mesh.vertices[face[2]] - a);
+      EXPECT_GT(n[2] * (order[0] == '5' ? -1 : 1), 0) << order;
+      area += cv::norm(n) / 2;
+    }
+    EXPECT_NEAR(area, 8, 1e-4) << order;  // 4 · 3 less the notch of 4 · 2 / 2
+  }
+}
+
+// What writers do: indices from the end, continued lines, comments, CRLF, groups, several forms of
+// corners, weights and colours after coordinates, faces before vertices.
+TEST_F(SynthMeshImport, ObjAsItsWritersWriteIt) {
+  const auto path = write("odd.obj",
+                          "\xef\xbb\xbf# from C:\\models\\\r\n"
+                          "o a thing\r\n"
+                          "g one two\r\n"
+                          "s off\r\n"
+                          "f 1 2 \\\r\n  4 # before its vertices\r\n"
+                          "v +0 0 0 1.0\r\n"
+                          "v 1e0 1e-60 0 0.5 0.25 2\r\n"
+                          "v\t1 1 0 0 0 1\r\n"
+                          "v 0 1 0 1 1 1 1\r\n"
+                          "vt 0 0 0\r\n"
+                          "vn 0 0 -nan(ind)\r\n"
+                          "vn 0 0 2\r\n"
+                          "p 1 2\r\n"
+                          "l 1 2 3\r\n"
+                          "f -3//-1 -2//2 -1//1");
+  const ImportedMesh imported = import_mesh(path, {.up = UpAxis::kZ});
+  EXPECT_THAT(imported.notes, ::testing::IsEmpty());
+  ASSERT_EQ(imported.scene.parts.size(), 1U);
+  const TriangleMesh& mesh = imported.scene.parts[0].mesh;
+  ASSERT_EQ(mesh.faces.size(), 2U);
+  ASSERT_EQ(mesh.vertices.size(), 4U);
+  ASSERT_EQ(mesh.vertex_colors.size(), 4U);
+  EXPECT_EQ(mesh.vertex_colors[mesh.faces[0][0]], cv::Vec4f::all(1));
+  EXPECT_EQ(mesh.vertex_colors[mesh.faces[0][1]], cv::Vec4f(0.5F, 0.25F, 1, 1));
+  EXPECT_EQ(mesh.vertex_colors[mesh.faces[1][1]], cv::Vec4f(0, 0, 1, 1));
+  EXPECT_EQ(mesh.faces[0][1], mesh.faces[1][0]);
+  for (const cv::Vec3f& n : mesh.corner_normals) {
+    EXPECT_EQ(n, cv::Vec3f(0, 0, 1));
+  }
+}
+
+// Writers that repeat vertices for each face, without normals: a sphere's shading stays smooth.
+TEST_F(SynthMeshImport, RepeatedVerticesOfObjAreShadedAsOne) {
+  const auto path = write("ridge.obj",
+                          "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
+                          "v 1 0 0\nv 2 0 0.2\nv 2 1 0.2\nv 1 1 0\n"
+                          "f 1 2 3 4\nf 5 6 7 8\n");
+  const TriangleMesh mesh = import_mesh(path, {.up = UpAxis::kZ}).scene.parts.at(0).mesh;
+  for (std::size_t i = 0; i < mesh.corner_normals.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (mesh.vertices[mesh.faces[i / 3][static_cast<int>(i % 3)]] ==
+          mesh.vertices[mesh.faces[j / 3][static_cast<int>(j % 3)]]) {
+        EXPECT_LT(cv::norm(mesh.corner_normals[i], mesh.corner_normals[j]), 1e-5);
+      }
+    }
+  }
+}
+
+std::string binary_stl(const std::string& header, const std::vector<std::uint16_t>& attributes) {
+  std::string stl = header;
+  stl.resize(80, ' ');
+  const auto append = [&stl](auto value) {
+    stl.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  append(static_cast<std::uint32_t>(attributes.size()));
+  for (std::size_t i = 0; i < attributes.size(); ++i) {
+    const auto x = static_cast<float>(i);
+    for (const float value : {0.0F, 0.0F, 0.0F, x, 0.0F, 0.0F, x + 1, 0.0F, 0.0F, x, 1.0F, 0.0F}) {
+      append(value);
+    }
+    append(attributes[i]);
+  }
+  return stl;
+}
+
+TEST_F(SynthMeshImport, BinaryStlHasColoursOfEitherConvention) {
+  const auto colors = [&](const std::string& header, const std::vector<std::uint16_t>& attributes) {
+    const TriangleMesh mesh =
+        import_mesh(write("painted.stl", binary_stl(header, attributes))).scene.parts.at(0).mesh;
+    std::vector<cv::Vec4f> result;
+    for (const cv::Vec3i& face : mesh.faces) {
+      if (!mesh.vertex_colors.empty()) {
+        result.push_back(mesh.vertex_colors[face[0]]);
+      }
+    }
+    return result;
+  };
+  const cv::Vec4f red(1, 0, 0, 1);
+  const cv::Vec4f blue(0, 0, 1, 1);
+  // SolidWorks's files begin as text ones do.
+  EXPECT_THAT(colors("solid part", {0, 31}), ::testing::IsEmpty());
+  EXPECT_THAT(colors("of SolidView", {0x8000 | 31 << 10, 0x8000 | 31}),
+              ::testing::ElementsAre(red, blue));
+  EXPECT_THAT(colors(std::string("COLOR=\xff\0\0\xff,MATERIAL=", 20), {31 << 10, 0x8000, 0}),
+              ::testing::ElementsAre(blue, red, red));
+}
+
+TEST_F(SynthMeshImport, TextStlNeedsWholeFacets) {
+  const std::string facet =
+      "FACET normal 0 0 1\n outer loop\n vertex 0 0 0\n vertex 1 0 0\n vertex 0 1e-60 2\n "
+      "endloop\n endfacet\n";
+  EXPECT_THAT(
+      import_mesh(
+          write("a.stl", "solid a\n" + facet + "endsolid\nsolid b\n" + facet + "endsolid b\n"))
+          .notes,
+      ::testing::IsEmpty());
+  EXPECT_THAT(import_mesh(write("cut.stl", "solid a\n" + facet)).notes,
+              ::testing::ElementsAre(::testing::HasSubstr("endsolid")));
+  expect_broken(write("cut.stl", "solid a\n" + facet + facet.substr(0, facet.size() - 12)));
+  expect_broken(write("word.stl", "solid a\nfacet\nvertex 1 2 x\n"));
+}
+
 TEST_F(SynthMeshImport, GltfStandsUprightWithItsTexture) {
   ImportedMesh imported = import_mesh(write("square.gltf", square_gltf()));
   ASSERT_THAT(imported.notes, ::testing::IsEmpty());
@@ -217,6 +342,11 @@ TEST_F(SynthMeshImport, BrokenFilesAreNamed) {
   expect_broken(write("noise.obj", std::string("\0\1\2\3 not a mesh", 15)));
   expect_broken(write("points.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\n"));
   expect_broken(write("range.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n"));
+  expect_broken(write("back.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 -4\n"));
+  expect_broken(write("zero.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 0 1 2\n"));
+  expect_broken(write("word.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3x\n"));
+  expect_broken(write("uv.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1/1 2/1 3/1\n"));
+  expect_broken(write("comma.obj", "v 0 0 0\nv 1,5 0 0\nv 0 1 0\nf 1 2 3\n"));
   expect_broken(write("nan.obj", "v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"));
   expect_broken(write("dot.obj", "v 1 1 1\nv 1 1 1\nv 1 1 1\nf 1 2 3\n"));
   expect_broken(write("cut.gltf", square_gltf().substr(0, 300)));

@@ -7,9 +7,10 @@
 
 #include "core/base/error.h"
 #include "core/base/lower_case.h"
-#include "vision/synth/meshes/assimp_reader.h"
 #include "vision/synth/meshes/gltf_reader.h"
+#include "vision/synth/meshes/obj_reader.h"
 #include "vision/synth/meshes/ply_reader.h"
+#include "vision/synth/meshes/stl_reader.h"
 
 namespace parallax {
 
@@ -24,12 +25,11 @@ struct MeshFormat {
   bool is_up_guessed;
 };
 
-constexpr std::array<MeshFormat, 5> kMeshFormats = {
-    {{".gltf", read_gltf, UpAxis::kY, false},
-     {".glb", read_gltf, UpAxis::kY, false},
-     {".obj", read_with_assimp, UpAxis::kY, true},
-     {".ply", read_ply, UpAxis::kZ, false},
-     {".stl", read_with_assimp, UpAxis::kZ, false}}};
+constexpr std::array<MeshFormat, 5> kMeshFormats = {{{".gltf", read_gltf, UpAxis::kY, false},
+                                                     {".glb", read_gltf, UpAxis::kY, false},
+                                                     {".obj", read_obj, UpAxis::kY, true},
+                                                     {".ply", read_ply, UpAxis::kZ, false},
+                                                     {".stl", read_stl, UpAxis::kZ, false}}};
 
 std::string extension_of(const std::filesystem::path& path) {
   return lower_case(path.extension().string());

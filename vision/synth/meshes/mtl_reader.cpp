@@ -1,18 +1,17 @@
-// Reads MTL line by line. assimp 5.2 skips the options of textures (-s, -o, -clamp), and takes a
-// fixed number of arguments for those whose last ones may be left out.
+// Reads MTL statement by statement. assimp 5.2 skips the options of textures (-s, -o, -clamp), and
+// takes a fixed number of arguments for those whose last ones may be left out.
 #include "vision/synth/meshes/mtl_reader.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <set>
 #include <string_view>
 
 #include "core/base/error.h"
 #include "core/base/lower_case.h"
-#include "core/io/input_file.h"
+#include "core/io/text_lines.h"
+#include "vision/synth/meshes/obj_statements.h"
 #include "vision/synth/meshes/texture_files.h"
 
 namespace parallax {
@@ -39,55 +38,6 @@ constexpr MtlOption kMtlOptions[] = {{"-blendu", 1, 1},
                                      {"-o", 1, 3},
                                      {"-s", 1, 3},
                                      {"-t", 1, 3}};
-
-std::string_view trimmed_text(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r");
-  const std::size_t end = text.find_last_not_of(" \t\r");
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, end - begin + 1);
-}
-
-// Takes the first word off the text.
-std::string_view take_word(std::string_view* text) {
-  *text = trimmed_text(*text);
-  const std::size_t end = std::min(text->find_first_of(" \t"), text->size());
-  const std::string_view word = text->substr(0, end);
-  *text = trimmed_text(text->substr(end));
-  return word;
-}
-
-std::optional<float> as_number(std::string_view word) {
-  float value = 0;
-  if (!word.empty() && word[0] == '+') {
-    word.remove_prefix(1);
-  }
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  const bool whole = error == std::errc() && end == word.data() + word.size();
-  return whole && std::isfinite(value) ? std::optional<float>(value) : std::nullopt;
-}
-
-// Calls `line` with each line's keyword and what follows; a line that ends in \ goes on in the
-// next.
-template <class Function>
-void for_each_statement(const std::string& text, Function&& line) {
-  std::string joined;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    std::string_view piece = trimmed_text(std::string_view(text).substr(at, end - at));
-    at = end + 1;
-    const bool goes_on = !piece.empty() && piece.back() == '\\';
-    joined.append(goes_on ? piece.substr(0, piece.size() - 1) : piece);
-    if (goes_on) {
-      joined += ' ';
-      continue;
-    }
-    std::string_view rest = joined;
-    const std::string_view keyword = take_word(&rest);
-    if (!keyword.empty()) {
-      line(keyword, rest);
-    }
-    joined.clear();
-  }
-}
 
 void apply_option(std::string_view option,
                   const std::vector<std::string_view>& arguments,
@@ -168,15 +118,16 @@ void parse_opacity(std::string_view keyword, std::string_view rest, MtlMaterial*
 }
 
 void read_library(const fs::path& path, std::map<std::string, MtlMaterial>* materials) {
-  const InputFile file(path);
-  const std::string text = file.read(0, static_cast<std::size_t>(file.size()));
   // Blender (2.8 to 4.5) writes the linear values of its colours; other programs' are as displayed.
-  const bool by_blender = text.compare(0, 9, "# Blender") == 0;
+  TextLines lines(path);
+  const bool by_blender = lines.next() && lines.text().starts_with("# Blender");
   MtlMaterial unnamed;
   MtlMaterial* material = &unnamed;
   bool has_dissolve = false;
-  for_each_statement(text, [&](std::string_view word, std::string_view rest) {
-    const std::string keyword = lower_case(word);
+  ObjStatements statements(path);
+  while (statements.next()) {
+    const std::string keyword = lower_case(statements.keyword());
+    const std::string_view rest = statements.rest();
     if (keyword == "newmtl") {
       material = &(*materials)[std::string(rest)];
       *material = {};
@@ -196,12 +147,13 @@ void read_library(const fs::path& path, std::map<std::string, MtlMaterial>* mate
     } else if (keyword == "map_d") {
       material->opacity_map = parse_texture(rest);
     }
-  });
+  }
 }
 
 // The libraries that a statement names: one file, whose name may hold spaces, or several.
 std::vector<std::string> libraries_of(const fs::path& folder, std::string_view rest) {
-  if (fs::exists(folder / rest)) {
+  std::error_code ignored;
+  if (fs::exists(folder / rest, ignored)) {
     return {std::string(rest)};
   }
   std::vector<std::string> names;
@@ -210,7 +162,7 @@ std::vector<std::string> libraries_of(const fs::path& folder, std::string_view r
     names.emplace_back(take_word(&words));
   }
   const bool all_there = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-    return fs::exists(folder / name);
+    return fs::exists(folder / name, ignored);
   });
   return all_there ? names : std::vector<std::string>{std::string(rest)};
 }
@@ -218,16 +170,15 @@ std::vector<std::string> libraries_of(const fs::path& folder, std::string_view r
 }  // namespace
 
 std::map<std::string, MtlMaterial> read_obj_materials(const fs::path& obj,
+                                                      const std::vector<std::string>& libraries,
                                                       std::vector<std::string>* notes) {
-  const InputFile file(obj);
-  const std::string text = file.read(0, static_cast<std::size_t>(file.size()));
   std::map<std::string, MtlMaterial> materials;
   std::set<std::string> named;
-  for_each_statement(text, [&](std::string_view keyword, std::string_view rest) {
-    if (keyword != "mtllib" || !named.insert(std::string(rest)).second) {
-      return;
+  for (const std::string& library : libraries) {
+    if (!named.insert(library).second) {
+      continue;
     }
-    for (std::string name : libraries_of(obj.parent_path(), rest)) {
+    for (std::string name : libraries_of(obj.parent_path(), library)) {
       std::replace(name.begin(), name.end(), '\\', '/');
       fs::path path = obj.parent_path() / name;
       std::error_code ignored;
@@ -242,7 +193,7 @@ std::map<std::string, MtlMaterial> read_obj_materials(const fs::path& obj,
         notes->push_back(fmt::format("its materials '{}' are left out: {}", name, error.what()));
       }
     }
-  });
+  }
   return materials;
 }
 

@@ -30,9 +30,10 @@ struct MtlMaterial {
   bool is_linear = false;            // its colours are linear light: Blender wrote it
 };
 
-// The materials of all libraries that an OBJ file names; a missing library is a note. Throws Error
-// if the OBJ file cannot be read.
+// The materials of the libraries that an OBJ file's statements `mtllib` name; a missing library is
+// a note.
 std::map<std::string, MtlMaterial> read_obj_materials(const std::filesystem::path& obj,
+                                                      const std::vector<std::string>& libraries,
                                                       std::vector<std::string>* notes);
 
 }  // namespace parallax
