@@ -119,8 +119,7 @@ int run_view(const ViewCommandOptions& options) {
     return write_video(
         next_free_path(stem.parent_path(), stem.filename().string(), ""), frames, kFramesPerSecond);
   };
-  run_viewer(viewer);
-  return kExitDone;
+  return run_viewer(viewer) ? kExitDone : kExitSomeFailed;
 }
 
 }  // namespace

@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
+#include <istream>
 #include <mutex>
 #include <utility>
 
 #include "apps/classify/classify_shard.h"
 #include "apps/common/stop_signals.h"
+#include "apps/common/stoppable_input.h"
 #include "core/base/clock.h"
 #include "core/base/json_text.h"
 #include "core/base/progress.h"
@@ -27,7 +28,10 @@ bool reads_stdin(const ClassifyOptions& options) {
   return std::find(options.paths.begin(), options.paths.end(), "-") != options.paths.end();
 }
 
-ImageFilesOptions file_options(const ClassifyOptions& options, const ClassLabels& labels) {
+// `list` is read where the paths name stdin.
+ImageFilesOptions file_options(const ClassifyOptions& options,
+                               const ClassLabels& labels,
+                               std::istream* list) {
   ImageFilesOptions files{
       .labels = &labels, .truth_file = options.truth, .excluded = options.output, .archives = true};
   for (const std::string& path : options.paths) {
@@ -35,7 +39,7 @@ ImageFilesOptions file_options(const ClassifyOptions& options, const ClassLabels
       files.paths.push_back(path);
     }
   }
-  files.list = reads_stdin(options) ? &std::cin : nullptr;
+  files.list = reads_stdin(options) ? list : nullptr;
   return files;
 }
 
@@ -73,8 +77,8 @@ class Classifying {
         results_(results),
         count_(reads_stdin(options)
                    ? ImageCount{}
-                   : count_image_files(file_options(options, results.format().labels))),
-        files_(file_options(options, results.format().labels)),
+                   : count_image_files(file_options(options, results.format().labels, nullptr))),
+        files_(file_options(options, results.format().labels, &list_)),
         shard_(parse_shard(options.shard)),
         progress_("images",
                   std::max<int64_t>(
@@ -183,6 +187,7 @@ class Classifying {
   ClassifyEngine& engine_;
   ResultsFolder& results_;
   ImageCount count_;
+  StoppableInput list_;
   std::mutex files_mutex_;  // guards the files, and what the outcome says of the list
   ImageFiles files_;
   Shard shard_;

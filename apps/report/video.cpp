@@ -6,12 +6,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <opencv2/core.hpp>
+#include <optional>
+#include <string>
 
 #include "apps/report/video_encoder.h"
 #include "core/base/error.h"
 #include "core/base/paths.h"
+#include "core/io/atomic_file.h"
+#include "core/io/input_file.h"
 
 namespace parallax {
 namespace {
@@ -20,18 +26,50 @@ constexpr int kPaletteSize = 256;
 constexpr int kPaletteSamples = 20000;  // pixels used to fit the palette
 constexpr int kCubeBits = 5;            // colours are looked up in a 32³ cube
 
-// False if no encoder works here, or the library with them cannot be loaded.
-bool write_mp4(const std::filesystem::path& path,
-               const std::vector<cv::Mat>& frames,
-               double frames_per_second) {
+// A folder for one file, removed with it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::error_code error;
+    path_ = (std::filesystem::temp_directory_path(error) / "parallax-video-XXXXXX").string();
+    if (error || ::mkdtemp(path_.data()) == nullptr) {
+      path_.clear();
+    }
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) {
+      std::filesystem::remove_all(path_, ignored);
+    }
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::string& path() const { return path_; }  // empty: there is none
+
+ private:
+  std::string path_;
+};
+
+// The file's bytes; nothing if no encoder works here, or the library with them cannot be loaded.
+// OpenCV reports no failed write, so that the encoder's file is made elsewhere, and put in place
+// once it is whole.
+std::optional<std::string> encode_mp4(const std::vector<cv::Mat>& frames,
+                                      double frames_per_second) {
   const std::filesystem::path library = program_folder() / "libparallax_video.so";
   void* loaded = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (loaded == nullptr) {
-    return false;
+    return std::nullopt;
   }
   const auto write =
       reinterpret_cast<decltype(&parallax_write_mp4)>(dlsym(loaded, "parallax_write_mp4"));
-  return write != nullptr && write(path.string(), frames, frames_per_second);
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/video.mp4";
+  if (write == nullptr || folder.path().empty() || !write(path, frames, frames_per_second)) {
+    return std::nullopt;
+  }
+  const InputFile file(path);
+  return file.read(0, static_cast<size_t>(file.size()));
 }
 
 // 256 colours fitted to the frames by k-means: [256, 3] float.
@@ -128,9 +166,13 @@ void write_gif(const std::filesystem::path& path,
                       cv::saturate_cast<uchar>(colour[2])};
   }
   int error = 0;
+  std::string bytes;
   const auto close = [](GifFileType* file) { EGifCloseFile(file, nullptr); };
-  const std::unique_ptr<GifFileType, decltype(close)> gif(
-      EGifOpenFileName(path.c_str(), false, &error), close);
+  const auto append = [](GifFileType* file, const GifByteType* data, int count) {
+    static_cast<std::string*>(file->UserData)->append(reinterpret_cast<const char*>(data), count);
+    return count;
+  };
+  std::unique_ptr<GifFileType, decltype(close)> gif(EGifOpen(&bytes, append, &error), close);
   if (!gif) {
     throw Error(ErrorParts{.what = "the animation could not be written", .where = path.string()});
   }
@@ -146,6 +188,8 @@ void write_gif(const std::filesystem::path& path,
   for (const cv::Mat& frame : frames) {
     write_gif_frame(gif.get(), frame, cube, centiseconds, path);
   }
+  gif.reset();  // writes the end
+  write_file_atomically(path, bytes);
 }
 
 std::filesystem::path write_video(const std::filesystem::path& stem,
@@ -156,11 +200,10 @@ std::filesystem::path write_video(const std::filesystem::path& stem,
   }
   std::filesystem::path path = stem;
   path += ".mp4";
-  if (write_mp4(path, frames, frames_per_second)) {
+  if (const auto bytes = encode_mp4(frames, frames_per_second)) {
+    write_file_atomically(path, *bytes);
     return path;
   }
-  std::error_code ignored;
-  std::filesystem::remove(path, ignored);
   path = stem;
   path += ".gif";
   write_gif(path, frames, frames_per_second);

@@ -6,7 +6,6 @@
 #include <opencv2/videoio.hpp>
 
 #include <cstdlib>
-#include <filesystem>
 
 namespace parallax {
 namespace {
@@ -61,8 +60,10 @@ bool parallax_write_mp4(const std::string& path,
         writer.write(bgr);
       }
       writer.release();
-      std::error_code ignored;
-      if (std::filesystem::file_size(path, ignored) > 0 && !ignored) {
+      // A write that failed is not reported.
+      cv::VideoCapture written(path, cv::CAP_FFMPEG);
+      if (written.isOpened() &&
+          written.get(cv::CAP_PROP_FRAME_COUNT) == static_cast<double>(frames.size())) {
         return true;
       }
     } catch (const cv::Exception&) {

@@ -53,7 +53,8 @@ class Viewer {
     }
   }
 
-  void run() {
+  // Whether the layout was stored at the end.
+  bool run() {
     const auto start = Clock::now();
     auto last = start;
     while (!window_.should_close() && !quit_) {
@@ -64,10 +65,11 @@ class Viewer {
       last = now;
       draw_frame(std::chrono::duration<double>(now - start).count(), std::min(seconds, 0.1));
     }
-    save_settings();
+    const bool stored = save_settings();
     if (options_.stats) {
       fmt::print("{}", times_.report());
     }
+    return stored;
   }
 
  private:
@@ -218,13 +220,15 @@ class Viewer {
             .quit = [this] { quit_ = true; }};
   }
 
-  void save_settings() {
+  bool save_settings() {
     try {
       state_.kept_keyframes.merge(set_aside_);
       create_folder(settings_path().parent_path());
       write_file_atomically(settings_path(), dump_json(settings_json(state_, ui_), 1) + "\n");
+      return true;
     } catch (const std::exception& error) {
-      fmt::print(stderr, "the layout was not stored: {}\n", error.what());
+      fmt::print(stderr, "parallax: the layout was not stored: {}\n", error.what());
+      return false;
     }
   }
 
@@ -250,6 +254,6 @@ class Viewer {
 
 }  // namespace
 
-void run_viewer(const ViewerOptions& options) { Viewer(options).run(); }
+bool run_viewer(const ViewerOptions& options) { return Viewer(options).run(); }
 
 }  // namespace parallax

@@ -25,7 +25,8 @@ struct ViewerOptions {
 };
 
 // Runs until the window is closed or a script ends. Throws Error if no window can be opened or a
-// script's step cannot be carried out.
-void run_viewer(const ViewerOptions& options);
+// script's step cannot be carried out. Gives whether the layout was stored at the end; if not, it
+// says so.
+bool run_viewer(const ViewerOptions& options);
 
 }  // namespace parallax

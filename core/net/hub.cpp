@@ -163,7 +163,11 @@ fs::path link_snapshot(const fs::path& folder, const Listing& listing, const std
   fs::create_symlink(fs::relative(blob, link.parent_path(), error), link, error);
   if (error) {  // a file system without links
     error.clear();
-    fs::copy_file(blob, link, error);
+    const fs::path part = link.string() + ".incomplete";
+    fs::copy_file(blob, part, fs::copy_options::overwrite_existing, error);
+    if (!error) {
+      fs::rename(part, link, error);
+    }
   }
   if (error) {
     throw Error(

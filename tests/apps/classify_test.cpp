@@ -279,6 +279,21 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
   EXPECT_THAT(other.err, HasSubstr("topk was 5, is 2"));
 }
 
+// The other end of the pipe writes nothing more and does not close it, as a launcher's may.
+TEST_F(Classify, ASignalEndsAListThatIsWaitedFor) {
+  write_images("images", 5);
+  RunningProgram program(arguments({"-", "--batch-size", "2"}), {.open_input = true});
+  for (size_t i = 0; i < 5; ++i) {
+    program.write_input(path("images/" + std::to_string(1000 + i) + ".png") + "\n");
+  }
+  ASSERT_TRUE(wait_until(
+      [&] { return program.has_ended() || count_lines(path("out/results.jsonl")) >= 4; }));
+  program.send(SIGTERM);
+  const ProgramResult stopped = program.wait();
+  EXPECT_EQ(stopped.exit_code, 75) << stopped.err;
+  expect_each_once(rows(), 5);  // the last one, too, though it fills no batch
+}
+
 TEST_F(Classify, OnlyOneWritesIntoAFolder) {
   const RowFormat format{.runs = {"parallel"}, .labels = numbered_labels(2)};
   const auto first = std::make_unique<ResultsFolder>(path("out"), format, json::object(), false);

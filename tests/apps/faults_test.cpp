@@ -17,6 +17,7 @@
 #include "core/image/image.h"
 #include "core/io/checkpoint.h"
 #include "tests/support/classifier_fixture.h"
+#include "tests/support/display.h"
 #include "tests/support/faults.h"
 #include "tests/support/scene_fixture.h"
 #include "tests/support/scratch_folder.h"
@@ -344,7 +345,58 @@ TEST_F(Faults, KillsLoseNoRowAndLeaveNothingBehind) {
   }
 }
 
+// The viewer's layout of the last session, which is stored at its end.
+TEST_F(Faults, TheViewersLayoutStaysWhole) {
+  const VirtualDisplay display;
+  if (display.name().empty()) {
+    GTEST_SKIP() << "there is no Xvfb on this machine";
+  }
+  const fs::path script = path("script.json");
+  write_text(script, "[]");
+  const ProgramOptions options{.environment = {{"DISPLAY", display.name()},
+                                               {"XDG_CONFIG_HOME", path("config").string()},
+                                               {"XDG_DATA_HOME", path("data").string()},
+                                               {"LIBGL_ALWAYS_SOFTWARE", "1"}}};
+  const std::vector<std::string> view = {"view", "--script", script.string()};
+  const FaultyRun whole = run_with_fault(view, {.folder = path("config")}, options);
+  ASSERT_EQ(whole.result.exit_code, 0) << whole.result.err;
+  ASSERT_GT(whole.calls, 3);
+  const auto stored = [&] {
+    std::vector<std::string> layouts;
+    for (const auto& entry : fs::recursive_directory_iterator(path("config"))) {
+      if (entry.is_regular_file()) {
+        EXPECT_EQ(entry.path().extension(), ".json");
+        layouts.push_back(read_bytes(entry.path()));
+      }
+    }
+    return layouts;
+  };
+  const auto before = stored();
+  ASSERT_EQ(before.size(), 1U);
+  EXPECT_FALSE(json::parse(before[0], nullptr, false).is_discarded());
+  for (const char* kind : {"full", "io"}) {
+    const FaultyRun run =
+        run_with_fault(view, {.folder = path("config"), .kind = kind, .at = 1}, options);
+    EXPECT_EQ(run.result.exit_code, 3) << run.last_call;
+    EXPECT_THAT(run.result.err, HasSubstr("the layout was not stored"));
+    EXPECT_THAT(run.result.err, HasSubstr(path("config").string()));
+    EXPECT_EQ(stored(), before);
+  }
+}
+
 // ---- two programs at once
+
+// As on some network file systems.
+TEST_F(Faults, FileSystemsWithoutLocksAreWrittenTo) {
+  const ProgramResult made =
+      run_with_fault(split("scenes " + path("out").string() +
+                           " --count 1 --views 1 --size 16x16 --samples 1 --quiet"),
+                     {.folder = path("out")},
+                     {.environment = {{"PARALLAX_FAULT_LOCKS", "none"}}})
+          .result;
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_EQ(load_scene(path("out/scene_00000")).views.size(), 1U);
+}
 
 TEST_F(Faults, AFolderInUseIsRefusedUntilItsProgramIsDead) {
   write_random_classifier(path("model.safetensors"), small_vit3(4), 1);

@@ -5,10 +5,12 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/net/sha256.h"
+#include "tests/support/faults.h"
 #include "tests/support/program.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/wait_until.h"
@@ -279,6 +281,75 @@ TEST_F(HubFetch, TwoAtOnceFetchOnce) {
     sent += request.find("GET /store/") != std::string::npos ? 1 : 0;
   }
   EXPECT_EQ(sent, 1);
+}
+
+// The disk fails at a write of a download: no file under a final name is wrong, the error says what
+// and where, and the same command fetches once the disk works.
+TEST_F(HubFetch, FailingWritesLeaveNoWrongFile) {
+  const fs::path cache = scratch_.path() / "hf";
+  const std::vector<std::string> arguments = {"models", "fetch", kName, "--quiet"};
+  const testing::ProgramOptions options{.folder = scratch_.path().string(),
+                                        .environment = environment()};
+  const auto faulty = [&](const std::string& kind, long at) {
+    fs::remove_all(cache);
+    return testing::run_with_fault(arguments, {.folder = cache, .kind = kind, .at = at}, options);
+  };
+  const long calls = faulty("io", 0).calls;
+  ASSERT_GT(calls, 5);
+  constexpr const char* kKinds[] = {"io", "full", "short"};
+  const bool every = std::getenv("PARALLAX_ALL_FAULTS") != nullptr;
+  size_t turn = 0;
+  for (const long at : testing::calls_to_fail(calls, 3)) {
+    for (size_t k = 0; k < (every ? std::size(kKinds) : 1); ++k) {
+      const std::string kind = kKinds[every ? k : turn++ % std::size(kKinds)];
+      const testing::FaultyRun run = faulty(kind, at);
+      SCOPED_TRACE(kind + " at " + run.last_call + ": " + run.result.err);
+      for (const fs::path& path : {blob(), snapshot()}) {
+        if (fs::exists(path)) {
+          ASSERT_EQ(read_bytes(path), content_) << path;
+        }
+      }
+      if (run.result.exit_code != 0) {
+        EXPECT_EQ(run.result.exit_code, 1);
+        EXPECT_NE(kind, "short");
+        EXPECT_THAT(run.result.err, HasSubstr(cache.string()));
+        EXPECT_THAT(run.result.err,
+                    HasSubstr(kind == "full" ? "No space left on device" : "Input/output error"));
+        ASSERT_EQ(testing::run_program_with(arguments, options).exit_code, 0);
+      }
+      ASSERT_EQ(read_bytes(snapshot()), content_);
+      ASSERT_EQ(read_bytes(repository() / "refs/main"), kCommit);
+    }
+  }
+}
+
+// A cache on a file system without symbolic links holds copies: half of one is none.
+TEST_F(HubFetch, CopiesInPlaceOfLinksAreWhole) {
+  const fs::path cache = scratch_.path() / "hf";
+  const auto faulty = [&](const char* kind, long at) {
+    fs::remove_all(cache);
+    auto all = environment();
+    all.emplace_back("PARALLAX_FAULT_LINKS", "none");
+    all.emplace_back("PARALLAX_FAULT_LOCKS", "none");
+    return testing::run_with_fault({"models", "fetch", kName, "--quiet"},
+                                   {.folder = cache, .kind = kind, .at = at},
+                                   {.environment = all});
+  };
+  const testing::FaultyRun whole = faulty("io", 0);
+  ASSERT_EQ(whole.result.exit_code, 0) << whole.result.err;
+  EXPECT_FALSE(fs::is_symlink(snapshot()));
+  EXPECT_EQ(read_bytes(snapshot()), content_);
+  bool has_copied = false;
+  for (long at = whole.calls; at > 0 && !has_copied; --at) {
+    const testing::FaultyRun run = faulty("kill", at);
+    has_copied = run.last_call.find("copy_file_range") != std::string::npos ||
+                 run.last_call.find("sendfile") != std::string::npos ||
+                 run.last_call.starts_with("write " + (repository() / "snapshots").string());
+    EXPECT_FALSE(fs::exists(snapshot()) && read_bytes(snapshot()) != content_) << run.last_call;
+  }
+  EXPECT_TRUE(has_copied);
+  ASSERT_EQ(fetch().exit_code, 0);
+  EXPECT_EQ(read_bytes(snapshot()), content_);
 }
 
 // Files that their publishers link and list no hash of.

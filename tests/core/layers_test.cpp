@@ -77,6 +77,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
     {"vision/synth/meshes", {"core/base", "core/image", "core/io", "vision/synth"}},
     {"vision/reconstruction",
      {"core/base",
+      "core/files",
       "core/image",
       "core/io",
       "vision/images",

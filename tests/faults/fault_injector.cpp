@@ -1,6 +1,6 @@
 // A library for LD_PRELOAD that makes the N-th write-like call on files below a folder fail, or
 // kills the process there. Write-like are write, writev, pwrite, fsync, fdatasync, ftruncate,
-// rename, mkdir, link and symlink.
+// rename, mkdir, link, symlink, sendfile and copy_file_range.
 //
 //   PARALLAX_FAULT_FOLDER  the folder, absolute
 //   PARALLAX_FAULT_AT      N, from 1; 0 only counts
@@ -11,7 +11,11 @@
 //   PARALLAX_FAULT_COUNT   a file, outside of the folder, that holds the number of calls so far and
 //                          what the last one was
 //   PARALLAX_FAULT_RANK    only in the process whose environment has this RANK
+//   PARALLAX_FAULT_LINKS   none: symlink fails as on a file system without symbolic links
+//   PARALLAX_FAULT_LOCKS   none: flock fails as on a network file system without locks
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -198,9 +202,50 @@ int link(const char* from, const char* to) {
 }
 
 int symlink(const char* from, const char* to) {
+  if (variable("PARALLAX_FAULT_LINKS") == "none") {
+    errno = EPERM;
+    return -1;
+  }
   return verdict(absolute(to), "symlink") == Verdict::kFail
              ? -1
              : static_cast<int>(syscall(SYS_symlink, from, to));
+}
+
+// Copies of files: standard libraries use either.
+ssize_t sendfile(int to, int from, off_t* offset, size_t count) {
+  const Verdict v = verdict(path_of(to), "sendfile");
+  if (v == Verdict::kFail) {
+    return -1;
+  }
+  return syscall(
+      SYS_sendfile, to, from, offset, v == Verdict::kHalf && count > 1 ? count / 2 : count);
+}
+
+ssize_t copy_file_range(int from,
+                        off64_t* from_offset,
+                        int to,
+                        off64_t* to_offset,
+                        size_t count,
+                        unsigned flags) {
+  const Verdict v = verdict(path_of(to), "copy_file_range");
+  if (v == Verdict::kFail) {
+    return -1;
+  }
+  return syscall(SYS_copy_file_range,
+                 from,
+                 from_offset,
+                 to,
+                 to_offset,
+                 v == Verdict::kHalf && count > 1 ? count / 2 : count,
+                 flags);
+}
+
+int flock(int descriptor, int operation) {
+  if (variable("PARALLAX_FAULT_LOCKS") == "none") {
+    errno = ENOLCK;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_flock, descriptor, operation));
 }
 
 }  // extern "C"

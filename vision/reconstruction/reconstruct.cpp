@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
 
 #include "core/base/error.h"
 #include "core/base/paths.h"
+#include "core/files/append_file.h"
 #include "core/io/atomic_file.h"
 #include "vision/reconstruction/colmap_program.h"
 #include "vision/reconstruction/photo_set.h"
@@ -111,9 +113,11 @@ class Reconstructor {
     }
   }
 
-  // Makes the folder for the work ready. Other photographs than an interrupted run's begin anew:
-  // COLMAP would go on using those that are no longer there.
-  void prepare() const {
+  // Makes the folder for the work ready, and keeps other processes out. Other photographs than an
+  // interrupted run's begin anew: COLMAP would go on using those that are no longer there.
+  void prepare() {
+    create_folder(options_.output);
+    lock_.emplace(options_.output);
     std::ostringstream list;
     for (const std::string& name : set_.names) {
       list << name << '\n';
@@ -315,6 +319,7 @@ class Reconstructor {
 
   const ReconstructionOptions& options_;
   fs::path work_;
+  std::optional<FolderLock> lock_;
   PhotoSet set_;
   PhotoReconstruction result_;
 };

@@ -158,6 +158,9 @@ TEST_F(FromPhotos, StoppedItLeavesNoProcessAndGoesOnLater) {
   ASSERT_TRUE(wait_until([&] {
     return fs::exists(scratch_.path() / "log") && log().find("mapper") != std::string::npos;
   }));
+  const ProgramResult other = run();
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.err, HasSubstr("another process is writing results into this folder"));
   program.send(SIGINT);
   const ProgramResult stopped = program.wait();
   EXPECT_EQ(stopped.exit_code, 1);
