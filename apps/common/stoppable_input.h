@@ -7,8 +7,8 @@
 
 namespace parallax {
 
-// What a program at the other end of a pipe may write much later, or never: a signal is delivered to
-// any thread, so that a blocked read need not notice it.
+// What a program at the other end of a pipe may write much later, or never: a signal is delivered
+// to any thread, so that a blocked read need not notice it.
 class StoppableInput : private std::streambuf, public std::istream {
  public:
   StoppableInput() : std::istream(static_cast<std::streambuf*>(this)) {}

@@ -13,9 +13,13 @@
 #include <mutex>
 #include <thread>
 
+#include "core/base/error.h"
+#include "core/io/checkpoint.h"
 #include "tests/support/free_port.h"
+#include "tests/support/scratch_folder.h"
 #include "vision/train/nvs/nvs_task.h"
 #include "vision/train/nvs/procedural_source.h"
+#include "vision/train/trainer.h"
 
 namespace parallax {
 namespace {
@@ -200,6 +204,62 @@ TEST_F(Environment, TellsRanks) {
   EXPECT_THROW(rank_from_environment(), UsageError);
   set("RANK", "first");
   EXPECT_THROW(rank_from_environment(), UsageError);
+}
+
+// loss = ½·(w − 1)²; `on_evaluate` is called at each evaluation.
+class EvaluatedParabola : public TrainTask {
+ public:
+  struct Net : torch::nn::Module {
+    Net() { w = register_parameter("w", torch::zeros({1})); }
+    Tensor w;
+  };
+  torch::nn::Module& module() override { return net; }
+  bool is_hidden(const std::string&) const override { return false; }
+  void prepare(int64_t, int64_t, int64_t) override {}
+  ShardLoss shard_loss(int64_t, int64_t, int64_t) override {
+    return {0.5 * (net.w - 1).square().sum(), {}};
+  }
+  Evaluation evaluate() override {
+    on_evaluate();
+    return {1.0, {}};
+  }
+  void export_model(const std::filesystem::path&, const nlohmann::json&) override {}
+
+  Net net;
+  std::function<void()> on_evaluate;
+};
+
+// Evaluation is on averaged weights; training goes on from those of the step.
+TEST(ProcessGroup, ARankLostAtAnEvaluationLeavesTheWeightsOfTheStep) {
+  const testing::ScratchFolder scratch;
+  const int port = testing::free_port();
+  TrainOptions options;
+  options.steps = 4;
+  options.ema = 0.9;
+  options.evaluate_every = 2;
+  options.checkpoint_every = 100;
+  std::thread second([&] {
+    try {
+      ProcessGroup ranks(rank_of(1, 2, port), 600);
+      EvaluatedParabola task;
+      task.on_evaluate = [] { throw Error("this rank is lost"); };
+      Trainer(task, options, {}, scratch.path(), ranks).run({});
+    } catch (const Error&) {
+    }
+  });
+  {
+    ProcessGroup ranks(rank_of(0, 2, port), 600);
+    EvaluatedParabola task;
+    task.on_evaluate = [&] { second.join(); };
+    double weight = 0;
+    Trainer trainer(task, options, {}, scratch.path(), ranks);
+    EXPECT_THROW(trainer.run({.on_step = [&](int64_t) { weight = task.net.w.item<double>(); }}),
+                 PeerLostError);
+    const Checkpoint saved =
+        load_checkpoint(scratch.path() / "checkpoints" / "step-000000000002.safetensors");
+    EXPECT_EQ(saved.tensors.at("model.w").item<double>(), weight);
+    EXPECT_NE(saved.tensors.at("ema.w").item<double>(), weight);
+  }
 }
 
 }  // namespace

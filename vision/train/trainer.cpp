@@ -350,7 +350,12 @@ bool Trainer::evaluate(const TrainHooks& hooks) {
   }
   const TrainTask::Evaluation evaluation = task_.evaluate();
   Tensor score = torch::tensor({evaluation.score}, torch::kFloat64);
-  ranks_.broadcast_from_first({score});
+  std::exception_ptr lost;
+  try {
+    ranks_.broadcast_from_first({score});
+  } catch (const PeerLostError&) {  // the first rank's score stands, and is saved with the step
+    lost = std::current_exception();
+  }
   const double value = score.item<double>();
   evaluated_at_ = steps_done_;
   results_ = {{"score", value}};
@@ -380,6 +385,9 @@ bool Trainer::evaluate(const TrainHooks& hooks) {
     }
   }
   copy_into(current, weights_);
+  if (lost) {
+    std::rethrow_exception(lost);
+  }
   return go_on;
 }
 
@@ -431,10 +439,10 @@ TrainEnd Trainer::run(const TrainHooks& hooks) {
     // Weights change only after all ranks' gradients have arrived, so the last complete step is
     // intact.
     save(hooks);
-    throw PeerLostError(
-        std::string(error.what()) +
-        fmt::format(" Training up to step {} is saved; restart all ranks with --resume.",
-                    steps_done_));
+    const std::string saved =
+        ranks_.is_first() ? fmt::format(" Training up to step {} is saved;", steps_done_) : "";
+    throw PeerLostError(error.what() + saved + (saved.empty() ? " Restart" : " restart") +
+                        " all ranks with --resume.");
   }
   load_result_weights();
   return end;
