@@ -228,6 +228,16 @@ TEST_F(SynthMeshImport, ObjAsItsWritersWriteIt) {
   }
 }
 
+TEST_F(SynthMeshImport, FacesOfObjWithCoordinatesAtSomeCornersHaveNone) {
+  const auto path =
+      write("some.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nf 1/1 2 3\nf 1/1 2/1 3/1\n");
+  const ImportedMesh imported = import_mesh(path, {.up = UpAxis::kZ});
+  ASSERT_EQ(imported.scene.parts.size(), 2U);
+  for (const RenderPart& part : imported.scene.parts) {
+    EXPECT_EQ(part.mesh.vertices.size(), 3U);
+  }
+}
+
 // Writers that repeat vertices for each face, without normals: a sphere's shading stays smooth.
 TEST_F(SynthMeshImport, RepeatedVerticesOfObjAreShadedAsOne) {
   const auto path = write("ridge.obj",

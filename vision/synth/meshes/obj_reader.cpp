@@ -221,15 +221,14 @@ std::vector<cv::Vec3f> corner_normals_of(const ObjFile& file,
   return std::move(whole.corner_normals);
 }
 
-// A part of some of the triangles; each pair of position and coordinates is a vertex. Coordinates
-// go to `uvs`, one per vertex, where all corners have them.
+// A part of some of the triangles; each pair of position and coordinates is a vertex. `uvs` is null
+// unless all their corners have coordinates, which then go there, one per vertex.
 RenderPart part_of(const ObjFile& file,
                    const std::vector<ObjTriangle>& triangles,
                    const std::vector<cv::Vec3f>& normals,
                    const std::vector<std::size_t>& members,
                    std::vector<cv::Vec2f>* uvs) {
   RenderPart part;
-  const bool has_uvs = triangles[members.front()].corners[0].uv != kNone;
   const bool has_colors = !file.colors.empty();
   std::unordered_map<std::uint64_t, int> vertex_of;
   for (const std::size_t i : members) {
@@ -237,13 +236,13 @@ RenderPart part_of(const ObjFile& file,
     for (int k = 0; k < 3; ++k) {
       const ObjCorner& corner = triangles[i].corners[k];
       const std::uint64_t key = static_cast<std::uint64_t>(corner.position) << 32 |
-                                static_cast<std::uint32_t>(has_uvs ? corner.uv : kNone);
+                                static_cast<std::uint32_t>(uvs != nullptr ? corner.uv : kNone);
       const auto [entry, is_new] =
           vertex_of.emplace(key, static_cast<int>(part.mesh.vertices.size()));
       face[k] = entry->second;
       if (is_new) {
         part.mesh.vertices.push_back(file.positions[corner.position]);
-        if (has_uvs) {
+        if (uvs != nullptr) {
           uvs->push_back(file.uvs[corner.uv]);
         }
         if (has_colors) {
@@ -280,7 +279,7 @@ MeshParts read_obj(const std::filesystem::path& path) {
   }
   for (const auto& [key, indices] : members) {
     std::vector<cv::Vec2f> uvs;
-    RenderPart part = part_of(file, triangles, normals, indices, &uvs);
+    RenderPart part = part_of(file, triangles, normals, indices, key.second ? &uvs : nullptr);
     surfaces.apply(file.materials[key.first], uvs, &part);
     result.parts.push_back(std::move(part));
   }
