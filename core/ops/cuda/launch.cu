@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <string>
+#include <type_traits>
 
 #include "core/ops/cuda/check.h"
 #include "core/ops/cuda/depthwise_kernels.h"
@@ -91,11 +92,11 @@ __global__ void __launch_bounds__(kInnerThreads, 3) enter_inner_nets(const Inner
   inner_nets(thread, k);
 }
 
-template <int vectors>
+template <int vectors, bool convolves>
 __global__ void __launch_bounds__(kNormThreads) enter_token_norm(const TokenNorm k) {
   extern __shared__ __align__(kSharedAlignment) char shared[];
   DeviceThread thread(shared);
-  token_norm<vectors>(thread, k);
+  token_norm<vectors, convolves>(thread, k);
 }
 
 // Launches a kernel whose threads are DeviceThreads.
@@ -264,16 +265,20 @@ void launch_inner_nets(const InnerNets& k, void* stream) {
 
 void launch_token_norm(const TokenNorm& k, void* stream) {
   static_assert(kMostNormWidth <= kMostNormVectors * kWarpLanes * kVector);
-  const auto run = [&](auto kernel) {
-    launch_threads<TokenNorm>(kernel, k, token_norm_grid(k), stream);
+  const auto run = [&](auto vectors) {
+    launch_threads<TokenNorm>(
+        k.taps == nullptr ? enter_token_norm<vectors, false> : enter_token_norm<vectors, true>,
+        k,
+        token_norm_grid(k),
+        stream);
   };
   switch (norm_vectors(k.width)) {
     case 1:
-      return run(enter_token_norm<1>);
+      return run(std::integral_constant<int, 1>());
     case 2:
-      return run(enter_token_norm<2>);
+      return run(std::integral_constant<int, 2>());
     default:
-      return run(enter_token_norm<3>);
+      return run(std::integral_constant<int, 3>());
   }
 }
 

@@ -121,20 +121,20 @@ PARALLAX_DEVICE inline EightFloats load_eight(const BFloat16Bits* from) {
 
 // Where shared memory has the taps of a vector of channels, in two halves: [kTaps + 1, 2,
 // vectors, 4], the last tap being the bias. Neighbouring lanes then read from neighbouring places.
-PARALLAX_DEVICE inline std::int64_t tap_index(std::int64_t tap,
-                                              std::int64_t channel,
-                                              std::int64_t vectors) {
+PARALLAX_DEVICE inline int tap_index(int tap, int channel, int vectors) {
   return ((tap * 2 + channel % kVector / 4) * vectors + channel / kVector) * 4 + channel % 4;
 }
 
 template <class Thread>
 PARALLAX_DEVICE void share_taps(Thread& thread, const TokenNorm& k, float* taps) {
-  const std::int64_t vectors = k.width / kVector;
-  for (std::int64_t i = thread.index(); i < kTaps * k.width; i += kNormThreads) {
-    taps[tap_index(i % kTaps, i / kTaps, vectors)] = load(k.taps[i]);
-  }
-  for (std::int64_t i = thread.index(); i < k.width; i += kNormThreads) {
-    taps[tap_index(kTaps, i, vectors)] = k.taps_bias == nullptr ? 0.0F : load(k.taps_bias[i]);
+  const auto width = static_cast<int>(k.width);
+  for (int channel = thread.index(); channel < width; channel += kNormThreads) {
+#pragma unroll
+    for (int tap = 0; tap < kTaps; ++tap) {
+      taps[tap_index(tap, channel, width / kVector)] = load(k.taps[channel * kTaps + tap]);
+    }
+    taps[tap_index(kTaps, channel, width / kVector)] =
+        k.taps_bias == nullptr ? 0.0F : load(k.taps_bias[channel]);
   }
   thread.sync();
 }
@@ -187,12 +187,12 @@ PARALLAX_DEVICE float sum_of_token(Thread& thread, float x, int lanes) {
   return x;
 }
 
-// Normalises the block's tokens; a lane has `vectors` vectors of one at a time.
-template <int vectors, class Thread>
+// Normalises the block's tokens, convolved where there are taps; a lane has `vectors` vectors of
+// one at a time.
+template <int vectors, bool convolves, class Thread>
 PARALLAX_DEVICE void token_norm(Thread& thread, const TokenNorm& k) {
-  float* const taps =
-      k.taps == nullptr ? nullptr : thread.template shared<float>((kTaps + 1) * k.width);
-  if (k.taps != nullptr) {
+  float* const taps = convolves ? thread.template shared<float>((kTaps + 1) * k.width) : nullptr;
+  if constexpr (convolves) {
     share_taps(thread, k, taps);
   }
   const int lanes = norm_lanes(k.width);
@@ -212,12 +212,12 @@ PARALLAX_DEVICE void token_norm(Thread& thread, const TokenNorm& k) {
       const int vector = lane + i * lanes;
       if (exists && vector < all) {
         const std::int64_t at = token * k.width + vector * kVector;
-        if (k.taps == nullptr) {
-          x[i] = load_eight(k.x + at);
-        } else {
+        if constexpr (convolves) {
           const EightChannels rounded = packed(convolved_sum(k, taps, token, vector));
           *reinterpret_cast<EightChannels*>(k.sum + at) = rounded;
           x[i] = unpacked(rounded);
+        } else {
+          x[i] = load_eight(k.x + at);
         }
       }
 #pragma unroll

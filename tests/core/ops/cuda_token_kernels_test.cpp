@@ -284,8 +284,12 @@ TEST(CudaTokenKernels, NormOfTokensAndTheirConvolution) {
         }
       }
       run_warps(cuda::token_norm_grid(k), [&](auto& thread) {
-        cuda::norm_vectors(width) == 1 ? cuda::token_norm<1>(thread, k)
-                                       : cuda::token_norm<3>(thread, k);
+        const auto run = [&](auto vectors) {
+          convolves ? cuda::token_norm<vectors, true>(thread, k)
+                    : cuda::token_norm<vectors, false>(thread, k);
+        };
+        cuda::norm_vectors(width) == 1 ? run(std::integral_constant<int, 1>())
+                                       : run(std::integral_constant<int, 3>());
       });
       expect_near(loaded(normed), expected, 1e-2);
       if (convolves) {
