@@ -300,5 +300,29 @@ TEST_F(CudaKernel, LinearLayersAddToWhatTheyAreGiven) {
   }
 }
 
+// Tiles that are full and ragged, one slice of the weights and several, each block one tile and
+// many; arguments of GELU from one end to the other.
+TEST_F(CudaKernel, LinearLayersThatEndInGelu) {
+  for (const auto& [rows, in, out] : {std::tuple{64, 64, 256},
+                                      std::tuple{391, 128, 512},
+                                      std::tuple{50176, 192, 768},
+                                      std::tuple{3000, 384, 1536},
+                                      std::tuple{100, 320, 1280}}) {
+    const Tensor x = on_test_device(torch::randn({1, rows, in}), torch::kBFloat16);
+    const Tensor w =
+        on_test_device(torch::randn({out, in}) * (2 / std::sqrt(in)), torch::kBFloat16);
+    const Tensor b = on_test_device(2 * torch::randn({out}), torch::kBFloat16);
+    if (!cuda::takes_gelu_linear(x, w, b)) {
+      GTEST_SKIP() << "the kernel needs a Hopper GPU";
+    }
+    const Tensor exact = in_float64(x).matmul(in_float64(w).t()) + in_float64(b);
+    const Tensor got = cuda::gelu_linear(x, w, b);
+    EXPECT_LT(worst_row_error(got, torch::gelu(exact)), 1e-2) << rows;
+    EXPECT_LT((in_float64(got) - torch::gelu(exact)).abs().max().item<double>(),
+              4e-3 * exact.abs().max().item<double>())
+        << rows;
+  }
+}
+
 }  // namespace
 }  // namespace parallax::testing

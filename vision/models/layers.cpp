@@ -20,6 +20,9 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias)
 }
 
 Tensor Linear::forward(const Tensor& x, Activation activation) const {
+  if (activation == Activation::kGelu && cuda::takes_gelu_linear(x, weight_, bias_)) {
+    return cuda::gelu_linear(x, weight_, bias_);
+  }
   return can_train_linear(x, weight_, bias_) ? trained_linear(x, weight_, bias_, activation)
                                              : linear_(x, weight_, bias_, activation);
 }

@@ -1,10 +1,11 @@
-// The gates' product on Hopper's tensor cores: weights stay in shared memory, tokens stream past
-// them.
+// Products on Hopper's tensor cores whose results become outputs before they go to memory: weights
+// stay in shared memory, tokens stream past them.
 //
 // A block has three warp groups. One thread of the first orders copies; the other two groups take
-// turns with tiles of kGateRows rows: while one computes its gates' outputs, the other multiplies.
+// turns with tiles of kGateRows rows: while one computes its outputs, the other multiplies.
 #include <cuda.h>
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "core/ops/cuda/check.h"
 #include "core/ops/cuda/gated_product.h"
 #include "core/ops/cuda/hopper.h"
+#include "core/ops/cuda/token_kernels.h"
 
 namespace parallax::cuda {
 namespace {
@@ -37,44 +39,73 @@ constexpr int kStagesOf = std::min((kMostBytes - 2 * kAlignment - depths * kWeig
 template <int depths>
 constexpr int kSharedBytes = 2 * kAlignment + depths* kWeightTile + kStagesOf<depths>* kTokenTile;
 
-// Computes and stores the outputs of one tile from a thread's sums.
-__device__ void store_outputs(const float (&d)[128],
-                              const GatedProduct& k,
-                              std::int64_t batch,
-                              std::int64_t first_row,
-                              int first_column,
-                              int thread) {
+// What becomes of the sums of one tile, by the kind of product. A thread has them where
+// sum_position() says; `slice` tells which kGateColumns columns of the weights they are of.
+
+// The outputs of gates.
+struct GatedOutputs {
+  GatedProduct k;
+
+  __host__ __device__ std::int64_t batch() const { return k.batch; }
+  __host__ __device__ std::int64_t rows() const { return k.rows; }
+  __host__ __device__ int slices() const { return static_cast<int>(k.outputs / kGateOutputs); }
+
+  __device__ void store(const float (&d)[128],
+                        std::int64_t batch,
+                        std::int64_t first_row,
+                        int slice,
+                        int thread) const {
+    const int first_column = slice * kGateOutputs;
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const std::int64_t row = first_row + sum_position(thread, 2 * half).row;
-    if (row >= k.rows) {
-      continue;
-    }
-    const std::int64_t token = batch * k.rows + row;
-    const float rate = k.rate == nullptr ? 1.0F : k.rate[token];
-    BFloat16Bits* const to = k.h + token * k.outputs + first_column;
-#pragma unroll
-    for (int block = 0; block < 4; ++block) {
-      uint4 eight;
-      std::uint32_t* const pairs = &eight.x;
-#pragma unroll
-      for (int pair = 0; pair < 4; ++pair) {
-        float h[2];
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          const GateIndices at = gate_indices(block, 2 * pair + i, half);
-          const float a = d[at.a];
-          h[i] = __fdividef(a, 1.0F + __expf(-a)) * d[at.m] * rate;
-        }
-        const __nv_bfloat162 rounded = __floats2bfloat162_rn(h[0], h[1]);
-        pairs[pair] = *reinterpret_cast<const std::uint32_t*>(&rounded);
+    for (int half = 0; half < 2; ++half) {
+      const std::int64_t row = first_row + sum_position(thread, 2 * half).row;
+      if (row >= k.rows) {
+        continue;
       }
-      *reinterpret_cast<uint4*>(to + first_output(thread, block)) = eight;
+      const std::int64_t token = batch * k.rows + row;
+      const float rate = k.rate == nullptr ? 1.0F : k.rate[token];
+      BFloat16Bits* const to = k.h + token * k.outputs + first_column;
+#pragma unroll
+      for (int block = 0; block < 4; ++block) {
+        uint4 eight;
+        std::uint32_t* const pairs = &eight.x;
+#pragma unroll
+        for (int pair = 0; pair < 4; ++pair) {
+          float h[2];
+#pragma unroll
+          for (int i = 0; i < 2; ++i) {
+            const GateIndices at = gate_indices(block, 2 * pair + i, half);
+            const float a = d[at.a];
+            h[i] = __fdividef(a, 1.0F + __expf(-a)) * d[at.m] * rate;
+          }
+          const __nv_bfloat162 rounded = __floats2bfloat162_rn(h[0], h[1]);
+          pairs[pair] = *reinterpret_cast<const std::uint32_t*>(&rounded);
+        }
+        *reinterpret_cast<uint4*>(to + first_output(thread, block)) = eight;
+      }
     }
   }
-}
+};
 
-// A block's share of the work: rows of one batch element, kGateOutputs columns of its weights.
+// gelu(x Wᵀ + b).
+struct GeluOutputs {
+  GeluLinear k;
+
+  __host__ __device__ std::int64_t batch() const { return 1; }
+  __host__ __device__ std::int64_t rows() const { return k.rows; }
+  __host__ __device__ int slices() const { return static_cast<int>(k.outputs / kGateColumns); }
+
+  __device__ void store(const float (&d)[128],
+                        std::int64_t /*batch*/,
+                        std::int64_t first_row,
+                        int slice,
+                        int thread) const {
+    DeviceThread lanes(nullptr);
+    store_gelu(lanes, k, d, first_row, slice, thread);
+  }
+};
+
+// A block's share of the work: rows of one batch element, kGateColumns columns of its weights.
 struct Share {
   int batch = 0;
   int slice = 0;
@@ -83,15 +114,16 @@ struct Share {
   int tiles = 0;
 };
 
-__device__ Share share_of_block(const GatedProduct& k) {
-  const int slices = static_cast<int>(k.outputs / kGateOutputs);
-  const int groups = static_cast<int>(k.batch) * slices;  // blocks of one share weights
+template <class Outputs>
+__device__ Share share_of_block(const Outputs& k) {
+  const int slices = k.slices();
+  const int groups = static_cast<int>(k.batch()) * slices;  // blocks of one share weights
   const int block = static_cast<int>(blockIdx.x);
   return {.batch = block % groups / slices,
           .slice = block % groups % slices,
           .first_tile = block / groups,
           .step = static_cast<int>(gridDim.x) / groups,
-          .tiles = static_cast<int>((k.rows + kGateRows - 1) / kGateRows)};
+          .tiles = static_cast<int>((k.rows() + kGateRows - 1) / kGateRows)};
 }
 
 // Where a block's shared memory has what. Copies of token tiles take its stages in turn.
@@ -203,11 +235,11 @@ __device__ void multiply_tile(const SharedTiles<depths>& shared,
   }
 }
 
-template <int depths>
+template <int depths, class Outputs>
 __global__ void __launch_bounds__(kBlockThreads, 1)
-    gated_product(const __grid_constant__ CUtensorMap tokens,
-                  const __grid_constant__ CUtensorMap weights,
-                  const GatedProduct k) {
+    product_of_tokens(const __grid_constant__ CUtensorMap tokens,
+                      const __grid_constant__ CUtensorMap weights,
+                      const Outputs k) {
   extern __shared__ char memory[];
   const SharedTiles<depths> shared = lay_out<depths>(memory);
   const Share share = share_of_block(k);
@@ -238,12 +270,7 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
     }
     float d[128];
     multiply_tile(shared, turn, own, thread % 32 == 0, d);
-    store_outputs(d,
-                  k,
-                  share.batch,
-                  static_cast<std::int64_t>(tile) * kGateRows,
-                  share.slice * kGateOutputs,
-                  thread);
+    k.store(d, share.batch, static_cast<std::int64_t>(tile) * kGateRows, share.slice, thread);
   }
 }
 
@@ -290,22 +317,48 @@ CUtensorMap describe(const void* data,
   return map;
 }
 
-template <int depths>
-void launch(const GatedProduct& k, int multiprocessors, void* stream) {
-  const CUtensorMap tokens = describe(k.x, k.batch, k.rows, k.inner, k.x_batch_stride, kGateRows);
-  const CUtensorMap weights =
-      describe(k.packed, k.batch, 2 * k.outputs, k.inner, 2 * k.outputs * k.inner, kGateColumns);
-  check(
-      cudaFuncSetAttribute(
-          gated_product<depths>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes<depths>),
-      "a kernel's shared memory");
-  const auto groups = static_cast<int>(k.batch * (k.outputs / kGateOutputs));
+template <int depths, class Outputs>
+void launch(const Outputs& outputs,
+            const CUtensorMap& tokens,
+            const CUtensorMap& weights,
+            int multiprocessors,
+            void* stream) {
+  check(cudaFuncSetAttribute(product_of_tokens<depths, Outputs>,
+                             cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             kSharedBytes<depths>),
+        "a kernel's shared memory");
+  const auto groups = static_cast<int>(outputs.batch()) * outputs.slices();
   const int blocks = groups * std::max(1, multiprocessors / groups);
-  gated_product<depths><<<static_cast<unsigned>(blocks),
-                          kBlockThreads,
-                          kSharedBytes<depths>,
-                          static_cast<cudaStream_t>(stream)>>>(tokens, weights, k);
+  product_of_tokens<depths, Outputs>
+      <<<static_cast<unsigned>(blocks),
+         kBlockThreads,
+         kSharedBytes<depths>,
+         static_cast<cudaStream_t>(stream)>>>(tokens, weights, outputs);
   check(cudaGetLastError(), "a kernel");
+}
+
+// Launches the kernel for so many depths of kGateDepth columns of x.
+template <class Outputs>
+void launch_depths(std::int64_t depths,
+                   const Outputs& outputs,
+                   const CUtensorMap& tokens,
+                   const CUtensorMap& weights,
+                   int multiprocessors,
+                   void* stream) {
+  switch (depths) {
+    case 1:
+      return launch<1>(outputs, tokens, weights, multiprocessors, stream);
+    case 2:
+      return launch<2>(outputs, tokens, weights, multiprocessors, stream);
+    case 3:
+      return launch<3>(outputs, tokens, weights, multiprocessors, stream);
+    case 4:
+      return launch<4>(outputs, tokens, weights, multiprocessors, stream);
+    case 5:
+      return launch<5>(outputs, tokens, weights, multiprocessors, stream);
+    default:
+      return launch<6>(outputs, tokens, weights, multiprocessors, stream);
+  }
 }
 
 // One thread per packed element.
@@ -339,20 +392,22 @@ void launch_pack_gates(const PackGates& k, void* stream) {
 }
 
 void launch_gated_product(const GatedProduct& k, int multiprocessors, void* stream) {
-  switch (k.inner / kGateDepth) {
-    case 1:
-      return launch<1>(k, multiprocessors, stream);
-    case 2:
-      return launch<2>(k, multiprocessors, stream);
-    case 3:
-      return launch<3>(k, multiprocessors, stream);
-    case 4:
-      return launch<4>(k, multiprocessors, stream);
-    case 5:
-      return launch<5>(k, multiprocessors, stream);
-    default:
-      return launch<6>(k, multiprocessors, stream);
-  }
+  launch_depths(
+      k.inner / kGateDepth,
+      GatedOutputs{k},
+      describe(k.x, k.batch, k.rows, k.inner, k.x_batch_stride, kGateRows),
+      describe(k.packed, k.batch, 2 * k.outputs, k.inner, 2 * k.outputs * k.inner, kGateColumns),
+      multiprocessors,
+      stream);
+}
+
+void launch_gelu_linear(const GeluLinear& k, int multiprocessors, void* stream) {
+  launch_depths(k.inner / kGateDepth,
+                GeluOutputs{k},
+                describe(k.x, 1, k.rows, k.inner, k.rows * k.inner, kGateRows),
+                describe(k.weight, 1, k.outputs, k.inner, k.outputs * k.inner, kGateColumns),
+                multiprocessors,
+                stream);
 }
 
 }  // namespace parallax::cuda

@@ -1,4 +1,5 @@
-// φ(x) = silu(x W0) ⊙ (x W2) in one kernel for Hopper GPUs: the gates never go through memory.
+// φ(x) = silu(x W0) ⊙ (x W2), and gelu(x Wᵀ + b), in one kernel for Hopper GPUs each: the products
+// never go through memory.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,17 @@ struct GatedProduct {
   const kernels::BFloat16Bits* packed = nullptr;  // [batch, 2·outputs, inner] by pack_gates
   const float* rate = nullptr;                    // [batch, rows]; null: 1
   kernels::BFloat16Bits* h = nullptr;             // [batch, rows, outputs]
+};
+
+// h = gelu(x Wᵀ + b) in one kernel: what comes before the function never goes through memory.
+struct GeluLinear {
+  std::int64_t rows = 0;
+  std::int64_t inner = 0;    // a multiple of kGateDepth, at most kMostGateDepths of them
+  std::int64_t outputs = 0;  // a multiple of kGateColumns
+  const kernels::BFloat16Bits* x = nullptr;       // [rows, inner]
+  const kernels::BFloat16Bits* weight = nullptr;  // [outputs, inner]
+  const kernels::BFloat16Bits* bias = nullptr;    // [outputs]
+  kernels::BFloat16Bits* h = nullptr;             // [rows, outputs]
 };
 
 // Both matrices as GatedProduct wants them.
@@ -86,8 +98,13 @@ inline bool takes_gated_product(std::int64_t rows, std::int64_t inner, std::int6
          inner <= kMostGateDepths * kGateDepth && outputs % kGateOutputs == 0 && outputs > 0;
 }
 
+inline bool takes_gelu_linear(std::int64_t rows, std::int64_t inner, std::int64_t outputs) {
+  return takes_gated_product(rows, inner, outputs) && outputs % kGateColumns == 0;
+}
+
 // `stream` is a cudaStream_t; a launch that fails throws Error.
 void launch_pack_gates(const PackGates& k, void* stream);
 void launch_gated_product(const GatedProduct& k, int multiprocessors, void* stream);
+void launch_gelu_linear(const GeluLinear& k, int multiprocessors, void* stream);
 
 }  // namespace parallax::cuda

@@ -107,4 +107,15 @@ struct TokenNorm {
   kernels::BFloat16Bits* normed = nullptr;  // as x
 };
 
+// Images cut into square patches, each a row: its channels, one after the other, row by row.
+struct PatchRows {
+  std::int64_t images = 0;
+  std::int64_t channels = 0;
+  std::int64_t rows = 0;  // multiples of `patch`
+  std::int64_t cols = 0;
+  std::int64_t patch = 0;                    // a multiple of kVector
+  const kernels::BFloat16Bits* x = nullptr;  // [images, channels, rows, cols]
+  kernels::BFloat16Bits* out = nullptr;  // [images, rows / patch · cols / patch, channels · patch²]
+};
+
 }  // namespace parallax::cuda

@@ -25,6 +25,13 @@ struct column_norm_entry {
   }
 };
 
+struct patch_rows_entry {
+  template <class Arguments>
+  __device__ static void run(DeviceBlock& block, const Arguments& k) {
+    patch_rows(block, k);
+  }
+};
+
 // Bodies that move `vector` elements at once.
 #define PARALLAX_VECTOR_ENTRY_POINT(body)                                \
   template <int vector>                                                  \
@@ -257,6 +264,10 @@ void launch_linear_scan(const LinearScan<In, Out>& k, void* stream) {
 
 void launch_column_norm(const ColumnNorm& k, void* stream) {
   launch<column_norm_entry>(k, column_norm_grid(k), stream);
+}
+
+void launch_patch_rows(const PatchRows& k, void* stream) {
+  launch<patch_rows_entry>(k, patch_rows_grid(k), stream);
 }
 
 void launch_inner_nets(const InnerNets& k, void* stream) {

@@ -34,6 +34,9 @@ inline bool takes_norm_width(std::int64_t width) {
 }
 void launch_token_norm(const TokenNorm& k, void* stream);
 
+// Images begin at a vector.
+void launch_patch_rows(const PatchRows& k, void* stream);
+
 // For S = float or BFloat16Bits. Channels whose number is a multiple of kVector must begin at one.
 template <class S>
 void launch_depthwise_convolution(const kernels::Depthwise<S>& k, void* stream);

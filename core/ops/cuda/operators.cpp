@@ -338,4 +338,58 @@ NormedTokens convolved_token_norm(const Tensor& x,
   return result;
 }
 
+bool takes_gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return x.dim() >= 2 && x.numel() > 0 && is_plain_bfloat16(x) && generation_of(x) == 9 &&
+         bias.defined() && fits_channels(bias, weight.size(0)) &&
+         fits_channels(weight, weight.size(0) * x.size(-1)) && x.is_contiguous() &&
+         begins_with_vector(x) && !fused::requires_graph({x, weight, bias}) &&
+         takes_gelu_linear(x.numel() / x.size(-1), x.size(-1), weight.size(0));
+}
+
+Tensor gelu_linear([[maybe_unused]] const Tensor& x,
+                   const Tensor& weight,
+                   [[maybe_unused]] const Tensor& bias) {
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = weight.size(0);
+  const Tensor h = torch::empty(shape, x.options());
+#ifdef PARALLAX_HAS_CUDA
+  const GeluLinear k{.rows = x.numel() / x.size(-1),
+                     .inner = x.size(-1),
+                     .outputs = weight.size(0),
+                     .x = bfloat16s(x),
+                     .weight = bfloat16s(weight),
+                     .bias = bfloat16s(bias),
+                     .h = fused::data<kernels::BFloat16Bits>(h)};
+  const auto* const device = at::cuda::getDeviceProperties(x.device().index());
+  launch_on(x, [&](auto stream) { launch_gelu_linear(k, device->multiProcessorCount, stream); });
+#else
+  refuse_without_cuda(x.device());
+#endif
+  return h;
+}
+
+bool takes_patch_rows(const Tensor& images, int64_t patch) {
+  constexpr int64_t kMost = int64_t{1} << 31;  // vectors
+  return images.dim() == 4 && images.numel() > 0 && images.numel() / kVector < kMost &&
+         has_cuda_kernels(images) && images.scalar_type() == torch::kBFloat16 &&
+         images.is_contiguous() && begins_with_vector(images) && patch % kVector == 0 &&
+         images.size(2) % patch == 0 && images.size(3) % patch == 0 &&
+         !fused::requires_graph({images});
+}
+
+Tensor patch_rows(const Tensor& images, int64_t patch) {
+  const int64_t tokens = images.size(2) / patch * (images.size(3) / patch);
+  const Tensor out =
+      torch::empty({images.size(0), tokens, images.size(1) * patch * patch}, images.options());
+  const PatchRows k{.images = images.size(0),
+                    .channels = images.size(1),
+                    .rows = images.size(2),
+                    .cols = images.size(3),
+                    .patch = patch,
+                    .x = bfloat16s(images),
+                    .out = fused::data<kernels::BFloat16Bits>(out)};
+  launch_on(images, [&](auto stream) { launch_patch_rows(k, stream); });
+  return out;
+}
+
 }  // namespace parallax::cuda

@@ -145,6 +145,23 @@ NormedTokens convolved_token_norm(const Tensor& x,  // [B, rows·cols, C]
                                   const Tensor& taps_bias,  // [C] or undefined
                                   const NormWeights& norm);
 
+// Whether gelu_linear() takes these: dense bfloat16 of sizes that fit on a Hopper GPU, without
+// autocast or a graph.
+bool takes_gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+// gelu(x Wᵀ + b)
+Tensor gelu_linear(const Tensor& x,       // [..., in]
+                   const Tensor& weight,  // [out, in]
+                   const Tensor& bias);   // [out] → [..., out]
+
+// Whether patch_rows() takes these images: dense bfloat16 on a GPU without a graph, with sides that
+// are multiples of the patch's, itself a multiple of 8.
+bool takes_patch_rows(const Tensor& images, int64_t patch);
+
+// Images cut into square patches, each a row as a convolution's kernel has its elements.
+Tensor patch_rows(const Tensor& images,  // [B, C, rows, cols]
+                  int64_t patch);        // → [B, rows / patch · cols / patch, C·patch²]
+
 // a b of bfloat16 factors as float32: the sums are not rounded.
 Tensor product_in_float32(const Tensor& a,   // [..., rows, inner]
                           const Tensor& b);  // [..., inner, cols] → [..., rows, cols]

@@ -1,7 +1,9 @@
-// Body of the CUDA kernel that normalises tokens, after adding their depthwise convolution where
-// there is one; and what bodies share that take eight bfloat16 channels at a time.
+// Bodies of the CUDA kernels that cut images into patches and that normalise tokens, after adding
+// their depthwise convolution where there is one; the end of a product with GELU; and what bodies
+// share that take eight bfloat16 channels at a time.
 #pragma once
 
+#include "core/ops/cuda/gated_product.h"
 #include "core/ops/cuda/kernels.h"
 #include "core/ops/cuda/warp.h"
 
@@ -249,6 +251,101 @@ PARALLAX_DEVICE void token_norm(Thread& thread, const TokenNorm& k) {
         }
         *reinterpret_cast<EightChannels*>(k.normed + token * k.width + vector * kVector) =
             packed(y);
+      }
+    }
+  }
+}
+
+// One thread per vector of `out`.
+inline Grid patch_rows_grid(const PatchRows& k) {
+  return element_grid(k.images * k.channels * k.rows * k.cols, kVector);
+}
+
+// Copies the block's vectors, of which there are fewer than 2³¹.
+template <class Block>
+PARALLAX_DEVICE void patch_rows(Block& block, const PatchRows& k) {
+  const auto patch = static_cast<unsigned>(k.patch);
+  const auto channels = static_cast<unsigned>(k.channels);
+  const unsigned across = static_cast<unsigned>(k.cols) / patch;
+  const unsigned down = static_cast<unsigned>(k.rows) / patch;
+  const unsigned in_row = patch / kVector;
+  const unsigned all = static_cast<unsigned>(k.images) * channels * down * across * patch * in_row;
+  block.each([&](int thread) {
+    const auto index = static_cast<unsigned>(block.index() * block.threads() + thread);
+    if (index >= all) {
+      return;
+    }
+    const unsigned line = index / in_row;  // of patches' rows of pixels
+    const unsigned plane = line / patch;
+    const unsigned token = plane / channels;
+    const unsigned band = token / across;  // of patches beside each other
+    const unsigned image = band / down;
+    const std::int64_t row = static_cast<std::int64_t>(band % down) * patch + line % patch;
+    const unsigned col = token % across * patch + index % in_row * kVector;
+    const std::int64_t from =
+        ((static_cast<std::int64_t>(image) * channels + plane % channels) * k.rows + row) * k.cols +
+        col;
+    store_vector(load_vector<kVector>(k.x + from),
+                 k.out + static_cast<std::int64_t>(index) * kVector);
+  });
+}
+
+// x times the integral of the normal distribution up to x. On a GPU with its quick functions: the
+// integral's error is below 1e-6 (Abramowitz and Stegun, 7.1.26).
+PARALLAX_DEVICE inline float quick_gelu(float x) {
+#ifdef __CUDA_ARCH__
+  const float z = fabsf(x) * 0.70710678F;
+  const float t = __fdividef(1.0F, 1.0F + 0.3275911F * z);
+  float p = 1.061405429F;
+  p = p * t - 1.453152027F;
+  p = p * t + 1.421413741F;
+  p = p * t - 0.284496736F;
+  p = p * t + 0.254829592F;
+  const float tail = 0.5F * p * t * __expf(-z * z);  // the integral from |x| on
+  return x * (x < 0 ? tail : 1 - tail);
+#else
+  return x * normal(x).integral;
+#endif
+}
+
+// Stores the outputs of a tile of GeluLinear, of which thread `thread` of a warp group has the sums
+// where sum_position() says. Of every sixteen columns it has two pairs that are eight apart.
+// Neighbours exchange one, so that each stores two neighbouring pairs, and four threads 32 bytes.
+template <class Thread>
+PARALLAX_DEVICE void store_gelu(Thread& lanes,
+                                const GeluLinear& k,
+                                const float (&d)[128],
+                                std::int64_t first_row,
+                                int slice,
+                                int thread) {
+  const bool odd = thread % 2 != 0;
+  const std::int64_t row = first_row + sum_position(thread, 0).row;
+  const BFloat16Bits* const bias = k.bias + slice * kGateColumns + thread % 4 * 2;
+  BFloat16Bits* const to =
+      k.h + row * k.outputs + slice * kGateColumns + (thread % 4 * 2 + (odd ? 6 : 0));
+#pragma unroll
+  for (int pair = 0; pair < kGateColumns / 16; ++pair) {
+    std::uint32_t shifts[2];
+#pragma unroll
+    for (int which = 0; which < 2; ++which) {
+      shifts[which] = *reinterpret_cast<const std::uint32_t*>(bias + 16 * pair + 8 * which);
+    }
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      std::uint32_t words[2];
+#pragma unroll
+      for (int which = 0; which < 2; ++which) {
+        const int at = (2 * pair + which) * 4 + 2 * half;
+        words[which] = packed_pair(quick_gelu(d[at] + low_of(shifts[which])),
+                                   quick_gelu(d[at + 1] + high_of(shifts[which])));
+      }
+      const std::uint32_t got = __builtin_bit_cast(
+          std::uint32_t, lanes.exchanged(__builtin_bit_cast(float, odd ? words[0] : words[1]), 1));
+      Vector<std::uint32_t, 2> both;
+      both.elements[0] = odd ? got : words[0];
+      both.elements[1] = odd ? words[1] : got;
+      if (row + 8 * half < k.rows) {
+        *reinterpret_cast<Vector<std::uint32_t, 2>*>(to + 8 * half * k.outputs + 16 * pair) = both;
       }
     }
   }

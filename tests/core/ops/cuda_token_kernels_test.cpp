@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/ops/cuda/gated_product.h"
 #include "core/ops/cuda/inner_nets_kernels.h"
 #include "core/ops/cuda/token_kernels.h"
 #include "tests/support/block_numbers.h"
@@ -295,6 +296,69 @@ TEST(CudaTokenKernels, NormOfTokensAndTheirConvolution) {
       if (convolves) {
         expect_near(loaded(sum), sums, 1e-2);
       }
+    }
+  }
+}
+
+TEST(CudaTokenKernels, PatchesAreRows) {
+  const int channels = 3;
+  const int rows = 16;
+  const int cols = 48;
+  for (const int patch : {8, 16}) {
+    std::vector<BFloat16Bits> x(2 * channels * rows * cols);
+    for (size_t i = 0; i < x.size(); ++i) {
+      x[i].bits = static_cast<std::uint16_t>(i);
+    }
+    std::vector<BFloat16Bits> out(x.size());
+    const cuda::PatchRows k{.images = 2,
+                            .channels = channels,
+                            .rows = rows,
+                            .cols = cols,
+                            .patch = patch,
+                            .x = x.data(),
+                            .out = out.data()};
+    run_sequentially(cuda::patch_rows_grid(k), [&](auto& block) { cuda::patch_rows(block, k); });
+    size_t at = 0;
+    for (int image = 0; image < 2; ++image) {
+      for (int token = 0; token < rows / patch * (cols / patch); ++token) {
+        for (int i = 0; i < channels * patch * patch; ++i, ++at) {
+          const int channel = i / (patch * patch);
+          const int row = token / (cols / patch) * patch + i / patch % patch;
+          const int col = token % (cols / patch) * patch + i % patch;
+          ASSERT_EQ(out[at].bits, ((image * channels + channel) * rows + row) * cols + col);
+        }
+      }
+    }
+  }
+}
+
+// A warp group's tile whose last rows do not exist, in the second slice of the columns.
+TEST(CudaTokenKernels, GeluOutputsGoWhereTheirSumsBelong) {
+  constexpr int kOutputs = 2 * cuda::kGateColumns;
+  constexpr int kRows = cuda::kGateRows + 41;  // the second tile is ragged
+  const auto bias = stored<BFloat16Bits>(normal(kOutputs, 1));
+  const Numbers sums = normal(cuda::kGateRows * cuda::kGateColumns, 2);
+  std::vector<BFloat16Bits> h(kRows * kOutputs, BFloat16Bits{0x7FC0});  // NaN
+  const cuda::GeluLinear k{.rows = kRows, .outputs = kOutputs, .bias = bias.data(), .h = h.data()};
+  run_warps({.blocks = 1, .threads = 128, .shared_bytes = 0}, [&](auto& thread) {
+    float d[128];
+    for (int i = 0; i < 128; ++i) {
+      const cuda::SumPosition at = cuda::sum_position(thread.index(), i);
+      d[i] = static_cast<float>(sums[at.row * cuda::kGateColumns + at.column]);
+    }
+    cuda::store_gelu(thread, k, d, cuda::kGateRows, 1, thread.index());
+  });
+  for (int row = 0; row < kRows; ++row) {
+    for (int column = 0; column < kOutputs; ++column) {
+      const float got = cuda::load(h[row * kOutputs + column]);
+      if (row < cuda::kGateRows || column < cuda::kGateColumns) {
+        ASSERT_TRUE(std::isnan(got)) << row << " " << column;
+        continue;
+      }
+      const double x =
+          sums[(row - cuda::kGateRows) * cuda::kGateColumns + column - cuda::kGateColumns] +
+          cuda::load(bias[column]);
+      ASSERT_NEAR(got, 0.5 * x * std::erfc(-x / std::sqrt(2.0)), 1e-6 + 4e-3 * std::abs(x));
     }
   }
 }

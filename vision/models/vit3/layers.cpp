@@ -43,6 +43,15 @@ Tensor Convolution::forward(const Tensor& x) const {
   return torch::conv2d(x, weight_, bias_, shape_.stride, padding, 1, shape_.groups);
 }
 
+Tensor Convolution::forward_to_tokens(const Tensor& x) const {
+  const bool by_patches = !shape_.pad && shape_.stride == shape_.kernel && shape_.groups == 1;
+  if (by_patches && cuda::takes_patch_rows(x, shape_.kernel) &&
+      !fused::requires_graph({weight_, bias_})) {
+    return torch::linear(cuda::patch_rows(x, shape_.kernel), weight_.flatten(1), bias_);
+  }
+  return as_tokens(forward(x)).contiguous();
+}
+
 Tensor Convolution::add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) const {
   const Tensor picture = x.reshape({x.size(0), rows, cols, x.size(2)});
   const auto convolved = [&](const Tensor& weight) {

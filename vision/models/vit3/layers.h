@@ -24,6 +24,9 @@ class Convolution : public torch::nn::Module {
   explicit Convolution(const ConvolutionShape& shape);
   Tensor forward(const Tensor& x) const;  // [B, in, rows, cols] → [B, out, rows', cols']
 
+  // The outputs as tokens in grid order: [B, rows'·cols', out].
+  Tensor forward_to_tokens(const Tensor& x) const;  // [B, in, rows, cols]
+
   // x plus its convolution, for tokens in grid order and depthwise 3×3 kernels: [B, rows·cols, in].
   Tensor add_to_tokens(const Tensor& x, int64_t rows, int64_t cols) const;
 

@@ -133,9 +133,9 @@ Vit3::Vit3(const Vit3Options& options) : ImageClassifier(options) {
 }
 
 Tensor Vit3::embed(const Tensor& images, TokenGrid& grid) {
-  const Tensor patches = patches_->forward(images);
-  grid = {patches.size(2), patches.size(3)};
-  return as_tokens(patches).contiguous();
+  const int64_t side = options().patch_size;
+  grid = {images.size(2) / side, images.size(3) / side};
+  return patches_->forward_to_tokens(images);
 }
 
 Tensor Vit3::run_blocks(const Tensor& tokens,
