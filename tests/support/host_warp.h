@@ -40,11 +40,14 @@ class HostThread {
     return shared_.take<T>(count);
   }
 
-  float exchanged(float x, int mask) {
-    show({__builtin_bit_cast(std::uint32_t, x)});
-    const float other = __builtin_bit_cast(float, warp_.words[lane() ^ mask][0]);
+  std::uint32_t exchanged(std::uint32_t x, int mask) {
+    show({x});
+    const std::uint32_t other = warp_.words[static_cast<size_t>(lane() ^ mask)][0];
     warp_.barrier.arrive_and_wait();
     return other;
+  }
+  float exchanged(float x, int mask) {
+    return __builtin_bit_cast(float, exchanged(__builtin_bit_cast(std::uint32_t, x), mask));
   }
 
   void multiply(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {

@@ -339,8 +339,7 @@ PARALLAX_DEVICE void store_gelu(Thread& lanes,
         words[which] = packed_pair(quick_gelu(d[at] + low_of(shifts[which])),
                                    quick_gelu(d[at + 1] + high_of(shifts[which])));
       }
-      const std::uint32_t got = __builtin_bit_cast(
-          std::uint32_t, lanes.exchanged(__builtin_bit_cast(float, odd ? words[0] : words[1]), 1));
+      const std::uint32_t got = lanes.exchanged(odd ? words[0] : words[1], 1);
       Vector<std::uint32_t, 2> both;
       both.elements[0] = odd ? got : words[0];
       both.elements[1] = odd ? words[1] : got;

@@ -39,7 +39,10 @@ class DeviceThread {
     return shared_.take<T>(count);
   }
 
-  __device__ float exchanged(float x, int mask) { return __shfl_xor_sync(0xFFFFFFFFU, x, mask); }
+  template <class T>  // float or std::uint32_t
+  __device__ T exchanged(T x, int mask) {
+    return __shfl_xor_sync(0xFFFFFFFFU, x, mask);
+  }
 
   __device__ void multiply(float (&d)[4],
                            const std::uint32_t (&a)[4],
