@@ -253,9 +253,9 @@ fs::path fetch_from_hub(const HubFile& file, bool quiet) {
               .quiet = quiet});
     put_in_place(partial, blob);
   }
-  const fs::path path = link_snapshot(folder, listing, file.file);
+  // Last, what makes the file one that is there: a run that failed before is to come here again.
   write_file_atomically(folder / "refs" / "main", listing.commit);
-  return path;
+  return link_snapshot(folder, listing, file.file);
 }
 
 }  // namespace parallax
