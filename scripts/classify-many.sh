@@ -16,12 +16,16 @@ trap 'rm -rf "$scratch"' EXIT
 # A hundred different images, each under many names, in a hundred folders.
 mkdir -p "$scratch/seeds" "$scratch/images"
 "$program" scenes "$scratch/seeds" --count 4 --views 25 --size 64x64 --quiet >/dev/null
-mapfile -t seeds < <(find "$scratch/seeds" -name '*.png' | sort | head -100)
-for ((i = 0; i < count; ++i)); do
-  folder="$scratch/images/$((i % 100))x"
-  ((i < 100)) && mkdir -p "$folder"
-  ln "${seeds[i % ${#seeds[@]}]}" "$folder/$i.png"
-done
+python3 - "$scratch" "$count" <<'PY'
+import os, pathlib, sys
+scratch, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+seeds = sorted((scratch / "seeds").rglob("*.png"))[:100]
+for i in range(count):
+    folder = scratch / "images" / f"{i % 100}x"
+    if i < 100:
+        folder.mkdir()
+    os.link(seeds[i % len(seeds)], folder / f"{i}.png")
+PY
 
 lines() { [ -e "$1" ] && wc -l <"$1" || echo 0; }
 # Replaces the shell that calls it, so that its process id is the program's.
