@@ -84,8 +84,7 @@ void RenderWorker::put_after_short_tasks(Task task) {
 
 void RenderWorker::cancel_loading() {
   const std::lock_guard lock(mutex_);
-  loads_cancelled_ = last_id_;
-  loads_.clear();
+  loads_cancelled_ = last_id_;  // those that wait end, too, once it is their turn
 }
 
 void RenderWorker::cancel_frame() {
