@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 #include "core/base/clock.h"
 #include "core/base/device.h"
@@ -14,7 +15,9 @@
 namespace parallax::view {
 namespace {
 
-constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of cached fast weights
+// Of cached fast weights: those of 150 readings by a bundled model. More of them are hardly ever
+// gone back to, and the memory of a long session is to stay flat.
+constexpr int64_t kKeptBytes = int64_t{256} << 20;
 constexpr size_t kKeptAtLeast = 4;
 constexpr size_t kModelsAtLeast = 2;    // in memory, so that two can be compared
 constexpr size_t kRecordedAtMost = 16;  // states whose passes stay recorded on a GPU
@@ -35,12 +38,22 @@ std::string weights_hash(const std::filesystem::path& path) {
   return fmt::format("fnv1a64:{:016x}", hash);
 }
 
+// Of all memory that the state holds: matrices may share it, and may be parts of larger tensors.
 int64_t state_bytes(const SceneState& state) {
-  int64_t bytes = 0;
+  std::map<const void*, int64_t> held;
   for (const InnerState& block : state.blocks) {
-    for (const Tensor& w : {block.weights.w0, block.weights.w1, block.weights.w2}) {
-      bytes += w.defined() ? static_cast<int64_t>(w.nbytes()) : 0;
+    for (const FastWeights* const weights :
+         {&block.weights, &block.main, &block.velocity, &block.reference_norms}) {
+      for (const Tensor& w : {weights->w0, weights->w1, weights->w2}) {
+        if (w.defined()) {
+          held[w.storage().data()] = static_cast<int64_t>(w.storage().nbytes());
+        }
+      }
     }
+  }
+  int64_t bytes = 0;
+  for (const auto& [memory, size] : held) {
+    bytes += size;
   }
   return bytes;
 }
