@@ -64,6 +64,8 @@ struct ColumnNorm {
   float* out = nullptr;  // [batch, rows, cols]
 };
 
+inline constexpr int kInnerWidth = 32;  // channels of a head, and of the convolution
+
 // ViT³'s two inner nets for each image, each trained by one step on all its tokens and then
 // applied, as core/ops/glu_net and core/ops/depthwise do it: a gated linear unit per head, and a
 // depthwise 3×3 convolution of as many channels as a head has.

@@ -251,11 +251,10 @@ TokenNorm norm_arguments(const Tensor& x, const NormWeights& norm) {
 }  // namespace
 
 bool takes_inner_nets(const Tensor& packed, const InnerNetsRule& rule) {
-  constexpr int64_t kWidth = 32;
   constexpr int64_t kMostTokens = 4096;
   return packed.dim() == 3 && packed.numel() > 0 && packed.scalar_type() == torch::kBFloat16 &&
          has_cuda_kernels(packed) && generation_of(packed) >= 8 &&
-         packed.size(2) == 3 * (rule.heads + 1) * kWidth && packed.size(1) <= kMostTokens &&
+         packed.size(2) == 3 * (rule.heads + 1) * kInnerWidth && packed.size(1) <= kMostTokens &&
          packed.size(1) == rule.rows * rule.cols && packed.is_contiguous() &&
          begins_with_vector(packed);
 }
