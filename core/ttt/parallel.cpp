@@ -136,6 +136,8 @@ Prefix scan_states(const UpdateRule& rule,
 
   Prefix prefix;
   const int64_t repeats = switches.inner_steps;
+  // With momentum each inner step is one of its own.
+  const int64_t updates = static_cast<int64_t>(ranges.size()) * (factors.defined() ? repeats : 1);
   if (factors.defined()) {
     // Every inner step of a range sees the same gradient, as φ and the loss do not depend on W1.
     steps = steps.repeat_interleave(repeats, 1);
@@ -145,12 +147,9 @@ Prefix scan_states(const UpdateRule& rule,
       steps = torch::cat({steps.slice(1, 0, 1) + carried, steps.slice(1, 1)}, 1);
     }
     steps = linear_recurrence(steps, factors);
-    prefix.velocity = steps.select(1, static_cast<int64_t>(ranges.size()) * repeats - 1);
+    prefix.velocity = steps.select(1, updates - 1);
   }
   const double sign = step_sign(switches);
-  const auto wanted = [&](const Tensor& all) {
-    return all.slice(1, 0, static_cast<int64_t>(ranges.size()) * (factors.defined() ? repeats : 1));
-  };
   const bool one_step_each = !factors.defined() || repeats == 1;
   if (read && one_step_each && scans_on_gpu(rule, start, inputs, steps)) {
     if (switches.normalise_gradient) {
@@ -158,7 +157,7 @@ Prefix scan_states(const UpdateRule& rule,
                   ? orthogonalise_cuda(steps, rule.newton_schulz)
                   : orthogonalise(steps, rule.newton_schulz);
     }
-    const auto [states, end] = cuda::linear_scan(wanted(steps),
+    const auto [states, end] = cuda::linear_scan(steps.slice(1, 0, updates),
                                                  {.factors = decays,
                                                   .start = start.main.w1,
                                                   .scale = sign * static_cast<double>(repeats),
@@ -173,7 +172,7 @@ Prefix scan_states(const UpdateRule& rule,
   if (switches.normalise_gradient && !from_factors) {
     steps = orthogonalise(steps, rule.newton_schulz);
   }
-  steps = wanted(steps);
+  steps = steps.slice(1, 0, updates);
   prefix.main =
       factors.defined()
           ? decayed_sums(start.main.w1, steps, decays, sign)

@@ -58,6 +58,20 @@ int64_t state_bytes(const SceneState& state) {
   return bytes;
 }
 
+// Drops entries, the oldest of which are last, beyond so many bytes in all; never the first few.
+template <class Entry, class BytesOf>
+void forget_oldest(std::list<Entry>& kept,
+                   size_t at_least,
+                   int64_t most_bytes,
+                   const BytesOf& bytes_of) {
+  int64_t bytes = 0;
+  size_t count = 0;
+  kept.remove_if([&](const Entry& entry) {
+    bytes += bytes_of(entry);
+    return ++count > at_least && bytes > most_bytes;
+  });
+}
+
 // On a GPU, recorded passes take more memory than fast weights: only the newest keep theirs.
 template <class Entries>
 void forget_old_recordings(const Entries& kept) {
@@ -151,11 +165,8 @@ ModelPtr ViewEngine::model(const std::string& name) {
   loaded->module->to(device_);
   const std::lock_guard lock(mutex_);
   models_.emplace_front(name, loaded);
-  int64_t bytes = 0;
-  size_t count = 0;
-  models_.remove_if([&](const auto& entry) {
-    bytes += estimate_weight_bytes(entry.second->card.options);
-    return ++count > kModelsAtLeast && bytes > options_.model_bytes;
+  forget_oldest(models_, kModelsAtLeast, options_.model_bytes, [](const auto& entry) {
+    return estimate_weight_bytes(entry.second->card.options);
   });
   return loaded;
 }
@@ -211,12 +222,8 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
 void ViewEngine::keep(CacheEntry kept) {
   kept_.push_front(std::move(kept));
   forget_old_recordings(kept_);
-  int64_t bytes = 0;
-  size_t count = 0;
-  for (auto it = kept_.begin(); it != kept_.end();) {
-    bytes += it->bytes;
-    it = ++count > kKeptAtLeast && bytes > kKeptBytes ? kept_.erase(it) : std::next(it);
-  }
+  forget_oldest(
+      kept_, kKeptAtLeast, kKeptBytes, [](const CacheEntry& entry) { return entry.bytes; });
 }
 
 Tensor ViewEngine::render_cameras(const ModelSource& source,
