@@ -86,38 +86,33 @@ ProbeResult probe_classifier_ascent(const ClassifierSubject& subject,
                                     const std::function<void()>& advance) {
   ProbeResult result;
   const Vit3Rule own = subject.model->module->rule();
-  const bool descends = own.switches.direction == Direction::kDescent;
   Vit3Rule turned = own;
-  turned.switches.direction = descends ? Direction::kAscent : Direction::kDescent;
-  const std::string trained = descends ? "descent" : "ascent";
-  const std::string other = descends ? "ascent" : "descent";
+  const TurnedDirection turn_of_model = turn(own.switches.direction);
+  turned.switches.direction = turn_of_model.direction;
+  const std::string trained = turn_of_model.trained;
+  const std::string other = turn_of_model.other;
   const std::vector<double> before = correct_under(subject, own, Form::kParallel);
   advance();
   const std::vector<double> after = correct_under(subject, turned, Form::kParallel);
   advance();
-  const Estimate change = difference_of(after, before);
-  result.findings.push_back(
-      {.claim = fmt::format("A model trained by {} needs {}: with {} at inference it fails",
-                            trained,
-                            trained,
-                            other),
-       .verdict = is_below(change, -kSamePoints),
-       .number = interval_text(change, 2, "points"),
-       .sentence = fmt::format(
-           "The same weights, {} in place of {} in the gated nets, {}. The convolutions descend in "
-           "either case, as the published code has it.",
-           other,
-           trained,
-           on_images(before))});
+  result.findings.push_back(turned_finding(
+      turn_of_model,
+      difference_of(after, before),
+      kSamePoints,
+      "points",
+      fmt::format(
+          "The same weights, {} in place of {} in the gated nets, {}. The convolutions descend in "
+          "either case, as the published code has it.",
+          other,
+          trained,
+          on_images(before))));
   LabTable table{.title = "Descent and ascent",
                  .rows = {{"inner loop", "top-1, %", "against the model's own"},
                           row_of(trained + ", as trained", before, nullptr),
                           row_of(other + ", the same weights", after, &before)}};
-  const std::string claim =
-      "Gradient ascent serves as well as descent: a change of sign that the weights absorb";
   if (own.switches.feature_map == FeatureMap::kIdentity ||
       own.switches.loss != InnerLoss::kDotProduct) {
-    result.findings.push_back(not_tested(claim,
+    result.findings.push_back(not_tested(kAbsorbedClaim,
                                          "§4.2",
                                          "Under this model's rule the step of W1 depends on W1, "
                                          "and a change of sign is not absorbed."));
@@ -128,7 +123,7 @@ ProbeResult probe_classifier_ascent(const ClassifierSubject& subject,
     const std::vector<double> same = correct_under(turned_subject, turned, Form::kParallel);
     const Estimate none = difference_of(same, before);
     result.findings.push_back(
-        {.claim = claim,
+        {.claim = kAbsorbedClaim,
          .section = "§4.2",
          .verdict = is_within(none, kSamePoints),
          .number = interval_text(none, 2, "points"),
@@ -148,11 +143,10 @@ ProbeResult probe_classifier_ascent(const ClassifierSubject& subject,
 ProbeResult probe_classifier_query(const ClassifierSubject& subject,
                                    const std::function<void()>& advance) {
   ProbeResult result;
-  const std::string claim = "Replacing the query by the key hardly changes the output";
   const Vit3Rule own = subject.model->module->rule();
   if (own.switches.query == QuerySource::kKey || own.mixing != QueryKeyMixing::kNone) {
     result.findings.push_back(
-        not_tested(claim, "§4.4", "This model was not trained with its queries alone."));
+        not_tested(kQueryClaim, "§4.4", "This model was not trained with its queries alone."));
     return result;
   }
   Vit3Rule changed = own;
@@ -161,18 +155,16 @@ ProbeResult probe_classifier_query(const ClassifierSubject& subject,
   advance();
   const std::vector<double> after = correct_under(subject, changed, Form::kParallel);
   advance();
-  const Estimate change = difference_of(after, before);
-  result.findings.push_back(
-      {.claim = claim,
-       .section = "§4.4",
-       .verdict = is_within(change, kSamePoints),
-       .number = interval_text(change, 2, "points"),
-       .sentence = fmt::format("The key in the query's place at inference, {}; within ±{:g} point "
-                               "counts as hardly. The "
-                               "paper trains a model so and finds −0.16 points; these weights were "
-                               "trained with queries.",
-                               on_images(before),
-                               kSamePoints)});
+  result.findings.push_back(query_finding(
+      difference_of(after, before),
+      kSamePoints,
+      "points",
+      fmt::format("The key in the query's place at inference, {}; within ±{:g} point "
+                  "counts as hardly. The "
+                  "paper trains a model so and finds −0.16 points; these weights were "
+                  "trained with queries.",
+                  on_images(before),
+                  kSamePoints)));
   result.tables.push_back({"Query and key",
                            {{"the nets are applied to", "top-1, %", "against the query"},
                             row_of("the query", before, nullptr),

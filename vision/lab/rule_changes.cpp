@@ -28,6 +28,15 @@ LabPicture picture_of(const std::string& title, const ViewQuality& quality) {
   return {title, view_note(quality.psnr.front()), quality.images[0]};
 }
 
+std::vector<std::string> quality_row(const std::string& name,
+                                     const ViewQuality& quality,
+                                     const ViewQuality* own) {
+  return {
+      name,
+      fmt::format("{:.2f}", mean_psnr(quality.psnr)),
+      own == nullptr ? "–" : interval_text(estimate_difference(quality.psnr, own->psnr), 2, "dB")};
+}
+
 LabPicture truth_of(const NvsSubject& subject) {
   const ViewSet& targets = subject.scenes.front().targets;
   return {"truth", "view " + std::to_string(targets.indices.front()), targets.images[0][0]};
@@ -49,6 +58,36 @@ double loss_after_reading(const NvsSubject& subject, const UpdateRule& rule) {
 }
 
 }  // namespace
+
+TurnedDirection turn(Direction trained) {
+  return trained == Direction::kDescent ? TurnedDirection{}
+                                        : TurnedDirection{Direction::kDescent, "ascent", "descent"};
+}
+
+Finding turned_finding(const TurnedDirection& turned,
+                       const Estimate& change,
+                       double same,
+                       const std::string& unit,
+                       const std::string& sentence) {
+  return {.claim = fmt::format("A model trained by {} needs {}: with {} at inference it fails",
+                               turned.trained,
+                               turned.trained,
+                               turned.other),
+          .verdict = is_below(change, -same),
+          .number = interval_text(change, 2, unit),
+          .sentence = sentence};
+}
+
+Finding query_finding(const Estimate& change,
+                      double same,
+                      const std::string& unit,
+                      const std::string& sentence) {
+  return {.claim = kQueryClaim,
+          .section = "§4.4",
+          .verdict = is_within(change, same),
+          .number = interval_text(change, 2, unit),
+          .sentence = sentence};
+}
 
 std::vector<Finding> more_steps_findings(const std::vector<double>& losses,
                                          const std::vector<std::vector<double>>& qualities,
@@ -150,43 +189,36 @@ ProbeResult probe_ascent(const NvsSubject& subject, const std::function<void()>&
   ProbeResult result;
   const UpdateRule own = subject.model->module->rule();
   UpdateRule turned = own;
-  const bool descends = own.switches.direction == Direction::kDescent;
-  turned.switches.direction = descends ? Direction::kAscent : Direction::kDescent;
-  const std::string trained = descends ? "descent" : "ascent";
-  const std::string other = descends ? "ascent" : "descent";
+  const TurnedDirection turn_of_model = turn(own.switches.direction);
+  turned.switches.direction = turn_of_model.direction;
+  const std::string trained = turn_of_model.trained;
+  const std::string other = turn_of_model.other;
   const ViewQuality before = quality_under(subject, own);
   advance();
   const ViewQuality after = quality_under(subject, turned);
   advance();
   const std::string on = on_views(subject, before);
   const Estimate change = estimate_difference(after.psnr, before.psnr);
-  result.findings.push_back(
-      {.claim = fmt::format("A model trained by {} needs {}: with {} at inference it fails",
-                            trained,
-                            trained,
-                            other),
-       .verdict = is_below(change, -kSameQuality),
-       .number = interval_text(change, 2, "dB"),
-       .sentence = fmt::format("The same weights, {} in place of {}, {}; ±{:g} dB counts as none.",
-                               other,
-                               trained,
-                               on,
-                               kSameQuality)});
+  result.findings.push_back(turned_finding(
+      turn_of_model,
+      change,
+      kSameQuality,
+      "dB",
+      fmt::format("The same weights, {} in place of {}, {}; ±{:g} dB counts as none.",
+                  other,
+                  trained,
+                  on,
+                  kSameQuality)));
   result.pictures = {truth_of(subject),
                      picture_of(trained + ", as trained", before),
                      picture_of(other + ", the same weights", after)};
-  LabTable table{
-      .title = "Descent and ascent",
-      .rows = {{"inner loop", "PSNR, dB", "against the model's own"},
-               {trained + ", as trained", fmt::format("{:.2f}", mean_psnr(before.psnr)), "–"},
-               {other + ", the same weights",
-                fmt::format("{:.2f}", mean_psnr(after.psnr)),
-                interval_text(change, 2, "dB")}}};
-  const std::string claim =
-      "Gradient ascent serves as well as descent: a change of sign that the weights absorb";
+  LabTable table{.title = "Descent and ascent",
+                 .rows = {{"inner loop", "PSNR, dB", "against the model's own"},
+                          quality_row(trained + ", as trained", before, nullptr),
+                          quality_row(other + ", the same weights", after, &before)}};
   if (own.switches.loss != InnerLoss::kDotProduct) {
     result.findings.push_back(
-        not_tested(claim,
+        not_tested(kAbsorbedClaim,
                    "§4.2",
                    "Under the MSE inner loss a change of sign is not absorbed by the weights."));
   } else {
@@ -196,7 +228,7 @@ ProbeResult probe_ascent(const NvsSubject& subject, const std::function<void()>&
     const Estimate none = estimate_difference(same.psnr, before.psnr);
     const double between = psnr(same.images, before.images);
     result.findings.push_back(
-        {.claim = claim,
+        {.claim = kAbsorbedClaim,
          .section = "§4.2",
          .verdict = is_within(none, kSameQuality),
          .number = std::isinf(between) ? "the same pictures to the bit"
@@ -209,9 +241,7 @@ ProbeResult probe_ascent(const NvsSubject& subject, const std::function<void()>&
              trained,
              interval_text(none, 2, "dB"),
              on)});
-    table.rows.push_back({other + ", W1 and output projection negated",
-                          fmt::format("{:.2f}", mean_psnr(same.psnr)),
-                          interval_text(none, 2, "dB")});
+    table.rows.push_back(quality_row(other + ", W1 and output projection negated", same, &before));
     result.pictures.push_back(picture_of(other + ", mirrored weights", same));
   }
   advance();
@@ -221,11 +251,10 @@ ProbeResult probe_ascent(const NvsSubject& subject, const std::function<void()>&
 
 ProbeResult probe_query(const NvsSubject& subject, const std::function<void()>& advance) {
   ProbeResult result;
-  const std::string claim = "Replacing the query by the key hardly changes the output";
   const UpdateRule own = subject.model->module->rule();
   if (own.switches.query == QuerySource::kKey) {
     result.findings.push_back(not_tested(
-        claim, "§4.4", "This model was trained with its keys as queries and has no other."));
+        kQueryClaim, "§4.4", "This model was trained with its keys as queries and has no other."));
     return result;
   }
   UpdateRule changed = own;
@@ -234,26 +263,22 @@ ProbeResult probe_query(const NvsSubject& subject, const std::function<void()>& 
   advance();
   const ViewQuality after = quality_under(subject, changed);
   advance();
-  const Estimate change = estimate_difference(after.psnr, before.psnr);
-  result.findings.push_back(
-      {.claim = claim,
-       .section = "§4.4",
-       .verdict = is_within(change, kSameQuality),
-       .number = interval_text(change, 2, "dB"),
-       .sentence = fmt::format(
-           "The key in the query's place at inference, {}; within ±{:g} dB counts as hardly. The "
-           "paper trains a model so and finds +0.01 dB; these weights were trained with queries.",
-           on_views(subject, before),
-           kSameQuality)});
+  result.findings.push_back(query_finding(
+      estimate_difference(after.psnr, before.psnr),
+      kSameQuality,
+      "dB",
+      fmt::format(
+          "The key in the query's place at inference, {}; within ±{:g} dB counts as hardly. The "
+          "paper trains a model so and finds +0.01 dB; these weights were trained with queries.",
+          on_views(subject, before),
+          kSameQuality)));
   result.pictures = {truth_of(subject),
                      picture_of("query, as trained", before),
                      picture_of("query := key", after)};
   result.tables.push_back({"Query and key",
                            {{"the net is applied to", "PSNR, dB", "against the query"},
-                            {"the query", fmt::format("{:.2f}", mean_psnr(before.psnr)), "–"},
-                            {"the key",
-                             fmt::format("{:.2f}", mean_psnr(after.psnr)),
-                             interval_text(change, 2, "dB")}}});
+                            quality_row("the query", before, nullptr),
+                            quality_row("the key", after, &before)}});
   return result;
 }
 

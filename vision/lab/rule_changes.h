@@ -6,6 +6,7 @@
 
 #include "vision/lab/lab_result.h"
 #include "vision/lab/nvs_subject.h"
+#include "vision/metrics/statistics.h"
 
 namespace parallax::lab {
 
@@ -32,6 +33,33 @@ std::vector<Finding> more_steps_findings(
     const std::string& unit,
     double same,  // a change within ±this counts as none
     const std::string& on);
+
+// The direction that a model was not trained with, and what it and the model's own are called.
+struct TurnedDirection {
+  Direction direction = Direction::kAscent;
+  const char* trained = "descent";
+  const char* other = "ascent";
+};
+TurnedDirection turn(Direction trained);
+
+// What ascent in place of descent, or the reverse, does to a trained model of any kind: `change` of
+// its quality, in `unit`; within ±`same` counts as none.
+Finding turned_finding(const TurnedDirection& turned,
+                       const Estimate& change,
+                       double same,
+                       const std::string& unit,
+                       const std::string& sentence);
+
+// What the key in the query's place does, likewise.
+Finding query_finding(const Estimate& change,
+                      double same,
+                      const std::string& unit,
+                      const std::string& sentence);
+
+inline constexpr const char* kAbsorbedClaim =
+    "Gradient ascent serves as well as descent: a change of sign that the weights absorb";
+inline constexpr const char* kQueryClaim =
+    "Replacing the query by the key hardly changes the output";
 
 // What the measure of quality is called.
 struct MoreStepsWords {
