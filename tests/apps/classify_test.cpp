@@ -240,11 +240,6 @@ void expect_each_once(const std::vector<json>& rows, size_t count) {
   EXPECT_EQ(seen.size(), count);
 }
 
-size_t count_lines(const std::string& file) {
-  const std::string text = read_bytes(file);
-  return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-}
-
 TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
   constexpr size_t kCount = 600;
   write_images("images", kCount);
@@ -255,11 +250,11 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
       program.write_input(path("images/" + std::to_string(1000 + i) + ".png") + "\n");
     }
     ASSERT_TRUE(wait_until(
-        [&] { return program.has_ended() || count_lines(path("out/results.jsonl")) >= 20; }));
+        [&] { return program.has_ended() || lines_in_file(path("out/results.jsonl")) >= 20; }));
     program.send(SIGKILL);
     EXPECT_EQ(program.wait().exit_code, 128 + SIGKILL);
   }
-  const size_t before = count_lines(path("out/results.jsonl"));
+  const size_t before = lines_in_file(path("out/results.jsonl"));
   ASSERT_GE(before, 20U);
   ASSERT_LT(before, kCount);
   // As if the program had been killed in the middle of a line.
@@ -269,7 +264,7 @@ TEST_F(Classify, KilledAndResumedEveryImageIsThereExactlyOnce) {
   expect_each_once(rows(), kCount);
   EXPECT_EQ(summary().at("images"), kCount);
   EXPECT_EQ(summary().at("images_this_time"), kCount - before);
-  EXPECT_EQ(count_lines(path("out/results.csv")), kCount + 1);
+  EXPECT_EQ(lines_in_file(path("out/results.csv")), kCount + 1);
   // With nothing left to do, it only writes the reports.
   EXPECT_EQ(run_program(arguments({path("images"), "--resume"})).exit_code, 0);
   expect_each_once(rows(), kCount);
@@ -287,7 +282,7 @@ TEST_F(Classify, ASignalEndsAListThatIsWaitedFor) {
     program.write_input(path("images/" + std::to_string(1000 + i) + ".png") + "\n");
   }
   ASSERT_TRUE(wait_until(
-      [&] { return program.has_ended() || count_lines(path("out/results.jsonl")) >= 4; }));
+      [&] { return program.has_ended() || lines_in_file(path("out/results.jsonl")) >= 4; }));
   program.send(SIGTERM);
   const ProgramResult stopped = program.wait();
   EXPECT_EQ(stopped.exit_code, 75) << stopped.err;

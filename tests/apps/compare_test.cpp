@@ -193,12 +193,7 @@ class CompareProgram : public ::testing::Test {
     return all;
   }
   fs::path out() const { return scratch_.path() / "out"; }
-  size_t whole_lines() const {
-    std::error_code ignored;
-    const std::string text =
-        fs::exists(out() / "results.jsonl", ignored) ? read_bytes(out() / "results.jsonl") : "";
-    return std::count(text.begin(), text.end(), '\n');
-  }
+  size_t whole_lines() const { return lines_in_file(out() / "results.jsonl"); }
   json report() const { return json::parse(read_bytes(out() / "compare.json")); }
 
   ScratchFolder scratch_;

@@ -105,12 +105,7 @@ class LabProgram : public ::testing::Test {
     return all;
   }
   fs::path out() const { return scratch_.path() / "out"; }
-  size_t whole_lines() const {
-    std::error_code ignored;
-    const std::string text =
-        fs::exists(out() / "results.jsonl", ignored) ? read_bytes(out() / "results.jsonl") : "";
-    return std::count(text.begin(), text.end(), '\n');
-  }
+  size_t whole_lines() const { return lines_in_file(out() / "results.jsonl"); }
   json report() const { return json::parse(read_bytes(out() / "lab.json")); }
 
   ScratchFolder scratch_;

@@ -77,12 +77,7 @@ class Protocol : public ::testing::Test {
     }
     return rows;
   }
-  size_t whole_lines() const {
-    std::error_code ignored;
-    const std::string text =
-        fs::exists(file("results.jsonl"), ignored) ? read_bytes(file("results.jsonl")) : "";
-    return std::count(text.begin(), text.end(), '\n');
-  }
+  size_t whole_lines() const { return lines_in_file(file("results.jsonl")); }
 
   ScratchFolder scratch_;
 };

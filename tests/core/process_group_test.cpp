@@ -16,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/io/checkpoint.h"
 #include "tests/support/free_port.h"
+#include "tests/support/parabola.h"
 #include "tests/support/scratch_folder.h"
 #include "vision/train/nvs/nvs_task.h"
 #include "vision/train/nvs/procedural_source.h"
@@ -206,26 +207,14 @@ TEST_F(Environment, TellsRanks) {
   EXPECT_THROW(rank_from_environment(), UsageError);
 }
 
-// loss = ½·(w − 1)²; `on_evaluate` is called at each evaluation.
-class EvaluatedParabola : public TrainTask {
+// `on_evaluate` is called at each evaluation.
+class EvaluatedParabola : public testing::Parabola {
  public:
-  struct Net : torch::nn::Module {
-    Net() { w = register_parameter("w", torch::zeros({1})); }
-    Tensor w;
-  };
-  torch::nn::Module& module() override { return net; }
-  bool is_hidden(const std::string&) const override { return false; }
-  void prepare(int64_t, int64_t, int64_t) override {}
-  ShardLoss shard_loss(int64_t, int64_t, int64_t) override {
-    return {0.5 * (net.w - 1).square().sum(), {}};
-  }
   Evaluation evaluate() override {
     on_evaluate();
-    return {1.0, {}};
+    return Parabola::evaluate();
   }
-  void export_model(const std::filesystem::path&, const nlohmann::json&) override {}
 
-  Net net;
   std::function<void()> on_evaluate;
 };
 

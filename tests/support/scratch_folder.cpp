@@ -1,6 +1,7 @@
 // Uses mkdtemp and plain streams.
 #include "tests/support/scratch_folder.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -34,6 +35,11 @@ std::filesystem::path ScratchFolder::write(const std::string& name,
 std::string read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+size_t lines_in_file(const std::filesystem::path& path) {
+  const std::string text = read_bytes(path);
+  return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
 }  // namespace parallax::testing

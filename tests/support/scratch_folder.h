@@ -22,6 +22,9 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-std::string read_bytes(const std::filesystem::path& path);
+std::string read_bytes(const std::filesystem::path& path);  // empty where there is no such file
+
+// The number of whole lines.
+size_t lines_in_file(const std::filesystem::path& path);
 
 }  // namespace parallax::testing
