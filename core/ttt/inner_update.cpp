@@ -334,10 +334,15 @@ Tensor feature_map(const VariantSwitches& rule,
                    const FastWeights& weights,
                    const Tensor& rate) {
   const auto dtype = x.scalar_type();
+  const bool launches =
+      cuda::has_cuda_kernels(x) && !fused::requires_graph({x, weights.w0, weights.w2, rate});
   if (rule.feature_map == FeatureMap::kIdentity) {
+    if (rate.defined() && launches) {
+      return cuda::scaled_rows(x, rate);
+    }
     return rate.defined() ? x * rate.to(dtype) : x;
   }
-  if (cuda::has_cuda_kernels(x) && !fused::requires_graph({x, weights.w0, weights.w2, rate})) {
+  if (launches) {
     return cuda::gated_hidden(x, weights.w0, weights.w2, rate);
   }
   return swiglu(batched_product(x, weights.w0), batched_product(x, weights.w2), rate);

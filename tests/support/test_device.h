@@ -21,9 +21,9 @@ inline Tensor on_test_device(const Tensor& x, torch::Dtype dtype) {
 // The same numbers in float64 on the CPU.
 inline Tensor in_float64(const Tensor& x) { return x.to(torch::kCPU, torch::kFloat64); }
 
-// ‖got − expected‖ / ‖expected‖, of a result on the device and one in float64.
+// ‖got − expected‖ / ‖expected‖, wherever they are.
 inline double device_error(const Tensor& got, const Tensor& expected) {
-  return relative_difference(in_float64(got), expected);
+  return relative_difference(in_float64(got), in_float64(expected));
 }
 
 }  // namespace parallax::testing

@@ -37,28 +37,32 @@ struct HeadRow {
   S* x_gradient = nullptr;
 };
 
+// `token`: its batch element, and its place there.
 PARALLAX_DEVICE inline std::int64_t part_offset(const PartLayout& part,
-                                                std::int64_t token,
+                                                const Division& token,
                                                 std::int64_t head) {
-  return token / part.tokens * part.batch_stride + head * part.head_stride +
-         token % part.tokens * part.width;
+  return token.quotient * part.batch_stride + head * part.head_stride +
+         token.remainder * part.width;
 }
 
 template <class S>
 PARALLAX_DEVICE HeadRow<S> row_at(const SplitHeads<S>& k, std::int64_t index) {
   const PartLayout& layout = k.layout;
   const std::int64_t in_token = k.parts * layout.heads;
-  const std::int64_t token = index / in_token;
-  const std::int64_t slot = index % in_token;
-  const int part = static_cast<int>(slot / layout.heads);
-  const std::int64_t head = slot % layout.heads;
-  const std::int64_t offset = part_offset(layout, token, head);
+  const Division tokens = divide(index, in_token);
+  const std::int64_t token = tokens.quotient;
+  const std::int64_t slot = tokens.remainder;
+  const Division heads = divide(slot, layout.heads);
+  const int part = static_cast<int>(heads.quotient);
+  const std::int64_t head = heads.remainder;
+  const Division place = divide(token, layout.tokens);
+  const std::int64_t offset = part_offset(layout, place, head);
   HeadRow<S> row{.mode = k.mode[part],
                  .part = part,
                  .x = k.packed + token * k.packed_stride + slot * layout.width,
                  .weight = k.weight[part]};
   if (k.rotations != nullptr) {
-    row.rotations = k.rotations + (token % layout.tokens * layout.heads + head) * layout.width;
+    row.rotations = k.rotations + (place.remainder * layout.heads + head) * layout.width;
   }
   if (k.part[part] != nullptr) {
     row.y = k.part[part] + offset;
@@ -75,7 +79,9 @@ PARALLAX_DEVICE HeadRow<S> row_at(const SplitHeads<S>& k, std::int64_t index) {
 template <class S>
 PARALLAX_DEVICE HeadRow<S> row_at(const MergeHeads<S>& k, std::int64_t index) {
   const PartLayout& layout = k.layout;
-  const std::int64_t offset = part_offset(layout, index / layout.heads, index % layout.heads);
+  const Division heads = divide(index, layout.heads);
+  const std::int64_t offset =
+      part_offset(layout, divide(heads.quotient, layout.tokens), heads.remainder);
   HeadRow<S> row{.mode = HeadMode::kRmsNorm, .x = k.parted + offset, .weight = k.weight};
   if (k.merged != nullptr) {
     row.y = k.merged + index * layout.width;

@@ -237,6 +237,21 @@ PARALLAX_DEVICE void inner_gradients_backward(Block& block,
   }
 }
 
+// a / b and what is left, of numbers that are not negative: GPUs divide numbers of 32 bits several
+// times as fast.
+struct Division {
+  std::int64_t quotient = 0;
+  std::int64_t remainder = 0;
+};
+PARALLAX_DEVICE inline Division divide(std::int64_t a, std::int64_t b) {
+  if (((a | b) >> 32) == 0) {
+    const auto low = static_cast<std::uint32_t>(a);
+    const auto divisor = static_cast<std::uint32_t>(b);
+    return {low / divisor, low % divisor};
+  }
+  return {a / b, a % b};
+}
+
 // One thread per `vector` elements.
 inline Grid element_grid(std::int64_t elements, int vector) {
   const std::int64_t threads = elements / vector;
@@ -252,8 +267,9 @@ PARALLAX_DEVICE void gated_hidden(Block& block, const GatedHidden<S>& k) {
     if (at >= k.rows * in_row) {
       return;
     }
-    const std::int64_t row = at / in_row;
-    const std::int64_t column = at % in_row * vector;
+    const Division place = divide(at, in_row);
+    const std::int64_t row = place.quotient;
+    const std::int64_t column = place.remainder * vector;
     const S* const gates = k.packed + row * 2 * k.width + column;
     const auto a = load_vector<vector>(gates);
     const auto m = load_vector<vector>(gates + k.width);
@@ -274,7 +290,7 @@ PARALLAX_DEVICE void scaled_copy(Block& block, const ScaledCopy<In, Out>& k) {
     if (at >= k.batch * k.size) {
       return;
     }
-    const float factor = k.factors[at / k.size];
+    const float factor = k.factors[divide(at, k.size).quotient];
     const auto from = load_vector<vector>(k.from + at);
     Vector<Out, vector> to;
     for (int i = 0; i < vector; ++i) {
@@ -283,6 +299,9 @@ PARALLAX_DEVICE void scaled_copy(Block& block, const ScaledCopy<In, Out>& k) {
     store_vector(to, k.to + at);
   });
 }
+
+// Steps that a thread of the scan loads at once: one at a time it would wait for memory each time.
+inline constexpr int kScanAhead = 4;
 
 // Computes all states of the block's elements, one after the other.
 template <int vector, class Block, class In, class Out>
@@ -293,26 +312,40 @@ PARALLAX_DEVICE void linear_scan(Block& block, const LinearScan<In, Out>& k) {
     if (index >= k.batch * in_state) {
       return;
     }
-    const std::int64_t element = index / in_state;
-    const std::int64_t at = index % in_state * vector;
+    const Division place = divide(index, in_state);
+    const std::int64_t element = place.quotient;
+    const std::int64_t at = place.remainder * vector;
     float state[vector];
     for (int j = 0; j < vector; ++j) {
       state[j] = k.start == nullptr ? 0.0F : k.start[element * k.size + at + j];
     }
-    for (std::int64_t i = 0; i <= k.count; ++i) {
-      if (i > 0) {
-        const float factor = k.factors == nullptr ? 1.0F : k.factors[element * k.count + i - 1];
-        const auto added = load_vector<vector>(k.steps + element * k.apart + (i - 1) * k.size + at);
-        for (int j = 0; j < vector; ++j) {
-          state[j] = factor * state[j] + k.scale * load(added.elements[j]);
+    const auto keep = [&](std::int64_t count) {
+      if (count < k.first || count >= k.first + k.kept) {
+        return;
+      }
+      Vector<Out, vector> rounded;
+      for (int j = 0; j < vector; ++j) {
+        store(state[j], rounded.elements[j]);
+      }
+      store_vector(rounded, k.states + (element * k.kept + count - k.first) * k.size + at);
+    };
+    keep(0);
+    for (std::int64_t first = 0; first < k.count; first += kScanAhead) {
+      Vector<In, vector> added[kScanAhead];
+      for (int i = 0; i < kScanAhead; ++i) {
+        if (first + i < k.count) {
+          added[i] = load_vector<vector>(k.steps + element * k.apart + (first + i) * k.size + at);
         }
       }
-      if (i >= k.first && i < k.first + k.kept) {
-        Vector<Out, vector> rounded;
-        for (int j = 0; j < vector; ++j) {
-          store(state[j], rounded.elements[j]);
+      for (int i = 0; i < kScanAhead; ++i) {
+        if (first + i < k.count) {
+          const float factor =
+              k.factors == nullptr ? 1.0F : k.factors[element * k.count + first + i];
+          for (int j = 0; j < vector; ++j) {
+            state[j] = factor * state[j] + k.scale * load(added[i].elements[j]);
+          }
+          keep(first + i + 1);
         }
-        store_vector(rounded, k.states + (element * k.kept + i - k.first) * k.size + at);
       }
     }
     for (int j = 0; j < vector && k.end != nullptr; ++j) {

@@ -314,5 +314,9 @@ PARALLAX_INSTANTIATE(float)
 PARALLAX_INSTANTIATE(kernels::BFloat16Bits)
 #undef PARALLAX_INSTANTIATE
 template void launch_scaled_copy<float, Float16Bits>(const ScaledCopy<float, Float16Bits>&, void*);
+template void launch_scaled_copy<float, float>(const ScaledCopy<float, float>&, void*);
+template void launch_scaled_copy<kernels::BFloat16Bits, kernels::BFloat16Bits>(
+    const ScaledCopy<kernels::BFloat16Bits, kernels::BFloat16Bits>&,
+    void*);
 
 }  // namespace parallax::cuda

@@ -119,6 +119,25 @@ Tensor scaled_to_float16(const Tensor& matrices, const Tensor& factors) {
   return to;
 }
 
+Tensor scaled_rows(const Tensor& x, const Tensor& rate) {
+  const Tensor from = dense_vectors(x);
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = 1;
+  const Tensor rates = rate.to(torch::kFloat32).expand(shape).contiguous();
+  const Tensor to = torch::empty_like(from);
+  const auto run = [&](auto storage) {
+    using S = decltype(storage);
+    const ScaledCopy<S, S> k{.batch = rates.numel(),
+                             .size = x.size(-1),
+                             .from = fused::data<S>(from),
+                             .factors = floats(rates),
+                             .to = fused::data<S>(to)};
+    launch_on(x, [&](auto stream) { launch_scaled_copy(k, stream); });
+  };
+  x.scalar_type() == torch::kBFloat16 ? run(kernels::BFloat16Bits{}) : run(float{});
+  return to;
+}
+
 namespace {
 
 // The major number of the GPU's compute capability: 8 for Ampere, 9 for Hopper; 0 without CUDA.

@@ -82,6 +82,10 @@ ScanResult linear_scan(const Tensor& steps,  // [batch, count, …] float32 or f
 Tensor scaled_to_float16(const Tensor& matrices,  // [batch, …]
                          const Tensor& factors);  // [batch] → [batch, …]
 
+// Each row times its rate.
+Tensor scaled_rows(const Tensor& x,      // [..., D] float32 or bfloat16
+                   const Tensor& rate);  // [..., 1] → [..., D]
+
 // φ(x) = silu(x W0) ⊙ (x W2), each row times its rate, by one product with both matrices.
 Tensor gated_hidden(const Tensor& x,           // [batch, L, D] float32 or bfloat16
                     const Tensor& w0,          // [batch, D, Dh]

@@ -32,7 +32,7 @@ Numbers scanned(const cuda::LinearScan<float, float>& k, const Numbers& steps) {
 template <class In, class Out, int vector>
 void expect_scan(std::int64_t size, bool plain, std::int64_t first, std::int64_t kept) {
   const std::int64_t batch = 2;
-  const std::int64_t count = 4;
+  const std::int64_t count = 2 * cuda::kScanAhead + 3;  // not all that are loaded at once are there
   const auto start = stored<float>(normal(batch * size, 1));
   const auto factors = stored<float>(normal(batch * count, 2));
   // Each batch element's steps are followed by one that is not read.
@@ -82,6 +82,7 @@ TEST(CudaStateKernels, LinearScanIsTheRecurrence) {
     }
     expect_scan<cuda::Float16Bits, kernels::BFloat16Bits, 8>(1000, plain, 1, 4);
     expect_scan<float, float, 8>(16, plain, 2, 2);
+    expect_scan<float, float, 8>(16, plain, 0, 2 * cuda::kScanAhead + 4);
   }
 }
 
