@@ -13,30 +13,30 @@ bool contains(const std::vector<int>& keys, int key) {
 
 }  // namespace
 
-bool KeyTaps::fits(const Press& press, const Frame& frame, const std::vector<int>& last) {
-  return !contains(last, press.key) && !contains(frame.down, press.key) &&
+bool KeyTaps::fits(const Press& press, const Frame& frame) const {
+  return !contains(down_, press.key) && !contains(frame.down, press.key) &&
          (frame.down.empty() || press.modifiers == frame.modifiers);
 }
 
 KeyTaps::Frame KeyTaps::next(const std::function<bool(int key)>& is_held) {
   Frame frame;
-  const std::vector<int> last = std::exchange(down_, {});
-  while (!waiting_.empty() && fits(waiting_.front(), frame, last)) {
+  while (!waiting_.empty() && fits(waiting_.front(), frame)) {
     frame.down.push_back(waiting_.front().key);
     frame.modifiers = waiting_.front().modifiers;
     waiting_.pop_front();
-  }
-  down_ = frame.down;
-  for (const int key : last) {
-    if (!is_held(key)) {
-      frame.up.push_back(key);
-    }
   }
   for (const Press& press : waiting_) {
     if (!contains(frame.down, press.key)) {
       frame.up.push_back(press.key);
     }
   }
+  std::vector<int> down = frame.down;
+  for (const int key : down_) {
+    if (!contains(frame.up, key)) {
+      (is_held(key) ? down : frame.up).push_back(key);
+    }
+  }
+  down_ = std::move(down);
   return frame;
 }
 

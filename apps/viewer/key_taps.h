@@ -29,10 +29,10 @@ class KeyTaps {
     int key = 0;
     int modifiers = 0;
   };
-  static bool fits(const Press& press, const Frame& frame, const std::vector<int>& last);
+  bool fits(const Press& press, const Frame& frame) const;
 
   std::deque<Press> waiting_;
-  std::vector<int> down_;  // by the last frame
+  std::vector<int> down_;  // as the last frame saw them, for however many frames before
 };
 
 }  // namespace parallax

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
 #include <set>
+#include <vector>
 
 #include "apps/viewer/key_taps.h"
 
@@ -51,6 +54,70 @@ TEST_F(ViewerKeys, AKeyPressedAgainIsUpForAFrameBefore) {
   EXPECT_THAT(frame.down, IsEmpty());
   EXPECT_THAT(frame.up, ElementsAre('A'));
   EXPECT_THAT(next().down, ElementsAre('A'));
+}
+
+// A hand holds a key for several frames; one long frame then sees its end and the next press.
+TEST_F(ViewerKeys, AKeyHeldForFramesAndPressedAgainIsUpForAFrameBetween) {
+  taps_.press('A', 0);
+  held_ = {'A'};
+  EXPECT_THAT(next().down, ElementsAre('A'));
+  for (int frame = 0; frame < 3; ++frame) {
+    const KeyTaps::Frame while_held = next();
+    EXPECT_THAT(while_held.down, IsEmpty());
+    EXPECT_THAT(while_held.up, IsEmpty());
+  }
+  taps_.press('A', 0);
+  KeyTaps::Frame frame = next();
+  EXPECT_THAT(frame.down, IsEmpty());
+  EXPECT_THAT(frame.up, ElementsAre('A'));
+  EXPECT_THAT(next().down, ElementsAre('A'));
+  held_ = {};
+  EXPECT_THAT(next().up, ElementsAre('A'));
+  EXPECT_THAT(next().up, IsEmpty());
+}
+
+// Keys held and let go in any order, with frames of any length: ImGui, which sees a press where a
+// key is down that was up before, sees as many as there were.
+TEST_F(ViewerKeys, EveryPressIsSeenOnceWhateverIsHeldMeanwhile) {
+  const std::vector<int> keys = {'A', 'B', 'C'};
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    std::mt19937 random(seed);
+    std::map<int, int> pressed;
+    std::map<int, int> seen;
+    std::set<int> down;  // what ImGui is told: by its backend at each event, and by each frame
+    std::set<int> before;
+    const auto draw = [&] {
+      const KeyTaps::Frame frame = next();
+      for (const int key : frame.up) {
+        down.erase(key);
+      }
+      down.insert(frame.down.begin(), frame.down.end());
+      for (const int key : down) {
+        seen[key] += before.contains(key) ? 0 : 1;
+      }
+      before = down;
+    };
+    for (int event = 0; event < 40; ++event) {
+      const int key = keys[random() % keys.size()];
+      if (held_.erase(key) != 0) {
+        down.erase(key);
+      } else {
+        held_.insert(key);
+        down.insert(key);
+        taps_.press(key, static_cast<int>(random() % 2));
+        ++pressed[key];
+      }
+      for (auto frames = random() % 3; frames > 0; --frames) {
+        draw();
+      }
+    }
+    held_.clear();
+    down.clear();
+    while (!taps_.is_empty() || !before.empty()) {
+      draw();
+    }
+    ASSERT_EQ(seen, pressed) << "seed " << seed;
+  }
 }
 
 TEST_F(ViewerKeys, ThreePressesBetweenTwoFramesAreThree) {

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
+#include <optional>
 
 #include "apps/viewer/png_text.h"
 #include "core/image/image.h"
@@ -156,33 +158,50 @@ TEST_F(ViewerWindow, MouseAndKeysReachEverything) {
             100);
 }
 
-TEST_F(ViewerWindow, RealEventsOfTheDisplayReachIt) {
-  if (std::system("command -v xdotool >/dev/null") != 0) {
-    GTEST_SKIP() << "there is no xdotool on this machine";
+// The window with someone before it: xdotool sends the display's events, screenshots tell what
+// became of them.
+class ViewerWindowInUse : public ViewerWindow {
+ protected:
+  void SetUp() override {
+    ViewerWindow::SetUp();
+    if (IsSkipped()) {
+      return;
+    }
+    if (std::system("command -v xdotool >/dev/null") != 0) {
+      GTEST_SKIP() << "there is no xdotool on this machine";
+    }
+    program_.emplace(std::vector<std::string>{"view", kScene, "-o", file("out")}, options());
+    // Keys go where the focus is: none is pressed before it is there.
+    ASSERT_TRUE(wait_until([&] {
+      return program_->has_ended() ||
+             act("search --onlyvisible --name Parallax windowfocus --sync");
+    }));
+    ASSERT_FALSE(program_->has_ended()) << program_->wait().err;
+    ASSERT_TRUE(wait_until([&] {
+      opened_ = look();
+      return opened_["Numbers"].size() >= 10 || HasFailure();
+    })) << "no frame was rendered";
   }
-  RunningProgram program({"view", kScene, "-o", file("out")}, options());
-  const std::string tool = "DISPLAY=" + display_.name() + " xdotool ";
-  const auto act = [&](const std::string& words) {
+
+  bool act(const std::string& words) {
+    const std::string tool = "DISPLAY=" + display_.name() + " xdotool ";
     return std::system((tool + words + " >/dev/null 2>&1").c_str()) == 0;
-  };
+  }
+
   // The screenshot's metadata says where the camera is. It shows a frame that was drawn after all
   // events before it: the display delivers them in order.
-  const auto look = [&]() -> PngText {
+  PngText look() {
     fs::remove(file("out/screenshot.png"));
     EXPECT_TRUE(act("key F12"));
     EXPECT_TRUE(wait_until([&] { return fs::exists(file("out/screenshot.png")); }));
     return read_png_text(file("out/screenshot.png"));
-  };
-  // Keys go where the focus is: none is pressed before it is there.
-  ASSERT_TRUE(wait_until([&] {
-    return program.has_ended() || act("search --onlyvisible --name Parallax windowfocus --sync");
-  }));
-  ASSERT_FALSE(program.has_ended()) << program.wait().err;
-  PngText before;
-  ASSERT_TRUE(wait_until([&] {
-    before = look();
-    return before["Numbers"].size() >= 10 || HasFailure();
-  })) << "no frame was rendered";
+  }
+
+  std::optional<RunningProgram> program_;
+  PngText opened_;
+};
+
+TEST_F(ViewerWindowInUse, RealEventsOfTheDisplayReachIt) {
   // As a hand does: a frame or more between the steps.
   for (const char* words : {"mousemove 220 160",
                             "mousedown 1",
@@ -194,14 +213,24 @@ TEST_F(ViewerWindow, RealEventsOfTheDisplayReachIt) {
   }
   PngText after = look();
   EXPECT_EQ(after["View"], "none of the scene's");
-  EXPECT_NE(after["Pose"], before["Pose"]);
+  EXPECT_NE(after["Pose"], opened_["Pose"]);
   // Faster than frames are drawn: each counts.
   EXPECT_TRUE(act("key bracketright bracketright bracketright"));
-  PngText next = look();
-  EXPECT_EQ(next["View"], "2");
+  EXPECT_EQ(look()["View"], "2");
   EXPECT_TRUE(act("key ctrl+q"));
-  ASSERT_TRUE(wait_until([&] { return program.has_ended(); })) << "Ctrl+Q does not quit";
-  EXPECT_EQ(program.wait().exit_code, 0);
+  ASSERT_TRUE(wait_until([&] { return program_->has_ended(); })) << "Ctrl+Q does not quit";
+  EXPECT_EQ(program_->wait().exit_code, 0);
+}
+
+TEST_F(ViewerWindowInUse, AKeyLetGoAndPressedAgainDuringOneLongFrameCounts) {
+  const int view = std::stoi(opened_["View"]);
+  EXPECT_TRUE(act("keydown bracketright"));
+  look();
+  look();  // it has been down for several frames
+  program_->stop();
+  EXPECT_TRUE(act("keyup bracketright key bracketright bracketright"));
+  program_->send(SIGCONT);
+  EXPECT_EQ(std::stoi(look()["View"]), view + 3);
 }
 
 TEST_F(ViewerWindow, BadDropsEndInAMessageAndNothingIsLost) {

@@ -79,6 +79,12 @@ RunningProgram::~RunningProgram() {
 
 void RunningProgram::send(int signal) const { kill(child_, signal); }
 
+void RunningProgram::stop() const {
+  send(SIGSTOP);
+  siginfo_t info{};
+  waitid(P_PID, static_cast<id_t>(child_), &info, WSTOPPED | WEXITED | WNOWAIT);
+}
+
 void RunningProgram::write_input(const std::string& text) const {
   ::send(open_input_, text.data(), text.size(), MSG_NOSIGNAL);
 }

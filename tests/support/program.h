@@ -36,6 +36,8 @@ class RunningProgram {
   RunningProgram& operator=(const RunningProgram&) = delete;
 
   void send(int signal) const;
+  // Returns when the program stands still, or has ended; send(SIGCONT) lets it go on.
+  void stop() const;
   void write_input(const std::string& text) const;
   void close_input();
   bool has_ended();
