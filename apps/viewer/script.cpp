@@ -296,6 +296,7 @@ void Script::inject(const Ui& ui) {
 
 void Script::advance(const Actions& actions, double now) {
   now_ = now;
+  ++step_frames_;
   idle_frames_ = actions.is_idle() ? idle_frames_ + 1 : 0;
   shown_frames_ = actions.is_shown() ? shown_frames_ + 1 : 0;
   while (!is_done() && gestures_.empty() && !begun_ && is_action(steps_[next_].begin().key())) {
@@ -324,7 +325,8 @@ void Script::do_step(const Actions& actions, double now) {
   const json& value = steps_[next_].begin().value();
   if (name == "wait") {
     if (value.is_string()) {
-      if ((value == "frame" ? shown_frames_ : idle_frames_) < kSettledFrames) {
+      if (std::min(step_frames_, value == "frame" ? shown_frames_ : idle_frames_) <
+          kSettledFrames) {
         return;
       }
     } else {
@@ -348,8 +350,7 @@ void Script::do_step(const Actions& actions, double now) {
     actions.quit();
   }
   ++next_;
-  idle_frames_ = 0;
-  shown_frames_ = 0;
+  step_frames_ = 0;
 }
 
 }  // namespace parallax

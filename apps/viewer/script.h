@@ -77,6 +77,7 @@ class Script {
   double wait_until_ = -1;
   int idle_frames_ = 0;   // in a row
   int shown_frames_ = 0;  // likewise
+  int step_frames_ = 0;   // since the last step that was no gesture
   double now_ = 0;
   ImVec2 mouse_{-1000, -1000};
   bool has_mouse_ = false;

@@ -21,11 +21,13 @@ class ViewerManners : public ViewerWindow {
   void add(json step) { steps_.push_back(std::move(step)); }
   void key(const std::string& name) { add({{"key", name}}); }
   void describe(const std::string& name) {
-    add({{"wait", 0.1}});
+    // Windows that open or change their size take some frames. The first wait may count those of a
+    // gesture before it, the second begins anew.
+    add({{"wait", "frame"}});
+    add({{"wait", "frame"}});
     add({{"describe", file(name + ".json")}});
   }
   void frame_as(const std::string& name) {
-    add({{"wait", "frame"}});
     describe(name);
     add({{"capture", file(name + ".png")}});
   }

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "core/base/child_process.h"
 #include "core/base/error.h"
+#include "tests/support/wait_until.h"
 
 namespace parallax {
 namespace {
@@ -41,10 +43,13 @@ TEST(ChildProcess, StoppingReachesTheChildrenOfTheChild) {
   EXPECT_TRUE(end.stopped);
   EXPECT_EQ(end.exit_code, 128 + SIGTERM);
   // Gone, or about to be collected by whoever inherited it.
-  const ChildEnd look = run_child(
-      shell("for i in $(seq 50); do case $(cut -d' ' -f3 /proc/" + grandchild +
-            "/stat 2>/dev/null || echo gone) in gone|Z) exit 0;; esac; sleep 0.1; done; exit 1"));
-  EXPECT_EQ(look.exit_code, 0);
+  EXPECT_TRUE(testing::wait_until([&] {
+    std::ifstream file("/proc/" + grandchild + "/stat");
+    std::string pid;
+    std::string name;
+    std::string state;
+    return !(file >> pid >> name >> state) || state == "Z";
+  }));
 }
 
 TEST(ChildProcess, WhoIgnoresTheWishIsKilled) {

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <opencv2/core.hpp>
 
@@ -11,6 +10,7 @@
 #include "core/image/image.h"
 #include "tests/support/classifier_fixture.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/wait_until.h"
 #include "vision/eval/evaluate.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/viewer/view_engine.h"
@@ -18,8 +18,6 @@
 
 namespace parallax::view {
 namespace {
-
-using namespace std::chrono_literals;
 
 const std::string kScene = std::string(PARALLAX_SOURCE_DIR) + "/assets/scenes/procedural_a";
 const std::string kBroken = std::string(PARALLAX_SOURCE_DIR) + "/README.md";
@@ -38,21 +36,17 @@ class EngineTest : public ::testing::Test {
 
   std::vector<Event> finish(WorkQueue queue, uint64_t id) {
     std::vector<Event> all;
-    const auto give_up = std::chrono::steady_clock::now() + 5min;
-    while (std::chrono::steady_clock::now() < give_up) {
+    EXPECT_TRUE(testing::wait_until([&] {
       for (Event& event : worker_.take_events()) {
         all.push_back(std::move(event));
       }
-      if (!all.empty()) {
-        const auto* ended = std::get_if<Ended>(&all.back());
-        if (ended != nullptr && ended->queue == queue && ended->id == id) {
-          error_ = ended->error;
-          return all;
-        }
+      const auto* ended = all.empty() ? nullptr : std::get_if<Ended>(&all.back());
+      if (ended == nullptr || ended->queue != queue || ended->id != id) {
+        return false;
       }
-      std::this_thread::sleep_for(1ms);
-    }
-    ADD_FAILURE() << "the worker did not finish";
+      error_ = ended->error;
+      return true;
+    })) << "the worker did not finish";
     return all;
   }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 
+#include "tests/support/wait_until.h"
 #include "vision/viewer/render_worker.h"
 
 namespace parallax::view {
@@ -74,17 +75,15 @@ WorkFunctions cheap_functions() {
 template <class Done>
 std::vector<Event> fetch_until(RenderWorker& worker, const Done& done) {
   std::vector<Event> all;
-  const auto give_up = std::chrono::steady_clock::now() + 5min;
-  while (std::chrono::steady_clock::now() < give_up) {
+  EXPECT_TRUE(testing::wait_until([&] {
     for (Event& event : worker.take_events()) {
       all.push_back(std::move(event));
       if (done(all.back())) {
-        return all;
+        return true;
       }
     }
-    work_for(100us);
-  }
-  ADD_FAILURE() << "the worker never came to the awaited event";
+    return false;
+  })) << "the worker never came to the awaited event";
   return all;
 }
 
