@@ -12,7 +12,8 @@ constexpr bool is_delta_rule(const VariantSwitches& rule) { return rule.loss == 
 
 // Whether the inner steps on one range differ, because the state before each counts.
 constexpr bool steps_differ(const VariantSwitches& rule) {
-  return rule.inner_steps > 1 && (rule.decay != Decay::kNone || is_delta_rule(rule));
+  return rule.inner_steps > 1 && (rule.decay != Decay::kNone || is_delta_rule(rule) ||
+                                  rule.importance != Importance::kNone);
 }
 
 // φ(k), times each token's rate; without it under the delta rule, whose effective values have it.

@@ -3,17 +3,10 @@
 
 #include <ATen/ThreadLocalState.h>
 
-#include <array>
-
 #include "core/ops/common/parallel_for.h"
 
 namespace parallax {
 namespace {
-
-constexpr std::array<FastWeights InnerState::*, 4> kMembers = {&InnerState::weights,
-                                                               &InnerState::main,
-                                                               &InnerState::velocity,
-                                                               &InnerState::reference_norms};
 
 // The groups' states are joined at the end, which must cost little compared with the schedule's
 // work.
@@ -29,7 +22,7 @@ bool runs_in_groups(const InnerState& start, const TttInputs& inputs, const Sche
 
 InnerState heads_of(const InnerState& state, int64_t begin, int64_t end) {
   InnerState heads;
-  for (FastWeights InnerState::*member : kMembers) {
+  for (FastWeights InnerState::*member : kInnerStateMembers) {
     for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
       const Tensor& all = state.*member.*matrix;
       heads.*member.*matrix = all.defined() ? all.slice(0, begin, end) : all;
@@ -51,7 +44,7 @@ Tensor joined(const std::vector<Tensor>& parts, const Tensor& start) {
 
 InnerState joined(const std::vector<InnerState>& groups, const InnerState& start) {
   InnerState state;
-  for (FastWeights InnerState::*member : kMembers) {
+  for (FastWeights InnerState::*member : kInnerStateMembers) {
     for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
       const Tensor& weight = groups.front().weights.*matrix;
       if (member == &InnerState::main && weight.is_same(groups.front().main.*matrix)) {

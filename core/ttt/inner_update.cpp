@@ -207,12 +207,40 @@ void orthogonalise_steps(const UpdateRule& rule, FastWeights& steps) {
   }
 }
 
-// Addition and weight normalisation.
+// Adds one matrix's step and pulls the sum to its anchor. Under post-norm the anchor averages
+// normalised weights, as published, else the copy that accumulates.
+void add_elastic_step(const UpdateRule& rule,
+                      const Tensor& step,
+                      Tensor FastWeights::*matrix,
+                      InnerState& state) {
+  const VariantSwitches& switches = rule.switches;
+  Tensor& main = state.main.*matrix;
+  Tensor& weight = state.weights.*matrix;
+  Tensor& anchor = state.anchor.*matrix;
+  Tensor& importance = state.importance.*matrix;
+  const Tensor sum = switches.direction == Direction::kDescent ? main + step : main - step;
+  importance = next_importance(
+      rule.elastic, importance, importance_of_step(switches.importance, step, sum, anchor));
+  main = pull_to_anchor(rule.elastic, sum, anchor, importance);
+  weight = switches.weight_norm == WeightNorm::kNone
+               ? main
+               : normalise_columns(rule, main, state.reference_norms.*matrix);
+  if (switches.weight_norm == WeightNorm::kPost) {
+    main = weight;
+  }
+  anchor = next_anchor(rule.elastic, anchor, main);
+}
+
+// Addition, elastic pull and weight normalisation.
 void add_steps(const UpdateRule& rule, const FastWeights& steps, InnerState& state) {
   const VariantSwitches& switches = rule.switches;
   for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
     const Tensor& step = steps.*matrix;
     if (!step.defined()) {
+      continue;
+    }
+    if (switches.importance != Importance::kNone) {
+      add_elastic_step(rule, step, matrix, state);
       continue;
     }
     Tensor& main = state.main.*matrix;
@@ -251,6 +279,12 @@ bool requires_graph(const InnerState& start, const TttInputs& inputs) {
                                 start.velocity.w0,
                                 start.velocity.w1,
                                 start.velocity.w2,
+                                start.anchor.w0,
+                                start.anchor.w1,
+                                start.anchor.w2,
+                                start.importance.w0,
+                                start.importance.w1,
+                                start.importance.w2,
                                 inputs.q,
                                 inputs.k,
                                 inputs.v,
@@ -324,6 +358,18 @@ InnerState start_state(const UpdateRule& rule, const FastWeights& weights) {
     if (updates_feature_map(rule.switches)) {
       state.reference_norms.w0 = column_norms(rule, weights.w0);
       state.reference_norms.w2 = column_norms(rule, weights.w2);
+    }
+  }
+  if (rule.switches.importance != Importance::kNone) {
+    const auto begin = [&](Tensor FastWeights::*matrix) {
+      state.anchor.*matrix = weights.*matrix;
+      state.importance.*matrix = torch::full_like(
+          weights.*matrix, rule.elastic.first_importance, at::MemoryFormat::Contiguous);
+    };
+    begin(&FastWeights::w1);
+    if (updates_feature_map(rule.switches)) {
+      begin(&FastWeights::w0);
+      begin(&FastWeights::w2);
     }
   }
   return state;
@@ -417,6 +463,22 @@ void decay_weights(const VariantSwitches& rule, const Tensor& decay, InnerState&
   if (updates_feature_map(rule)) {
     scale(&FastWeights::w0);
     scale(&FastWeights::w2);
+  }
+}
+
+Tensor importance_of_step(Importance importance,
+                          const Tensor& step,
+                          const Tensor& weights,
+                          const Tensor& anchor) {
+  switch (importance) {
+    case Importance::kNone:
+      return {};
+    case Importance::kMagnitude:
+      return step.abs();
+    case Importance::kSquare:
+      return step.square();
+    default:
+      return (step * (weights - anchor)).abs();
   }
 }
 

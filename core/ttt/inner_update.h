@@ -6,6 +6,7 @@
 
 #include "core/base/torch.h"
 #include "core/ops/newton_schulz/newton_schulz.h"
+#include "core/ttt/scan/elastic.h"
 #include "core/ttt/variant.h"
 
 namespace parallax {
@@ -26,6 +27,7 @@ inline constexpr std::array<Tensor FastWeights::*, 3> kFastWeightMatrices = {&Fa
 struct UpdateRule {
   VariantSwitches switches;
   NewtonSchulzOptions newton_schulz;
+  ElasticOptions elastic;  // if the switches have an importance
 };
 
 // The layer's inputs. Rates may be undefined where the rule has no per-token rate.
@@ -66,7 +68,17 @@ struct InnerState {
   FastWeights main;             // pre-norm: the un-normalised copy that accumulates, else `weights`
   FastWeights velocity;         // momentum: the previous step, undefined before the first
   FastWeights reference_norms;  // [batch, 1, cols] column norms at the sequence's start
+  FastWeights anchor;           // elastic rules: the moving average of `main`, else undefined
+  FastWeights importance;       // elastic rules: F of each element, else undefined
 };
+
+inline constexpr std::array<FastWeights InnerState::*, 6> kInnerStateMembers = {
+    &InnerState::weights,
+    &InnerState::main,
+    &InnerState::velocity,
+    &InnerState::reference_norms,
+    &InnerState::anchor,
+    &InnerState::importance};
 
 // True where a graph is being recorded and any of these needs a gradient.
 bool requires_graph(const InnerState& start, const TttInputs& inputs);
@@ -137,7 +149,13 @@ void decay_weights(const VariantSwitches& rule,
                    const Tensor& decay,  // [batch, 1, 1] or undefined
                    InnerState& state);
 
-// Closes a step: momentum, orthogonalisation, addition, weight normalisation.
+// The importance of a step for each element; undefined where the rule has none.
+Tensor importance_of_step(Importance importance,
+                          const Tensor& step,     // [..., rows, cols], after orthogonalisation
+                          const Tensor& weights,  // with the step; kPath alone reads these two
+                          const Tensor& anchor);  // → as step
+
+// Closes a step: momentum, orthogonalisation, addition, elastic pull, weight normalisation.
 void close_step(const UpdateRule& rule,
                 const FastWeights& gradient,
                 const Tensor& momentum,  // [batch, 1, 1] or undefined

@@ -51,10 +51,12 @@ Tensor run_masked_quadratic(const UpdateRule& rule,
   validate_schedule(schedule, inputs.k.size(1));
   const VariantSwitches& switches = rule.switches;
   if (switches.normalise_gradient || switches.weight_norm != WeightNorm::kNone ||
-      switches.loss == InnerLoss::kMse || why_no_parallel_form(switches)) {
+      switches.loss == InnerLoss::kMse || switches.importance != Importance::kNone ||
+      why_no_parallel_form(switches)) {
     throw UsageError(ErrorParts{
         .what = "there is no quadratic form: the step is not linear in the keys' products",
-        .expected = "a rule that updates W1 alone, without orthogonalisation or weight norm"});
+        .expected = "a rule that updates W1 alone, without orthogonalisation, weight norm or "
+                    "elastic pull"});
   }
   const Ranges ranges = split_schedule(schedule);
   const Tensor keys = feature_map(switches, inputs.k, weights);

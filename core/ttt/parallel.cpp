@@ -41,7 +41,9 @@ struct Prefix {
   Tensor main;  // [batch, N, Dh, D]: W1 after each updating range; undefined where `read` is
   Tensor read;  // [batch, reading ranges, Dh, D] in the queries' dtype; undefined where `main` is
   Tensor last;  // [batch, Dh, D]: W1 after all updating ranges
-  Tensor velocity;  // [batch, Dh, D] or undefined
+  Tensor velocity;    // [batch, Dh, D] or undefined
+  Tensor anchor;      // likewise: of an elastic rule
+  Tensor importance;  // likewise
 };
 
 // The states that the ranges read, where each reads the one after that of the range before.
@@ -71,6 +73,7 @@ bool scans_on_gpu(const UpdateRule& rule,
          cuda::has_cuda_kernels(queries_of(rule, inputs)) &&
          start.main.w1.scalar_type() == torch::kFloat32 &&
          rule.switches.weight_norm == WeightNorm::kNone &&
+         rule.switches.importance == Importance::kNone &&
          !fused::requires_graph({start.main.w1, steps});
 }
 
@@ -173,6 +176,19 @@ Prefix scan_states(const UpdateRule& rule,
     steps = orthogonalise(steps, rule.newton_schulz);
   }
   steps = steps.slice(1, 0, updates);
+  if (switches.importance != Importance::kNone) {
+    const ElasticStates states =
+        elastic_states(rule.elastic,
+                       {start.main.w1, start.anchor.w1, start.importance.w1},
+                       steps,
+                       importance_of_step(switches.importance, steps, {}, {}),
+                       sign);
+    prefix.main = states.weights;
+    prefix.last = states.last.weights;
+    prefix.anchor = states.last.anchor;
+    prefix.importance = states.last.importance;
+    return prefix;
+  }
   prefix.main =
       factors.defined()
           ? decayed_sums(start.main.w1, steps, decays, sign)
@@ -253,6 +269,10 @@ TttResult run_segment(const UpdateRule& rule,
   if (prefix.velocity.defined()) {
     result.state.velocity.w1 = prefix.velocity;
   }
+  if (prefix.anchor.defined()) {
+    result.state.anchor.w1 = prefix.anchor;
+    result.state.importance.w1 = prefix.importance;
+  }
   return result;
 }
 
@@ -269,7 +289,7 @@ std::vector<Schedule> segments_of(const UpdateRule& rule,
   const Tensor& w1 = start.weights.w1;
   if (!inputs.k.is_cpu() || requires_graph(start, inputs) ||
       (!rule.switches.normalise_gradient && !steps_differ(rule.switches) &&
-       runs_in_cache(start, inputs))) {
+       rule.switches.importance == Importance::kNone && runs_in_cache(start, inputs))) {
     return {schedule};
   }
   const bool tiled = runs_in_cache(start, inputs) &&

@@ -8,6 +8,7 @@
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
 #include "core/ttt/bound_tokens.h"
 #include "core/ttt/scan/chunkwise_cpu.h"
+#include "core/ttt/scan/elastic_cpu.h"
 #include "core/ttt/scan/linear_recurrence.h"
 
 namespace parallax {
@@ -19,6 +20,8 @@ constexpr int64_t kSmallestTile = 32;  // a multiple of the GEMM tile
 constexpr int64_t kLargestTile = 256;
 // The smallest chunk that is a tile by itself, if the state is in the cache.
 constexpr int64_t kSmallestUnmasked = 16;
+// The largest chunk on which the elastic kernel is faster than products of whole matrices.
+constexpr int64_t kLargestElastic = 64;
 
 // How many updates chunk i's queries have seen beyond i: 0 (apply, then update) or 1; −1 where the
 // ranges are not the update and the application of one chunk after another.
@@ -235,13 +238,17 @@ bool has_chunkwise_form(const UpdateRule& rule,
     return false;
   }
   const int64_t chunk = ranges.updating.front().length();
+  const bool is_elastic = switches.importance != Importance::kNone;
+  if (is_elastic && (chunk > kLargestElastic || !runs_in_cache(start, inputs))) {
+    return false;
+  }
   if (switches.normalise_gradient) {
     // Otherwise the states are needed anyway, to be orthogonalised.
     return runs_in_cache(start, inputs) &&
            has_low_rank_newton_schulz(
                inputs.v.slice(1, 0, chunk), start.weights.w1.size(1), rule.newton_schulz);
   }
-  return tile_length(start, inputs, chunk) > chunk || runs_in_cache(start, inputs);
+  return runs_in_cache(start, inputs) || tile_length(start, inputs, chunk) > chunk;
 }
 
 TttResult run_chunkwise(const UpdateRule& rule,
@@ -251,6 +258,22 @@ TttResult run_chunkwise(const UpdateRule& rule,
   const Tiling tiling = tiling_of(rule, start, inputs, ranges);
   const TileFeatures features = features_of(rule, start, inputs, ranges, tiling);
   TttResult result{.state = start};
+  if (rule.switches.importance != Importance::kNone) {
+    const auto dtype = start.weights.w1.scalar_type();
+    ElasticState state{start.weights.w1, start.anchor.w1, start.importance.w1};
+    result.output =
+        elastic_outputs(
+            rule.elastic,
+            {features.keys.to(dtype), features.values.to(dtype), features.queries.to(dtype)},
+            tiling,
+            rule.switches.importance == Importance::kSquare,
+            state)
+            .to(inputs.v.scalar_type());
+    result.state.weights.w1 = result.state.main.w1 = state.weights;
+    result.state.anchor.w1 = state.anchor;
+    result.state.importance.w1 = state.importance;
+    return result;
+  }
   Tensor& w1 = result.state.weights.w1;
   if (runs_in_cache(start, inputs)) {
     w1 = w1.clone(at::MemoryFormat::Contiguous);

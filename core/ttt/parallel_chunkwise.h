@@ -10,8 +10,8 @@ namespace parallax {
 bool runs_in_cache(const InnerState& start, const TttInputs& inputs);
 
 // True where steps are sums of products of keys and values, or of the low-rank factors that
-// orthogonalising few tokens leaves of them, without momentum or weight norm; where chunks are of
-// equal length, each both updated on and applied to; and where tiles gain anything.
+// orthogonalising few tokens leaves of them, without momentum or weight norm; where chunks
+// are of equal length, each both updated on and applied to; and where that gains anything.
 bool has_chunkwise_form(const UpdateRule& rule,
                         const InnerState& start,
                         const TttInputs& inputs,

@@ -27,6 +27,18 @@ std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule) {
   if (updates_feature_map(rule)) {
     return "W0 and W2 are updated, so the feature map φ of later tokens depends on earlier ones";
   }
+  if (rule.importance == Importance::kPath) {
+    return "the importance |G ⊙ (W − W*)| of a step depends on the weights that earlier tokens "
+           "left";
+  }
+  if (rule.importance != Importance::kNone && rule.loss == InnerLoss::kMse) {
+    return "the MSE residual mixes the rows of the fast weights, while the pull has a factor for "
+           "each element";
+  }
+  if (rule.importance != Importance::kNone && rule.decay != Decay::kNone) {
+    return "the decay scales the fast weights and not the average that they are pulled to, which "
+           "leaves no recurrence with one factor per element";
+  }
   if (rule.loss == InnerLoss::kMse && rule.weight_norm == WeightNorm::kNone) {
     const std::string residual =
         "the MSE residual depends on the fast weights that earlier tokens left";

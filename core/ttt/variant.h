@@ -20,6 +20,9 @@ enum class InnerLoss { kDotProduct, kMse };    // −⟨f(k), v⟩, or ½‖f(k)
 enum class Direction { kDescent, kAscent };    // add the step, or subtract it
 enum class QuerySource { kQuery, kKey };       // apply the trained net to q, or to k
 enum class Decay { kNone, kFixed, kToken };  // of the weights: none, one per head, from each token
+// How much a step G makes each element count: nothing, |G|, G² (a diagonal Fisher information), or
+// |G ⊙ (W − W*)|, with W after the step and its moving average W* before it
+enum class Importance { kNone, kMagnitude, kSquare, kPath };
 
 // What the inner loop does. Each switch is independent of the others.
 struct VariantSwitches {
@@ -35,6 +38,8 @@ struct VariantSwitches {
   QuerySource query = QuerySource::kQuery;
   Decay decay = Decay::kNone;    // before each step the updated weights are multiplied by it
   bool normalised_step = false;  // the last layer's rate is divided by ε + ‖φ(k)‖²
+  // After each step the elements are pulled to their moving average, by the steps' importance.
+  Importance importance = Importance::kNone;
 };
 
 // What the paper reports for a row (its Table 2 and §4); NaN where it reports nothing.
@@ -121,6 +126,10 @@ constexpr VariantSwitches with_normalised_step(VariantSwitches s) {
   s.normalised_step = true;
   return s;
 }
+constexpr VariantSwitches with_importance(VariantSwitches s, Importance importance) {
+  s.importance = importance;
+  return s;
+}
 
 inline constexpr VariantSwitches kRow0{};
 inline constexpr VariantSwitches kRow1 = only_last(kRow0);
@@ -134,7 +143,7 @@ inline constexpr VariantSwitches kDelta = with_rate(with_mse(kRow6));
 }  // namespace variant_rows
 
 // The table: the chain, the single ablations of the baseline, then the layers of later work.
-inline constexpr std::array<Variant, 16> kVariants{{
+inline constexpr std::array<Variant, 18> kVariants{{
     {RowKind::kChain,
      0,
      "0",
@@ -252,17 +261,34 @@ inline constexpr std::array<Variant, 16> kVariants{{
      variant_rows::with_normalised_step(variant_rows::with_feature_map(variant_rows::kDelta)),
      {},
      "Nagumo and Noda, IEEE TAC 12 (1967)"},
+    {RowKind::kLater,
+     -1,
+     "elastic",
+     "elastic test-time training",
+     "variant 2 whose weights each update pulls to their moving average, by the steps' squares",
+     variant_rows::with_importance(variant_rows::kRow2, Importance::kSquare),
+     {},
+     "arXiv 2604.07350"},
+    {RowKind::kLater,
+     -1,
+     "elastic-published",
+     "elastic test-time training (LaCET)",
+     "the baseline whose weights each update pulls to their moving average, by the path taken",
+     variant_rows::with_importance(variant_rows::kRow0, Importance::kPath),
+     {},
+     "arXiv 2604.07350"},
 }};
 
 // The row of that name. Throws UsageError listing the names that exist.
 const Variant& find_variant(std::string_view name);
 
-// "0, 1, …, nlms", for help texts and errors.
+// "0, 1, …, elastic-published", for help texts and errors.
 std::string variant_names();
 
 // Why the rule has no parallel form over this schedule, naming the switch that breaks
 // associativity; nullopt where it has one. Over one update range every rule has one; over several
-// the update must not depend on the state (paper, Appendix I), or be affine in it (the delta rule).
+// the update must not depend on the state (paper, Appendix I), or be affine in it (the delta rule,
+// the elastic pull).
 std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule,
                                                 const Schedule& schedule);
 

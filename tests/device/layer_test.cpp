@@ -151,6 +151,9 @@ TEST(DeviceLayer, OutputAndStateAreThoseOfFloat64) {
         if (expected.state.velocity.w1.defined()) {
           EXPECT_LT(device_error(got.state.velocity.w1, expected.state.velocity.w1), most);
         }
+        if (expected.state.anchor.w1.defined()) {
+          EXPECT_LT(device_error(got.state.anchor.w1, expected.state.anchor.w1), most);
+        }
       });
 }
 

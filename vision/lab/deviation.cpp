@@ -415,7 +415,8 @@ ProbeResult probe_deviation(const LayerTokens& layer,
   run_sweeps(random, "random tokens", grid, advance, worst, result);
   result.findings.push_back(agreement_finding(worst, rule_name));
   const VariantSwitches& switches = layer.rule.switches;
-  if (switches.loss == InnerLoss::kDotProduct && switches.decay == Decay::kNone) {
+  if (switches.loss == InnerLoss::kDotProduct && switches.decay == Decay::kNone &&
+      switches.importance == Importance::kNone) {
     const int64_t side = std::min<int64_t>(width, 32);  // of no account for what is shown
     UpdateRule rule = layer.rule;
     compare_published(random_tokens(rule, side, side, 8192, kTokensSeed), grid, advance, result);

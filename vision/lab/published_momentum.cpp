@@ -16,7 +16,8 @@ Tensor run_published_parallel(const UpdateRule& rule,
                               int64_t chunk) {
   const VariantSwitches& switches = rule.switches;
   if (why_no_parallel_form(switches) || switches.loss != InnerLoss::kDotProduct ||
-      switches.decay != Decay::kNone || !inputs.momentum.defined()) {
+      switches.decay != Decay::kNone || switches.importance != Importance::kNone ||
+      !inputs.momentum.defined()) {
     throw Error("the published parallel form of momentum does not exist for this rule");
   }
   const auto chunks = [&](const Tensor& x) {

@@ -22,7 +22,11 @@ int64_t fast_weight_bytes(const SceneState& state) {
   int64_t bytes = 0;
   for (const InnerState& block : state.blocks) {
     for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
-      for (const FastWeights* weights : {&block.weights, &block.velocity, &block.reference_norms}) {
+      for (const FastWeights* weights : {&block.weights,
+                                         &block.velocity,
+                                         &block.reference_norms,
+                                         &block.anchor,
+                                         &block.importance}) {
         const Tensor& w = weights->*matrix;
         bytes += w.defined() ? w.numel() * w.element_size() : 0;
       }

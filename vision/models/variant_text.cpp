@@ -64,6 +64,20 @@ std::string decay_text(const VariantSwitches& rule) {
   }
 }
 
+std::string pull_text(const VariantSwitches& rule) {
+  switch (rule.importance) {
+    case Importance::kNone:
+      return "none";
+    case Importance::kMagnitude:
+      return "after each step W ← W − λ F ⊙ (W − W*), W* a moving average of W, F one of |step|";
+    case Importance::kSquare:
+      return "after each step W ← W − λ F ⊙ (W − W*), W* a moving average of W, F one of step²";
+    default:
+      return "after each step W ← W − λ F ⊙ (W − W*), W* a moving average of W, F one of "
+             "|step ⊙ (W − W*)|";
+  }
+}
+
 std::string norm_text(const VariantSwitches& rule) {
   switch (rule.weight_norm) {
     case WeightNorm::kNone:
@@ -85,8 +99,11 @@ std::string output_text(const VariantSwitches& rule) {
 std::string attention_text(const VariantSwitches& rule) {
   const std::string query = rule.query == QuerySource::kQuery ? "q" : "k";
   const std::string value = rule.per_token_rate ? "η v" : "v";
-  const std::string decayed =
+  std::string decayed =
       rule.decay == Decay::kNone ? "" : "; W1 and each term of the sum are times the later decays";
+  if (rule.importance != Importance::kNone) {
+    decayed += "; each step's terms have a share per element of the state, C ⊙ Σ k̂ᵀ v̂";
+  }
   if (!updates_feature_map(rule) && rule.loss == InnerLoss::kMse) {
     const std::string phi = rule.feature_map == FeatureMap::kIdentity ? "" : "φ";
     const std::string key = phi.empty() ? "k" : "φ(k)";
@@ -97,7 +114,7 @@ std::string attention_text(const VariantSwitches& rule) {
   if (updates_feature_map(rule)) {
     const std::string sign = rule.direction == Direction::kDescent ? "−" : "";
     return "o = q̂ (W1 + Σ k̂ᵀ v̂) with q̂ = φ'(" + query + "), k̂ = φ(k), v̂ = " + sign +
-           "η ∂L/∂f(k); φ' is φ after the update";
+           "η ∂L/∂f(k); φ' is φ after the update" + decayed;
   }
   const bool linear = rule.feature_map == FeatureMap::kIdentity;
   const std::string sum = linear ? "Σ kᵀ " + value : "Σ φ(k)ᵀ " + value;
@@ -131,6 +148,7 @@ std::vector<std::pair<std::string, std::string>> explain_rule(const VariantSwitc
           {"gradient", gradient_text(rule)},
           {"decay", decay_text(rule)},
           {"step", step_text(rule)},
+          {"elastic pull", pull_text(rule)},
           {"weight norm", norm_text(rule)},
           {"output", output_text(rule)},
           {"as attention", attention_text(rule)}};

@@ -42,9 +42,9 @@ std::string weights_hash(const std::filesystem::path& path) {
 int64_t state_bytes(const SceneState& state) {
   std::map<const void*, int64_t> held;
   for (const InnerState& block : state.blocks) {
-    for (const FastWeights* const weights :
-         {&block.weights, &block.main, &block.velocity, &block.reference_norms}) {
-      for (const Tensor& w : {weights->w0, weights->w1, weights->w2}) {
+    for (FastWeights InnerState::*member : kInnerStateMembers) {
+      for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
+        const Tensor& w = block.*member.*matrix;
         if (w.defined()) {
           held[w.storage().data()] = static_cast<int64_t>(w.storage().nbytes());
         }

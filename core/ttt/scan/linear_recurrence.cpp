@@ -7,7 +7,8 @@
 namespace parallax {
 
 Tensor linear_recurrence(const Tensor& steps, const Tensor& factors) {
-  if (cuda::has_cuda_kernels(steps) && steps.scalar_type() == torch::kFloat32 &&
+  const bool one_factor_each = factors.size(2) == 1 && factors.size(3) == 1;
+  if (one_factor_each && cuda::has_cuda_kernels(steps) && steps.scalar_type() == torch::kFloat32 &&
       !fused::requires_graph({steps, factors})) {
     return cuda::linear_scan(steps, {.factors = factors}).states;
   }

@@ -58,6 +58,8 @@ void expect_threads_agree(const RandomLayer& layer,
       expect_equal(got.state.main, expected.state.main, what + ", main");
       expect_equal(got.state.velocity, expected.state.velocity, what + ", velocity");
       expect_equal(got.state.reference_norms, expected.state.reference_norms, what + ", norms");
+      expect_equal(got.state.anchor, expected.state.anchor, what + ", anchor");
+      expect_equal(got.state.importance, expected.state.importance, what + ", importance");
     }
   }
 }

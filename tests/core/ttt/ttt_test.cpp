@@ -75,6 +75,9 @@ void expect_forms_agree(const Problem& p, const Schedule& schedule) {
   if (recurrent.state.velocity.w1.defined()) {
     EXPECT_LT(relative_difference(parallel.state.velocity.w1, recurrent.state.velocity.w1), 1e-10);
   }
+  if (recurrent.state.anchor.w1.defined()) {
+    EXPECT_LT(relative_difference(parallel.state.anchor.w1, recurrent.state.anchor.w1), 1e-10);
+  }
 }
 
 TEST_P(EveryVariant, ParallelMatchesRecurrent) {
@@ -344,7 +347,8 @@ TEST(TttLayer, TilesOfSmallChunksMatchRecurrent) {
 }
 
 TEST(TttLayer, StateCarriesASequenceOverCalls) {
-  for (const std::string_view name : {"0", "1", "2", "6", "gated-full", "gated-delta"}) {
+  for (const std::string_view name :
+       {"0", "1", "2", "6", "gated-full", "gated-delta", "elastic", "elastic-published"}) {
     const Problem p = make_problem(find_variant(name).switches, 20, true);
     const Schedule schedule = update_then_apply_chunks(20, 5);
     const TttResult whole = run_recurrent(p.rule, p.weights, p.inputs, schedule);

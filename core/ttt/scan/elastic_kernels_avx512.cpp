@@ -1,0 +1,14 @@
+// The elastic kernels for processors with AVX-512.
+#include "core/ttt/scan/elastic_kernels.h"
+
+namespace parallax::kernels {
+namespace avx512 {
+
+constexpr int kRegisterBytes = 64;
+#include "core/ttt/scan/elastic_kernels-inl.h"
+
+}  // namespace avx512
+
+const ElasticTables kElasticAvx512 = avx512::elastic_tables();
+
+}  // namespace parallax::kernels
