@@ -25,7 +25,7 @@ constexpr int64_t kClassifierBytes = 8;  // per parameter: float32, and repacked
 
 // Describes data, recipe and results as recorded in the model card.
 void describe_training(const nlohmann::json& card, Finding& finding) {
-  for (const char* field : {"data", "began_with", "command", "commit"}) {
+  for (const char* field : {"data", "began_with", "reading", "command", "commit"}) {
     if (card.contains(field) && card.at(field).is_string()) {
       finding.json["card"][field] = card.at(field);
       finding.text += fmt::format("  {}: {}\n", field, card.at(field).get<std::string>());

@@ -343,6 +343,9 @@ int run_render(const RenderOptions& options) {
   if (!model.source.empty()) {
     say(options, "note: weights " + model.source);
   }
+  if (const std::string note = reading_note(model); !note.empty()) {
+    say(options, note);
+  }
   configure_model(options.run, model);
   std::map<std::string, int> scenes_of_name;
   nlohmann::json summaries = nlohmann::json::array();

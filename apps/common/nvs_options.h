@@ -88,6 +88,12 @@ PrepareOptions prepare_options(const SceneViewOptions& options);
 // if that is empty, to `dtype` too.
 void choose_precision(LactNvs& module, const std::string& dtype, const std::string& newton_schulz);
 
+// In a model's card, as "reading": it was trained to read views one after the other.
+inline constexpr const char* kStreamedReading = "streamed";
+
+// What to tell where such a model reads all views at once; empty for others.
+std::string reading_note(const NvsModel& model);
+
 // Applies device, dtype and Newton–Schulz options to a loaded model.
 void configure_model(const NvsRunOptions& options, NvsModel& model);
 

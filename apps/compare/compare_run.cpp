@@ -251,8 +251,13 @@ class CompareRun {
                               const std::string& absolute,
                               const ChosenModel& chosen) {
     NvsModel model = load_nvs_model(chosen.word);
-    if (!model.source.empty() && !options_.common.quiet && told_.insert(chosen.word).second) {
-      fmt::print(stderr, "note: {}: weights {}\n", model.name, model.source);
+    if (!options_.common.quiet && told_.insert(chosen.word).second) {
+      if (!model.source.empty()) {
+        fmt::print(stderr, "note: {}: weights {}\n", model.name, model.source);
+      }
+      if (const std::string note = reading_note(model); !note.empty()) {
+        fmt::print(stderr, "{}\n", note);
+      }
     }
     configure_model(options_.run, model);
     const PreparedScene prepared = prepare_scene(scene, model, prepare_options(options_.run));

@@ -28,6 +28,7 @@ struct TrainNvsOptions {
   std::string init;
   std::string scene;
   std::string form = "parallel";
+  bool streamed = false;
   std::string device = "cpu";
   std::string dtype = "float32";
   std::string export_dtype = "float16";
@@ -47,6 +48,9 @@ struct TrainNvsOptions {
             "fit");
     visitor("scene", self.scene, "adapt the model to this scene's input views");
     visitor("form", self.form, "recurrent or parallel");
+    visitor("streamed",
+            self.streamed,
+            "read input views one after the other, each an update of its own");
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32, or bfloat16 for mixed precision");
     visitor("export_dtype",
@@ -97,6 +101,7 @@ struct TrainNvsCommand {
 
 NvsTaskOptions task_options(const TrainNvsOptions& options, const RankInfo& ranks) {
   return {.form = parse_training_form(options.form),
+          .streamed = options.streamed,
           .device = parse_rank_device(options.device, ranks),
           .dtype = parse_dtype(options.dtype),
           .export_dtype = parse_export_dtype(options.export_dtype),
@@ -120,6 +125,14 @@ LactNvsOptions choose_configuration(const TrainNvsCommand& command, const NvsMod
                                        : options.inter_multi;
   }
   check_lact_options(options, "command line");
+  const auto reason = why_no_parallel_form(find_variant(options.variant).switches);
+  if (command.nvs.streamed && parse_training_form(command.nvs.form) == Form::kParallel && reason) {
+    throw UsageError(ErrorParts{
+        .what = fmt::format(
+            "variant {} has no parallel form over streamed views: {}", options.variant, *reason),
+        .where = "--streamed",
+        .remedy = "Use --form recurrent."});
+  }
   return options;
 }
 
@@ -157,6 +170,11 @@ nlohmann::json recipe_of(const Options&... options) {
   for (const char* beside : {"json", "device"}) {
     recipe.erase(beside);
   }
+  // In the form's words, so that runs begun before there was the option go on.
+  if (recipe.value("streamed", false)) {
+    recipe["form"] = recipe.value("form", "") + ", streamed";
+  }
+  recipe.erase("streamed");
   return recipe;
 }
 
@@ -194,6 +212,11 @@ TrainedRun train(const TrainNvsCommand& command,
   return run;
 }
 
+// How the model reads input views, for its card.
+const char* reading_name(const TrainNvsOptions& options) {
+  return options.streamed ? kStreamedReading : "batch";
+}
+
 // ---- procedural scenes
 
 nlohmann::json procedural_card(const TrainNvsCommand& command,
@@ -201,7 +224,7 @@ nlohmann::json procedural_card(const TrainNvsCommand& command,
                                const NvsModel* init) {
   return {{"began_with", init != nullptr ? nlohmann::json(init->name) : nlohmann::json()},
           {"total_steps", init != nullptr ? init->card.total_steps : 0},
-
+          {"reading", reading_name(command.nvs)},
           {"variant", command.model.variant},
           {"image_size", {source.final_height(), source.final_width()}},
           {"input_views", command.data.input_views},
@@ -315,7 +338,9 @@ std::optional<ViewMetrics> measure(const NvsModel& model,
     return std::nullopt;
   }
   model.module->eval();
-  return evaluate_form(model, scene, options.form, {.device = options.device}).mean;
+  return evaluate_form(
+             model, scene, options.form, {.device = options.device, .streamed = options.streamed})
+      .mean;
 }
 
 int adapt_to_scene(TrainNvsCommand& command) {
@@ -346,6 +371,7 @@ int adapt_to_scene(TrainNvsCommand& command) {
 
   nlohmann::json card = model.card.json;
   card["variant"] = command.model.variant;
+  card["reading"] = reading_name(command.nvs);
   card["adapted_to"] = prepared.name;
   card["began_with"] = model.name;
   card["image_size"] = {prepared.height, prepared.width};

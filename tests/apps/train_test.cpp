@@ -107,6 +107,35 @@ void expect_same_tensors(const fs::path& a, const fs::path& b) {
   }
 }
 
+TEST(TrainProgram, StreamedRunsStaySoAndSaySo) {
+  const ScratchFolder scratch;
+  const fs::path run = scratch.path() / "run";
+  const std::string streamed = "--streamed --variant elastic --steps 4 ";
+  ASSERT_EQ(run_program(tiny_training(run, streamed + "--stop-after 2")).exit_code, 0);
+  const ProgramResult changed =
+      run_program(tiny_training(run, "--variant elastic --steps 4 --resume"));
+  EXPECT_EQ(changed.exit_code, 2);
+  EXPECT_THAT(changed.err, HasSubstr("form was \"parallel, streamed\", is \"parallel\""));
+  const ProgramResult done = run_program(tiny_training(run, streamed + "--resume"));
+  ASSERT_EQ(done.exit_code, 0) << done.err;
+  EXPECT_THAT(run_program({"info", (run / "model.safetensors").string()}).out,
+              HasSubstr("reading: streamed"));
+  const ProgramResult rendered = run_program(words(
+      "render " PARALLAX_SOURCE_DIR "/assets/scenes/procedural_a --model " + run.string() +
+      " --size 16x16 --input-views 2 --target-views 1 -o " + (scratch.path() / "out").string()));
+  EXPECT_EQ(rendered.exit_code, 0) << rendered.err;
+  EXPECT_THAT(rendered.err, HasSubstr("was trained to read views one after the other"));
+
+  const ProgramResult refused =
+      run_program(tiny_training(scratch.path() / "none", "--streamed --variant 0 --steps 1"));
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err,
+              HasSubstr("no parallel form over streamed views: W0 and W2 are updated"));
+  const ProgramResult recurrent = run_program(
+      tiny_training(scratch.path() / "row-0", "--streamed --variant 0 --form recurrent --steps 1"));
+  EXPECT_EQ(recurrent.exit_code, 0) << recurrent.err;
+}
+
 TEST(TrainProgram, TenKillsChangeNothing) {
   const ScratchFolder scratch;
   // More steps than any machine does: the run never ends before it is killed.

@@ -115,8 +115,10 @@ FormEvaluation evaluate_form(const NvsModel& model,
   result.input_tokens = per_view * scene.inputs.batch.views();
 
   const auto start = Clock::now();
-  result.state = model.module->reconstruct(
-      scene.inputs.images.to(options.device), scene.inputs.batch.to(options.device), form);
+  const Tensor images = scene.inputs.images.to(options.device);
+  const CameraBatch cameras = scene.inputs.batch.to(options.device);
+  result.state = options.streamed ? model.module->reconstruct_streamed(images, cameras, form)
+                                  : model.module->reconstruct(images, cameras, form);
   wait_for(options.device);
   result.reconstruct_seconds = seconds_since(start);
 

@@ -42,6 +42,7 @@ struct FormEvaluation {
 // How views are rendered for an evaluation.
 struct EvaluateOptions {
   torch::Device device = torch::kCPU;
+  bool streamed = false;  // input views are read one after the other, each an update of its own
   int64_t views_per_pass = 0;                      // 0: as many as fit into memory
   const Lpips* lpips = nullptr;                    // measured if given
   std::function<void(int64_t)> on_views_rendered;  // progress

@@ -304,6 +304,58 @@ TEST(NvsTraining, ViewsReadOneByOneAreTheSameInBothForms) {
   }
 }
 
+// The joint pass of training reads views as reading them for rendering does, and both forms'
+// weights have the same gradients.
+TEST(NvsTraining, StreamedPassesAreStreamedReadings) {
+  const ProceduralSource source(tiny_data(), 5, 100, 8);
+  const NvsBatch batch = source.batch(0, 0, 1);
+  for (const Variant& variant : kVariants) {
+    SCOPED_TRACE(variant.name);
+    const auto module = make_tiny_module(std::string(variant.name));
+    std::vector<std::vector<Tensor>> gradients;
+    for (const Form form : {Form::kRecurrent, Form::kParallel}) {
+      if (form == Form::kParallel && why_no_parallel_form(variant.switches)) {
+        continue;
+      }
+      module->zero_grad();
+      const Tensor rendered =
+          module->forward_streamed(batch.images, batch.inputs, batch.targets, form);
+      const SceneState state = module->reconstruct_streamed(batch.images, batch.inputs, form);
+      EXPECT_LT((module->render(state, batch.targets) - rendered).abs().max().item<double>(), 1e-5);
+      (rendered - batch.truth).square().mean().backward();
+      gradients.emplace_back();
+      for (const Tensor& parameter : module->parameters()) {
+        gradients.back().push_back(parameter.grad().defined() ? parameter.grad().clone()
+                                                              : torch::zeros_like(parameter));
+      }
+    }
+    for (size_t i = 0; gradients.size() == 2 && i < gradients[0].size(); ++i) {
+      const double largest = gradients[0][i].abs().max().item<double>();
+      EXPECT_LT((gradients[0][i] - gradients[1][i]).abs().max().item<double>(),
+                1e-3 * largest + 1e-7);
+    }
+  }
+}
+
+TEST(NvsTraining, AStreamedTaskTrainsAndIsMeasuredStreamed) {
+  const ScratchFolder scratch;
+  const auto module = make_tiny_module("elastic");
+  const ProceduralSource source(tiny_data(), 5, 10, 8);
+  NvsTask task(module, source, {.streamed = true}, nlohmann::json::object());
+  ProcessGroup ranks(RankInfo{}, 1);
+  Trainer trainer(task, short_training(10), {{"data", "tiny"}}, scratch.path(), ranks);
+  std::vector<double> losses;
+  trainer.run({.on_record = [&](const nlohmann::json& record) {
+    if (record.at("kind") == "step") {
+      losses.push_back(record.at("loss"));
+    }
+  }});
+  ASSERT_EQ(losses.size(), 10U);
+  EXPECT_LT(losses.back(), losses.front());
+  NvsTask at_once(module, source, {}, nlohmann::json::object());
+  EXPECT_NE(task.evaluate().score, at_once.evaluate().score);
+}
+
 TEST(NvsTraining, AccumulatedPartsGiveTheWholeBatchsGradient) {
   const ProceduralSource source(tiny_data(), 5, 100, 8);
   std::vector<std::vector<Tensor>> gradients;

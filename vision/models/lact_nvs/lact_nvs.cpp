@@ -204,13 +204,37 @@ Tensor LactNvs::forward(const Tensor& images,
                         const CameraBatch& targets,
                         Form form,
                         ForwardTrace* trace) const {
-  require_images(images, inputs);
-  Tensor x = torch::cat({embed(images, inputs), embed({}, targets)}, 1);
+  const int64_t per_view = tokens_per_view(inputs, options_.patch_size);
+  const int64_t tokens = (inputs.views() + targets.views()) * per_view;
+  return joint_pass(images,
+                    inputs,
+                    targets,
+                    {.schedule = update_then_apply_all(inputs.views() * per_view, tokens),
+                     .form = form,
+                     .tokens_per_view = per_view},
+                    trace);
+}
+
+Tensor LactNvs::forward_streamed(const Tensor& images,
+                                 const CameraBatch& inputs,
+                                 const CameraBatch& targets,
+                                 Form form) const {
   const int64_t per_view = tokens_per_view(inputs, options_.patch_size);
   const int64_t input_tokens = inputs.views() * per_view;
-  const LactPass pass{.schedule = update_then_apply_all(input_tokens, x.size(1)),
-                      .form = form,
-                      .tokens_per_view = per_view};
+  LactPass pass{.schedule = update_then_apply_chunks(input_tokens, per_view),
+                .form = form,
+                .tokens_per_view = per_view};
+  pass.schedule.push_back({input_tokens, input_tokens + targets.views() * per_view, false, true});
+  return joint_pass(images, inputs, targets, pass, nullptr);
+}
+
+Tensor LactNvs::joint_pass(const Tensor& images,
+                           const CameraBatch& inputs,
+                           const CameraBatch& targets,
+                           const LactPass& pass,
+                           ForwardTrace* trace) const {
+  require_images(images, inputs);
+  Tensor x = torch::cat({embed(images, inputs), embed({}, targets)}, 1);
   if (trace != nullptr) {
     trace->embedded = x;
   }
@@ -222,7 +246,7 @@ Tensor LactNvs::forward(const Tensor& images,
       trace->outputs.push_back(x);
     }
   }
-  return decode(x.slice(1, input_tokens), targets);
+  return decode(x.slice(1, inputs.views() * pass.tokens_per_view), targets);
 }
 
 SceneState LactNvs::read(const Tensor& images,

@@ -74,6 +74,12 @@ class LactNvs : public torch::nn::Module {
                  Form form,
                  ForwardTrace* trace = nullptr) const;  // [B, Vt, 3, H, W]
 
+  // The same with one update for each input view, as reconstruct_streamed() reads them.
+  Tensor forward_streamed(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
+                          const CameraBatch& inputs,
+                          const CameraBatch& targets,
+                          Form form) const;  // [B, Vt, 3, H, W]
+
   // Reads the input views into fast weights.
   SceneState reconstruct(const Tensor& images,  // [B, V, 3, H, W] in [0, 1]
                          const CameraBatch& inputs,
@@ -118,6 +124,11 @@ class LactNvs : public torch::nn::Module {
 
  private:
   Tensor embed(const Tensor& images, const CameraBatch& cameras) const;
+  Tensor joint_pass(const Tensor& images,
+                    const CameraBatch& inputs,
+                    const CameraBatch& targets,
+                    const LactPass& pass,
+                    ForwardTrace* trace) const;
   SceneState read(const Tensor& images, const CameraBatch& inputs, Form form, bool streamed) const;
   std::vector<TttInputs> layer_inputs_until(const Tensor& images,
                                             const CameraBatch& inputs,

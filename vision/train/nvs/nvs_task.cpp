@@ -67,7 +67,10 @@ ShardLoss NvsTask::shard_loss(int64_t step, int64_t shard, int64_t num_shards) {
   Tensor rendered;
   {
     const AutocastGuard autocast(options_.device, options_.dtype);
-    rendered = module_->forward(batch.images, batch.inputs, batch.targets, options_.form);
+    rendered =
+        options_.streamed
+            ? module_->forward_streamed(batch.images, batch.inputs, batch.targets, options_.form)
+            : module_->forward(batch.images, batch.inputs, batch.targets, options_.form);
   }
   rendered = rendered.to(torch::kFloat32);
   const Tensor loss = loss_of(rendered, batch.truth);
@@ -88,7 +91,9 @@ TrainTask::Evaluation NvsTask::evaluate() {
   std::vector<Tensor> alpha;
   for (const NvsBatch& held_out : held_out_) {
     const NvsBatch batch = held_out.to(options_.device);
-    const SceneState state = module_->reconstruct(batch.images, batch.inputs, options_.form);
+    const SceneState state =
+        options_.streamed ? module_->reconstruct_streamed(batch.images, batch.inputs, options_.form)
+                          : module_->reconstruct(batch.images, batch.inputs, options_.form);
     rendered.push_back(merge_views(module_->render(state, batch.targets)).to(torch::kCPU));
     truth.push_back(merge_views(held_out.truth));
     if (held_out.alpha.defined()) {

@@ -11,6 +11,7 @@ namespace parallax {
 // How a LaCT-NVS model is trained, apart from its data.
 struct NvsTaskOptions {
   Form form = Form::kParallel;
+  bool streamed = false;  // input views are read one after the other, each an update of its own
   torch::Device device = torch::kCPU;
   torch::Dtype dtype = torch::kFloat32;         // bfloat16: mixed precision
   torch::Dtype export_dtype = torch::kFloat16;  // of exported models
