@@ -17,7 +17,7 @@ Tensor bound_keys(const VariantSwitches& rule,
     return feature_map(rule, k, weights, own_rate);
   }
   const Tensor features = feature_map(rule, k, weights);
-  return features * step_rate(rule, features, own_rate).to(features.scalar_type());
+  return weigh(features, step_rate(rule, features, own_rate));
 }
 
 Tensor delta_rates(const VariantSwitches& rule, const Tensor& keys, const Tensor& lr1) {

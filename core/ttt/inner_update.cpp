@@ -52,10 +52,6 @@ RangeTokens tokens_of_range(const VariantSwitches& rule,
           rate(inputs.lr2)};
 }
 
-Tensor weigh(const Tensor& tokens, const Tensor& rate) {
-  return rate.defined() ? tokens * rate.to(tokens.scalar_type()) : tokens;
-}
-
 // silu'(x)
 Tensor silu_derivative(const Tensor& x) {
   const Tensor sigma = x.sigmoid();
@@ -270,22 +266,14 @@ TttInputs slice_inputs(const TttInputs& inputs, int64_t dimension, int64_t begin
 }
 
 bool requires_graph(const InnerState& start, const TttInputs& inputs) {
-  return fused::requires_graph({start.weights.w0,
-                                start.weights.w1,
-                                start.weights.w2,
-                                start.main.w0,
-                                start.main.w1,
-                                start.main.w2,
-                                start.velocity.w0,
-                                start.velocity.w1,
-                                start.velocity.w2,
-                                start.anchor.w0,
-                                start.anchor.w1,
-                                start.anchor.w2,
-                                start.importance.w0,
-                                start.importance.w1,
-                                start.importance.w2,
-                                inputs.q,
+  for (FastWeights InnerState::*member : kInnerStateMembers) {
+    for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
+      if (fused::requires_graph({start.*member.*matrix})) {
+        return true;
+      }
+    }
+  }
+  return fused::requires_graph({inputs.q,
                                 inputs.k,
                                 inputs.v,
                                 inputs.lr0,
@@ -353,42 +341,39 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
 
 InnerState start_state(const UpdateRule& rule, const FastWeights& weights) {
   InnerState state{.weights = weights, .main = weights};
-  if (rule.switches.weight_norm != WeightNorm::kNone) {
-    state.reference_norms.w1 = column_norms(rule, weights.w1);
-    if (updates_feature_map(rule.switches)) {
-      state.reference_norms.w0 = column_norms(rule, weights.w0);
-      state.reference_norms.w2 = column_norms(rule, weights.w2);
+  for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
+    if (matrix != &FastWeights::w1 && !updates_feature_map(rule.switches)) {
+      continue;
     }
-  }
-  if (rule.switches.importance != Importance::kNone) {
-    const auto begin = [&](Tensor FastWeights::*matrix) {
+    if (rule.switches.weight_norm != WeightNorm::kNone) {
+      state.reference_norms.*matrix = column_norms(rule, weights.*matrix);
+    }
+    if (rule.switches.importance != Importance::kNone) {
       state.anchor.*matrix = weights.*matrix;
       state.importance.*matrix = torch::full_like(
           weights.*matrix, rule.elastic.first_importance, at::MemoryFormat::Contiguous);
-    };
-    begin(&FastWeights::w1);
-    if (updates_feature_map(rule.switches)) {
-      begin(&FastWeights::w0);
-      begin(&FastWeights::w2);
     }
   }
   return state;
+}
+
+Tensor weigh(const Tensor& tokens, const Tensor& rate) {
+  if (!rate.defined()) {
+    return tokens;
+  }
+  return cuda::has_cuda_kernels(tokens) && !fused::requires_graph({tokens, rate})
+             ? cuda::scaled_rows(tokens, rate)
+             : tokens * rate.to(tokens.scalar_type());
 }
 
 Tensor feature_map(const VariantSwitches& rule,
                    const Tensor& x,
                    const FastWeights& weights,
                    const Tensor& rate) {
-  const auto dtype = x.scalar_type();
-  const bool launches =
-      cuda::has_cuda_kernels(x) && !fused::requires_graph({x, weights.w0, weights.w2, rate});
   if (rule.feature_map == FeatureMap::kIdentity) {
-    if (rate.defined() && launches) {
-      return cuda::scaled_rows(x, rate);
-    }
-    return rate.defined() ? x * rate.to(dtype) : x;
+    return weigh(x, rate);
   }
-  if (launches) {
+  if (cuda::has_cuda_kernels(x) && !fused::requires_graph({x, weights.w0, weights.w2, rate})) {
     return cuda::gated_hidden(x, weights.w0, weights.w2, rate);
   }
   return swiglu(batched_product(x, weights.w0), batched_product(x, weights.w2), rate);

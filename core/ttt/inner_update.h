@@ -93,6 +93,10 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
 // The state before the first token, in the weights' dtype and on their device.
 InnerState start_state(const UpdateRule& rule, const FastWeights& weights);
 
+// Each token times its rate.
+Tensor weigh(const Tensor& tokens,  // [..., L, D]
+             const Tensor& rate);   // [..., L, 1]; undefined: 1 → as tokens
+
 // φ(x), times each token's rate where one is given: [batch, L, D] → [batch, L, Dh].
 Tensor feature_map(const VariantSwitches& rule,
                    const Tensor& x,

@@ -9,9 +9,9 @@ namespace {
 
 // Ṽ: the values weighted by the rate of each token's step.
 Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs, const Tensor& keys) {
-  const Tensor rate =
-      step_rate(rule.switches, keys, rule.switches.per_token_rate ? inputs.lr1 : Tensor());
-  return rate.defined() ? inputs.v * rate.to(inputs.v.scalar_type()) : inputs.v;
+  return weigh(
+      inputs.v,
+      step_rate(rule.switches, keys, rule.switches.per_token_rate ? inputs.lr1 : Tensor()));
 }
 
 // A_ij of docs/dev/spec.md §5 with the ranges' momentum and decays: how much of range j's product

@@ -414,9 +414,7 @@ ProbeResult probe_deviation(const LayerTokens& layer,
   const LayerTokens random = random_tokens(layer.rule, width, hidden, longest, kTokensSeed);
   run_sweeps(random, "random tokens", grid, advance, worst, result);
   result.findings.push_back(agreement_finding(worst, rule_name));
-  const VariantSwitches& switches = layer.rule.switches;
-  if (switches.loss == InnerLoss::kDotProduct && switches.decay == Decay::kNone &&
-      switches.importance == Importance::kNone) {
+  if (has_published_parallel(layer.rule.switches)) {
     const int64_t side = std::min<int64_t>(width, 32);  // of no account for what is shown
     UpdateRule rule = layer.rule;
     compare_published(random_tokens(rule, side, side, 8192, kTokensSeed), grid, advance, result);

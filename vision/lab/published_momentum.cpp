@@ -10,14 +10,17 @@ Tensor published_velocities(const Tensor& gradients, const Tensor& momenta) {
   return products * (gradients / (products + kPublishedEps)).cumsum(1);
 }
 
+bool has_published_parallel(const VariantSwitches& rule) {
+  return !why_no_parallel_form(rule) && rule.loss == InnerLoss::kDotProduct &&
+         rule.decay == Decay::kNone && rule.importance == Importance::kNone;
+}
+
 Tensor run_published_parallel(const UpdateRule& rule,
                               const FastWeights& weights,
                               const TttInputs& inputs,
                               int64_t chunk) {
   const VariantSwitches& switches = rule.switches;
-  if (why_no_parallel_form(switches) || switches.loss != InnerLoss::kDotProduct ||
-      switches.decay != Decay::kNone || switches.importance != Importance::kNone ||
-      !inputs.momentum.defined()) {
+  if (!has_published_parallel(switches) || !inputs.momentum.defined()) {
     throw Error("the published parallel form of momentum does not exist for this rule");
   }
   const auto chunks = [&](const Tensor& x) {

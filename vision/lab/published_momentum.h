@@ -15,8 +15,13 @@ inline constexpr double kPublishedEps = 1e-8;
 Tensor published_velocities(const Tensor& gradients,  // [batch, N, rows, cols]
                             const Tensor& momenta);   // [batch, N, 1, 1] → [batch, N, rows, cols]
 
+// Whether run_published_parallel() takes the rule: it has a parallel form, the dot-product loss,
+// and neither decay nor elastic pull.
+bool has_published_parallel(const VariantSwitches& rule);
+
 // The whole layer with these velocities, over equal chunks that each update and are then applied
-// to: [batch, L, D]. For rules that have a parallel form and the dot-product loss.
+// to: [batch, L, D]. For rules of the kind above, with momentum; throws
+// Error otherwise.
 Tensor run_published_parallel(const UpdateRule& rule,
                               const FastWeights& weights,
                               const TttInputs& inputs,

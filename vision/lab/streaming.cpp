@@ -22,12 +22,11 @@ int64_t fast_weight_bytes(const SceneState& state) {
   int64_t bytes = 0;
   for (const InnerState& block : state.blocks) {
     for (Tensor FastWeights::*matrix : kFastWeightMatrices) {
-      for (const FastWeights* weights : {&block.weights,
-                                         &block.velocity,
-                                         &block.reference_norms,
-                                         &block.anchor,
-                                         &block.importance}) {
-        const Tensor& w = weights->*matrix;
+      for (FastWeights InnerState::*member : kInnerStateMembers) {
+        if (member == &InnerState::main) {
+          continue;  // the weights themselves, but under pre-norm
+        }
+        const Tensor& w = block.*member.*matrix;
         bytes += w.defined() ? w.numel() * w.element_size() : 0;
       }
     }
