@@ -99,8 +99,10 @@ LayerProblem make_problem(const BenchLayerOptions& options,
   const auto normal = [&](at::IntArrayRef shape, double scale, torch::Dtype type) {
     return (torch::randn(shape) * scale).to(device, type).requires_grad_(options.backward);
   };
-  const auto constant = [&](double value) {
-    return torch::full({heads, tokens, 1}, value).to(device).requires_grad_(options.backward);
+  const auto constant = [&](double value, int64_t channels = 1) {
+    return torch::full({heads, tokens, channels}, value)
+        .to(device)
+        .requires_grad_(options.backward);
   };
   LayerProblem p{.rule = {.switches = variant.switches}};
   p.rule.newton_schulz.steps = options.newton_schulz_steps;
@@ -122,7 +124,7 @@ LayerProblem make_problem(const BenchLayerOptions& options,
     p.inputs.momentum = constant(0.9);
   }
   if (variant.switches.decay != Decay::kNone) {
-    p.inputs.decay = constant(0.99);
+    p.inputs.decay = constant(0.99, decay_width(variant.switches, hidden));
   }
   if (variant.switches.loss == InnerLoss::kMse && !variant.switches.normalise_gradient) {
     // As in a layer: on long keys a delta rule's steps overshoot.

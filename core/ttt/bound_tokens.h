@@ -33,12 +33,13 @@ Tensor bound_values(const UpdateRule& rule,
                     const TttInputs& inputs,
                     const std::vector<TokenRange>& ranges,
                     const Tensor& keys,     // bound_keys() of the ranges, [batch, N, C, Dh]
-                    const Tensor& decays);  // [batch, N, 1, 1] or undefined → [batch, N, C, D]
+                    const Tensor& decays);  // range_decays() → [batch, N, C, D]
 
 // The sign with which keys' products with those values are added.
 double step_sign(const VariantSwitches& rule);
 
-// Each range's decay, [batch, N, 1, 1] in the weights' dtype; undefined without one.
+// Each range's decays of the state's rows, [batch, N, 1 or Dh, 1] in the weights' dtype; undefined
+// without any.
 Tensor range_decays(const VariantSwitches& rule,
                     const InnerState& start,
                     const TttInputs& inputs,

@@ -327,7 +327,10 @@ void check_inputs(const UpdateRule& rule, const FastWeights& weights, const TttI
     require_shape(inputs.momentum, "momentum", {batch, tokens, 1});
   }
   if (switches.decay != Decay::kNone) {
-    require_shape(inputs.decay, "decay", {batch, tokens, 1});
+    require_shape(inputs.decay, "decay", {batch, tokens, decay_width(switches, hidden)});
+  }
+  if (switches.decay == Decay::kChannel && updates_feature_map(switches)) {
+    throw Error("weights can decay by channels only where W1 alone is updated");
   }
   if (switches.normalised_step && updates_feature_map(switches)) {
     throw Error("steps can be normalised only where W1 alone is updated");
@@ -431,7 +434,9 @@ Tensor decay_of_range(const VariantSwitches& rule,
                       const TttInputs& inputs,
                       int64_t start,
                       int64_t end) {
-  return rule.decay == Decay::kNone ? Tensor() : slice(inputs.decay, start, end).mean(1, true);
+  return rule.decay == Decay::kNone
+             ? Tensor()
+             : slice(inputs.decay, start, end).mean(1, true).transpose(1, 2);
 }
 
 void decay_weights(const VariantSwitches& rule, const Tensor& decay, InnerState& state) {

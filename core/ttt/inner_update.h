@@ -39,7 +39,7 @@ struct TttInputs {
   Tensor lr1;       // [batch, L, 1]
   Tensor lr2;       // [batch, L, 1]
   Tensor momentum;  // [batch, L, 1] gate, averaged over each updating range; undefined: none
-  Tensor decay;     // [batch, L, 1], averaged alike; unused where the rule has none
+  Tensor decay;     // [batch, L, 1 or Dh], averaged alike; unused where the rule has none
 };
 
 // Whether keys, values and, if defined, queries are of one dtype.
@@ -142,7 +142,8 @@ Tensor momentum_of_range(const VariantSwitches& rule,
                          int64_t start,
                          int64_t end);
 
-// The factor of tokens [start, end) on the weights, [batch, 1, 1]; undefined without a decay.
+// The factors of tokens [start, end) on the rows of the weights, [batch, 1 or Dh, 1]; undefined
+// without a decay.
 Tensor decay_of_range(const VariantSwitches& rule,
                       const TttInputs& inputs,
                       int64_t start,
@@ -150,7 +151,7 @@ Tensor decay_of_range(const VariantSwitches& rule,
 
 // Begins a step: multiplies the matrices that the rule updates by the decay, if there is one.
 void decay_weights(const VariantSwitches& rule,
-                   const Tensor& decay,  // [batch, 1, 1] or undefined
+                   const Tensor& decay,  // [batch, 1 or Dh, 1] or undefined
                    InnerState& state);
 
 // The importance of a step for each element; undefined where the rule has none.

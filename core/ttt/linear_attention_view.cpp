@@ -2,6 +2,7 @@
 // computation applies to its values.
 #include "core/ttt/linear_attention_view.h"
 
+#include "core/base/error.h"
 #include "core/ttt/weight_norm.h"
 
 namespace parallax {
@@ -31,7 +32,7 @@ struct ElasticStep {
 // All steps so far, and what they have made of the initial W1.
 struct Accumulated {
   std::vector<Contribution> steps;
-  Tensor s0_scale;  // [batch, 1, D]: the scale that weight norm has put on it
+  Tensor s0_scale;  // [batch, 1 or Dh, D]: the scale that weight norm and decays have put on it
   std::vector<ElasticStep> elastic_steps;  // of an elastic rule
   ElasticShare elastic_s0;                 // likewise: of the initial W1
 };
@@ -81,7 +82,11 @@ void take_step(const UpdateRule& rule,
       decay.defined()) {
     decay_weights(switches, decay, state);
     for (Contribution& earlier : seen.steps) {
-      earlier.factor = earlier.factor * decay;
+      if (switches.decay == Decay::kChannel) {
+        earlier.k_hat = earlier.k_hat * decay.transpose(1, 2);
+      } else {
+        earlier.factor = earlier.factor * decay;
+      }
     }
     seen.s0_scale = seen.s0_scale * decay;
     for (ElasticStep& step : seen.elastic_steps) {
@@ -209,6 +214,12 @@ std::vector<LinearAttentionView> linear_attention_views(const UpdateRule& rule,
                                                         const Schedule& schedule) {
   check_inputs(rule, weights, inputs);
   validate_schedule(schedule, inputs.k.size(1));
+  if (rule.switches.decay == Decay::kChannel && rule.switches.momentum &&
+      inputs.momentum.defined()) {
+    throw UsageError(
+        "momentum carries a key on as it was, while channels of what was bound to it have decayed: "
+        "a token has no single key in the view");
+  }
   InnerState state = start_state(rule, weights);
   Accumulated seen{.s0_scale = torch::ones_like(weights.w1.slice(1, 0, 1))};
   if (rule.switches.importance != Importance::kNone) {

@@ -15,26 +15,30 @@ Tensor rated_values(const UpdateRule& rule, const TttInputs& inputs, const Tenso
 }
 
 // A_ij of docs/dev/spec.md §5 with the ranges' momentum and decays: how much of range j's product
-// the state after range i holds, [batch, N + 1, 1 + N] (row 0: before any update; column 0: how
-// much of the initial state).
+// the state after range i holds, [batch, N + 1, 1 + N, 1 or Dh] (row 0: before any update; column
+// 0: how much of the initial state; a value for all channels or for each).
 Tensor update_matrix_of_ranges(const UpdateRule& rule,
                                const TttInputs& inputs,
                                const std::vector<TokenRange>& ranges) {
   const auto count = static_cast<int64_t>(ranges.size());
-  std::vector<Tensor> rows = {torch::zeros({inputs.k.size(0), 1 + count}, inputs.k.options())};
+  const int64_t width =
+      rule.switches.decay == Decay::kNone ? 1 : inputs.decay.size(2);  // as decays are given
+  std::vector<Tensor> rows = {
+      torch::zeros({inputs.k.size(0), 1 + count, width}, inputs.k.options())};
   Tensor velocity = torch::zeros_like(rows.front());
   const double sign = rule.switches.direction == Direction::kAscent ? -1 : 1;
   rows.front().select(1, 0).fill_(1);
   for (int64_t i = 0; i < count; ++i) {
-    const Tensor unit = torch::one_hot(torch::tensor(1 + i), 1 + count).to(inputs.k.options());
+    const Tensor unit =
+        torch::one_hot(torch::tensor(1 + i), 1 + count).unsqueeze(-1).to(inputs.k.options());
     const TokenRange& range = ranges[static_cast<size_t>(i)];
     const Tensor momentum = momentum_of_range(rule.switches, inputs, range.start, range.end);
     const Tensor decay = decay_of_range(rule.switches, inputs, range.start, range.end);
     Tensor sum = rows.back();
     for (int step = 0; step < rule.switches.inner_steps; ++step) {
       velocity =
-          momentum.defined() ? unit + momentum.squeeze(-1) * velocity : unit.expand_as(velocity);
-      sum = (decay.defined() ? sum * decay.squeeze(-1) : sum) + sign * velocity;
+          momentum.defined() ? unit + momentum * velocity : unit.expand_as(velocity);
+      sum = (decay.defined() ? sum * decay.transpose(1, 2) : sum) + sign * velocity;
     }
     rows.push_back(sum);
   }
@@ -66,13 +70,13 @@ Tensor run_masked_quadratic(const UpdateRule& rule,
   for (const TokenRange& range : ranges.applying) {
     const Tensor queries =
         feature_map(switches, query_range(switches, inputs, range.start, range.end), weights);
-    const Tensor held = mixing.select(1, range.updates_before);  // [batch, 1 + N]
+    const Tensor held = mixing.select(1, range.updates_before);  // [batch, 1 + N, 1 or Dh]
     Tensor output =
-        queries.matmul(weights.w1.to(queries.scalar_type())) * held.slice(1, 0, 1).unsqueeze(-1);
+        (queries * held.slice(1, 0, 1)).matmul(weights.w1.to(queries.scalar_type()));
     for (size_t j = 0; j < ranges.updating.size(); ++j) {
       const TokenRange& seen = ranges.updating[j];
-      const Tensor scores = queries.matmul(keys.slice(1, seen.start, seen.end).transpose(1, 2)) *
-                            held.slice(1, 1 + j, 2 + j).unsqueeze(-1);
+      const Tensor scores = (queries * held.slice(1, 1 + j, 2 + j))
+                                .matmul(keys.slice(1, seen.start, seen.end).transpose(1, 2));
       output = output + scores.matmul(values.slice(1, seen.start, seen.end));
     }
     outputs.push_back(output);

@@ -15,6 +15,7 @@
 #include "core/ttt/parallel_chunkwise.h"
 #include "core/ttt/scan/delta_values.h"
 #include "core/ttt/scan/linear_recurrence.h"
+#include "core/ttt/scan/tile_products.h"
 #include "core/ttt/weight_norm.h"
 
 namespace parallax {
@@ -73,7 +74,7 @@ bool scans_on_gpu(const UpdateRule& rule,
          cuda::has_cuda_kernels(queries_of(rule, inputs)) &&
          start.main.w1.scalar_type() == torch::kFloat32 &&
          rule.switches.weight_norm == WeightNorm::kNone &&
-         rule.switches.importance == Importance::kNone &&
+         rule.switches.importance == Importance::kNone && rule.switches.decay != Decay::kChannel &&
          !fused::requires_graph({start.main.w1, steps});
 }
 
@@ -234,6 +235,20 @@ void require_parallel_form(const UpdateRule& rule, const Schedule& schedule) {
   }
 }
 
+// Whether updates have so many tokens that none are solved together, or that a state in the cache
+// takes them as fast one after the other as by a scan.
+bool has_only_whole_updates(const UpdateRule& rule,
+                            const InnerState& start,
+                            const TttInputs& inputs,
+                            const Ranges& ranges) {
+  const bool of_channels = rule.switches.decay == Decay::kChannel;
+  if (of_channels && runs_in_cache(start, inputs)) {
+    return true;
+  }
+  return is_delta_rule(rule.switches) &&
+         longest_range(ranges.updating) >= (of_channels ? kChannelTileTokens : kDeltaGroupTokens);
+}
+
 TttResult run_segment(const UpdateRule& rule,
                       const InnerState& start,
                       const TttInputs& inputs,
@@ -245,8 +260,8 @@ TttResult run_segment(const UpdateRule& rule,
   if (has_chunkwise_form(rule, start, inputs, ranges)) {
     return run_chunkwise(rule, start, inputs, ranges);
   }
-  if (is_delta_rule(rule.switches) && longest_range(ranges.updating) >= kDeltaGroupTokens) {
-    return run_recurrent(rule, start, inputs, schedule);  // no two updates are solved together
+  if (has_only_whole_updates(rule, start, inputs, ranges)) {
+    return run_recurrent(rule, start, inputs, schedule);
   }
   const Prefix prefix =
       scan_states(rule, start, inputs, ranges.updating, states_in_order(ranges.applying));

@@ -7,9 +7,11 @@
 #include "core/ops/matmul/batched_matmul.h"
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
 #include "core/ttt/bound_tokens.h"
+#include "core/ttt/scan/channel_cpu.h"
 #include "core/ttt/scan/chunkwise_cpu.h"
 #include "core/ttt/scan/elastic_cpu.h"
 #include "core/ttt/scan/linear_recurrence.h"
+#include "core/ttt/scan/tile_products.h"
 
 namespace parallax {
 namespace {
@@ -44,7 +46,13 @@ int64_t updates_seen(const Ranges& ranges) {
 }
 
 // The tokens of a tile: a multiple of the chunk; the chunk itself where a tile has no room for two.
-int64_t tile_length(const InnerState& start, const TttInputs& inputs, int64_t chunk) {
+int64_t tile_length(const VariantSwitches& rule,
+                    const InnerState& start,
+                    const TttInputs& inputs,
+                    int64_t chunk) {
+  if (rule.decay == Decay::kChannel) {
+    return chunk * std::max<int64_t>(1, kChannelTileTokens / chunk);
+  }
   const int64_t wanted = inputs.k.size(2) / 4;
   if (runs_in_cache(start, inputs) && chunk >= std::max(wanted, kSmallestUnmasked)) {
     return chunk;
@@ -68,7 +76,7 @@ Tiling tiling_of(const UpdateRule& rule,
           .applied = ranges.applying.back().end - first,
           .updating = ranges.updating.back().end - first,
           .chunk = chunk,
-          .tile = tile_length(start, inputs, chunk),
+          .tile = tile_length(switches, start, inputs, chunk),
           .own_updates = updates_seen(ranges),
           .factor = switches.inner_steps * step_sign(switches)};
 }
@@ -109,9 +117,17 @@ TileFeatures orthogonal_features(const UpdateRule& rule,
   return {joined(keys), joined(values), features.queries, features.decays};
 }
 
+TileFeatures in_dtype(const TileFeatures& features, torch::Dtype dtype) {
+  const auto cast = [dtype](const Tensor& x) { return x.defined() ? x.to(dtype) : x; };
+  return {cast(features.keys),
+          cast(features.values),
+          cast(features.queries),
+          cast(features.decays),
+          cast(features.rates)};
+}
+
 // Keys, values and queries of a tiling's tokens, and the decays. Under the delta rule with its
 // rates, if the tiles' own pass solves for the effective values, else with those.
-
 TileFeatures features_of(const UpdateRule& rule,
                          const InnerState& start,
                          const TttInputs& inputs,
@@ -128,15 +144,11 @@ TileFeatures features_of(const UpdateRule& rule,
                         updating(inputs.v),
                         feature_map(switches, source, start.weights)};
   const Tensor decays = range_decays(switches, start, inputs, ranges.updating);
-  features.decays = decays.defined() ? decays.flatten(1) : decays;
+  features.decays = decays.defined() ? decays.squeeze(3) : decays;
   if (is_delta_rule(switches)) {
     if (runs_in_cache(start, inputs)) {
-      const auto dtype = start.weights.w1.scalar_type();
-      return {features.keys.to(dtype),
-              features.values.to(dtype),
-              features.queries.to(dtype),
-              features.decays,
-              delta_rates(switches, features.keys, lr1).squeeze(-1)};
+      features.rates = delta_rates(switches, features.keys, lr1).squeeze(-1);
+      return in_dtype(features, start.weights.w1.scalar_type());
     }
     std::vector<TokenRange> from_first = ranges.updating;  // the features' first token
     for (TokenRange& range : from_first) {
@@ -153,70 +165,36 @@ TileFeatures features_of(const UpdateRule& rule,
              : features;
 }
 
-// What the decays of a tile's chunks leave, in the features' dtype; undefined without decays.
-struct TileDecays {
-  Tensor of_tiles;  // [batch, tiles, 1, 1]: of the state before the tile, in the state's dtype
-  Tensor of_state;  // [batch, tiles, tile, 1]: of the same, where each query reads it
-  Tensor between;   // [batch, tiles, tile (query), tile (key)]: of each key; 0 where it is not seen
-  Tensor at_end;    // [batch, tiles, tile, 1]: of each key after the tile
-};
-
-TileDecays tile_decays(const Tensor& of_chunks,
-                       const Tiling& t,
-                       int64_t tiles,
-                       torch::Dtype dtype) {
-  if (!of_chunks.defined()) {
+// The chunks' decays, those that fill the last tile up being 1; undefined without decays.
+Tensor decays_in_tiles(const Tensor& decays, const Tiling& t, int64_t tiles) {
+  if (!decays.defined()) {
     return {};
   }
   const int64_t chunks = t.tile / t.chunk;
-  const Tensor decays =
-      torch::constant_pad_nd(of_chunks, {0, tiles * chunks - of_chunks.size(1)}, 1)
-          .view({of_chunks.size(0), tiles, chunks});
-  const Tensor since_start = decays.cumprod(-1);
-  const Tensor between = decay_between(decays);
-  // A query that does not see its own chunk's update reads what the chunk before left.
-  const auto as_read = [&](const Tensor& x, double first) {
-    return t.own_updates == 1
-               ? x
-               : torch::cat({torch::full_like(x.slice(2, 0, 1), first), x.slice(2, 0, chunks - 1)},
-                            2);
-  };
-  const auto each_token = [&](const Tensor& x, int64_t dimension) {
-    return x.repeat_interleave(t.chunk, dimension);
-  };
-  return {.of_tiles = since_start.slice(2, chunks - 1).unsqueeze(-1),
-          .of_state = each_token(as_read(since_start, 1), 2).unsqueeze(-1).to(dtype),
-          .between = each_token(each_token(as_read(between, 0), 2), 3).to(dtype),
-          .at_end = each_token(between.select(2, chunks - 1), 2).unsqueeze(-1).to(dtype)};
+  return torch::constant_pad_nd(decays, {0, 0, 0, tiles * chunks - decays.size(1)}, 1)
+      .view({decays.size(0), tiles, chunks, decays.size(2)});
 }
 
 // run_heads() as batched products of all tiles at once, for any dtype and device, differentiable.
 Tensor run_batched(const TileFeatures& features, const Tiling& t, const Tensor& w1, Tensor& last) {
   const int64_t tiles = (t.applied + t.tile - 1) / t.tile;
-  const Tensor keys = in_tiles(features.keys, tiles, t.tile);
   const Tensor values = in_tiles(features.values, tiles, t.tile);
   const Tensor queries = in_tiles(features.queries, tiles, t.tile);
-  const auto dtype = queries.scalar_type();
-  const TileDecays decays = tile_decays(features.decays, t, tiles, dtype);
-  const Tensor held = decays.at_end.defined() ? keys * decays.at_end : keys;
-  const Tensor steps = batched_product(held.transpose(2, 3), values, {.result = w1.scalar_type()});
+  const TileProducts own = tile_products(queries,
+                                         in_tiles(features.keys, tiles, t.tile),
+                                         decays_in_tiles(features.decays, t, tiles),
+                                         t.chunk,
+                                         t.own_updates == 1 ? OwnUpdate::kSeen
+                                                            : OwnUpdate::kUnseen);
+  const Tensor steps =
+      batched_product(own.held_keys.transpose(2, 3), values, {.result = w1.scalar_type()});
   // [batch, tiles + 1, Dh, D]
   const Tensor states =
-      torch::cat({w1.unsqueeze(1), decayed_sums(w1, steps, decays.of_tiles, t.factor)}, 1);
+      torch::cat({w1.unsqueeze(1), decayed_sums(w1, steps, own.at_end, t.factor)}, 1);
   last = states.select(1, tiles);
-
-  Tensor before = batched_product(queries, states.slice(1, 0, tiles));
-  Tensor mask;  // [..., query, key]
-  if (decays.of_state.defined()) {
-    before = before * decays.of_state;
-    mask = decays.between;
-  } else {
-    const Tensor index =
-        torch::arange(t.tile, queries.options().dtype(torch::kInt64)).div(t.chunk, "floor");
-    mask = (index.unsqueeze(0) < index.unsqueeze(1) + t.own_updates).to(dtype);
-  }
-  const Tensor scores = batched_product(queries, keys.transpose(2, 3)) * (mask * t.factor);
-  const Tensor output = before + batched_product(scores, values);
+  const Tensor readers = own.of_state.defined() ? queries * own.of_state : queries;
+  const Tensor output = batched_product(readers, states.slice(1, 0, tiles)) +
+                        batched_product(own.scores * t.factor, values);
   return output.flatten(1, 2).slice(1, 0, t.applied);
 }
 
@@ -243,12 +221,19 @@ bool has_chunkwise_form(const UpdateRule& rule,
     return false;
   }
   if (switches.normalise_gradient) {
+    if (switches.decay == Decay::kChannel) {
+      return false;  // tiles take orthogonal steps only with decays of the whole state
+    }
     // Otherwise the states are needed anyway, to be orthogonalised.
     return runs_in_cache(start, inputs) &&
            has_low_rank_newton_schulz(
                inputs.v.slice(1, 0, chunk), start.weights.w1.size(1), rule.newton_schulz);
   }
-  return runs_in_cache(start, inputs) || tile_length(start, inputs, chunk) > chunk;
+  const bool in_cache = runs_in_cache(start, inputs);
+  if (in_cache && switches.decay == Decay::kChannel) {
+    return chunk <= kernels::kChannelScanTokens;
+  }
+  return in_cache || tile_length(switches, start, inputs, chunk) > chunk;
 }
 
 TttResult run_chunkwise(const UpdateRule& rule,
@@ -259,12 +244,11 @@ TttResult run_chunkwise(const UpdateRule& rule,
   const TileFeatures features = features_of(rule, start, inputs, ranges, tiling);
   TttResult result{.state = start};
   if (rule.switches.importance != Importance::kNone) {
-    const auto dtype = start.weights.w1.scalar_type();
     ElasticState state{start.weights.w1, start.anchor.w1, start.importance.w1};
     result.output =
         elastic_outputs(
             rule.elastic,
-            {features.keys.to(dtype), features.values.to(dtype), features.queries.to(dtype)},
+            in_dtype(features, start.weights.w1.scalar_type()),
             tiling,
             rule.switches.importance == Importance::kSquare,
             state)
@@ -277,7 +261,10 @@ TttResult run_chunkwise(const UpdateRule& rule,
   Tensor& w1 = result.state.weights.w1;
   if (runs_in_cache(start, inputs)) {
     w1 = w1.clone(at::MemoryFormat::Contiguous);
-    result.output = run_heads(features, tiling, w1).to(inputs.v.scalar_type());
+    result.output = (rule.switches.decay == Decay::kChannel
+                         ? channel_outputs(in_dtype(features, w1.scalar_type()), tiling, w1)
+                         : run_heads(features, tiling, w1))
+                        .to(inputs.v.scalar_type());
   } else {
     result.output = run_batched(features, tiling, start.weights.w1, w1);
   }

@@ -19,7 +19,9 @@ enum class WeightNorm { kNone, kPost, kPre };  // pre: an un-normalised main cop
 enum class InnerLoss { kDotProduct, kMse };    // −⟨f(k), v⟩, or ½‖f(k) − v‖²
 enum class Direction { kDescent, kAscent };    // add the step, or subtract it
 enum class QuerySource { kQuery, kKey };       // apply the trained net to q, or to k
-enum class Decay { kNone, kFixed, kToken };  // of the weights: none, one per head, from each token
+// Of the weights before a step: none, one per head, one from each token, or one from each token for
+// every row of W1, that is for every channel of φ(k)
+enum class Decay { kNone, kFixed, kToken, kChannel };
 // How much a step G makes each element count: nothing, |G|, G² (a diagonal Fisher information), or
 // |G ⊙ (W − W*)|, with W after the step and its moving average W* before it
 enum class Importance { kNone, kMagnitude, kSquare, kPath };
@@ -143,7 +145,7 @@ inline constexpr VariantSwitches kDelta = with_rate(with_mse(kRow6));
 }  // namespace variant_rows
 
 // The table: the chain, the single ablations of the baseline, then the layers of later work.
-inline constexpr std::array<Variant, 18> kVariants{{
+inline constexpr std::array<Variant, 20> kVariants{{
     {RowKind::kChain,
      0,
      "0",
@@ -231,6 +233,14 @@ inline constexpr std::array<Variant, 18> kVariants{{
      "arXiv 2312.06635, 2405.21060"},
     {RowKind::kLater,
      -1,
+     "gla",
+     "gated linear attention (GLA)",
+     "linear attention whose state a gate per channel, from the tokens, scales before each update",
+     variant_rows::with_decay(variant_rows::kRow6, Decay::kChannel),
+     {},
+     "arXiv 2312.06635"},
+    {RowKind::kLater,
+     -1,
      "retention",
      "retention",
      "linear attention whose state a fixed factor per head scales before each update",
@@ -253,6 +263,14 @@ inline constexpr std::array<Variant, 18> kVariants{{
      variant_rows::with_decay(variant_rows::kDelta, Decay::kToken),
      {},
      "arXiv 2412.06464"},
+    {RowKind::kLater,
+     -1,
+     "kda",
+     "Kimi delta attention (KDA)",
+     "the delta rule, its state scaled by a gate per channel, from the tokens, before each update",
+     variant_rows::with_decay(variant_rows::kDelta, Decay::kChannel),
+     {},
+     "arXiv 2510.26692"},
     {RowKind::kLater,
      -1,
      "nlms",
@@ -294,6 +312,11 @@ std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule,
 
 // The same, for any schedule with several update ranges.
 std::optional<std::string> why_no_parallel_form(const VariantSwitches& rule);
+
+// How many factors a token's decay has: one for all of W1 [Dh, D], or one per row.
+constexpr int64_t decay_width(const VariantSwitches& rule, int64_t rows) {
+  return rule.decay == Decay::kChannel ? rows : 1;
+}
 
 // True where an update changes φ, so that k̂ and q̂ depend on the tokens read before.
 constexpr bool updates_feature_map(const VariantSwitches& rule) {

@@ -58,8 +58,9 @@ def ttt_layer(
 
     q, k, v are [B, N, D]; the fast weights are w1 [B, H, D] with w0 and w2 [B, D, H] of a SwiGLU net, or
     w1 [B, D, D] alone where the variant's net is linear. lr0, lr1, lr2, momentum and decay are gates a
-    token, [B, N, 1]; the gated variants need a decay. variant: "0" (the published layer) to "6" (linear
-    attention), or any other that `parallax variants` explains: "gated", "delta", …
+    token, [B, N, 1]; the gated variants need a decay, "gla" and "kda" one per channel, [B, N, D].
+    variant: "0" (the published layer) to "6" (linear attention), or any other that `parallax variants`
+    explains: "gated", "delta", …
     form: "recurrent" or "parallel", which give the same numbers. chunk: tokens an update; 0: one update
     on all tokens, then the net is applied to all. order: "update-first", or "language-model", which applies
     the net to a chunk before it is updated with it. coefficients: of Newton-Schulz, "muon", "language-model"

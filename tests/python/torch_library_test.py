@@ -50,28 +50,33 @@ def check_linear_attention():
 
 
 def check_delta_rule():
-    """The gated delta rule, token by token as its paper has it."""
+    """The gated delta rule, token by token as its papers have it: a gate per token, or per channel."""
+    for variant, channels in (("gated-delta", 1), ("kda", 8)):
+        check_gated_delta_rule(variant, channels)
+
+
+def check_gated_delta_rule(variant, channels):
     batch, tokens, width = 2, 40, 8
     q, v, w1 = double(batch, tokens, width), double(batch, tokens, width), double(batch, width, width)
     k = F.normalize(double(batch, tokens, width), dim=-1)
-    rate, decay = (torch.rand(batch, tokens, 1, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    rate, decay = (torch.rand(batch, tokens, n, dtype=torch.float64, requires_grad=True) for n in (1, channels))
     state, outputs = w1, []
     for t in range(tokens):
         key = k[:, t : t + 1]
-        erased = state - key.mT @ (rate[:, t : t + 1] * (key @ state))
-        state = decay[:, t : t + 1] * erased + key.mT @ (rate[:, t : t + 1] * v[:, t : t + 1])
+        state = decay[:, t : t + 1].mT * state
+        state = state + key.mT @ (rate[:, t : t + 1] * (v[:, t : t + 1] - key @ state))
         outputs.append(q[:, t : t + 1] @ state)
     expected = torch.cat(outputs, 1)
     for form in ("recurrent", "parallel"):
         got = ops.ttt_layer(
-            q, k, v, None, w1, None, lr1=rate, decay=decay, variant="gated-delta", form=form, chunk=1
+            q, k, v, None, w1, None, lr1=rate, decay=decay, variant=variant, form=form, chunk=1
         )
-        close(got, expected, 1e-12, f"gated delta rule, {form}")
+        close(got, expected, 1e-12, f"{variant}, {form}")
         leaves = (q, v, w1, rate, decay)
         gradients = torch.autograd.grad(got.square().sum(), leaves, retain_graph=True)
         wanted = torch.autograd.grad(expected.square().sum(), leaves, retain_graph=True)
         for name, a, b in zip("q v w1 rate decay".split(), gradients, wanted):
-            close(a, b, 1e-11, f"gated delta rule, {form}, gradient of {name}")
+            close(a, b, 1e-11, f"{variant}, {form}, gradient of {name}")
 
 
 def check_gated_unit():

@@ -20,7 +20,9 @@ RandomLayer random_layer(const VariantSwitches& switches,
     return weight_scale * torch::randn({heads, rows, cols}, torch::kFloat64);
   };
   const auto token = [&] { return torch::randn({heads, tokens, width}, torch::kFloat64); };
-  const auto uniform = [&] { return torch::rand({heads, tokens, 1}, torch::kFloat64); };
+  const auto uniform = [&](int64_t channels = 1) {
+    return torch::rand({heads, tokens, channels}, torch::kFloat64);
+  };
   const auto rate = [&] { return rate_scale * (0.1 + 0.5 * uniform()); };
   RandomLayer layer{.rule = {.switches = switches}};
   layer.weights = {weight(width, hidden), weight(hidden, width), weight(width, hidden)};
@@ -32,7 +34,7 @@ RandomLayer random_layer(const VariantSwitches& switches,
                   .lr2 = rate(),
                   .momentum = has_momentum ? uniform() : Tensor()};
   if (switches.decay != Decay::kNone) {
-    layer.inputs.decay = 0.5 + 0.5 * uniform();
+    layer.inputs.decay = 0.5 + 0.5 * uniform(decay_width(switches, hidden));
   }
   if (switches.loss == InnerLoss::kMse && !switches.normalise_gradient) {
     // Steps on long keys overshoot, and the state grows without bound.

@@ -69,13 +69,15 @@ LayerTokens under_rule(const LayerTokens& layer, const VariantSwitches& switches
   if (!inputs.q.defined()) {  // the model's own rule takes the keys
     inputs.q = inputs.k;
   }
-  const auto gates = [&](double low, double high) {
-    const Tensor uniform =
-        at::rand({heads, inputs.k.size(1), 1}, generator, w1.options().dtype(torch::kFloat32));
+  const auto gates = [&](double low, double high, int64_t channels = 1) {
+    const Tensor uniform = at::rand(
+        {heads, inputs.k.size(1), channels}, generator, w1.options().dtype(torch::kFloat32));
     return (low + (high - low) * uniform).to(w1.scalar_type());
   };
-  if (switches.decay != Decay::kNone && !inputs.decay.defined()) {
-    inputs.decay = gates(0.9, 1);
+  const int64_t channels = decay_width(switches, changed.weights.w1.size(1));
+  if (switches.decay != Decay::kNone &&
+      !(inputs.decay.defined() && inputs.decay.size(2) == channels)) {
+    inputs.decay = gates(0.9, 1, channels);
   }
   if (switches.momentum && !inputs.momentum.defined()) {
     inputs.momentum = gates(0.5, 1);

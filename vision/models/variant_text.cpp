@@ -58,9 +58,12 @@ std::string decay_text(const VariantSwitches& rule) {
       return "none";
     case Decay::kFixed:
       return "before each step the updated weights are multiplied by a constant of their head";
-    default:
+    case Decay::kToken:
       return "before each step the updated weights are multiplied by a gate that the layer learns "
              "for each token, averaged over the range";
+    default:
+      return "before each step each row of W1 is multiplied by a gate of its own that the layer "
+             "learns for each token, averaged over the range";
   }
 }
 
@@ -100,7 +103,10 @@ std::string attention_text(const VariantSwitches& rule) {
   const std::string query = rule.query == QuerySource::kQuery ? "q" : "k";
   const std::string value = rule.per_token_rate ? "η v" : "v";
   std::string decayed =
-      rule.decay == Decay::kNone ? "" : "; W1 and each term of the sum are times the later decays";
+      rule.decay == Decay::kNone ? ""
+      : rule.decay == Decay::kChannel
+          ? "; the rows of W1 and the channels of each key are times the later decays"
+          : "; W1 and each term of the sum are times the later decays";
   if (rule.importance != Importance::kNone) {
     decayed += "; each step's terms have a share per element of the state, C ⊙ Σ k̂ᵀ v̂";
   }

@@ -21,7 +21,9 @@ struct TileFeatures {
   Tensor keys;     // [batch, updating, Dh]
   Tensor values;   // [batch, updating, D]
   Tensor queries;  // [batch, applied, Dh]
-  Tensor decays;   // [batch, updating chunks]: of the state, before each chunk's step; undefined: 1
+  // Of the state before each chunk's step, [batch, updating chunks, 1], or [batch, updating chunks,
+  // Dh] of its rows; undefined: 1.
+  Tensor decays;
   // The delta rule: each token's rate, [batch, updating], times what its value differs from the
   // state's for its key takes the value's place. Undefined: values are as they are.
   Tensor rates;
@@ -31,7 +33,8 @@ struct TileFeatures {
 // the state's own.
 bool has_head_kernels(torch::Dtype features, const Tensor& state);  // [batch, Dh, D]
 
-// Each query times the state as it is at that token, [batch, applied, D]. Updates `state`, which
+// Each query times the state as it is at that token, [batch, applied, D]. Without decays of rows
+// (see channel_cpu.h). Updates `state`, which
 // must be dense, in place to its final value. Records no graph for a backward pass.
 Tensor run_heads(const TileFeatures& features, const Tiling& tiling, const Tensor& state);
 

@@ -5,17 +5,18 @@
 
 namespace parallax {
 
-// Updates of up to so many tokens in all are solved together.
+// Updates of up to so many tokens in all are solved together, kChannelTileTokens of them where each
+// channel has decays of its own.
 inline constexpr int64_t kDeltaGroupTokens = 64;
 
-// N updates of a state S [Dh, D] by C tokens each, S ← α S + Σ kᵀ η (v − k α S), where the tokens
-// of an update see the same state.
+// N updates of a state S [Dh, D] by C tokens each, S ← α S + Σ kᵀ η (v − k α S), α a number or a
+// diagonal matrix, where the tokens of an update see the same state.
 struct DeltaUpdates {
   Tensor state;   // [batch, Dh, D], before the first
   Tensor keys;    // [batch, N, C, Dh]
   Tensor values;  // [batch, N, C, D]
   Tensor rates;   // [batch, N, C, 1]: η; undefined: 1
-  Tensor decays;  // [batch, N, 1, 1]: α; undefined: 1
+  Tensor decays;  // [batch, N, 1 or Dh, 1]: α; undefined: 1
 };
 
 // û = η (v − k α S) of each token, with which S ← α S + Σ kᵀ û: what a token adds does not depend

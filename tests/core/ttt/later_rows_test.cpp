@@ -53,24 +53,29 @@ std::vector<double> times(const std::vector<double>& row, const Head& matrix) {
 
 enum class Published { kGatedLinearAttention, kGatedDeltaRule };
 
-// S ← α S + kᵀ v, or S ← α (I − β kᵀ k) S + β kᵀ v; o = q S. One update per token.
+// S ← α S + kᵀ v, or S ← (I − β kᵀ k) α S + β kᵀ v, α a number or a diagonal matrix; o = q S. One
+// update per token.
 Head plain_loop(const RandomLayer& layer, int64_t head, Published rule) {
   const TttInputs& in = layer.inputs;
   const Head q = head_of(in.q, head);
   const Head k = head_of(in.k, head);
   const Head v = head_of(in.v, head);
+  const Head alphas = in.decay.defined() ? head_of(in.decay, head) : Head();
   Head state = head_of(layer.weights.w1, head);
   Head outputs;
   for (size_t t = 0; t < q.size(); ++t) {
-    const double alpha =
-        in.decay.defined() ? in.decay[head][static_cast<int64_t>(t)][0].item<double>() : 1;
+    for (size_t i = 0; i < state.size() && !alphas.empty(); ++i) {
+      for (double& x : state[i]) {
+        x *= alphas[t][i % alphas[t].size()];
+      }
+    }
     const bool is_delta = rule == Published::kGatedDeltaRule;
     const double beta = is_delta ? in.lr1[head][static_cast<int64_t>(t)][0].item<double>() : 1;
     const std::vector<double> recalled = times(k[t], state);
     for (size_t i = 0; i < state.size(); ++i) {
       for (size_t j = 0; j < state.size(); ++j) {
         const double erased = is_delta ? beta * k[t][i] * recalled[j] : 0;
-        state[i][j] = alpha * (state[i][j] - erased) + beta * k[t][i] * v[t][j];
+        state[i][j] += beta * k[t][i] * v[t][j] - erased;
       }
     }
     outputs.push_back(times(q[t], state));
@@ -100,8 +105,10 @@ TEST(LaterRows, AreTheirPapersRecurrencesAtOneTokenPerUpdate) {
   for (const auto& [variant, rule] : {std::pair{"6", Published::kGatedLinearAttention},
                                       {"gated", Published::kGatedLinearAttention},
                                       {"retention", Published::kGatedLinearAttention},
+                                      {"gla", Published::kGatedLinearAttention},
                                       {"delta", Published::kGatedDeltaRule},
-                                      {"gated-delta", Published::kGatedDeltaRule}}) {
+                                      {"gated-delta", Published::kGatedDeltaRule},
+                                      {"kda", Published::kGatedDeltaRule}}) {
     SCOPED_TRACE(variant);
     const RandomLayer layer = later_layer(variant);
     expect_is(run_recurrent(layer.rule, layer.weights, layer.inputs, schedule).output, layer, rule);
@@ -183,7 +190,7 @@ TEST(LaterRows, TheGateMultipliesTheStateOnceForEachUpdate) {
 // A gate that closes forgets everything, exactly, in the middle of a tile too.
 TEST(LaterRows, AClosedGateForgets) {
   const torch::NoGradGuard no_grad;
-  for (const char* variant : {"gated", "gated-full", "gated-delta"}) {
+  for (const char* variant : {"gated", "gated-full", "gla", "gated-delta", "kda"}) {
     RandomLayer layer = later_layer(variant);
     layer.inputs.decay.slice(1, 70, 71).zero_();
     RandomLayer without = layer;
@@ -207,7 +214,7 @@ TEST(LaterRows, AClosedGateForgets) {
 // Gates so small that products over a tile underflow: nothing is divided by them.
 TEST(LaterRows, TinyGatesStayFinite) {
   const torch::NoGradGuard no_grad;
-  for (const char* variant : {"gated", "gated-delta"}) {
+  for (const char* variant : {"gated", "gla", "gated-delta", "kda"}) {
     RandomLayer layer = later_layer(variant).to(torch::kFloat32);
     layer.inputs.decay.fill_(1e-20);
     for (const KernelPath path : {KernelPath::kReference, fused_paths().back()}) {
@@ -227,7 +234,8 @@ TEST(LaterRows, TinyGatesStayFinite) {
 TEST(LaterRows, EffectiveValuesAreThoseOfOneUpdateAfterTheOther) {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(3);
-  for (const auto& [steps, length] : {std::pair{70, 1}, {20, 5}, {3, 100}, {1, 1}}) {
+  for (const auto& [steps, length, channels] :
+       {std::tuple{70, 1, 1}, {20, 5, 1}, {3, 100, 1}, {1, 1, 1}, {70, 1, 8}, {20, 5, 8}}) {
     const auto draw = [&](int64_t width) {
       return torch::randn({2, steps, length, width}, torch::kFloat64);
     };
@@ -236,7 +244,7 @@ TEST(LaterRows, EffectiveValuesAreThoseOfOneUpdateAfterTheOther) {
                                .keys = keys,
                                .values = draw(6),
                                .rates = draw(1).abs() / static_cast<double>(length),
-                               .decays = torch::rand({2, steps, 1, 1}, torch::kFloat64)};
+                               .decays = torch::rand({2, steps, channels, 1}, torch::kFloat64)};
     Tensor state = updates.state;
     std::vector<Tensor> expected;
     for (int64_t i = 0; i < steps; ++i) {

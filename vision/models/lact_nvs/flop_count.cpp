@@ -42,8 +42,9 @@ double lact_layer_flops(const LactNvsOptions& options,
                         const Sizes& sizes) {
   const VariantSwitches& rule = find_variant(options.variant).switches;
   const double projections = rule.query == QuerySource::kKey ? 3 : 4;  // with the output's
-  const double gates =
-      (rule.per_token_rate ? 3.0 : 0.0) + (rule.decay == Decay::kToken ? 1.0 : 0.0);
+  const bool is_gated = rule.decay == Decay::kToken || rule.decay == Decay::kChannel;
+  const double gates = (rule.per_token_rate ? 3.0 : 0.0) +
+                       (is_gated ? decay_width(rule, options.ttt_hidden_dim()) : 0);
   const double rates = gates * options.num_ttt_heads();
   const Schedule schedule =
       update_then_apply_all(shape.input_views * shape.tokens_per_view,

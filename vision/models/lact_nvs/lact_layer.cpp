@@ -88,8 +88,9 @@ LactLayer::LactLayer(const LactNvsOptions& options)
       register_module("to_qkv", std::make_shared<Linear>(options.dim, parts * options.dim, false));
   c_proj_ = register_module("c_proj", std::make_shared<Linear>(options.dim, options.dim, false));
   lr_fc_ = register_module("lr_fc", torch::nn::Linear(options.dim, 3 * num_heads_));
-  if (rule_.switches.decay == Decay::kToken) {
-    decay_fc_ = register_module("decay_fc", torch::nn::Linear(options.dim, num_heads_));
+  if (rule_.switches.decay == Decay::kToken || rule_.switches.decay == Decay::kChannel) {
+    const int64_t decays = num_heads_ * decay_width(rule_.switches, hidden);
+    decay_fc_ = register_module("decay_fc", torch::nn::Linear(options.dim, decays));
   }
   o_norm_ = register_module("o_norm", std::make_shared<RmsNorm>(head_dim_));
 }
@@ -163,9 +164,10 @@ Tensor LactLayer::decay(const Tensor& x) const {
   // In its own precision, like the rates.
   const Tensor raw =
       torch::linear(x.to(decay_fc_->weight.scalar_type()), decay_fc_->weight, decay_fc_->bias);
-  return torch::sigmoid(raw + kBaseDecayOffset)  // [B, L, heads]
+  return torch::sigmoid(raw + kBaseDecayOffset)  // [B, L, heads · (1 or Dh)]
+      .view({batch, tokens, num_heads_, -1})
       .transpose(1, 2)
-      .reshape({batch * num_heads_, tokens, 1});
+      .flatten(0, 1);
 }
 
 FastWeights LactLayer::initial_weights(int64_t batch) const {

@@ -89,7 +89,8 @@ class LactLayer : public torch::nn::Module {
                 const InnerState& start,
                 const Schedule& schedule,
                 const LactPass& pass) const;
-  Tensor decay(const Tensor& x) const;  // of each token: [B·heads, L, 1]; undefined without one
+  // Of each token: [B·heads, L, 1 or Dh]; undefined without one.
+  Tensor decay(const Tensor& x) const;
 
   int64_t num_heads_;
   int64_t head_dim_;
