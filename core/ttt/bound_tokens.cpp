@@ -54,9 +54,7 @@ Tensor range_decays(const VariantSwitches& rule,
                     const std::vector<TokenRange>& ranges) {
   return rule.decay == Decay::kNone
              ? Tensor()
-             : mean_of_ranges(inputs.decay, ranges)
-                   .transpose(2, 3)
-                   .to(start.main.w1.scalar_type());
+             : mean_of_ranges(inputs.decay, ranges).transpose(2, 3).to(start.main.w1.scalar_type());
 }
 
 }  // namespace parallax

@@ -434,9 +434,8 @@ Tensor decay_of_range(const VariantSwitches& rule,
                       const TttInputs& inputs,
                       int64_t start,
                       int64_t end) {
-  return rule.decay == Decay::kNone
-             ? Tensor()
-             : slice(inputs.decay, start, end).mean(1, true).transpose(1, 2);
+  return rule.decay == Decay::kNone ? Tensor()
+                                    : slice(inputs.decay, start, end).mean(1, true).transpose(1, 2);
 }
 
 void decay_weights(const VariantSwitches& rule, const Tensor& decay, InnerState& state) {

@@ -36,8 +36,7 @@ Tensor update_matrix_of_ranges(const UpdateRule& rule,
     const Tensor decay = decay_of_range(rule.switches, inputs, range.start, range.end);
     Tensor sum = rows.back();
     for (int step = 0; step < rule.switches.inner_steps; ++step) {
-      velocity =
-          momentum.defined() ? unit + momentum * velocity : unit.expand_as(velocity);
+      velocity = momentum.defined() ? unit + momentum * velocity : unit.expand_as(velocity);
       sum = (decay.defined() ? sum * decay.transpose(1, 2) : sum) + sign * velocity;
     }
     rows.push_back(sum);
@@ -71,8 +70,7 @@ Tensor run_masked_quadratic(const UpdateRule& rule,
     const Tensor queries =
         feature_map(switches, query_range(switches, inputs, range.start, range.end), weights);
     const Tensor held = mixing.select(1, range.updates_before);  // [batch, 1 + N, 1 or Dh]
-    Tensor output =
-        (queries * held.slice(1, 0, 1)).matmul(weights.w1.to(queries.scalar_type()));
+    Tensor output = (queries * held.slice(1, 0, 1)).matmul(weights.w1.to(queries.scalar_type()));
     for (size_t j = 0; j < ranges.updating.size(); ++j) {
       const TokenRange& seen = ranges.updating[j];
       const Tensor scores = (queries * held.slice(1, 1 + j, 2 + j))

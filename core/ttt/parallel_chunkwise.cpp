@@ -7,6 +7,7 @@
 #include "core/ops/matmul/batched_matmul.h"
 #include "core/ops/newton_schulz/newton_schulz_low_rank.h"
 #include "core/ttt/bound_tokens.h"
+#include "core/ttt/kernels/channel_scan.h"
 #include "core/ttt/scan/channel_cpu.h"
 #include "core/ttt/scan/chunkwise_cpu.h"
 #include "core/ttt/scan/elastic_cpu.h"
@@ -180,12 +181,12 @@ Tensor run_batched(const TileFeatures& features, const Tiling& t, const Tensor& 
   const int64_t tiles = (t.applied + t.tile - 1) / t.tile;
   const Tensor values = in_tiles(features.values, tiles, t.tile);
   const Tensor queries = in_tiles(features.queries, tiles, t.tile);
-  const TileProducts own = tile_products(queries,
-                                         in_tiles(features.keys, tiles, t.tile),
-                                         decays_in_tiles(features.decays, t, tiles),
-                                         t.chunk,
-                                         t.own_updates == 1 ? OwnUpdate::kSeen
-                                                            : OwnUpdate::kUnseen);
+  const TileProducts own =
+      tile_products(queries,
+                    in_tiles(features.keys, tiles, t.tile),
+                    decays_in_tiles(features.decays, t, tiles),
+                    t.chunk,
+                    t.own_updates == 1 ? OwnUpdate::kSeen : OwnUpdate::kUnseen);
   const Tensor steps =
       batched_product(own.held_keys.transpose(2, 3), values, {.result = w1.scalar_type()});
   // [batch, tiles + 1, Dh, D]
@@ -245,14 +246,12 @@ TttResult run_chunkwise(const UpdateRule& rule,
   TttResult result{.state = start};
   if (rule.switches.importance != Importance::kNone) {
     ElasticState state{start.weights.w1, start.anchor.w1, start.importance.w1};
-    result.output =
-        elastic_outputs(
-            rule.elastic,
-            in_dtype(features, start.weights.w1.scalar_type()),
-            tiling,
-            rule.switches.importance == Importance::kSquare,
-            state)
-            .to(inputs.v.scalar_type());
+    result.output = elastic_outputs(rule.elastic,
+                                    in_dtype(features, start.weights.w1.scalar_type()),
+                                    tiling,
+                                    rule.switches.importance == Importance::kSquare,
+                                    state)
+                        .to(inputs.v.scalar_type());
     result.state.weights.w1 = result.state.main.w1 = state.weights;
     result.state.anchor.w1 = state.anchor;
     result.state.importance.w1 = state.importance;

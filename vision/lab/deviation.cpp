@@ -335,7 +335,9 @@ LayerTokens random_tokens(const UpdateRule& rule,
   layer.inputs.lr0 = rate();
   layer.inputs.lr1 = rate();
   layer.inputs.lr2 = rate();
-  layer.inputs.decay = 0.9 + 0.1 * at::rand({1, tokens, decay_width(rule.switches, hidden)}, generator, torch::kFloat32);
+  layer.inputs.decay =
+      0.9 +
+      0.1 * at::rand({1, tokens, decay_width(rule.switches, hidden)}, generator, torch::kFloat32);
   layer.view_tokens = tokens;
   return layer;
 }

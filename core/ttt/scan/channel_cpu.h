@@ -2,7 +2,7 @@
 // its state in the cache.
 #pragma once
 
-#include "core/ttt/scan/channel_kernels.h"
+#include "core/ttt/kernels/channel_scan.h"
 #include "core/ttt/scan/chunkwise_cpu.h"
 
 namespace parallax {

@@ -3,7 +3,7 @@
 
 #include "core/ops/common/autograd_support.h"
 #include "core/ops/common/parallel_for.h"
-#include "core/ttt/scan/elastic_kernels.h"
+#include "core/ttt/kernels/elastic_scan.h"
 
 namespace parallax {
 namespace {

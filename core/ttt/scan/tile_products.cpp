@@ -70,8 +70,7 @@ TileProducts tile_products(const Tensor& queries,
   TileProducts products;
   const int64_t updates = keys.size(2) / chunk;
   if (!decays.defined()) {
-    products.scores =
-        masked_scores(queries, keys, visible(updates, own, queries.options()), chunk);
+    products.scores = masked_scores(queries, keys, visible(updates, own, queries.options()), chunk);
     products.held_keys = keys;
     return products;
   }

@@ -6,7 +6,6 @@
 #include "core/ttt/linear_attention_view.h"
 #include "core/ttt/masked_quadratic.h"
 #include "core/ttt/parallel.h"
-#include "core/ttt/scan/channel_kernels.h"
 #include "core/ttt/scan/tile_products.h"
 #include "tests/support/kernel_cases.h"
 #include "tests/support/random_layer.h"
@@ -76,8 +75,7 @@ TEST(ChannelDecay, FormsAreTheLoopOverUpdates) {
   const torch::NoGradGuard no_grad;
   for (const char* variant : {"gla", "kda"}) {
     for (const int64_t width : {24, 37, 80}) {
-      const RandomLayer layer =
-          channel_layer(find_variant(variant).switches, 150, false, width);
+      const RandomLayer layer = channel_layer(find_variant(variant).switches, 150, false, width);
       const RandomLayer narrow = layer.to(torch::kFloat32);
       for (const int64_t chunk : {1, 3, 16, 40, 64, 70}) {
         for (const Schedule& schedule :
@@ -90,9 +88,8 @@ TEST(ChannelDecay, FormsAreTheLoopOverUpdates) {
             const KernelPathGuard guard(path);
             expect_same(
                 run_parallel(layer.rule, layer.weights, layer.inputs, schedule), expected, 1e-12);
-            expect_same(run_parallel(narrow.rule, narrow.weights, narrow.inputs, schedule),
-                        expected,
-                        2e-5);
+            expect_same(
+                run_parallel(narrow.rule, narrow.weights, narrow.inputs, schedule), expected, 2e-5);
           }
           const KernelPathGuard guard(KernelPath::kReference);
           expect_same(
@@ -108,11 +105,8 @@ TEST(ChannelDecay, GradientsOfBothFormsAreThoseOfTheLoop) {
     for (const int64_t chunk : {1, 5, 20}) {
       SCOPED_TRACE(::testing::Message() << variant << ' ' << chunk);
       RandomLayer layer = channel_layer(find_variant(variant).switches, 45);
-      std::vector<Tensor> leaves = {layer.weights.w1,
-                                    layer.inputs.q,
-                                    layer.inputs.k,
-                                    layer.inputs.v,
-                                    layer.inputs.decay};
+      std::vector<Tensor> leaves = {
+          layer.weights.w1, layer.inputs.q, layer.inputs.k, layer.inputs.v, layer.inputs.decay};
       if (layer.rule.switches.per_token_rate) {
         leaves.push_back(layer.inputs.lr1);
       }
@@ -225,10 +219,10 @@ TEST(ChannelDecay, MaskedQuadraticFormAndViewAgree) {
   const RandomLayer layer = channel_layer(find_variant("gla").switches, 50);
   const Schedule schedule = update_then_apply_chunks(50, 7);
   const LoopResult expected = loop(layer, schedule);
-  EXPECT_LT(relative_difference(
-                run_masked_quadratic(layer.rule, layer.weights, layer.inputs, schedule),
-                expected.output),
-            1e-12);
+  EXPECT_LT(
+      relative_difference(run_masked_quadratic(layer.rule, layer.weights, layer.inputs, schedule),
+                          expected.output),
+      1e-12);
   for (const char* variant : {"gla", "kda"}) {
     const RandomLayer each = channel_layer(find_variant(variant).switches, 50);
     std::vector<Tensor> outputs;

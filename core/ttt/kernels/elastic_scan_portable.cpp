@@ -1,11 +1,11 @@
 // The elastic kernels for any processor.
-#include "core/ttt/scan/elastic_kernels.h"
+#include "core/ttt/kernels/elastic_scan.h"
 
 namespace parallax::kernels {
 namespace portable {
 
 constexpr int kRegisterBytes = 16;
-#include "core/ttt/scan/elastic_kernels-inl.h"
+#include "core/ttt/kernels/elastic_scan-inl.h"
 
 }  // namespace portable
 

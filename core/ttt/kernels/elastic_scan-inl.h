@@ -1,6 +1,6 @@
 // The only source of the elastic kernels. Included by one source file per instruction set, inside a
 // namespace of its own that defines how wide a register is (kRegisterBytes), after
-// core/ttt/scan/elastic_kernels.h.
+// core/ttt/kernels/elastic_scan.h.
 #include "core/ops/common/vector-inl.h"
 
 // Rows and registers per row of the part of the state that goes through a block of tokens at once:

@@ -1,11 +1,11 @@
 // The channel kernels for any processor.
-#include "core/ttt/scan/channel_kernels.h"
+#include "core/ttt/kernels/channel_scan.h"
 
 namespace parallax::kernels {
 namespace portable {
 
 constexpr int kRegisterBytes = 16;
-#include "core/ttt/scan/channel_kernels-inl.h"
+#include "core/ttt/kernels/channel_scan-inl.h"
 
 }  // namespace portable
 

@@ -1,6 +1,6 @@
 // The only source of the channel kernels. Included by one source file per instruction set, inside a
 // namespace of its own that defines how wide a register is (kRegisterBytes), after
-// core/ttt/scan/channel_kernels.h.
+// core/ttt/kernels/channel_scan.h.
 #include "core/ops/common/vector-inl.h"
 
 // Columns of the state do not depend on each other: so many registers of each row go through all

@@ -1,11 +1,11 @@
 // The elastic kernels for processors with AVX-512.
-#include "core/ttt/scan/elastic_kernels.h"
+#include "core/ttt/kernels/elastic_scan.h"
 
 namespace parallax::kernels {
 namespace avx512 {
 
 constexpr int kRegisterBytes = 64;
-#include "core/ttt/scan/elastic_kernels-inl.h"
+#include "core/ttt/kernels/elastic_scan-inl.h"
 
 }  // namespace avx512
 

@@ -1,11 +1,11 @@
 // The channel kernels for processors with AVX2 and FMA.
-#include "core/ttt/scan/channel_kernels.h"
+#include "core/ttt/kernels/channel_scan.h"
 
 namespace parallax::kernels {
 namespace avx2 {
 
 constexpr int kRegisterBytes = 32;
-#include "core/ttt/scan/channel_kernels-inl.h"
+#include "core/ttt/kernels/channel_scan-inl.h"
 
 }  // namespace avx2
 

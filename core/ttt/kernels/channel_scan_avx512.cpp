@@ -1,11 +1,11 @@
 // The channel kernels for processors with AVX-512.
-#include "core/ttt/scan/channel_kernels.h"
+#include "core/ttt/kernels/channel_scan.h"
 
 namespace parallax::kernels {
 namespace avx512 {
 
 constexpr int kRegisterBytes = 64;
-#include "core/ttt/scan/channel_kernels-inl.h"
+#include "core/ttt/kernels/channel_scan-inl.h"
 
 }  // namespace avx512
 
