@@ -309,6 +309,41 @@ TEST(LabPage, GridLeadsToFindingsInChromium) {
   EXPECT_EQ(answer.at("verdicts_of_second"), json({"✗ does not hold here"}));
 }
 
+// Deviations of exactly 0 are the best that there are: a logarithmic axis shows them below the rest.
+TEST(LabPage, ExactZerosAreSeenOnALogarithmicAxisInChromium) {
+  if (find_browser().empty()) {
+    GTEST_SKIP() << "there is no Chromium on this machine";
+  }
+  LabReport report = example_findings();
+  lab::ProbeResult result;
+  result.plots = {{.title = "Deviation",
+                   .log_x = true,
+                   .log_y = true,
+                   .series = {{"some", {{1, 1e-7}, {2, 0}, {4, 1e-5}}}}},
+                  {.title = "All", .log_y = true, .series = {{"none", {{1, 0}, {2, 0}}}}},
+                  {.title = "No zero", .log_y = true, .series = {{"all", {{1, 1}, {2, 8}}}}}};
+  report.rows = {{.probe = "more-steps", .model = "first", .result = probe_result_json(result)}};
+  const ScratchFolder scratch;
+  const json answer = ask_page(lab_page(report),
+                               R"(
+    answer([...document.querySelectorAll(".charts figure")].map(figure => ({
+      heights: [...figure.querySelectorAll("circle")].map(c => +c.getAttribute("cy")),
+      bottom: figure.querySelector("svg").viewBox.baseVal.height,
+      zeros: [...figure.querySelectorAll("text")].filter(t => t.textContent === "exactly 0").length})));)",
+                               scratch.path());
+  ASSERT_EQ(answer.size(), 3);
+  const std::vector<double> heights = answer[0].at("heights");  // downwards
+  ASSERT_EQ(heights.size(), 3);
+  EXPECT_GT(heights[1], heights[0] + 5);
+  EXPECT_GT(heights[0], heights[2] + 50);
+  EXPECT_LT(heights[1], answer[0].at("bottom").get<double>() - 40);
+  EXPECT_EQ(answer[0].at("zeros"), 1);
+  EXPECT_EQ(answer[1].at("heights").size(), 2);
+  EXPECT_EQ(answer[1].at("zeros"), 1);
+  EXPECT_EQ(answer[2].at("heights").size(), 2);
+  EXPECT_EQ(answer[2].at("zeros"), 0);
+}
+
 TEST(LabPage, WithoutScriptsThereAreTheFindings) {
   const std::string page = lab_page(example_findings());
   EXPECT_THAT(page, HasSubstr("A &lt;b&gt; claim"));

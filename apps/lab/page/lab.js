@@ -49,15 +49,21 @@ function logTicks(low, high) {  // powers of ten, or of two where the range is s
   for (let v = 10 ** Math.ceil(Math.log10(low) - 1e-9); v <= high * (1 + 1e-9); v *= step) list.push(v);
   return list;
 }
+function logAxis(values) {
+  const zeros = values.includes(0), used = values.filter(v => Number.isFinite(v) && v > 0);
+  if (!used.length && !zeros) return null;
+  let low = used.length ? Math.min(...used) : 1, high = used.length ? Math.max(...used) : 1;
+  if (high / low < 1.01) { low /= 2; high *= 2; }
+  const f = (high / low) ** 0.04, below = zeros ? 0.1 : 0;  // exact zeros have a line of their own, below the scale
+  low /= f; high *= f;
+  return {low, high, of: v => v === 0 ? 0.03 : below + (1 - below) * Math.log(v / low) / Math.log(high / low), ok: v => Number.isFinite(v) && (v > 0 || v === 0 && zeros),
+          ticks: [...(zeros ? [0] : []), ...(used.length ? logTicks(low, high) : [])], text: v => v === 0 ? "exactly 0" : compact(v), log: true};
+}
 function axis(values, log) {
-  const used = values.filter(v => Number.isFinite(v) && (!log || v > 0));
+  if (log) return logAxis(values);
+  const used = values.filter(Number.isFinite);
   if (!used.length) return null;
   let low = Math.min(...used), high = Math.max(...used);
-  if (log) {
-    if (high / low < 1.01) { low /= 2; high *= 2; }
-    const f = (high / low) ** 0.04;
-    return {low: low / f, high: high * f, of: v => Math.log(v / (low / f)) / Math.log(high / low * f * f), ok: v => Number.isFinite(v) && v > 0, ticks: logTicks(low / f, high * f), text: compact, log};
-  }
   const margin = (high - low || Math.abs(high) || 1) * 0.05;
   low -= margin; high += margin;
   const ticks = ticksOf(low, high);
