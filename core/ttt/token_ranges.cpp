@@ -74,7 +74,8 @@ Tensor gather_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges
 
 Tensor mean_of_ranges(const Tensor& tokens, const std::vector<TokenRange>& ranges) {
   if (are_uniform(ranges) && ranges.back().length() == ranges.front().length()) {
-    return gather_ranges(tokens, ranges).mean(2, true);
+    const Tensor chunks = gather_ranges(tokens, ranges);
+    return chunks.size(2) == 1 ? chunks : chunks.mean(2, true);
   }
   std::vector<Tensor> means;
   means.reserve(ranges.size());

@@ -20,14 +20,18 @@ struct ChannelPart {
 
   T* row(std::int64_t r) const { return s.state + r * s.width + col; }
 
-  // f(token, sums) for tokens [begin, begin + count): the products of their rows with the state.
+  // f(token, sums) for tokens [begin, begin + count): the products of their rows with the state, its
+  // rows decayed by `factors` if these are given.
   template <int count, class F>
-  void multiply(const T* tokens, std::int64_t begin, const F& f) const {
+  void multiply(const T* tokens, const T* factors, std::int64_t begin, const F& f) const {
     V sum[count][N] = {};
     const T* const first = tokens + begin * s.inner;
     for (std::int64_t r = 0; r < s.inner; ++r) {
       for (int n = 0; n < N; ++n) {
-        const V weights = load_vector<V>(row(r) + n * kLanes);
+        V weights = load_vector<V>(row(r) + n * kLanes);
+        if (factors != nullptr) {
+          weights = factors[r] * weights;
+        }
         for (int t = 0; t < count; ++t) {
           sum[t][n] += first[t * s.inner + r] * weights;
         }
@@ -39,24 +43,21 @@ struct ChannelPart {
   }
 
   template <class F>
-  void multiply_all(const T* tokens, std::int64_t begin, std::int64_t end, const F& f) const {
+  void multiply_all(const T* tokens,
+                    const T* factors,
+                    std::int64_t begin,
+                    std::int64_t end,
+                    const F& f) const {
     std::int64_t t = begin;
     for (; t + kChannelTokens <= end; t += kChannelTokens) {
-      multiply<kChannelTokens>(tokens, t, f);
+      multiply<kChannelTokens>(tokens, factors, t, f);
     }
     for (; t < end; ++t) {
-      multiply<1>(tokens, t, f);
+      multiply<1>(tokens, factors, t, f);
     }
   }
 
-  void decay(const T* factors) const {
-    for (std::int64_t r = 0; r < s.inner; ++r) {
-      for (int n = 0; n < N; ++n) {
-        T* const at = row(r) + n * kLanes;
-        store_vector(V(factors[r] * load_vector<V>(at)), at);
-      }
-    }
-  }
+  const T* decays_of(std::int64_t begin) const { return s.decays + begin / s.chunk * s.inner; }
 
   // Finds what the chunk's keys are bound to, from the decayed state.
   void bind(std::int64_t begin, std::int64_t end) {
@@ -69,7 +70,7 @@ struct ChannelPart {
       }
       return;
     }
-    multiply_all(s.keys, begin, end, [&](std::int64_t t, const V* recalled) {
+    multiply_all(s.keys, decays_of(begin), begin, end, [&](std::int64_t t, const V* recalled) {
       for (int n = 0; n < N; ++n) {
         const V value = load_vector<V>(s.values + t * s.width + col + n * kLanes);
         bound[t - begin][n] = (s.factor * s.rates[t]) * (value - recalled[n]);
@@ -77,13 +78,14 @@ struct ChannelPart {
     });
   }
 
-  // Adds the chunk's products to `count` rows of the state from r on.
+  // Decays `count` rows of the state from r on, and adds the chunk's products to them.
   template <int count>
-  void add_to_rows(std::int64_t begin, std::int64_t end, std::int64_t r) const {
+  void step_rows(std::int64_t begin, std::int64_t end, std::int64_t r) const {
+    const T* const factors = decays_of(begin) + r;
     V sum[count][N];
     for (int i = 0; i < count; ++i) {
       for (int n = 0; n < N; ++n) {
-        sum[i][n] = load_vector<V>(row(r + i) + n * kLanes);
+        sum[i][n] = factors[i] * load_vector<V>(row(r + i) + n * kLanes);
       }
     }
     for (std::int64_t t = begin; t < end; ++t) {
@@ -102,27 +104,51 @@ struct ChannelPart {
   }
 
   void update(std::int64_t begin, std::int64_t end) {
-    decay(s.decays + begin / s.chunk * s.inner);
     bind(begin, end);
     std::int64_t r = 0;
     for (; r + kChannelRows <= s.inner; r += kChannelRows) {
-      add_to_rows<kChannelRows>(begin, end, r);
+      step_rows<kChannelRows>(begin, end, r);
     }
     for (; r < s.inner; ++r) {
-      add_to_rows<1>(begin, end, r);
+      step_rows<1>(begin, end, r);
     }
   }
 
   void apply(std::int64_t begin, std::int64_t end) const {
-    multiply_all(s.queries, begin, end, [&](std::int64_t t, const V* sums) {
+    multiply_all(s.queries, nullptr, begin, end, [&](std::int64_t t, const V* sums) {
       for (int n = 0; n < N; ++n) {
         store_vector(sums[n], s.output + t * s.width + col + n * kLanes);
       }
     });
   }
 
+  // A chunk of one token: its query goes along with the step.
+  void update_and_apply(std::int64_t t) {
+    bind(t, t + 1);
+    const T* const factors = decays_of(t);
+    const T* const key = s.keys + t * s.inner;
+    const T* const query = s.queries + t * s.inner;
+    V output[N] = {};
+    for (std::int64_t r = 0; r < s.inner; ++r) {
+      for (int n = 0; n < N; ++n) {
+        T* const at = row(r) + n * kLanes;
+        const V before = load_vector<V>(at);
+        const V after = factors[r] * before + key[r] * bound[0][n];
+        output[n] += query[r] * (s.reads_own_step ? after : before);
+        store_vector(after, at);
+      }
+    }
+    for (int n = 0; n < N; ++n) {
+      store_vector(output[n], s.output + t * s.width + col + n * kLanes);
+    }
+  }
+
   void run() {
-    for (std::int64_t from = 0; from < s.applied; from += s.chunk) {
+    std::int64_t first = 0;
+    for (; s.chunk == 1 && first < s.updating; ++first) {
+      update_and_apply(first);
+    }
+    for (std::int64_t from = first; from < s.applied; from += s.chunk) {
       const std::int64_t to = from + s.chunk < s.applied ? from + s.chunk : s.applied;
       const std::int64_t updated = to < s.updating ? to : s.updating;
       if (!s.reads_own_step) {
