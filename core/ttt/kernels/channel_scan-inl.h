@@ -20,8 +20,8 @@ struct ChannelPart {
 
   T* row(std::int64_t r) const { return s.state + r * s.width + col; }
 
-  // f(token, sums) for tokens [begin, begin + count): the products of their rows with the state, its
-  // rows decayed by `factors` if these are given.
+  // f(token, sums) for tokens [begin, begin + count): the products of their rows with the state,
+  // its rows decayed by `factors` if these are given.
   template <int count, class F>
   void multiply(const T* tokens, const T* factors, std::int64_t begin, const F& f) const {
     V sum[count][N] = {};
