@@ -53,6 +53,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "core/ops/newton_schulz",
       "core/ttt/kernels",
       "core/ttt/scan"}},
+    {"core/ttt/views", {"core/base", "core/ttt"}},
     {"vision/metrics", {"core/base", "core/io"}},
     {"vision/images", {"core/base", "core/image", "core/io"}},
     {"vision/scene", {"core/base", "core/image", "core/io"}},

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "core/ttt/linear_attention_view.h"
+#include "core/ttt/views/linear_attention_view.h"
 #include "vision/lab/lab_text.h"
 
 namespace parallax::lab {

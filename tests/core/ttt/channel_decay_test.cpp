@@ -3,10 +3,10 @@
 
 #include "core/base/error.h"
 #include "core/ops/common/dispatch.h"
-#include "core/ttt/linear_attention_view.h"
-#include "core/ttt/masked_quadratic.h"
 #include "core/ttt/parallel.h"
 #include "core/ttt/scan/tile_products.h"
+#include "core/ttt/views/linear_attention_view.h"
+#include "core/ttt/views/masked_quadratic.h"
 #include "tests/support/kernel_cases.h"
 #include "tests/support/random_layer.h"
 

@@ -4,10 +4,10 @@
 
 #include "core/base/error.h"
 #include "core/ops/common/dispatch.h"
-#include "core/ttt/linear_attention_view.h"
 #include "core/ttt/parallel.h"
 #include "core/ttt/scan/delta_values.h"
 #include "core/ttt/scan/linear_recurrence.h"
+#include "core/ttt/views/linear_attention_view.h"
 #include "tests/support/kernel_cases.h"
 #include "tests/support/random_layer.h"
 

@@ -1,5 +1,5 @@
 // One masked product for each range that applies.
-#include "core/ttt/masked_quadratic.h"
+#include "core/ttt/views/masked_quadratic.h"
 
 #include "core/base/error.h"
 #include "core/ttt/token_ranges.h"

@@ -1,6 +1,6 @@
 // Follows the recurrent form and keeps, for each step taken, the right factor that the rest of the
 // computation applies to its values.
-#include "core/ttt/linear_attention_view.h"
+#include "core/ttt/views/linear_attention_view.h"
 
 #include "core/base/error.h"
 #include "core/ttt/weight_norm.h"
