@@ -309,7 +309,8 @@ TEST(LabPage, GridLeadsToFindingsInChromium) {
   EXPECT_EQ(answer.at("verdicts_of_second"), json({"✗ does not hold here"}));
 }
 
-// Deviations of exactly 0 are the best that there are: a logarithmic axis shows them below the rest.
+// Deviations of exactly 0 are the best there are: a logarithmic axis shows them below the rest.
+// rest.
 TEST(LabPage, ExactZerosAreSeenOnALogarithmicAxisInChromium) {
   if (find_browser().empty()) {
     GTEST_SKIP() << "there is no Chromium on this machine";
