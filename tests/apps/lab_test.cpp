@@ -310,7 +310,6 @@ TEST(LabPage, GridLeadsToFindingsInChromium) {
 }
 
 // Deviations of exactly 0 are the best there are: a logarithmic axis shows them below the rest.
-// rest.
 TEST(LabPage, ExactZerosAreSeenOnALogarithmicAxisInChromium) {
   if (find_browser().empty()) {
     GTEST_SKIP() << "there is no Chromium on this machine";
