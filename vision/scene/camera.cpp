@@ -181,12 +181,7 @@ cv::Matx44d make_pose(const cv::Matx33d& rotation, const cv::Vec3d& translation)
                    translation);
 }
 
-cv::Matx33d rotation_from_quaternion(double w, double x, double y, double z) {
-  const double norm = std::sqrt(w * w + x * x + y * y + z * z);
-  w /= norm;
-  x /= norm;
-  y /= norm;
-  z /= norm;
+cv::Matx33d rotation_from_unit_quaternion(double w, double x, double y, double z) {
   return {1 - 2 * (y * y + z * z),
           2 * (x * y - w * z),
           2 * (x * z + w * y),
@@ -196,6 +191,11 @@ cv::Matx33d rotation_from_quaternion(double w, double x, double y, double z) {
           2 * (x * z - w * y),
           2 * (y * z + w * x),
           1 - 2 * (x * x + y * y)};
+}
+
+cv::Matx33d rotation_from_quaternion(double w, double x, double y, double z) {
+  const double norm = std::sqrt(w * w + x * x + y * y + z * z);
+  return rotation_from_unit_quaternion(w / norm, x / norm, y / norm, z / norm);
 }
 
 void validate_pose(const cv::Matx44d& pose, const std::string& where) {

@@ -38,7 +38,8 @@ cv::Matx44d make_pose(const cv::Vec3d& right,
 // The rigid motion x ↦ rotation · x + translation.
 cv::Matx44d make_pose(const cv::Matx33d& rotation, const cv::Vec3d& translation);
 
-// The rotation of a quaternion of any length but 0.
+// The rotation of a quaternion of length 1, and of any length but 0.
+cv::Matx33d rotation_from_unit_quaternion(double w, double x, double y, double z);
 cv::Matx33d rotation_from_quaternion(double w, double x, double y, double z);
 
 // Throws Error, beginning with `where`, unless the matrix is a rigid motion: finite, bottom row

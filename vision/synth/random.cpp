@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "vision/scene/camera.h"
+
 namespace parallax {
 
 namespace {
@@ -70,19 +72,7 @@ cv::Matx33d Random::rotation() {
   const cv::Vec2d p = disc_point(*this, &s);
   const cv::Vec2d r = disc_point(*this, &t);
   const double factor = std::sqrt((1 - s) / t);
-  const double w = p[0];
-  const double x = p[1];
-  const double y = r[0] * factor;
-  const double z = r[1] * factor;
-  return {1 - 2 * (y * y + z * z),
-          2 * (x * y - w * z),
-          2 * (x * z + w * y),
-          2 * (x * y + w * z),
-          1 - 2 * (x * x + z * z),
-          2 * (y * z - w * x),
-          2 * (x * z - w * y),
-          2 * (y * z + w * x),
-          1 - 2 * (x * x + y * y)};
+  return rotation_from_unit_quaternion(p[0], p[1], r[0] * factor, r[1] * factor);
 }
 
 cv::Matx33d Random::vertical_rotation() {

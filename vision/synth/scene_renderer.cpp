@@ -73,6 +73,22 @@ std::vector<Lamps> oriented(const Lighting& lighting) {
   return lamps;
 }
 
+// A ray of a packet from `origin` on, without end.
+void set_ray(RTCRay16& ray, int lane, const cv::Vec3f& origin, const cv::Vec3f& direction) {
+  ray.org_x[lane] = origin[0];
+  ray.org_y[lane] = origin[1];
+  ray.org_z[lane] = origin[2];
+  ray.dir_x[lane] = direction[0];
+  ray.dir_y[lane] = direction[1];
+  ray.dir_z[lane] = direction[2];
+  ray.tnear[lane] = 0;
+  ray.tfar[lane] = kFar;
+  ray.time[lane] = 0;
+  ray.mask[lane] = ~0U;
+  ray.id[lane] = lane;
+  ray.flags[lane] = 0;
+}
+
 }  // namespace
 
 // The data shared by all packets of an image.
@@ -295,18 +311,7 @@ void SceneRenderer::trace_block(const View& view, int x, int y, cv::Mat* sum) co
                         view.down * (static_cast<float>(row) + p[1]);
     packet.pattern_index[lane] = index;
     packet.valid[lane] = sx < view.width && sy < view.height ? -1 : 0;
-    ray.org_x[lane] = view.origin[0];
-    ray.org_y[lane] = view.origin[1];
-    ray.org_z[lane] = view.origin[2];
-    ray.dir_x[lane] = d[0];
-    ray.dir_y[lane] = d[1];
-    ray.dir_z[lane] = d[2];
-    ray.tnear[lane] = 0;
-    ray.tfar[lane] = kFar;
-    ray.time[lane] = 0;
-    ray.mask[lane] = ~0U;
-    ray.id[lane] = lane;
-    ray.flags[lane] = 0;
+    set_ray(ray, lane, view.origin, d);
     packet.color[lane] = {};
     packet.rays.hit.geomID[lane] = RTC_INVALID_GEOMETRY_ID;
     packet.rays.hit.instID[0][lane] = RTC_INVALID_GEOMETRY_ID;
@@ -442,18 +447,7 @@ void SceneRenderer::add_lamps(const View& view, Packet* packet) const {
       valid[lane] = cosine[lane] > 0 ? -1 : 0;
       const cv::Vec2f& disc = view.lamp_pattern[packet->pattern_index[lane]];
       const cv::Vec3f d = lamp.direction + lamp.side * disc[0] + lamp.up * disc[1];
-      ray.org_x[lane] = packet->point[lane][0];
-      ray.org_y[lane] = packet->point[lane][1];
-      ray.org_z[lane] = packet->point[lane][2];
-      ray.dir_x[lane] = d[0];
-      ray.dir_y[lane] = d[1];
-      ray.dir_z[lane] = d[2];
-      ray.tnear[lane] = 0;
-      ray.tfar[lane] = kFar;
-      ray.time[lane] = 0;
-      ray.mask[lane] = ~0U;
-      ray.id[lane] = lane;
-      ray.flags[lane] = 0;
+      set_ray(ray, lane, packet->point[lane], d);
     }
     Query query(this);
     if (strength > 0) {

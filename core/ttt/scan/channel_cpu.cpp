@@ -2,7 +2,7 @@
 #include "core/ttt/scan/channel_cpu.h"
 
 #include "core/ops/common/autograd_support.h"
-#include "core/ops/common/parallel_for.h"
+#include "core/ttt/scan/each_head.h"
 
 namespace parallax {
 namespace {
@@ -14,26 +14,21 @@ void scan_heads(const TileFeatures& features,
                 const Tensor& output) {
   const auto& kernels = fused::table_of<T>(fused::select_table(
       kernels::kChannelPortable, kernels::kChannelAvx2, kernels::kChannelAvx512));
-  at::parallel_for(0, output.size(0), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) {
-      const auto of_head = [head](const Tensor& x) {
-        return x.defined() ? x.data_ptr<T>() + head * x.stride(0) : nullptr;
-      };
-      kernels.scan({.inner = features.keys.size(2),
-                    .width = output.size(2),
-                    .chunk = tiling.chunk,
-                    .updating = tiling.updating,
-                    .applied = tiling.applied,
-                    .reads_own_step = tiling.own_updates == 1,
-                    .factor = static_cast<T>(tiling.factor),
-                    .keys = of_head(features.keys),
-                    .values = of_head(features.values),
-                    .queries = of_head(features.queries),
-                    .decays = of_head(features.decays),
-                    .rates = of_head(features.rates),
-                    .output = of_head(output),
-                    .state = of_head(state)});
-    }
+  for_each_head<T>(output.size(0), [&](const auto& of_head) {
+    kernels.scan({.inner = features.keys.size(2),
+                  .width = output.size(2),
+                  .chunk = tiling.chunk,
+                  .updating = tiling.updating,
+                  .applied = tiling.applied,
+                  .reads_own_step = tiling.own_updates == 1,
+                  .factor = static_cast<T>(tiling.factor),
+                  .keys = of_head(features.keys),
+                  .values = of_head(features.values),
+                  .queries = of_head(features.queries),
+                  .decays = of_head(features.decays),
+                  .rates = of_head(features.rates),
+                  .output = of_head(output),
+                  .state = of_head(state)});
   });
 }
 

@@ -2,8 +2,8 @@
 #include "core/ttt/scan/elastic_cpu.h"
 
 #include "core/ops/common/autograd_support.h"
-#include "core/ops/common/parallel_for.h"
 #include "core/ttt/kernels/elastic_scan.h"
+#include "core/ttt/scan/each_head.h"
 
 namespace parallax {
 namespace {
@@ -17,29 +17,24 @@ void run_on_heads(const ElasticOptions& options,
                   const Tensor& output) {
   const auto& kernels = fused::table_of<T>(fused::select_table(
       kernels::kElasticPortable, kernels::kElasticAvx2, kernels::kElasticAvx512));
-  at::parallel_for(0, output.size(0), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) {
-      const auto of_head = [head](const Tensor& x) {
-        return x.data_ptr<T>() + head * x.size(1) * x.size(2);
-      };
-      kernels.scan({.inner = features.keys.size(2),
-                    .width = output.size(2),
-                    .chunk = tiling.chunk,
-                    .updating = tiling.updating,
-                    .applied = tiling.applied,
-                    .reads_own_step = tiling.own_updates == 1,
-                    .squares = squares,
-                    .strength = static_cast<T>(options.strength),
-                    .importance_decay = static_cast<T>(options.importance_decay),
-                    .anchor_decay = static_cast<T>(options.anchor_decay),
-                    .keys = of_head(features.keys),
-                    .values = of_head(features.values),
-                    .queries = of_head(features.queries),
-                    .output = of_head(output),
-                    .weights = of_head(state.weights),
-                    .anchor = of_head(state.anchor),
-                    .importance = of_head(state.importance)});
-    }
+  for_each_head<T>(output.size(0), [&](const auto& of_head) {
+    kernels.scan({.inner = features.keys.size(2),
+                  .width = output.size(2),
+                  .chunk = tiling.chunk,
+                  .updating = tiling.updating,
+                  .applied = tiling.applied,
+                  .reads_own_step = tiling.own_updates == 1,
+                  .squares = squares,
+                  .strength = static_cast<T>(options.strength),
+                  .importance_decay = static_cast<T>(options.importance_decay),
+                  .anchor_decay = static_cast<T>(options.anchor_decay),
+                  .keys = of_head(features.keys),
+                  .values = of_head(features.values),
+                  .queries = of_head(features.queries),
+                  .output = of_head(output),
+                  .weights = of_head(state.weights),
+                  .anchor = of_head(state.anchor),
+                  .importance = of_head(state.importance)});
   });
 }
 
