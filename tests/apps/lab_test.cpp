@@ -187,7 +187,8 @@ TEST_F(LabProgram, ResumedWithOtherProbesThePageKeepsWhatWasFound) {
         run_program(words({"--model", "nvs-v6", "--resume", "--probe", probe}));
     EXPECT_EQ(result.exit_code, 0) << result.err;
     std::vector<std::string> probes;
-    for (const json& row : report().at("rows")) {
+    const json found = report();
+    for (const json& row : found.at("rows")) {
       probes.push_back(row.at("probe"));
     }
     return probes;

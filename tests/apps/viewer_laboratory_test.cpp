@@ -150,6 +150,7 @@ TEST_F(ViewerLaboratory, LinesBecomeProgress) {
   EXPECT_EQ(run.share, 0.25);
   read_lab_line(run, "more-steps: 3/7, 2.1/s, 2 s left");
   EXPECT_EQ(run.progress, "3/7, 2.1/s, 2 s left");
+  EXPECT_DOUBLE_EQ(run.share, (2 + 3.0 / 7) / 8);
   read_lab_line(run, "parallax: nvs-v2: it is cut off");
   EXPECT_THAT(run.errors, ElementsAre("nvs-v2: it is cut off"));
   read_lab_line(run, "lab: nvs-v2, ascent (4 of 8): 2 evaluations, about 1 s");

@@ -41,7 +41,9 @@ struct LabRun {
   std::string probe;                // in progress; empty: it is being prepared
   std::string work;                 // what is done for it, as the program tells
   std::string progress;             // its last line
-  double share = 0;                 // of the probes, those that are done
+  int number = 0;                   // of the probe, from 1
+  int all = 0;                      // probes of this run; 0: unknown
+  double share = 0;                 // that is done of all
   std::vector<std::string> errors;  // sentences
   std::string last_line;
 };

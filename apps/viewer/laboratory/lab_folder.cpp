@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 
 #include "apps/lab/lab_probes.h"
 #include "apps/lab/lab_rows.h"
@@ -20,7 +21,7 @@ using nlohmann::json;
 std::map<std::string, LabRow> newest_rows(const fs::path& file, const std::string& model) {
   std::map<std::string, LabRow> rows;
   std::ifstream stream(file);
-  int64_t newest = 0;
+  int64_t newest = std::numeric_limits<int64_t>::min();
   for (std::string line; std::getline(stream, line) && !stream.eof();) {  // at eof: no whole line
     auto row = parse_lab_row(line);
     if (row && row->word == model) {

@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <mutex>
+#include <regex>
 #include <thread>
 #include <utility>
 
@@ -38,25 +41,30 @@ void tell_page_error(ViewState& state, const std::string& sentence) {
   view::complain(state, sentence);
 }
 
-// "ascent (2 of 8): 7 evaluations …" behind "lab: MODEL, ".
+// "MODEL, ascent (2 of 8): 7 evaluations …" behind "lab: ".
 bool read_probe_line(view::LabRun& run, const std::string& text) {
-  const std::size_t open = text.find(" (");
-  const std::size_t close = text.find("): ");
-  const std::size_t of = text.find(" of ", open);
-  if (open == std::string::npos || close == std::string::npos || of > close) {
+  static const std::regex pattern(R"(.*, ([a-z-]+) \((\d{1,4}) of (\d{1,4})\): (.*))");
+  std::smatch parts;
+  if (!std::regex_match(text, parts, pattern)) {
     return false;
   }
-  const std::size_t name = text.rfind(", ", open);
-  const int number = std::atoi(text.c_str() + open + 2);
-  const int all = std::atoi(text.c_str() + of + 4);
-  if (name == std::string::npos || number < 1 || all < number) {
-    return false;
-  }
-  run.probe = text.substr(name + 2, open - name - 2);
-  run.work = fmt::format("{} of {}: {}", number, all, text.substr(close + 3));
-  run.share = static_cast<double>(number - 1) / all;
+  run.probe = parts[1];
+  run.number = std::stoi(parts[2]);
+  run.all = std::max(1, std::stoi(parts[3]));
+  run.work = fmt::format("{} of {}: {}", run.number, run.all, parts[4].str());
+  run.share = static_cast<double>(run.number - 1) / run.all;
   run.progress.clear();
   return true;
+}
+
+// "3/7, 2.1/s, 2 s left", or another line.
+void read_progress(view::LabRun& run, const std::string& text) {
+  run.progress = text;
+  int done = 0;
+  int parts = 0;
+  if (std::sscanf(text.c_str(), "%d/%d,", &done, &parts) == 2 && parts > 0 && run.all > 0) {
+    run.share = (run.number - 1 + std::min(1.0, static_cast<double>(done) / parts)) / run.all;
+  }
 }
 
 }  // namespace
@@ -84,7 +92,7 @@ void read_lab_line(view::LabRun& run, const std::string& line) {
       run.work = line.substr(lab.size());
     }
   } else if (!run.probe.empty() && line.starts_with(run.probe + ": ")) {
-    run.progress = line.substr(run.probe.size() + 2);
+    read_progress(run, line.substr(run.probe.size() + 2));
   }
 }
 
@@ -200,8 +208,7 @@ void Laboratory::end(ViewState& state) {
   if (run.was_cancelled) {
     view::say(state, fmt::format("The laboratory was stopped: {}", run.title));
   } else if (code == kLabDone || code == kLabSomeFailed) {
-    view::say(state,
-              fmt::format("The laboratory's page on {}: {}/lab.html", run.title, run.folder));
+    view::say(state, fmt::format("The laboratory examined {}: {}/lab.html", run.title, run.folder));
   }
   looked_for_.clear();
 }

@@ -57,8 +57,11 @@ bool draw_probe_choice(LabState& lab, Ui& ui) {
   return changed;
 }
 
-// What the last run came to.
+// What the last run came to, if it was of the shown scene and model.
 void draw_end(const LabState& lab, Ui& ui) {
+  if (lab.run.folder != lab.folder.path) {
+    return;
+  }
   for (const std::string& error : lab.run.errors) {
     draw_note(error, true);
     mark_item(ui, "probe/lab/error");
@@ -117,7 +120,9 @@ bool draw_run(ViewState& state, Ui& ui) {
 bool draw_page(ViewState& state, Ui& ui) {
   const view::LabFolder& folder = state.lab.folder;
   if (folder.page.empty()) {
-    ImGui::TextWrapped("Its page will be %s/lab.html", folder.path.c_str());
+    if (!folder.path.empty()) {
+      ImGui::TextWrapped("Its page will be %s/lab.html", folder.path.c_str());
+    }
     return false;
   }
   bool changed = false;
