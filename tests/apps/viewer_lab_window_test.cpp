@@ -5,7 +5,6 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/viewer_window.h"
@@ -16,7 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class ViewerLab : public ViewerWindow {
@@ -30,11 +28,13 @@ class ViewerLab : public ViewerWindow {
   }
   json lab(const std::string& name) const { return read(name + ".json").at("lab"); }
 
-  // Chooses a probe and starts.
-  void start(const std::string& probe) {
+  // Starts the probes; all of them take much longer than a few frames of the window.
+  void start(const json& probes = nullptr) {
     add({{"wait", "frame"}});
     click("screen/Probe");
-    add({{"set", {{"lab_probes", {probe}}}}});
+    if (!probes.is_null()) {
+      add({{"set", {{"lab_probes", probes}}}});
+    }
     add({{"wait", "idle"}});
     click("probe/lab/run");
   }
@@ -62,7 +62,7 @@ TEST_F(ViewerLab, RunsToItsPageAndGoesOnFromThere) {
   const std::string scene = "-a 'scene\" of $HOME";
   fs::copy(kScene, folder() / scene, fs::copy_options::recursive);
   add({{"open", scene}});
-  start("query-is-key");
+  start({"query-is-key"});
   look("running");
   wait_for("probe/lab/page");
   add({{"wait", "idle"}});
@@ -99,15 +99,16 @@ TEST_F(ViewerLab, RunsToItsPageAndGoesOnFromThere) {
 }
 
 TEST_F(ViewerLab, CancelEndsTheChild) {
-  start("deviation");
+  start();
   wait_for("probe/lab/work");
   look("running");
   click("probe/lab/cancel");
   add({{"wait", "idle"}});
   look("stopped");
   ASSERT_EQ(run_script(steps_, small(kScene)).exit_code, 0);
-  EXPECT_EQ(lab("running").at("run").at("probe"), "deviation");
-  EXPECT_THAT(lab("running").at("run").at("work").get<std::string>(), HasSubstr("about"));
+  const json running = lab("running").at("run");
+  EXPECT_FALSE(running.at("probe").get<std::string>().empty());
+  EXPECT_THAT(running.at("work").get<std::string>(), HasSubstr(" of 8: "));
   const json run = lab("stopped").at("run");
   EXPECT_TRUE(run.at("stopped").get<bool>());
   EXPECT_FALSE(run.at("running").get<bool>());
@@ -120,7 +121,7 @@ TEST_F(ViewerLab, CancelEndsTheChild) {
 TEST_F(ViewerLab, AFailingRunShowsItsSentence) {
   fs::create_directories(folder() / "out");
   scratch_.write("out/lab", "a file where the folder should be");
-  start("query-is-key");
+  start({"query-is-key"});
   wait_for("probe/lab/error");
   look("failed");
   ASSERT_EQ(run_script(steps_, small(kScene)).exit_code, 0);
@@ -132,7 +133,7 @@ TEST_F(ViewerLab, AFailingRunShowsItsSentence) {
 }
 
 TEST_F(ViewerLab, EndsWithTheWindow) {
-  start("deviation");
+  start();
   wait_for("probe/lab/work");
   add({{"quit", true}});
   ASSERT_EQ(run_script(steps_, small(kScene)).exit_code, 0);

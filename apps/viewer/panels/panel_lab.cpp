@@ -67,8 +67,22 @@ void draw_end(const LabState& lab, Ui& ui) {
     mark_item(ui, "probe/lab/error");
   }
   if (lab.run.was_cancelled) {
-    draw_note("Stopped. Running it again goes on with the probes that are not done.");
+    draw_note("Stopped. What is done is kept: it can be run again.");
     mark_item(ui, "probe/lab/stopped");
+  }
+}
+
+// How many of the chosen probes a run would leave out, being done.
+void draw_done(const LabState& lab) {
+  const std::size_t chosen = chosen_probes(lab);
+  const auto done = static_cast<std::size_t>(
+      std::count_if(lab.probes.begin(), lab.probes.end(), [&](const auto& probe) {
+        return probe.chosen && lab.folder.seconds.count(probe.name) != 0;
+      }));
+  if (done > 0 && done < chosen) {
+    draw_note(fmt::format("{} of {} probes are done; it goes on with the others.", done, chosen));
+  } else if (done > 0) {
+    draw_note("These probes are done.");
   }
 }
 
@@ -89,6 +103,7 @@ bool draw_start(ViewState& state, Ui& ui) {
     ImGui::TextWrapped("It examines the scene without the views that were added.");
   }
   draw_end(lab, ui);
+  draw_done(lab);
   return changed;
 }
 
@@ -155,12 +170,17 @@ ImVec4 verdict_colour(const std::string& verdict) {
 }
 
 void draw_findings(const view::LabFolder& folder, Ui& ui) {
+  if (!folder.findings.empty()) {
+    ImGui::Separator();
+  }
   for (std::size_t i = 0; i < folder.findings.size(); ++i) {
     const view::LabFinding& finding = folder.findings[i];
     ImGui::BeginGroup();
-    ImGui::TextColored(verdict_colour(finding.verdict), "%s", finding.verdict.c_str());
-    draw_note(finding.number.empty() ? finding.claim
-                                     : fmt::format("{}: {}", finding.claim, finding.number));
+    draw_note(finding.claim);
+    ImGui::PushStyleColor(ImGuiCol_Text, verdict_colour(finding.verdict));
+    draw_note(finding.number.empty() ? finding.verdict
+                                     : fmt::format("{}: {}", finding.verdict, finding.number));
+    ImGui::PopStyleColor();
     ImGui::EndGroup();
     mark_item(ui, fmt::format("probe/lab/finding/{}", i));
     if (ImGui::IsItemHovered()) {
