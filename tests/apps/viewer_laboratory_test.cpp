@@ -2,6 +2,7 @@
 // makes of the child's words, and pages handed to the desktop.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <imgui.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -11,6 +12,8 @@
 #include "apps/viewer/laboratory/lab_command.h"
 #include "apps/viewer/laboratory/lab_state_json.h"
 #include "apps/viewer/laboratory/laboratory.h"
+#include "apps/viewer/script.h"
+#include "apps/viewer/ui.h"
 #include "core/base/error.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/wait_until.h"
@@ -21,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using view::ViewState;
 
 class ViewerLaboratory : public ::testing::Test {
@@ -235,6 +237,78 @@ TEST_F(ViewerLaboratory, PagesGoToTheDesktopOrToASentence) {
   ::setenv("PATH", path.c_str(), 1);
   EXPECT_THAT(state_.lab.page_error, HasSubstr("there is no xdg-open"));
   EXPECT_THAT(state_.lab.page_error, HasSubstr(page.path));
+}
+
+// The panel on ImGui without a window.
+class ViewerLabPanel : public ViewerLaboratory {
+ protected:
+  ViewerLabPanel() {
+    ImGui::CreateContext();
+    ImGuiIO& io = ImGui::GetIO();
+    io.IniFilename = nullptr;
+    io.DisplaySize = {1280, 720};
+    unsigned char* pixels = nullptr;
+    int width = 0;
+    int height = 0;
+    io.Fonts->GetTexDataAsRGBA32(&pixels, &width, &height);
+    ui_.draw_pane = [](int, const PaneDrawing&) { return nullptr; };
+    ui_.texture_of = [](const view::ImagePtr&) { return nullptr; };
+  }
+  ~ViewerLabPanel() override { ImGui::DestroyContext(); }
+
+  void draw(Script* script = nullptr) {
+    if (script != nullptr) {
+      script->inject(ui_);
+    }
+    ImGui::NewFrame();
+    draw_viewer(state_, ui_);
+    ImGui::Render();
+  }
+
+  // Clicks the item and gives the commands that came of it.
+  std::deque<view::Command> click(const std::string& item) {
+    state_.commands.clear();
+    draw();
+    draw();
+    Script script(nlohmann::json::array({{{"click", item}}}));
+    while (!script.is_done()) {
+      draw(&script);
+    }
+    return state_.commands;
+  }
+
+  Ui ui_;
+};
+
+TEST_F(ViewerLabPanel, ButtonsDoWhatTheySay) {
+  Laboratory laboratory([] {});
+  laboratory.update(state_);
+  EXPECT_EQ(click("probe/lab/run").size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<view::RunLabCommand>(state_.commands.front()));
+  EXPECT_EQ(ui_.items.count("probe/lab/page"), 0U);
+  click("probe/lab");
+  EXPECT_EQ(std::string(ImGui::GetClipboardText()),
+            "parallax lab 'assets/a scene' --model nvs-v2 --output " + state_.output +
+                "/lab/a_scene-nvs-v2 --resume");
+  state_.lab.folder.page = "out/lab.html";
+  EXPECT_EQ(std::get<view::OpenPageCommand>(click("probe/lab/page").front()).path, "out/lab.html");
+  click("probe/lab/path");
+  EXPECT_EQ(std::string(ImGui::GetClipboardText()), fs::absolute("out/lab.html"));
+  state_.lab.run.is_running = true;
+  EXPECT_TRUE(std::holds_alternative<view::CancelLabCommand>(click("probe/lab/cancel").front()));
+  EXPECT_EQ(ui_.items.count("probe/lab/run"), 0U);
+}
+
+TEST_F(ViewerLabPanel, NothingRunsWithoutAProbeOrAView) {
+  Laboratory laboratory([] {});
+  choose_lab_probes(nlohmann::json::array(), state_.lab);
+  laboratory.update(state_);
+  EXPECT_TRUE(click("probe/lab/run").empty());
+  choose_lab_probes({"ascent"}, state_.lab);
+  EXPECT_EQ(click("probe/lab/run").size(), 1U);
+  state_.reads = {0, 0, 0, 0};
+  laboratory.update(state_);
+  EXPECT_TRUE(click("probe/lab/run").empty());
 }
 
 }  // namespace

@@ -225,7 +225,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "vision/scene",
       "vision/synth"}},
     {"apps/shell", {"apps/common", "core/base", "core/ttt", "vision/models", "vision/models/vit3"}},
-    {"apps/viewer/laboratory", {"apps/lab", "core/base", "vision/viewer"}},
+    {"apps/viewer/laboratory", {"apps/common", "apps/lab", "core/base", "vision/viewer"}},
     {"apps/viewer",
      {"apps/report",
       "apps/viewer/laboratory",

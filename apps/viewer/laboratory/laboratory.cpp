@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "apps/common/cli.h"
 #include "apps/viewer/laboratory/lab_command.h"
 #include "apps/viewer/laboratory/lab_folder.h"
 #include "core/base/child_process.h"
@@ -21,10 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using view::ViewState;
-
-// As `lab` returns them (apps/common/cli.h).
-constexpr int kLabDone = 0;
-constexpr int kLabSomeFailed = 3;
 
 // What an exit code means that came with no sentence.
 std::string sentence_on_end(int exit_code, const std::string& last_line) {
@@ -196,7 +193,7 @@ void Laboratory::end(ViewState& state) {
   run.was_cancelled = child_->end->stopped;
   if (!child_->error.empty()) {
     run.errors = {child_->error};
-  } else if (!run.was_cancelled && code != kLabDone && run.errors.empty()) {
+  } else if (!run.was_cancelled && code != kExitDone && run.errors.empty()) {
     run.errors = {sentence_on_end(code, run.last_line)};
   }
   child_.reset();
@@ -207,7 +204,7 @@ void Laboratory::end(ViewState& state) {
   }
   if (run.was_cancelled) {
     view::say(state, fmt::format("The laboratory was stopped: {}", run.title));
-  } else if (code == kLabDone || code == kLabSomeFailed) {
+  } else if (code == kExitDone || code == kExitSomeFailed) {
     view::say(state, fmt::format("The laboratory examined {}: {}/lab.html", run.title, run.folder));
   }
   looked_for_.clear();
