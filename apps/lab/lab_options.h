@@ -36,7 +36,10 @@ struct LabOptions {
         "models: names, checkpoints or runs' folders (default: the bundled and the user's own)");
     visitor("output", self.output, "folder for lab.html and lab.json");
     visitor("json", self.json, "also write the results here; - is stdout");
-    visitor("resume", self.resume, "go on where an earlier run into the same folder ended");
+    visitor("resume",
+            self.resume,
+            "go on where an earlier run into the same folder ended, with what it found of these "
+            "models");
     visitor("images",
             self.images,
             "images of folders, evenly over all; 0: all of them",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <optional>
 
 #include "apps/lab/lab_ablation.h"
@@ -27,7 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kLabRows = "results.jsonl";
 constexpr const char* kLabSettings = "run.json";
 
 // Everything but model and probe that decides a row.
@@ -187,12 +187,16 @@ class LabRun {
   void examine(const LabModel& model) {
     std::unique_ptr<LabSubject> subject;
     std::optional<LabBench> bench;
-    for (const LabProbe* probe : probes_) {
-      if (!applies_to(*probe, model)) {
+    for (const LabProbe& probe : lab_probes()) {
+      if (!applies_to(probe, model)) {
         continue;
       }
-      if (const LabRow* row = folder_.find(*probe, model)) {
+      // What an earlier run left stays on the page, chosen this time or not.
+      if (const LabRow* row = folder_.find(probe, model)) {
         report_.rows.push_back(*row);
+        continue;
+      }
+      if (std::find(probes_.begin(), probes_.end(), &probe) == probes_.end()) {
         continue;
       }
       try {
@@ -201,7 +205,7 @@ class LabRun {
           tell_notes(*subject);
           bench.emplace(measure_bench(options_, *subject));
         }
-        report_.rows.push_back(run(*probe, model, *bench));
+        report_.rows.push_back(run(probe, model, *bench));
       } catch (const UsageError&) {
         throw;
       } catch (const Error& error) {
@@ -273,6 +277,16 @@ class LabRun {
 };
 
 }  // namespace
+
+bool fits_lab_folder(const LabOptions& options) {
+  const fs::path folder = options.output;
+  std::error_code ignored;
+  if (!fs::exists(folder / kLabRows, ignored)) {
+    return true;
+  }
+  std::ifstream stream(folder / kLabSettings);
+  return json::parse(stream, nullptr, false) == lab_settings(options);
+}
 
 LabReport run_laboratory(const LabOptions& options) { return LabRun(options).report(); }
 

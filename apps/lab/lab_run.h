@@ -17,6 +17,12 @@ struct LabReport {
   nlohmann::json provenance;
 };
 
+inline constexpr const char* kLabRows = "results.jsonl";  // in the output folder, a row per line
+
+// Whether a run with these options may use its output folder without moving anything away: it holds
+// no results, or those of a run with the same settings.
+bool fits_lab_folder(const LabOptions& options);
+
 // Appends a row per probe and model to results.jsonl in the output folder, which is made for the
 // first of them. Before each probe its cost is told on stderr, and failures as they happen. Throws
 // UsageError before the work if there is no such model or probe, or if what is to be resumed had

@@ -10,6 +10,8 @@
 
 #include "apps/viewer/exports.h"
 #include "apps/viewer/frame_times.h"
+#include "apps/viewer/laboratory/lab_command.h"
+#include "apps/viewer/laboratory/laboratory.h"
 #include "apps/viewer/pane_renderer.h"
 #include "apps/viewer/script.h"
 #include "apps/viewer/session.h"
@@ -77,6 +79,7 @@ class Viewer {
     state_.models = view::list_model_choices();
     state_.classifiers = view::list_classifier_choices();
     state_.bundled_scenes = view::list_scene_choices();
+    state_.lab.probes = list_lab_probes();
     state_.open = options_.open;
     view::reset_panes(state_, options_.open.model);
     try {
@@ -140,6 +143,7 @@ class Viewer {
       state_.commands.emplace_back(view::OpenCommand{path, true});
     }
     session_.update(state_, seconds);
+    laboratory_.update(state_);
     if (script_) {
       script_->advance(script_actions(), now);
       quit_ = quit_ || script_->is_done();
@@ -151,7 +155,7 @@ class Viewer {
     ui_.times = times_.summary();
   }
 
-  // Carries out the commands that need the window.
+  // Carries out the commands that need the window, and the laboratory's.
   void take_commands() {
     for (const view::Command& command : std::exchange(state_.commands, {})) {
       if (std::holds_alternative<view::QuitCommand>(command)) {
@@ -161,7 +165,7 @@ class Viewer {
       } else if (const auto* grid = std::get_if<view::ExportCommand>(&command);
                  grid != nullptr && grid->path.ends_with(".png")) {
         pictures_.push_back({.path = grid->path, .panes_only = true, .numbered = true});
-      } else {
+      } else if (!laboratory_.carry_out(state_, command)) {
         state_.commands.push_back(command);
       }
     }
@@ -199,8 +203,9 @@ class Viewer {
   }
 
   Script::Actions script_actions() {
-    return {.is_idle = [this] { return session_.is_idle(state_); },
+    return {.is_idle = [this] { return session_.is_idle(state_) && !laboratory_.is_running(); },
             .is_shown = [this] { return session_.is_shown(state_); },
+            .has_item = [this](const std::string& name) { return ui_.items.count(name) != 0; },
             .open =
                 [this](const std::string& path) {
                   state_.commands.emplace_back(view::OpenCommand{path});
@@ -249,7 +254,9 @@ class Viewer {
   std::map<std::string, std::vector<Camera>> set_aside_;  // keyframes that a script starts without
   FrameClock times_;
   bool quit_ = false;
-  Session session_;  // last: its threads end first
+  // Last: their threads end first.
+  Laboratory laboratory_{[] { Window::wake(); }};
+  Session session_;
 };
 
 }  // namespace

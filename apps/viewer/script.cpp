@@ -141,8 +141,11 @@ void Script::check_step(const std::string& name, const json& value) const {
              fmt::format("a letter, a digit, {}; with ctrl+ or shift+ in front",
                          fmt::join(script_keys(), " ")));
       }
+    } else if (name == "wait" && value.is_object()) {
+      value.at("item").get<std::string>();
     } else if (name == "wait" && value != "idle" && value != "frame" && !value.is_number()) {
-      fail("there is nothing to wait for by this name", "idle, frame or a number of seconds");
+      fail("there is nothing to wait for by this name",
+           "idle, frame, a number of seconds or an object with the field 'item'");
     } else if (name == "drag" && button_of(value.value("button", "left")) < 0) {
       fail("there is no such button", "left, right or middle");
     }
@@ -299,6 +302,11 @@ void Script::advance(const Actions& actions, double now) {
   ++step_frames_;
   idle_frames_ = actions.is_idle() ? idle_frames_ + 1 : 0;
   shown_frames_ = actions.is_shown() ? shown_frames_ + 1 : 0;
+  const json* what =
+      is_done() || !steps_[next_].contains("wait") ? nullptr : &steps_[next_]["wait"];
+  item_frames_ = what != nullptr && what->is_object() && actions.has_item(what->at("item"))
+                     ? item_frames_ + 1
+                     : 0;
   while (!is_done() && gestures_.empty() && !begun_ && is_action(steps_[next_].begin().key())) {
     const size_t before = next_;
     try {
@@ -317,16 +325,19 @@ bool Script::awaits_work() const {
     return false;
   }
   const json& what = steps_[next_]["wait"];
-  return what.is_string() && (what == "frame" ? shown_frames_ : idle_frames_) == 0;
+  return !what.is_number() && frames_so_far(what) == 0;
+}
+
+int Script::frames_so_far(const json& what) const {
+  return what.is_object() ? item_frames_ : what == "frame" ? shown_frames_ : idle_frames_;
 }
 
 void Script::do_step(const Actions& actions, double now) {
   const std::string name = steps_[next_].begin().key();
   const json& value = steps_[next_].begin().value();
   if (name == "wait") {
-    if (value.is_string()) {
-      if (std::min(step_frames_, value == "frame" ? shown_frames_ : idle_frames_) <
-          kSettledFrames) {
+    if (!value.is_number()) {
+      if (std::min(step_frames_, frames_so_far(value)) < kSettledFrames) {
         return;
       }
     } else {

@@ -1,7 +1,7 @@
 // Runs the viewer unattended: steps from a JSON file, carried out one after the other.
 //
 //   [{"open": "scenes/a"}, {"wait": "idle"}, {"set": {"view": 3}}, {"wait": "frame"}, {"wait":
-//   0.5},
+//   0.5}, {"wait": {"item": "probe/lab/page"}},
 //    {"click": "screen/Probe"}, {"drag": {"item": "pane/0", "by": [40, 0], "button": "left"}},
 //    {"scroll": {"item": "pane/0", "by": 1, "ctrl": true}}, {"move": "pane/1"}, {"key": "ctrl+o"},
 //    {"hold": {"key": "w", "seconds": 0.5}}, {"type": "text"}, {"drop": ["a", "b"]},
@@ -37,6 +37,7 @@ class Script {
   struct Actions {
     std::function<bool()> is_idle;   // nothing in progress at all
     std::function<bool()> is_shown;  // the full frame of the current request is on the screen
+    std::function<bool(const std::string& name)> has_item;  // it is on the screen
     std::function<void(const std::string& path)> open;
     std::function<void(const nlohmann::json&)> set;
     std::function<void(const std::string& path)> capture;
@@ -69,6 +70,8 @@ class Script {
   void begin_gesture(const Ui& ui);
   ImVec2 centre_of(const Ui& ui, const std::string& item) const;
   void begin_drag(const Ui& ui, const nlohmann::json& drag);
+  // The frames in a row in which what the present step waits for was so.
+  int frames_so_far(const nlohmann::json& what) const;
   void begin_key(const std::string& name, double seconds);
   void do_step(const Actions& actions, double now);
 
@@ -77,6 +80,7 @@ class Script {
   double wait_until_ = -1;
   int idle_frames_ = 0;   // in a row
   int shown_frames_ = 0;  // likewise
+  int item_frames_ = 0;   // likewise, with the item that is waited for
   int step_frames_ = 0;   // since the last step that was no gesture
   double now_ = 0;
   ImVec2 mouse_{-1000, -1000};

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "apps/report/results.h"
+#include "apps/viewer/laboratory/lab_state_json.h"
 #include "core/base/paths.h"
 #include "vision/metrics/image_metrics.h"
 #include "vision/scene/formats/common/json_fields.h"
@@ -197,6 +198,8 @@ constexpr Field kFields[] = {
        state.recent = value.get<std::vector<std::string>>();
      }},
     {"probe", [](const json& value, ViewState& state, Ui&) { apply_probe(value, state.probe); }},
+    {"lab_probes",
+     [](const json& value, ViewState& state, Ui&) { choose_lab_probes(value, state.lab); }},
     {"classify",
      [](const json& value, ViewState& state, Ui&) { apply_classify(value, state.classify); }},
     {"track_frames",
@@ -362,6 +365,7 @@ json describe_state(const ViewState& state, const Ui& ui) {
   description["videos"] = state.videos.size();
   description["classified"] = state.classify.rows.size();
   description["probe_losses"] = state.probe.projection.losses;
+  description["lab"] = describe_lab(state.lab);
   for (const view::Message& message : state.messages) {
     description["messages"].push_back({{"text", message.text}, {"error", message.is_error}});
   }

@@ -141,6 +141,7 @@ bool draw_path_panel(view::ViewState& state, Ui& ui);
 bool draw_overview_panel(view::ViewState& state, Ui& ui);
 bool draw_classify_panel(view::ViewState& state, Ui& ui);
 bool draw_probe_panel(view::ViewState& state, Ui& ui);
+bool draw_lab_panel(view::ViewState& state, Ui& ui);
 bool draw_dialogs(view::ViewState& state, Ui& ui);
 
 // Handles keys that no text field wants, and Esc in any case. Returns whether they changed the

@@ -35,9 +35,10 @@ void load_font(float scale) {
     io.FontGlobalScale = scale;
     return;
   }
-  // Latin, Greek (the variants' summaries name φ), arrows and superscripts.
+  // Latin, hats and Greek, raised letters, arrows and operators, as the variants' summaries and the
+  // laboratory's sentences have them: φ, q̂, kᵀ, −.
   static const ImWchar ranges[] = {
-      0x20, 0xFF, 0x370, 0x3FF, 0x2010, 0x2027, 0x2070, 0x209F, 0x2190, 0x21FF, 0};
+      0x20, 0xFF, 0x300, 0x3FF, 0x1D2C, 0x1D6A, 0x2010, 0x2027, 0x2070, 0x209F, 0x2190, 0x2299, 0};
   io.Fonts->AddFontFromFileTTF(kFontFile, kFontSize * scale, nullptr, ranges);
 }
 

@@ -51,16 +51,27 @@ std::vector<char*> as_pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
+[[noreturn]] void fail_to_start(const ChildCommand& command, int error_number) {
+  throw Error(ErrorParts{.what = "a program cannot be started",
+                         .where = command.program.string(),
+                         .got = std::strerror(error_number)});
+}
+
+std::vector<std::string> words_of(const ChildCommand& command) {
+  std::vector<std::string> words = {command.program.string()};
+  words.insert(words.end(), command.arguments.begin(), command.arguments.end());
+  return words;
+}
+
 // A running child: the reading end of its output, and its end.
 class Child {
  public:
   explicit Child(const ChildCommand& command) {
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {
-      fail(command, errno);
+      fail_to_start(command, errno);
     }
-    std::vector<std::string> words = {command.program.string()};
-    words.insert(words.end(), command.arguments.begin(), command.arguments.end());
+    std::vector<std::string> words = words_of(command);
     std::vector<std::string> settings = joined_environment(command.environment);
     const std::vector<char*> arguments = as_pointers(words);
     const std::vector<char*> environment = as_pointers(settings);
@@ -82,7 +93,7 @@ class Child {
     output_ = pipe[0];
     if (pid_ < 0) {
       ::close(output_);
-      fail(command, error);
+      fail_to_start(command, error);
     }
     ::setpgid(pid_, pid_);  // whichever of the two processes is first
     ::fcntl(output_, F_SETFL, O_NONBLOCK);
@@ -138,12 +149,6 @@ class Child {
   }
 
  private:
-  [[noreturn]] static void fail(const ChildCommand& command, int error_number) {
-    throw Error(ErrorParts{.what = "a program cannot be started",
-                           .where = command.program.string(),
-                           .got = std::strerror(error_number)});
-  }
-
   pid_t pid_ = -1;
   int output_ = -1;
   bool ended_ = false;
@@ -176,6 +181,26 @@ ChildEnd run_child(const ChildCommand& command) {
       child.signal_group(SIGKILL);
     }
   }
+}
+
+pid_t start_detached(const ChildCommand& command) {
+  std::vector<std::string> words = words_of(command);
+  const std::vector<char*> arguments = as_pointers(words);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // As above, only calls that are safe after a fork among threads.
+    ::setsid();
+    const int nothing = ::open("/dev/null", O_RDWR);
+    if (nothing >= 0 && ::dup2(nothing, 0) >= 0 && ::dup2(nothing, 1) >= 0 &&
+        ::dup2(nothing, 2) >= 0) {
+      ::execve(arguments[0], arguments.data(), environ);
+    }
+    ::_exit(127);
+  }
+  if (child < 0) {
+    fail_to_start(command, errno);
+  }
+  return child;
 }
 
 std::filesystem::path find_program(const std::string& name) {

@@ -1,5 +1,7 @@
-// Other programs as children of this one: run, read line by line, stopped.
+// Other programs as children of this one: run, read line by line, stopped, or let go.
 #pragma once
+
+#include <sys/types.h>
 
 #include <filesystem>
 #include <functional>
@@ -30,6 +32,12 @@ struct ChildEnd {
 // terminal reaches this process alone. It does not survive this process. Throws Error if it cannot
 // be started.
 ChildEnd run_child(const ChildCommand& command);
+
+// Starts a program that goes on when this process ends, without input and output and in a session
+// of its own; environment and functions of the command are of no account. Returns its process id,
+// to be waited for: it ends with 127 if it cannot be run. Throws Error if there can be no other
+// process.
+pid_t start_detached(const ChildCommand& command);
 
 // The program of that name: itself if it contains a slash, else the first in $PATH; empty if there
 // is none.

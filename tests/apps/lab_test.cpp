@@ -22,6 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -178,6 +179,23 @@ TEST_F(LabProgram, ProbesAreChosenAndClassifiersExamined) {
   EXPECT_THAT(
       printed.at("rows")[1].at("result").at("findings")[1].at("sentence").get<std::string>(),
       HasSubstr("4 images"));
+}
+
+TEST_F(LabProgram, ResumedWithOtherProbesThePageKeepsWhatWasFound) {
+  const auto probes_after = [&](const std::string& probe) {
+    const ProgramResult result =
+        run_program(words({"--model", "nvs-v6", "--resume", "--probe", probe}));
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    std::vector<std::string> probes;
+    const json found = report();
+    for (const json& row : found.at("rows")) {
+      probes.push_back(row.at("probe"));
+    }
+    return probes;
+  };
+  EXPECT_THAT(probes_after("query-is-key"), ElementsAre("query-is-key"));
+  EXPECT_THAT(probes_after("ascent"), ElementsAre("ascent", "query-is-key"));
+  EXPECT_EQ(whole_lines(), 2U);
 }
 
 TEST_F(LabProgram, MistakesAreToldBeforeTheWork) {

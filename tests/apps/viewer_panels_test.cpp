@@ -149,6 +149,11 @@ class ViewerPanels : public ::testing::Test {
     view::TokenProjection projection{.queries = {{0, 0}, {1, 1}}, .keys = {{1, 0}, {0, 1}}};
     projection.losses = {-1, -2};
     view::apply_event(state_, projection);
+    view::LabState& lab = state_.lab;
+    lab.probes = {{.name = "ascent", .title = "100 %s?"}, {.name = "streaming", .chosen = false}};
+    lab.folder = {.path = "out", .page = "out/lab.html", .seconds = {{"ascent", 1.5}}};
+    lab.folder.findings = {{"a claim", "holds here"}, {"b", "does not hold here", "1 dB", "%n"}};
+    lab.run = {.title = "nvs on scene", .is_running = true, .probe = "ascent", .work = "1 of 2"};
   }
 
   ViewState state_;

@@ -1,12 +1,14 @@
 // Children of this process: their output, their end, and how they are stopped.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <fstream>
 
 #include "core/base/child_process.h"
 #include "core/base/error.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/wait_until.h"
 
 namespace parallax {
@@ -58,6 +60,20 @@ TEST(ChildProcess, WhoIgnoresTheWishIsKilled) {
   command.on_line = [&](const std::string&) { started = true; };
   command.should_stop = [&] { return started; };
   EXPECT_EQ(run_child(command).exit_code, 128 + SIGKILL);
+}
+
+TEST(ChildProcess, OneThatIsLetGoHasASessionOfItsOwnAndNoInput) {
+  const testing::ScratchFolder scratch;
+  const std::string said = (scratch.path() / "said").string();
+  const pid_t child =
+      start_detached(shell("cat; cut -d ' ' -f 6 /proc/$$/stat > " + said + "; exit 3"));
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 3);
+  EXPECT_EQ(testing::read_bytes(said), std::to_string(child) + "\n");
+  const pid_t missing = start_detached({.program = "/no/such/program"});
+  ASSERT_EQ(::waitpid(missing, &status, 0), missing);
+  EXPECT_EQ(WEXITSTATUS(status), 127);
 }
 
 TEST(ChildProcess, ProgramsAreFoundOnThePath) {

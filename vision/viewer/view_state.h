@@ -12,6 +12,7 @@
 
 #include "vision/viewer/camera/camera_control.h"
 #include "vision/viewer/camera/camera_track.h"
+#include "vision/viewer/lab_state.h"
 #include "vision/viewer/view_data.h"
 
 namespace parallax::view {
@@ -116,6 +117,14 @@ struct TrackCommand {
 struct ScreenshotCommand {
   std::string path;
 };
+// Runs the laboratory on the Probe screen's scene and model.
+struct RunLabCommand {};
+// Stops that run.
+struct CancelLabCommand {};
+// Shows a page in the desktop's browser.
+struct OpenPageCommand {
+  std::string path;
+};
 // Closes the viewer.
 struct QuitCommand {};
 // Any command.
@@ -128,6 +137,9 @@ using Command = std::variant<OpenCommand,
                              ExportCommand,
                              TrackCommand,
                              ScreenshotCommand,
+                             RunLabCommand,
+                             CancelLabCommand,
+                             OpenPageCommand,
                              QuitCommand>;
 
 // Views `first` … `last` − 1.
@@ -194,6 +206,7 @@ struct ViewState {
 
   ClassifyState classify;
   ProbeState probe;
+  LabState lab;
 
   std::vector<Message> messages;    // the newest last
   std::vector<std::string> recent;  // scenes, checkpoints, folders of images, the newest first

@@ -69,6 +69,9 @@ void draw_work(ViewState& state, Ui& ui) {
       state.commands.emplace_back(view::CancelTasksCommand{});
     }
     mark_item(ui, "cancel tasks");
+  } else if (state.lab.run.is_running && state.screen != Screen::kProbe) {
+    ImGui::TextDisabled("laboratory: %s", state.lab.run.probe.c_str());
+    mark_item(ui, "laboratory");
   }
 }
 

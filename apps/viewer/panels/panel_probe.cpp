@@ -16,21 +16,6 @@ using view::ModelSource;
 using view::ProbeState;
 using view::ViewState;
 
-// All probes of this model, on a page.
-void draw_laboratory(const ViewState& state, Ui& ui) {
-  if (state.scene == nullptr || state.probe.model.empty()) {
-    return;
-  }
-  const std::string command =
-      fmt::format("parallax lab \"{}\" --model {}", state.scene->path, state.probe.model);
-  ImGui::TextWrapped("All probes on this model, written to output/lab/lab.html, by:\n%s",
-                     command.c_str());
-  if (ImGui::Button("copy the command")) {
-    ImGui::SetClipboardText(command.c_str());
-  }
-  mark_item(ui, "probe/lab");
-}
-
 bool draw_controls(ViewState& state, Ui& ui) {
   ProbeState& probe = state.probe;
   bool changed = false;
@@ -74,7 +59,8 @@ bool draw_controls(ViewState& state, Ui& ui) {
   ImGui::TextWrapped(
       "All views are read in one update range: both forms are then one gradient step computed in "
       "two orders. They are two computations over several ranges: choose streamed reading.");
-  draw_laboratory(state, ui);
+  ImGui::Separator();
+  changed |= draw_lab_panel(state, ui);
   return changed;
 }
 
