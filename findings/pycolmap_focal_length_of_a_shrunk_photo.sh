@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pycolmap 4.2.1: a photograph of a camera that describes its focal plane in EXIF (Canon's do: focal length in
-# millimetres, pixels per inch of sensor), shrunk to a quarter with its EXIF kept, gets the focal length of the original,
-# in pixels: 5320 for a picture 1368 pixels wide, four times too long, as a known one (has_prior_focal_length). With
+# millimetres, pixels per inch of sensor), shrunk to a quarter with its EXIF kept, gets the original's focal length in
+# pixels: 5320 for a picture 1368 pixels wide, four times too long, as a known one (has_prior_focal_length). With
 # FocalLengthIn35mmFilm in the EXIF, as other makers write it, the same photograph gets the right 1330.
 # Why: pixels per inch times millimetres is taken without asking how wide the picture was for which that holds. The
 # EXIF says it (PixelXDimension: 5472), and the 35 mm value needs no such thing, being relative to the picture.

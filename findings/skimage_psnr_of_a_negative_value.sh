@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# scikit-image 0.26.0: PSNR of two float pictures rises by 6.02 dB as soon as one value of the first is below zero, be it
-# -1e-9. Where no data_range is given the range is 1, but 2 if the first picture has a negative value (floats may be in
-# [-1, 1] there), and 2 squared is 6.02 dB. Filters that overshoot make such values, and so do models whose last
+# scikit-image 0.26.0: PSNR of two float pictures rises by 6.02 dB as soon as one value of the first is below zero, were
+# it -1e-9. Where no data_range is given the range is 1, but 2 if the first picture has a negative value (floats may be
+# in [-1, 1] there), and 2 squared is 6.02 dB. Filters that overshoot make such values, and so do models whose last
 # layer is linear: with the same noise of 0.05, one true picture brought to 128 × 128 by area is 26.05 dB from its
 # rendering, brought there by Lanczos 32.07.
 # Of the second picture nothing is asked, so that the two orders of the arguments differ by 6.02 dB, too. A value above

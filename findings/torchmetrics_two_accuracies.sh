@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# torchmetrics 1.8.2: Accuracy(task="multiclass", num_classes=1000) and MulticlassAccuracy(num_classes=1000), an object of
-# the same class, are not the same number. The first is the share of right images; the second averages over classes
-# (average="macro" is its default, "micro" the other's), and a class that was only ever guessed, never there, counts
-# as one with accuracy 0. One classifier that is right in 60 % of the images:
+# torchmetrics 1.8.2: Accuracy(task="multiclass", num_classes=1000) and MulticlassAccuracy(num_classes=1000), two
+# objects of one class, are not the same number. The first is the share of right images; the second averages over
+# classes (average="macro" is its default, "micro" the other's), and a class that was only ever guessed, never there,
+# counts as one with accuracy 0. One classifier that is right in 60 % of the images:
 #   1,000 classes, 50 images of each: 0.599 and 0.599, so that nothing shows.
 #   200 of the 1,000 classes, as in ImageNet-A and -R: 0.589 and 0.122, as each wrong guess brings in a class.
 #   1,000 classes, mean of the values of batches, as training loops log it: 0.599 and 0.436 in batches of 64, 0.451 of

@@ -6,8 +6,8 @@
 # colours nobody sees (black in most renderings) are mixed into the edges. Which colour is behind alpha 0 changes
 # the result: 35.0 dB with white there, 33.6 with green. Pillow's does not change.
 # What it means: turning images into tensors first, as torchvision's documentation advises for speed, draws a dark line
-# around each object of the truth itself, and all PSNRs against it are of another picture. Put images on their background
-# before anything else.
+# around each object of the truth itself, and all PSNRs against it are of another picture. Put images on their
+# background before anything else.
 # Needs python3 with pip, and PyPI; no GPU. PyTorch 2.11.0 is taken from python3 where it is, else installed, with its
 # 3 GB of libraries. Fails if the version no longer behaves so.
 set -euo pipefail

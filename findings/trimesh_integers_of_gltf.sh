@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # trimesh 5.2.0 reads what core glTF 2.0 stores in normalised integers, or beside a material, otherwise than the
 # format says, without a word:
-#   TEXCOORD_0 of unsigned shorts (which quantising tools write): 0 … 65535 is taken as it stands, so that a texture lies
+#   TEXCOORD_0 of unsigned shorts (which quantising tools write): 0 … 65535 is taken as it stands, so that a texture is
 #     65,535 times across a triangle that it should cover once. Of unsigned bytes: 255 times.
 #   COLOR_0 of unsigned shorts: the low byte is kept. 0.61 (40000) becomes 0.25, 0.5 (32768) becomes 0, black; 0 and 1
 #     stay, so that files with pure colours look right.
