@@ -16,7 +16,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export PYTHONPATH=$folder/site
 python3 -m pip install --quiet --root-user-action ignore --disable-pip-version-check --target "$folder/site" \
-  pycolmap==4.2.1 pillow==12.3.0 numpy
+  pycolmap==4.2.1 pillow==12.3.0 numpy==2.3.5
 python3 - "$folder" <<'PY'
 import sys
 

@@ -13,7 +13,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export PYTHONPATH=$folder/site
 python3 -m pip install --quiet --root-user-action ignore --disable-pip-version-check --target "$folder/site" \
-  scikit-image==0.26.0 numpy==2.3.5 scipy pillow==12.0.0
+  scikit-image==0.26.0 numpy==2.3.5 scipy==1.16.3 pillow==12.0.0
 python3 - <<'PY'
 import numpy as np
 from PIL import Image
