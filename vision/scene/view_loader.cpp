@@ -11,7 +11,6 @@
 
 #include "core/base/error.h"
 #include "core/image/image.h"
-#include "core/image/image_header.h"
 #include "vision/scene/resize_and_crop.h"
 #include "vision/scene/undistort.h"
 #include "vision/scene/view_image.h"
@@ -57,20 +56,22 @@ std::string rescaling_note(const View& view, cv::Size stored) {
 ViewHeader read_view_header(const View& view, const ViewOptions& options) {
   check_options(options);
   const std::string where = view_place(view);
-  const cv::Size stored = image_file_size(view.image_path, view.image_part);
+  const UsedSize used = used_image_size(view);
   const Camera straight =
-      undistorted_camera(fit_camera(view.camera, stored, where), view.lens, where);
-  return {options.height > 0 ? plan_crop(stored, straight, options.height, options.width).camera
+      undistorted_camera(fit_camera(view.camera, used.size, where), view.lens, where);
+  return {options.height > 0 ? plan_crop(used.size, straight, options.height, options.width).camera
                              : straight,
-          rescaling_note(view, stored)};
+          rescaling_note(view, used.size),
+          used.is_turned};
 }
 
-void ImageNotes::add(const std::string& note, bool has_orientation) {
+void ImageNotes::add(const std::string& note, bool has_orientation, bool is_turned) {
   ++images_;
   if (!note.empty() && rescaled_++ == 0) {
     first_rescaled_ = note;
   }
   oriented_ += has_orientation ? 1 : 0;
+  turned_ += is_turned ? 1 : 0;
 }
 
 void ImageNotes::append_to(std::vector<std::string>& notes) const {
@@ -86,6 +87,13 @@ void ImageNotes::append_to(std::vector<std::string>& notes) const {
         oriented_,
         images_));
   }
+  if (turned_ > 0) {
+    notes.push_back(fmt::format(
+        "{} of {} photographs are turned as their EXIF orientation says: only so do they have the "
+        "proportions that the scene declares.",
+        turned_,
+        images_));
+  }
 }
 
 LoadedView load_view(const View& view, const ViewOptions& options) {
@@ -95,6 +103,7 @@ LoadedView load_view(const View& view, const ViewOptions& options) {
   LoadedView loaded;
   loaded.name = view.name;
   loaded.has_orientation = stored.has_orientation;
+  loaded.is_turned = stored.is_turned;
   loaded.camera = stored.camera;
   loaded.note = rescaling_note(view, image.size());
   if (!view.lens.is_pinhole()) {
