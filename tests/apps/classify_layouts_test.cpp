@@ -293,8 +293,8 @@ TEST_F(Layouts, AnOutputThatIsNoNumberIsNoClass) {
   {
     const torch::NoGradGuard no_grad;
     for (auto& item : huge->named_parameters()) {
-      if (item.key().find("head") != std::string::npos) {
-        item.value().mul_(1e38);
+      if (item.key().starts_with("norm.") || item.key().starts_with("head.")) {
+        item.value().mul_(1e30);  // finite, but not once multiplied
       }
     }
   }

@@ -134,7 +134,7 @@ ViewSet load_set(const Scene& scene,
     if (view.alpha.defined()) {
       alphas.push_back(view.alpha);
     }
-    notes.add(view.note, view.has_orientation, view.is_turned);
+    notes.add(view.note, view.has_orientation);
   }
   set.batch = to_camera_batch(set.cameras);
   set.images = torch::stack(images).unsqueeze(0);

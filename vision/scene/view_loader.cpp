@@ -38,17 +38,22 @@ void check_options(const ViewOptions& options) {
   }
 }
 
-// A sentence where the image is not of the declared size; else empty.
-std::string rescaling_note(const View& view, cv::Size stored) {
-  if (stored.width == view.camera.width && stored.height == view.camera.height) {
-    return {};
+// A sentence where the image was turned or is not of the declared size; else empty.
+std::string fitting_note(const View& view, const UsedSize& used) {
+  const char* turned = used.is_turned ? " is turned as its EXIF orientation says, as only so it has "
+                                        "the proportions that the scene declares; it"
+                                      : "";
+  if (used.size.width == view.camera.width && used.size.height == view.camera.height) {
+    return used.is_turned ? fmt::format("{}{} has the declared size then.", view.name, turned) : "";
   }
-  return fmt::format("{} is {} × {}, but the scene declares {} × {}; its intrinsics were rescaled.",
-                     view.name,
-                     stored.width,
-                     stored.height,
-                     view.camera.width,
-                     view.camera.height);
+  return fmt::format(
+      "{}{} is {} × {}, but the scene declares {} × {}; its intrinsics were rescaled.",
+      view.name,
+      turned,
+      used.size.width,
+      used.size.height,
+      view.camera.width,
+      view.camera.height);
 }
 
 }  // namespace
@@ -61,17 +66,15 @@ ViewHeader read_view_header(const View& view, const ViewOptions& options) {
       undistorted_camera(fit_camera(view.camera, used.size, where), view.lens, where);
   return {options.height > 0 ? plan_crop(used.size, straight, options.height, options.width).camera
                              : straight,
-          rescaling_note(view, used.size),
-          used.is_turned};
+          fitting_note(view, used)};
 }
 
-void ImageNotes::add(const std::string& note, bool has_orientation, bool is_turned) {
+void ImageNotes::add(const std::string& note, bool has_orientation) {
   ++images_;
   if (!note.empty() && rescaled_++ == 0) {
     first_rescaled_ = note;
   }
   oriented_ += has_orientation ? 1 : 0;
-  turned_ += is_turned ? 1 : 0;
 }
 
 void ImageNotes::append_to(std::vector<std::string>& notes) const {
@@ -87,13 +90,6 @@ void ImageNotes::append_to(std::vector<std::string>& notes) const {
         oriented_,
         images_));
   }
-  if (turned_ > 0) {
-    notes.push_back(fmt::format(
-        "{} of {} photographs are turned as their EXIF orientation says: only so do they have the "
-        "proportions that the scene declares.",
-        turned_,
-        images_));
-  }
 }
 
 LoadedView load_view(const View& view, const ViewOptions& options) {
@@ -103,9 +99,8 @@ LoadedView load_view(const View& view, const ViewOptions& options) {
   LoadedView loaded;
   loaded.name = view.name;
   loaded.has_orientation = stored.has_orientation;
-  loaded.is_turned = stored.is_turned;
   loaded.camera = stored.camera;
-  loaded.note = rescaling_note(view, image.size());
+  loaded.note = fitting_note(view, {image.size(), stored.is_turned});
   if (!view.lens.is_pinhole()) {
     UndistortedImage straight = undistort(image, loaded.camera, view.lens, view_place(view));
     image = std::move(straight.image);

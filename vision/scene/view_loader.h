@@ -25,15 +25,13 @@ struct LoadedView {
   Tensor alpha;      // [1, H, W] float32 in [0, 1]; undefined if the image has no alpha channel
   Camera camera;     // intrinsics adapted to H × W, free of distortion
   std::string note;  // a sentence where the image is not of the declared size; else empty
-  bool has_orientation = false;  // EXIF says that it is to be shown turned or mirrored, and it is not
-  bool is_turned = false;        // it was turned as EXIF says
+  bool has_orientation = false;  // EXIF says that it is to be shown turned or mirrored
 };
 
 // What load_view() will say of a view, but for its pixels, from the header of its image.
 struct ViewHeader {
   Camera camera;
   std::string note;
-  bool is_turned = false;
 };
 
 // Throws those of load_view()'s errors that a header shows.
@@ -42,15 +40,14 @@ ViewHeader read_view_header(const View& view, const ViewOptions& options);
 // Reads the view's image and brings image and camera to the requested size. An image that is a
 // uniformly scaled version of the declared size rescales the intrinsics, with a note; another
 // aspect ratio is an Error, as nothing says what was cut off. Pixels are used as stored, as cameras
-// describe those: an EXIF orientation is reported and not applied, unless only so the image has the
-// declared proportions (see used_image_size()). A mask becomes alpha. Distorted images are
-// undistorted (see undistort()).
+// describe those: an EXIF orientation is reported and not applied. A mask becomes alpha. Distorted
+// images are undistorted (see undistort()).
 LoadedView load_view(const View& view, const ViewOptions& options);
 
 // Gathers what is unusual about the images of some views.
 class ImageNotes {
  public:
-  void add(const std::string& note, bool has_orientation, bool is_turned);
+  void add(const std::string& note, bool has_orientation);
   // One sentence per kind.
   void append_to(std::vector<std::string>& notes) const;
 
@@ -59,7 +56,6 @@ class ImageNotes {
   size_t rescaled_ = 0;
   std::string first_rescaled_;
   size_t oriented_ = 0;
-  size_t turned_ = 0;
 };
 
 // Loads the chosen views on two threads; results are in the order of `indices`. Throws the error of

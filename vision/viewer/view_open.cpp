@@ -73,7 +73,7 @@ void read_headers(Opening& opening,
     try {
       const ViewHeader header = read_view_header(view, options);
       opening.views.back().camera = header.camera;
-      notes.add(header.note, false, header.is_turned);
+      notes.add(header.note, false);
     } catch (const Error& error) {
       mark_unreadable(opening, static_cast<int>(i), error, request);
       all_readable = false;

@@ -207,6 +207,7 @@ TEST(TruthFinder, HuggingFacesMetadataIsFound) {
         std::pair{"metadata.csv", "file_name,caption,label\na.jpg,x,1\nc.jpg,y,0\n"}}) {
     const ScratchFolder scratch;
     const fs::path root = scratch.path() / "data";
+    fs::create_directories(root);
     scratch.write(std::string("data/") + name, text);
     EXPECT_EQ(TruthFinder(labels, "").find(root / "a.jpg", root), Classes{1}) << name;
     EXPECT_EQ(TruthFinder(labels, "").find(root / "b.jpg", root), kNone) << name;
@@ -224,6 +225,7 @@ TEST(TruthFinder, NumbersThatAreNoIndicesAreSaid) {
   const ScratchFolder scratch;
   const ClassLabels labels = four_labels();
   const fs::path root = scratch.path() / "data";
+  fs::create_directories(root);
   scratch.write("data/labels.csv", "a.jpg,1\nb.jpg,2\nc.jpg,3\nd.jpg,4\n");
   TruthFinder finder(labels, "");
   EXPECT_EQ(finder.find(root / "a.jpg", root), kNone);

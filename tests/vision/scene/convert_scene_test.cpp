@@ -221,7 +221,7 @@ TEST_F(ConvertScene, PhotographsTurnedByExifAreWrittenUpright) {
     for (size_t i = 0; i < scene.views.size(); ++i) {
       const LoadedView after = load_view(written.views[i], {});
       EXPECT_TRUE(torch::equal(after.rgb, load_view(scene.views[i], {}).rgb));
-      EXPECT_FALSE(after.is_turned);
+      EXPECT_EQ(after.note, "");
     }
   }
 }

@@ -251,7 +251,7 @@ TEST_F(ViewLoading, PhotographsThatOnlyFitTurnedAreTurnedAsExifSays) {
   view.camera.width = 24;
   view.camera.height = 32;
   const LoadedView turned = load_view(view, {});
-  EXPECT_TRUE(turned.is_turned);
+  EXPECT_THAT(turned.note, HasSubstr("turned as its EXIF orientation says"));
   EXPECT_FALSE(turned.has_orientation);
   EXPECT_EQ(turned.rgb.sizes(), (torch::IntArrayRef{3, 32, 24}));
   EXPECT_GT(turned.rgb[0][4][12].item<float>(), 0.6F);
@@ -260,11 +260,11 @@ TEST_F(ViewLoading, PhotographsThatOnlyFitTurnedAreTurnedAsExifSays) {
   const ViewHeader header = read_view_header(view, {.height = 16, .width = 12});
   const LoadedView small = load_view(view, {.height = 16, .width = 12});
   EXPECT_EQ(header.camera.fx, small.camera.fx);
-  EXPECT_TRUE(header.is_turned);
+  EXPECT_EQ(header.note, small.note);
   // Cameras of a program that reads pixels as stored.
   std::swap(view.camera.width, view.camera.height);
   const LoadedView as_stored = load_view(view, {});
-  EXPECT_FALSE(as_stored.is_turned);
+  EXPECT_EQ(as_stored.note, "");
   EXPECT_TRUE(as_stored.has_orientation);
   EXPECT_EQ(as_stored.rgb.sizes(), (torch::IntArrayRef{3, 24, 32}));
   // Neither way.

@@ -193,7 +193,7 @@ class MaskFinder {
 
   // The file of a frame's mask, bright where the object is; empty if it has none.
   fs::path find(const JsonFields& frame) {
-    if (!frame.has("mask_path")) {
+    if (!frame.has("mask_path") || frame.is_null("mask_path")) {
       return {};
     }
     const fs::path path = frame.text("mask_path");

@@ -32,10 +32,9 @@ class JsonFields {
 
   const std::string& where() const { return where_; }
   std::string where(const std::string& field) const;
-  // Null is what Python's writers make of None: no value.
-  bool has(const std::string& field) const {
-    const auto found = object_->find(field);
-    return found != object_->end() && !found->is_null();
+  bool has(const std::string& field) const { return object_->contains(field); }
+  bool is_null(const std::string& field) const {
+    return has(field) && object_->at(field).is_null();
   }
 
   // Each throws Error if the field is missing or is of another type.
