@@ -59,8 +59,8 @@ std::vector<std::string> words_of_key(std::string_view key) {
   char before = '\0';
   for (const char c : key) {
     const auto code = static_cast<unsigned char>(c);
-    const bool begins = std::isupper(code) != 0 &&
-                        std::islower(static_cast<unsigned char>(before)) != 0;
+    const bool begins =
+        std::isupper(code) != 0 && std::islower(static_cast<unsigned char>(before)) != 0;
     if (std::isalpha(code) == 0 || begins) {
       words.emplace_back();
     }

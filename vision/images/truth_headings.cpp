@@ -27,11 +27,11 @@ constexpr std::array<std::string_view, 17> kImageHeadings = {"image",
                                                              "photo",
                                                              "picture"};
 constexpr std::array<std::string_view, 32> kClassHeadings = {
-    "label",      "labels",     "class",      "classes",   "classid",    "classname",
-    "classlabel", "truth",      "target",     "targets",   "category",   "categoryid",
-    "wnid",       "synset",     "synsetid",   "species",   "breed",      "y",
-    "labelname",  "labelid",    "labelidx",   "labelindex", "classidx",  "classindex",
-    "gt",         "groundtruth", "gtlabel",   "ytrue",     "truelabel",  "trueclass",
+    "label",        "labels",          "class",    "classes",    "classid",   "classname",
+    "classlabel",   "truth",           "target",   "targets",    "category",  "categoryid",
+    "wnid",         "synset",          "synsetid", "species",    "breed",     "y",
+    "labelname",    "labelid",         "labelidx", "labelindex", "classidx",  "classindex",
+    "gt",           "groundtruth",     "gtlabel",  "ytrue",      "truelabel", "trueclass",
     "categoryname", "predictionstring"};
 
 template <size_t N>

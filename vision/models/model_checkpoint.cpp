@@ -111,8 +111,7 @@ WeightsChoice require_weights(const StoredCheckpoint& stored,
 
 // Whether the numbers are all finite. Their sum tells at a pass over memory, but may overflow.
 bool is_finite(const Tensor& tensor) {
-  return !tensor.is_floating_point() ||
-         tensor.to(torch::kFloat).sum().isfinite().item<bool>() ||
+  return !tensor.is_floating_point() || tensor.to(torch::kFloat).sum().isfinite().item<bool>() ||
          tensor.to(torch::kFloat).isfinite().all().item<bool>();
 }
 

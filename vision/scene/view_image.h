@@ -12,7 +12,7 @@ namespace parallax {
 struct ViewImage {
   cv::Mat pixels;                // [rows, cols, 3 or 4] uint8; a mask has become alpha
   Camera camera;                 // intrinsics for this size
-  bool has_orientation = false;  // EXIF says that it is to be shown turned or mirrored, and it is not
+  bool has_orientation = false;  // EXIF says to turn or mirror it, which was not done
   bool is_turned = false;        // it was turned as EXIF says
 };
 

@@ -40,9 +40,10 @@ void check_options(const ViewOptions& options) {
 
 // A sentence where the image was turned or is not of the declared size; else empty.
 std::string fitting_note(const View& view, const UsedSize& used) {
-  const char* turned = used.is_turned ? " is turned as its EXIF orientation says, as only so it has "
-                                        "the proportions that the scene declares; it"
-                                      : "";
+  const char* turned = used.is_turned
+                           ? " is turned as its EXIF orientation says, as only so it has "
+                             "the proportions that the scene declares; it"
+                           : "";
   if (used.size.width == view.camera.width && used.size.height == view.camera.height) {
     return used.is_turned ? fmt::format("{}{} has the declared size then.", view.name, turned) : "";
   }
