@@ -13,6 +13,10 @@ namespace parallax {
 
 namespace {
 
+// A softmax of NaN would name some class.
+constexpr const char* kNoNumbers =
+    "the model's output is NaN: its weights or --dtype are not fit for this image";
+
 // How many of the classes are more probable than the most probable right one.
 int rank_of(const Tensor& probabilities, double right) {
   return static_cast<int>((probabilities > right).sum().item<int64_t>());
@@ -114,9 +118,14 @@ std::vector<NewRow> ClassifyEngine::classify(std::vector<LoadedImage>& images) {
       if (is_first) {
         first = probabilities;
       }
+      const Tensor is_finite = probabilities.isfinite().all(1);
       for (size_t i = 0; i < places.size(); ++i) {
         const auto index = static_cast<int64_t>(i);
         ClassifiedImage& image = rows[places[i]].image;
+        if (!is_finite[index].item<bool>()) {
+          image.error = kNoNumbers;
+          continue;
+        }
         TrueClasses classes{.right = image.also_right, .alone = classes_alone_};
         if (image.truth) {
           classes.right.push_back(*image.truth);
@@ -124,6 +133,12 @@ std::vector<NewRow> ClassifyEngine::classify(std::vector<LoadedImage>& images) {
         image.runs.push_back(summarise_run(
             probabilities[index], is_first ? Tensor() : first[index], classes, options_.topk));
       }
+    }
+  }
+  for (NewRow& row : rows) {
+    if (!row.image.error.empty()) {
+      row.image.runs.clear();
+      row.thumbnail.clear();
     }
   }
   return rows;

@@ -45,7 +45,9 @@ ImageFilesOptions file_options(const ClassifyOptions& options,
 
 std::string stdout_line(const ClassifiedImage& image, const RowFormat& format) {
   if (!image.error.empty()) {
-    return fmt::format("{}: not readable: {}\n", image.path, image.error);
+    const bool was_read = image.rows > 0;
+    return fmt::format(
+        "{}: {}: {}\n", image.path, was_read ? "not classified" : "not readable", image.error);
   }
   const Prediction& best = image.runs.front().top.front();
   return fmt::format("{}: {} ({:.1f} %)\n",

@@ -104,7 +104,7 @@ nlohmann::json summary_json(const ClassifySummary& summary, const RowFormat& for
 
 std::string summary_text(const ClassifySummary& summary, const RowFormat& format) {
   std::string text = fmt::format("{} images, {} classified", summary.images, summary.classified());
-  text += summary.broken > 0 ? fmt::format(", {} could not be read\n", summary.broken) : "\n";
+  text += summary.broken > 0 ? fmt::format(", {} could not be classified\n", summary.broken) : "\n";
   std::vector<std::vector<std::string>> rows = {{"run", "known class", "top-1", "top-5"}};
   const bool several = summary.runs.size() > 1;
   const bool alone = !summary.runs.empty() && summary.runs.front().has_alone();

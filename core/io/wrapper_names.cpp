@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 namespace parallax {
 namespace {
@@ -14,7 +15,25 @@ constexpr std::array<std::string_view, 4> kModuleWrappers = {"module",
 constexpr std::array<std::string_view, 3> kWeightsKeys = {"model",
                                                           "state_dict",
                                                           "model_state_dict"};
-constexpr std::array<std::string_view, 4> kAveragedWords = {"ema", "swa", "averaged", "avg"};
+constexpr std::array<std::string_view, 6> kAveragedWords = {"ema",
+                                                            "swa",
+                                                            "averaged",
+                                                            "avg",
+                                                            "shadow",  // what ema classes call them
+                                                            "polyak"};
+// Of averages of something else: Adam's moments are "exp_avg" and "exp_avg_sq".
+constexpr std::array<std::string_view, 12> kNotWeightsWords = {"exp",
+                                                               "sq",
+                                                               "grad",
+                                                               "grads",
+                                                               "gradient",
+                                                               "gradients",
+                                                               "momentum",
+                                                               "moment",
+                                                               "optim",
+                                                               "optimizer",
+                                                               "optimiser",
+                                                               "opt"};
 
 template <std::size_t Count>
 bool holds(const std::array<std::string_view, Count>& words, std::string_view word) {
@@ -33,15 +52,37 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+// The words of a key in lower case: "model", "ema" of "model_ema", "model-ema", "modelEMA",
+// "ModelEma2". Digits end a word and are none.
+std::vector<std::string> words_of_key(std::string_view key) {
+  std::vector<std::string> words = {""};
+  char before = '\0';
+  for (const char c : key) {
+    const auto code = static_cast<unsigned char>(c);
+    const bool begins =
+        std::isupper(code) != 0 && std::islower(static_cast<unsigned char>(before)) != 0;
+    if (std::isalpha(code) == 0 || begins) {
+      words.emplace_back();
+    }
+    if (std::isalpha(code) != 0) {
+      words.back() += static_cast<char>(std::tolower(code));
+    }
+    before = c;
+  }
+  return words;
+}
+
 }  // namespace
 
 bool is_module_wrapper(std::string_view part) { return holds(kModuleWrappers, part); }
 
 bool is_averaged_key(std::string_view key) {
-  const std::vector<std::string_view> words = split(key, '_');
-  return std::any_of(words.begin(), words.end(), [](std::string_view word) {
-    return holds(kAveragedWords, word);
-  });
+  const std::vector<std::string> words = words_of_key(key);
+  const auto has_one_of = [&](const auto& list) {
+    return std::any_of(
+        words.begin(), words.end(), [&](const std::string& word) { return holds(list, word); });
+  };
+  return has_one_of(kAveragedWords) && !has_one_of(kNotWeightsWords);
 }
 
 bool is_weights_key(std::string_view key) {

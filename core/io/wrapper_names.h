@@ -11,7 +11,8 @@ namespace parallax {
 // "module", torch.compile's "_orig_mod", activation checkpointing's and FSDP's.
 bool is_module_wrapper(std::string_view part);
 
-// Whether a key speaks of averaged weights: "ema", "model_ema", "state_dict_ema", "swa_model".
+// Whether a key speaks of averaged weights: "ema", "model_ema", "EMA", "swa_model", the "shadow" in
+// an "ema". Averages of gradients, as an optimiser's "exp_avg", are no weights.
 bool is_averaged_key(std::string_view key);
 
 // Whether a dictionary under this key is expected to hold a model's weights: "model", "state_dict",

@@ -287,6 +287,32 @@ TEST_F(Layouts, TrainingTakesTheSameFolders) {
   }
 }
 
+// A softmax of NaN still has a largest entry: these images would be given some class.
+TEST_F(Layouts, AnOutputThatIsNoNumberIsNoClass) {
+  const auto huge = random_classifier(small_vit3(1000), 3);
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto& item : huge->named_parameters()) {
+      if (item.key().starts_with("norm.") || item.key().starts_with("head.")) {
+        item.value().mul_(1e30);  // finite, but not once multiplied
+      }
+    }
+  }
+  const fs::path file = scratch_.path() / "huge.safetensors";
+  save_classifier(file, *huge, labels_, {}, torch::kFloat32);
+  const ProgramResult result = run_program({"classify",
+                                            (scratch_.path() / "plain").string(),
+                                            "--model",
+                                            file.string(),
+                                            "-o",
+                                            (scratch_.path() / "out").string()});
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  const json summary = json::parse(read_bytes(scratch_.path() / "out/summary.json"));
+  EXPECT_EQ(summary.at("broken"), kImages);
+  EXPECT_THAT(read_bytes(scratch_.path() / "out/results.jsonl"), HasSubstr("output is NaN"));
+  EXPECT_THAT(read_bytes(scratch_.path() / "out/results.jsonl"), Not(HasSubstr("null")));
+}
+
 // The samples of ../shared/cases/folders, which real tools left.
 TEST(SharedFolders, AreReadAsTheirLinesSay) {
   const fs::path cases = fs::path(PARALLAX_SOURCE_DIR) / "../shared/cases/folders";

@@ -163,6 +163,13 @@ def main():
     torch.save({"model": other, "ema": {"module": plain, "decay": 0.999, "updates": 7}}, out / "ema_module.pt")
     partial = {k: v for k, v in other.items() if "head" not in k}
     torch.save({"model": plain, "ema": partial}, out / "incomplete_ema.pt")
+    # As classes of people's own keep them, and other ways to write the key.
+    torch.save({"model": other, "ema": {"decay": 0.999, "shadow": plain}}, out / "ema_shadow.pt")
+    torch.save({"model": other, "EMA": plain}, out / "model_and_upper_ema.pt")
+    torch.save({"model": other, "ema2-0.9999": plain}, out / "model_and_numbered_ema.pt")
+    # Adam's moments by name, which are averages, too, but none of weights.
+    torch.save({"exp_avg": other, "exp_avg_sq": other, "model": plain, "grad_ema": other},
+               out / "named_moments.pt")
     save_file({**{"model." + k: v for k, v in other.items()},
                **{"model_ema." + k: v for k, v in plain.items()}}, out / "both.safetensors")
 

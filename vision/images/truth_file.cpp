@@ -90,8 +90,10 @@ void TruthFile::resolve(const TruthTable& table, const ClassLabels& labels) {
   size_t unknown = 0;
   size_t ambiguous = 0;
   size_t known = 0;
+  size_t numbers = 0;
   std::string first_unknown;
   std::string first_ambiguous;
+  std::string first_beyond;
   for (const TruthRow& row : table.rows) {
     Entry entry{.image = entry_path(row.image)};
     for (const std::string& word : row.words) {
@@ -100,13 +102,25 @@ void TruthFile::resolve(const TruthTable& table, const ClassLabels& labels) {
       if (matches.size() == 1 || (number >= 0 && number < labels.size())) {
         entry.classes.push_back(matches.empty() ? number : matches.front());
         ++known;
+        numbers += matches.empty() ? 1 : 0;
       } else if (matches.empty() && unknown++ == 0) {
         first_unknown = fmt::format("'{}' in line {}", word, row.line);
       } else if (!matches.empty() && ambiguous++ == 0) {
         first_ambiguous = fmt::format("'{}' in line {}", word, row.line);
       }
+      if (number >= labels.size() && first_beyond.empty()) {
+        first_beyond = fmt::format("'{}' in line {}", word, row.line);
+      }
     }
     entries_.push_back(std::move(entry));
+  }
+  if (numbers == known && !first_beyond.empty()) {
+    throw ForeignNumbersError(
+        ErrorParts{.what = "the numbers in the file of labels are not the model's class indices",
+                   .where = path_.string(),
+                   .expected = fmt::format("indices from 0 to {}", labels.size() - 1),
+                   .got = first_beyond,
+                   .remedy = "If they count from 1, subtract 1; or use names or WordNet ids."});
   }
   if (known == 0) {
     throw Error(ErrorParts{.what = "no entry of the file of labels denotes a class of the model",

@@ -7,16 +7,24 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/error.h"
 #include "vision/images/class_labels.h"
 #include "vision/images/truth_table.h"
 
 namespace parallax {
 
+// A table's numbers are not the model's class indices: one of them is beyond these, so that all
+// may count from 1, or number another list.
+class ForeignNumbersError : public Error {
+ public:
+  using Error::Error;
+};
+
 // The file's entries by image.
 class TruthFile {
  public:
   // Numbers are class indices, unless classes have such names. Throws Error if no entry denotes a
-  // class.
+  // class, ForeignNumbersError if there are numbers alone and one is no index.
   TruthFile(TruthTable table, const ClassLabels& labels);
 
   // The classes of an image, any of which is right; empty if its entry has none, or none that the

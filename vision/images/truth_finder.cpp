@@ -32,7 +32,8 @@ bool may_be_table(const fs::path& path) {
   const std::string name = lower_case(path.filename().string());
   std::error_code error;
   const bool is_table = name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".txt");
-  return is_table && name.find("submission") == std::string::npos &&
+  const bool is_metadata = name == "metadata.jsonl";  // Hugging Face's
+  return (is_table || is_metadata) && name.find("submission") == std::string::npos &&
          fs::is_regular_file(path, error) && fs::file_size(path, error) <= kLargestTable &&
          !is_macos_companion(path);
 }
@@ -81,6 +82,8 @@ std::shared_ptr<const TruthFile> TruthFinder::read(const fs::path& path, bool is
       auto file = std::make_shared<TruthFile>(read_truth_table(path), labels_);
       // Of other tables, such as results, many columns could be anything.
       it->second = is_known || file->columns() == 2 ? file : nullptr;
+    } catch (const ForeignNumbersError& error) {
+      notes_.emplace_back(error.what());
     } catch (const Error& error) {
       if (is_known) {
         notes_.emplace_back(error.what());
@@ -192,7 +195,11 @@ fs::path find_truth_file(const fs::path& folder) {
     for (const fs::path& path : tables_in(place)) {
       try {
         const TruthTable table = read_truth_table(path);
-        if (table.columns == 2 && !table.by_position) {
+        const bool has_classes =
+            std::any_of(table.rows.begin(), table.rows.end(), [](const TruthRow& row) {
+              return !row.words.empty();
+            });
+        if (table.columns == 2 && !table.by_position && has_classes) {
           tables.push_back(path);
         }
       } catch (const Error&) {

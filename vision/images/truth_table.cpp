@@ -2,53 +2,30 @@
 #include "vision/images/truth_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 
 #include "core/base/error.h"
-#include "core/base/json_text.h"
 #include "core/image/image_extension.h"
 #include "vision/images/class_labels.h"
 #include "vision/images/ilsvrc_ids.h"
+#include "vision/images/truth_headings.h"
+#include "vision/images/truth_json.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 constexpr char kBlanks = ' ';  // as separator: any run of blanks
 constexpr std::array<char, 4> kSeparators = {'\t', ';', ',', kBlanks};
 constexpr size_t kLinesLookedAt = 100;
-
-// Columns' headings, in lower case without blanks, "_" and "-".
-constexpr std::array<std::string_view, 17> kImageHeadings = {"image",
-                                                             "images",
-                                                             "img",
-                                                             "imageid",
-                                                             "imagename",
-                                                             "imagepath",
-                                                             "imagefile",
-                                                             "file",
-                                                             "files",
-                                                             "filename",
-                                                             "fileid",
-                                                             "path",
-                                                             "filepath",
-                                                             "name",
-                                                             "id",
-                                                             "photo",
-                                                             "picture"};
-constexpr std::array<std::string_view, 20> kClassHeadings = {
-    "label",  "labels",   "class",   "classes",  "classid",    "classname",        "classlabel",
-    "truth",  "target",   "targets", "category", "categoryid", "predictionstring", "wnid",
-    "synset", "synsetid", "species", "breed",    "y",          "labelname"};
 
 struct Record {
   std::vector<std::string> fields;
@@ -61,21 +38,6 @@ std::string trimmed_field(std::string_view text) {
   return first == std::string_view::npos
              ? ""
              : std::string(text.substr(first, text.find_last_not_of(blanks) - first + 1));
-}
-
-std::string heading_key(const std::string& field) {
-  std::string key;
-  for (const char c : field) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
-      key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    }
-  }
-  return key;
-}
-
-template <size_t N>
-bool is_heading(const std::string& field, const std::array<std::string_view, N>& headings) {
-  return std::find(headings.begin(), headings.end(), heading_key(field)) != headings.end();
 }
 
 bool is_class_number(const std::string& word) {
@@ -215,27 +177,23 @@ bool begins_with_wordnet_id(const std::string& field) {
 
 struct Columns {
   bool header = false;
+  bool is_named = false;  // the header names both
   size_t image = 0;
   size_t words = 1;
 };
 
-Columns find_columns(const std::vector<Record>& records) {
+Columns find_columns(const std::vector<Record>& records, const std::string& where) {
   const std::vector<std::string>& first = records.front().fields;
-  const auto heading = [&](const auto& headings) -> std::optional<size_t> {
-    for (size_t i = 0; i < first.size(); ++i) {
-      if (is_heading(first[i], headings)) {
-        return i;
-      }
-    }
-    return std::nullopt;
+  const auto heading = [&](const auto& is_called_so) -> std::optional<size_t> {
+    const auto found = std::find_if(first.begin(), first.end(), is_called_so);
+    return found == first.end() ? std::nullopt : std::optional<size_t>(found - first.begin());
   };
   const auto is_image = [](const std::string& field) {
     return has_image_extension(field) || !unread_picture_kind(field).empty();
   };
-  const auto no_image = [&](const std::string& field) { return !is_image(field); };
   const bool first_is_image = std::any_of(first.begin(), first.end(), is_image);
-  const auto image = first_is_image ? std::nullopt : heading(kImageHeadings);
-  const auto words = first_is_image ? std::nullopt : heading(kClassHeadings);
+  const auto image = first_is_image ? std::nullopt : heading(is_image_heading);
+  const auto words = first_is_image ? std::nullopt : heading(is_class_heading);
   Columns columns{.header = image.has_value() || words.has_value()};
   const auto best = [&](const auto& is_so, std::optional<size_t> not_this) {
     size_t found = not_this == 0U ? 1 : 0;
@@ -252,12 +210,21 @@ Columns find_columns(const std::vector<Record>& records) {
   }
   columns.words =
       words && words != columns.image ? *words : best(begins_with_wordnet_id, columns.image);
-  if (!words && share_of(records, columns.words, begins_with_wordnet_id) == 0) {
-    columns.words = best(no_image, columns.image);
-  }
   if (!columns.header && !first_is_image) {
     const std::vector<Record> rest(records.begin() + 1, records.end());
     columns.header = !rest.empty() && share_of(rest, columns.image, is_image) == 1;
+  }
+  columns.is_named = image.has_value() && words.has_value();
+  const bool is_known = words || share_of(records, columns.words, begins_with_wordnet_id) > 0;
+  if (!is_known && first.size() > 2 && columns.header) {
+    throw Error(ErrorParts{.what = "nothing says which column of the file of labels is the class",
+                           .where = where,
+                           .expected = "a heading such as 'label'",
+                           .got = fmt::format("'{}'", fmt::join(first, "', '"))});
+  }
+  if (!is_known) {
+    // Lists without headings have it behind the image; pandas writes a row's number before that.
+    columns.words = columns.image + 1 < first.size() ? columns.image + 1 : columns.image - 1;
   }
   return columns;
 }
@@ -277,7 +244,7 @@ std::vector<std::string> words_of(const std::string& field) {
 }
 
 void read_columns(TruthTable& table, const std::vector<Record>& records) {
-  const Columns columns = find_columns(records);
+  const Columns columns = find_columns(records, table.path.string());
   for (size_t i = columns.header ? 1 : 0; i < records.size(); ++i) {
     const Record& record = records[i];
     table.columns = std::max(table.columns, static_cast<int>(record.fields.size()));
@@ -289,6 +256,10 @@ void read_columns(TruthTable& table, const std::vector<Record>& records) {
     table.rows.push_back({.image = record.fields[columns.image],
                           .words = words_of(record.fields[columns.words]),
                           .line = record.line});
+  }
+  // Hugging Face's metadata.csv may have more of them beside these two.
+  if (columns.is_named && heading_key(table.path.stem()) == "metadata") {
+    table.columns = 2;
   }
 }
 
@@ -323,46 +294,6 @@ void read_positions(TruthTable& table, const std::string& text) {
   }
 }
 
-std::vector<std::string> json_words(const json& value, const std::string& where) {
-  if (value.is_number_integer()) {
-    return {std::to_string(value.get<int64_t>())};
-  }
-  if (value.is_string()) {
-    return {value.get<std::string>()};
-  }
-  if (!value.is_array()) {
-    throw Error(ErrorParts{.what = "an entry of the file of labels cannot be read",
-                           .where = where,
-                           .expected = "a class, or a list of classes",
-                           .got = value.dump().substr(0, 80)});
-  }
-  std::vector<std::string> words;
-  for (const json& inner : value) {
-    // A list in a list would be no class; an object is refused as such.
-    for (std::string& word : json_words(inner.is_array() ? json::object() : inner, where)) {
-      words.push_back(std::move(word));
-    }
-  }
-  return words;
-}
-
-void read_json(TruthTable& table, const std::string& text) {
-  const json content = parse_json(text, table.path.string());
-  if (content.is_discarded()) {
-    throw Error(
-        ErrorParts{.what = "the file of labels is not valid JSON", .where = table.path.string()});
-  }
-  table.by_position = content.is_array();
-  int entry = 0;
-  for (const auto& item : content.items()) {
-    ++entry;
-    const std::string where = fmt::format("{}, entry {}", table.path.string(), entry);
-    table.rows.push_back({.image = table.by_position ? "" : item.key(),
-                          .words = json_words(item.value(), where),
-                          .line = entry});
-  }
-}
-
 }  // namespace
 
 TruthTable read_truth_table(const fs::path& path) {
@@ -386,7 +317,7 @@ TruthTable read_truth_table(const fs::path& path) {
     throw Error(ErrorParts{.what = "the file of labels is empty", .where = path.string()});
   }
   if (text[first] == '[' || text[first] == '{') {
-    read_json(table, text);
+    read_truth_json(table, text);
   } else if (const auto separator = find_separator(text)) {
     read_columns(table, RecordReader(text, *separator).all());
   } else {

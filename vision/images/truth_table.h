@@ -29,8 +29,7 @@ struct TruthTable {
 //     and Kaggle's LOC_val_solution.csv ("n01443537 x y x y n01443537 …")
 //   one column: WordNet ids or names in the order of ILSVRC's validation images, or ILSVRC's ids,
 //     which a list beside it translates (see read_ilsvrc_ids)
-//   JSON: a list with a number or a list of numbers per image of ILSVRC's validation set, as
-//     ImageNet-ReaL's real.json; or an object from image to number, word or list of these
+//   JSON, whole or a line each (see read_truth_json)
 // Throws Error naming the file and the line.
 TruthTable read_truth_table(const std::filesystem::path& path);
 

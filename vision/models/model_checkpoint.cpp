@@ -109,8 +109,15 @@ WeightsChoice require_weights(const StoredCheckpoint& stored,
   return *std::move(choice);
 }
 
+// Whether the numbers are all finite. Their sum tells at a pass over memory, but may overflow.
+bool is_finite(const Tensor& tensor) {
+  return !tensor.is_floating_point() || tensor.to(torch::kFloat).sum().isfinite().item<bool>() ||
+         tensor.to(torch::kFloat).isfinite().all().item<bool>();
+}
+
 // Reads the weights. Throws Error if some are empty: DeepSpeed's ZeRO stage 3 leaves these in place
-// of what each process keeps.
+// of what each process keeps. So it does for those of a run that diverged, with which any image
+// would get some class or colour.
 Checkpoint read_whole_weights(const StoredCheckpoint& stored, const WeightsChoice& choice) {
   Checkpoint checkpoint = read_weights(stored, choice);
   for (const auto& [name, tensor] : checkpoint.tensors) {
@@ -120,6 +127,13 @@ Checkpoint read_whole_weights(const StoredCheckpoint& stored, const WeightsChoic
                              .remedy =
                                  "If the weights are elsewhere, as with DeepSpeed's ZeRO stage "
                                  "3, make one file of them with its zero_to_fp32.py."});
+    }
+    if (!is_finite(tensor)) {
+      throw Error(ErrorParts{.what = "the tensor holds NaN or infinity",
+                             .where = stored.file + ", tensor '" + name + "'",
+                             .remedy = "Training diverged, or numbers overflowed when they were "
+                                       "converted: use an earlier checkpoint, or convert to "
+                                       "bfloat16 in place of float16."});
     }
   }
   return checkpoint;

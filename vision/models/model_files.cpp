@@ -214,6 +214,11 @@ std::optional<nlohmann::json> find_model_card(const fs::path& path, const Checkp
     return std::nullopt;
   }
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const nlohmann::json json = parse_json(text, sidecar.string());
+  const auto is_card = [&](const char* field) { return json.is_object() && json.contains(field); };
+  if (!json.is_discarded() && !is_card("config") && !is_card("variant") && !is_card("model")) {
+    return std::nullopt;  // a run's measures, say
+  }
   return parse_card(text, sidecar.string());
 }
 

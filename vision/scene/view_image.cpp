@@ -9,7 +9,9 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/base/error.h"
+#include "core/image/exif.h"
 #include "core/image/image.h"
+#include "core/image/image_header.h"
 
 namespace parallax {
 namespace {
@@ -55,6 +57,23 @@ cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
   return masked;
 }
 
+// Whether the image is a uniformly scaled version of the declared size, up to rounding to whole
+// pixels.
+bool has_proportions(const Camera& declared, cv::Size actual) {
+  const double sx = static_cast<double>(actual.width) / declared.width;
+  const double sy = static_cast<double>(actual.height) / declared.height;
+  return std::abs(actual.height - declared.height * sx) <= std::max(sx, 1.0) ||
+         std::abs(actual.width - declared.width * sy) <= std::max(sy, 1.0);
+}
+
+cv::Size exchanged(cv::Size size) { return {size.height, size.width}; }
+
+bool only_fits_turned(const Camera& declared, cv::Size stored) {
+  return !has_proportions(declared, stored) && has_proportions(declared, exchanged(stored));
+}
+
+constexpr int kFirstQuarterTurn = 5;  // orientations from here on exchange rows and columns
+
 }  // namespace
 
 std::string view_place(const View& view) {
@@ -64,9 +83,7 @@ std::string view_place(const View& view) {
 Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& where) {
   const double sx = static_cast<double>(actual.width) / declared.width;
   const double sy = static_cast<double>(actual.height) / declared.height;
-  const bool uniform = std::abs(actual.height - declared.height * sx) <= std::max(sx, 1.0) ||
-                       std::abs(actual.width - declared.width * sy) <= std::max(sy, 1.0);
-  if (!uniform) {
+  if (!has_proportions(declared, actual)) {
     throw Error(ErrorParts{
         .what = "the image does not have the aspect ratio that the scene declares",
         .where = where,
@@ -84,11 +101,22 @@ Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& wh
   return camera;
 }
 
+UsedSize used_image_size(const View& view) {
+  const cv::Size stored = image_file_size(view.image_path, view.image_part);
+  const bool is_turned =
+      only_fits_turned(view.camera, stored) &&
+      exif_orientation(read_image_bytes(view.image_path, view.image_part)) >= kFirstQuarterTurn;
+  return {is_turned ? exchanged(stored) : stored, is_turned};
+}
+
 ViewImage read_view_image(const View& view) {
   const StoredImage stored = read_stored_image(view.image_path, view.image_part);
-  ViewImage image{.pixels = stored.pixels,
-                  .camera = fit_camera(view.camera, stored.pixels.size(), view_place(view)),
-                  .has_orientation = stored.orientation != 1};
+  const bool is_turned = stored.orientation >= kFirstQuarterTurn &&
+                         only_fits_turned(view.camera, stored.pixels.size());
+  ViewImage image{.pixels = is_turned ? upright(stored) : stored.pixels,
+                  .has_orientation = stored.orientation != 1 && !is_turned,
+                  .is_turned = is_turned};
+  image.camera = fit_camera(view.camera, image.pixels.size(), view_place(view));
   if (!view.mask_path.empty()) {
     image.pixels = with_mask(image.pixels, read_stored_image(view.mask_path).pixels);
   }

@@ -12,11 +12,23 @@ namespace parallax {
 struct ViewImage {
   cv::Mat pixels;                // [rows, cols, 3 or 4] uint8; a mask has become alpha
   Camera camera;                 // intrinsics for this size
-  bool has_orientation = false;  // EXIF says that it is to be shown turned or mirrored
+  bool has_orientation = false;  // EXIF says to turn or mirror it, which was not done
+  bool is_turned = false;        // it was turned as EXIF says
+};
+
+// The size of a view's photograph as it is used, and whether for that it must be turned.
+struct UsedSize {
+  cv::Size size;
+  bool is_turned = false;
 };
 
 // "FILE (view 'NAME')", for messages.
 std::string view_place(const View& view);
+
+// A photograph is used as it is stored, unless only turned by the quarter that its EXIF orientation
+// says it has the proportions that the scene declares: cameras of programs that read photographs
+// upright, as DUSt3R's family does, describe that. Throws Error naming the file if it is no image.
+UsedSize used_image_size(const View& view);
 
 // Throws Error naming the file if image or mask cannot be read or is not of the declared shape.
 ViewImage read_view_image(const View& view);

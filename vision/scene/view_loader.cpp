@@ -11,7 +11,6 @@
 
 #include "core/base/error.h"
 #include "core/image/image.h"
-#include "core/image/image_header.h"
 #include "vision/scene/resize_and_crop.h"
 #include "vision/scene/undistort.h"
 #include "vision/scene/view_image.h"
@@ -39,17 +38,23 @@ void check_options(const ViewOptions& options) {
   }
 }
 
-// A sentence where the image is not of the declared size; else empty.
-std::string rescaling_note(const View& view, cv::Size stored) {
-  if (stored.width == view.camera.width && stored.height == view.camera.height) {
-    return {};
+// A sentence where the image was turned or is not of the declared size; else empty.
+std::string fitting_note(const View& view, const UsedSize& used) {
+  const char* turned = used.is_turned
+                           ? " is turned as its EXIF orientation says, as only so it has "
+                             "the proportions that the scene declares; it"
+                           : "";
+  if (used.size.width == view.camera.width && used.size.height == view.camera.height) {
+    return used.is_turned ? fmt::format("{}{} has the declared size then.", view.name, turned) : "";
   }
-  return fmt::format("{} is {} × {}, but the scene declares {} × {}; its intrinsics were rescaled.",
-                     view.name,
-                     stored.width,
-                     stored.height,
-                     view.camera.width,
-                     view.camera.height);
+  return fmt::format(
+      "{}{} is {} × {}, but the scene declares {} × {}; its intrinsics were rescaled.",
+      view.name,
+      turned,
+      used.size.width,
+      used.size.height,
+      view.camera.width,
+      view.camera.height);
 }
 
 }  // namespace
@@ -57,12 +62,12 @@ std::string rescaling_note(const View& view, cv::Size stored) {
 ViewHeader read_view_header(const View& view, const ViewOptions& options) {
   check_options(options);
   const std::string where = view_place(view);
-  const cv::Size stored = image_file_size(view.image_path, view.image_part);
+  const UsedSize used = used_image_size(view);
   const Camera straight =
-      undistorted_camera(fit_camera(view.camera, stored, where), view.lens, where);
-  return {options.height > 0 ? plan_crop(stored, straight, options.height, options.width).camera
+      undistorted_camera(fit_camera(view.camera, used.size, where), view.lens, where);
+  return {options.height > 0 ? plan_crop(used.size, straight, options.height, options.width).camera
                              : straight,
-          rescaling_note(view, stored)};
+          fitting_note(view, used)};
 }
 
 void ImageNotes::add(const std::string& note, bool has_orientation) {
@@ -96,7 +101,7 @@ LoadedView load_view(const View& view, const ViewOptions& options) {
   loaded.name = view.name;
   loaded.has_orientation = stored.has_orientation;
   loaded.camera = stored.camera;
-  loaded.note = rescaling_note(view, image.size());
+  loaded.note = fitting_note(view, {image.size(), stored.is_turned});
   if (!view.lens.is_pinhole()) {
     UndistortedImage straight = undistort(image, loaded.camera, view.lens, view_place(view));
     image = std::move(straight.image);

@@ -16,7 +16,7 @@ rows.forEach((r, i) => {
 const shows = [["all images", () => true]];
 if (rows.some(r => r.state === "right" || r.state === "wrong"))
   shows.push(["right", r => r.state === "right"], ["wrong", r => r.state === "wrong"]);
-if (rows.some(r => r.e)) shows.push(["could not be read", r => !!r.e]);
+if (rows.some(r => r.e)) shows.push(["could not be classified", r => !!r.e]);
 if (rows.some(r => r.unsure)) shows.push([`unsure: below ${100 * data.unsure} %`, r => r.unsure]);
 if (runs.length > 1) shows.push(["runs disagree", r => r.differs]);
 const worst = r => r.r ? Math.max(0, ...r.r.map(x => x.d || 0)) : -1;

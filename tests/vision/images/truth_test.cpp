@@ -53,7 +53,15 @@ TEST(TruthFile, TablesOfEveryKindAreRead) {
       {"Tiny-ImageNet", "a.jpg\tn01443537\t0\t3\t62\t62\nb.jpg\tn01491361\t0\t0\t1\t1\n"},
       {"Kaggle",
        "ImageId,PredictionString\na,n01443537 1 2 3 4 n01443537 5 6 7 8 \nb,n01491361 1 1 1 1 \n"},
-      {"JSON", R"({"a.jpg": "goldfish", "b.jpg": [3]})"}};
+      {"pandas with its row numbers", ",file,label\n2,a.jpg,1\n0,b.jpg,3\n"},
+      {"the same without headings", "2,a.jpg,1\n0,b.jpg,3\n"},
+      {"more columns", "file,width,gt,height\na.jpg,2,1,2\nb.jpg,0,3,2\n"},
+      {"JSON", R"({"a.jpg": "goldfish", "b.jpg": [3]})"},
+      {"JSON lines",
+       R"({"file_name": "a.jpg", "text": "a fish", "label": "goldfish"})"
+       "\n"
+       R"({"file_name": "val/b.jpg", "label": 3})"
+       "\n"}};
   for (const auto& [name, text] : tables) {
     fs::create_directories(scratch.path() / "val");
     const fs::path file = scratch.write("val/labels.csv", text);
@@ -151,6 +159,13 @@ TEST(TruthFile, WhatCannotBeRightIsAnError) {
   EXPECT_THAT(error_of("\xff\xfe"
                        "a"),
               HasSubstr("UTF-16"));
+  // Which of the columns is meant is not said, and any would be some class.
+  EXPECT_THAT(error_of("file,width,score\na.jpg,2,1\nb.jpg,0,3\n"), HasSubstr("'width'"));
+  // Numbers from 1 would all be off by one.
+  EXPECT_THAT(error_of("a.jpg,1\nb.jpg,2\nc.jpg,4\n"), HasSubstr("'4' in line 3"));
+  EXPECT_THAT(error_of("a.jpg,1\nb.jpg,2\nc.jpg,4\n"), HasSubstr("subtract 1"));
+  EXPECT_THAT(error_of("{\"file_name\": \"a.jpg\", \"label\": 1}\n[1]"), HasSubstr("JSON"));
+  EXPECT_THAT(error_of("{\"label\": 1}\n{\"label\": 1}"), HasSubstr("line 1"));
   EXPECT_THROW(read_truth_table(scratch.path() / "none.csv"), Error);
   const TruthFile some(read_truth_table(scratch.write("x.csv", "a.jpg,0\nb.jpg,zebra\n")),
                        four_labels());
@@ -180,6 +195,42 @@ TEST(TruthFinder, FindsFilesBesideTheImages) {
   EXPECT_EQ(unsure.find(root / "images/b.jpg", root), Classes{2});
   TruthFinder named(labels, root / "more.csv");
   EXPECT_EQ(named.find(image, root), Classes{3});
+}
+
+// metadata.jsonl and metadata.csv of Hugging Face's imagefolder, with further fields.
+TEST(TruthFinder, HuggingFacesMetadataIsFound) {
+  const ClassLabels labels = four_labels();
+  for (const auto& [name, text] :
+       {std::pair{"metadata.jsonl",
+                  "{\"file_name\": \"a.jpg\", \"caption\": \"x\", \"label\": 1}\n"
+                  "{\"file_name\": \"b.jpg\", \"caption\": \"y\", \"label\": null}\n"},
+        std::pair{"metadata.csv", "file_name,caption,label\na.jpg,x,1\nc.jpg,y,0\n"}}) {
+    const ScratchFolder scratch;
+    const fs::path root = scratch.path() / "data";
+    fs::create_directories(root);
+    scratch.write(std::string("data/") + name, text);
+    EXPECT_EQ(TruthFinder(labels, "").find(root / "a.jpg", root), Classes{1}) << name;
+    EXPECT_EQ(TruthFinder(labels, "").find(root / "b.jpg", root), kNone) << name;
+    EXPECT_EQ(find_truth_file(root), root / name);
+    scratch.write(std::string("data/") + name,
+                  name == std::string("metadata.csv")
+                      ? "file_name,caption\na.jpg,goldfish pond\n"
+                      : "{\"file_name\": \"a.jpg\", \"caption\": \"goldfish\"}\n");
+    TruthFinder captions(labels, "");
+    EXPECT_EQ(captions.find(root / "a.jpg", root), kNone) << name;
+  }
+}
+
+TEST(TruthFinder, NumbersThatAreNoIndicesAreSaid) {
+  const ScratchFolder scratch;
+  const ClassLabels labels = four_labels();
+  const fs::path root = scratch.path() / "data";
+  fs::create_directories(root);
+  scratch.write("data/labels.csv", "a.jpg,1\nb.jpg,2\nc.jpg,3\nd.jpg,4\n");
+  TruthFinder finder(labels, "");
+  EXPECT_EQ(finder.find(root / "a.jpg", root), kNone);
+  EXPECT_THAT(finder.notes(), Contains(HasSubstr("'4' in line 4")));
+  EXPECT_THROW(TruthFinder(labels, root / "labels.csv"), Error);
 }
 
 }  // namespace

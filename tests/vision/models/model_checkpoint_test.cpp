@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 
@@ -92,6 +93,10 @@ TEST(ModelCheckpoint, EveryFormHoldsTheSameWeights) {
                            "timm.pth.tar",
                            "ema_module.pt",
                            "incomplete_ema.pt",
+                           "ema_shadow.pt",
+                           "model_and_upper_ema.pt",
+                           "model_and_numbered_ema.pt",
+                           "named_moments.pt",
                            "both.safetensors",
                            "tutorial_loss.pt",
                            "mp_rank_00_model_states.pt",
@@ -123,6 +128,8 @@ TEST(ModelCheckpoint, SaysWhereTheWeightsWere) {
   EXPECT_THAT(load_sample("model_and_averaged.pt").source, HasSubstr("read from 'swa'"));
   EXPECT_THAT(load_sample("both.safetensors").source, HasSubstr("prefix 'model_ema.'"));
   EXPECT_THAT(load_sample("incomplete_ema.pt").source, HasSubstr("read from 'model'"));
+  EXPECT_THAT(load_sample("ema_shadow.pt").source, HasSubstr("read from 'ema.shadow'"));
+  EXPECT_EQ(load_sample("named_moments.pt").source, "read from 'model'");
 }
 
 TEST(ModelCheckpoint, AKeyChooses) {
@@ -170,6 +177,35 @@ TEST(ModelCheckpoint, OtherTensorsAreNamedWithWhatHelps) {
   const std::string shard = sample_error("dtensor_shard.pt");
   EXPECT_THAT(shard, HasSubstr("DTensor"));
   EXPECT_THAT(shard, HasSubstr("full_tensor()"));
+}
+
+TEST(ModelCheckpoint, WeightsOfADivergedRunAreRefused) {
+  for (const float bad : {NAN, -INFINITY}) {
+    const ScratchFolder folder;
+    Checkpoint diverged;
+    for (const auto& [name, tensor] : plain()) {
+      diverged.tensors.emplace(name, tensor.clone());
+    }
+    diverged.tensors.at("blocks.0.attn.w3")[2][0][1][1] = bad;
+    diverged.tensors.at("norm.bias").fill_(3e38F);  // finite, though their sum is not
+    const fs::path path = folder.path() / "last.safetensors";
+    save_safetensors(path, diverged);
+    const std::string error = message_of([&] { load_classifier(path.string()); });
+    EXPECT_THAT(error, HasSubstr("'blocks.0.attn.w3'"));
+    EXPECT_THAT(error, HasSubstr("NaN or infinity"));
+  }
+}
+
+TEST(ModelCheckpoint, MeasuresBesideAFileAreNoCard) {
+  const ScratchFolder folder;
+  const fs::path path = folder.path() / "best.safetensors";
+  fs::copy_file(samples() / "plain.safetensors", path);
+  for (const char* text : {R"({"epoch": 3, "acc1": 77.1})", "[77.0, 77.1]"}) {
+    folder.write("best.json", text);
+    EXPECT_FALSE(load_classifier(path.string()).card.has_card);
+  }
+  folder.write("best.json", R"({"model": "lact_nvs"})");
+  EXPECT_THROW(load_classifier(path.string()), Error);
 }
 
 TEST(ModelCheckpoint, ShardsAreWholeOrExplained) {

@@ -8,6 +8,7 @@
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
+#include "core/image/image.h"
 #include "tests/support/scene_fixture.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/view_loader.h"
@@ -195,6 +196,34 @@ TEST_F(ConvertScene, NothingIsOverwrittenAndOneBadViewCostsNoOther) {
   EXPECT_THAT(converted.notes, Contains(HasSubstr("1 of 3 views is left out")));
   EXPECT_THAT(load_scene(out(SceneFormat::kColmap)).views, SizeIs(2));
   EXPECT_THAT(failure(out(SceneFormat::kColmap), SceneFormat::kColmap), HasSubstr("already"));
+}
+
+// The cameras of `square-90` with the size of upright photographs, which are not square here.
+TEST_F(ConvertScene, PhotographsTurnedByExifAreWrittenUpright) {
+  const std::string quarter_turn(
+      "\xff\xe1\0\x22"
+      "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
+      36);
+  Scene scene = testing::make_small_scene(scratch_.path() / "phone");
+  for (View& view : scene.views) {
+    const cv::Mat stored = read_image(view.image_path);
+    view.image_path.replace_extension(".jpg");
+    write_image(view.image_path, stored);
+    const std::string jpeg = testing::read_bytes(view.image_path);
+    testing::write_text(view.image_path, jpeg.substr(0, 2) + quarter_turn + jpeg.substr(2));
+    std::swap(view.camera.width, view.camera.height);
+  }
+  for (const SceneFormat format : kWrittenFormats) {
+    const ConvertedScene result = convert_scene(scene, out(format), format);
+    EXPECT_EQ(result.copied, 0);
+    EXPECT_THAT(result.notes, Contains(HasSubstr("turned upright")));
+    const Scene written = load_scene(out(format));
+    for (size_t i = 0; i < scene.views.size(); ++i) {
+      const LoadedView after = load_view(written.views[i], {});
+      EXPECT_TRUE(torch::equal(after.rgb, load_view(scene.views[i], {}).rgb));
+      EXPECT_EQ(after.note, "");
+    }
+  }
 }
 
 }  // namespace

@@ -164,6 +164,8 @@ TEST_F(BrokenScenes, Transforms) {
        }},
       {{"view 1", "'cx'"}, [](json& d) { d["frames"][1]["cx"] = "16"; }},
       {{"'k1'"}, [](json& d) { d["k1"] = nullptr; }},
+      {{"view 2", "'ftheta_p0'", "f-theta"}, [](json& d) { d["frames"][2]["ftheta_p0"] = 0.1; }},
+      {{"view 2", "'latlong'"}, [](json& d) { d["frames"][2]["latlong"] = true; }},
       {{"view 2", "'camera_model'", "EQUIRECTANGULAR"},
        [](json& d) { d["frames"][2]["camera_model"] = "EQUIRECTANGULAR"; }},
       {{"'is_equirectangular'", "perspective views"},

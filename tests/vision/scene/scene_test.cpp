@@ -321,5 +321,33 @@ TEST(RealScenes, LoadAndSurroundTheirObjects) {
   }
 }
 
+// nerfstudio's dataparser takes a frame's list of coefficients, which Project Aria's are alone in.
+TEST(TransformsLenses, ListsOfCoefficientsAreTheLens) {
+  const testing::ScratchFolder folder;
+  const Scene scene = testing::make_small_scene(folder.path());
+  const auto lens_of = [&](const char* model, const std::vector<double>& list) {
+    nlohmann::json document = testing::transforms_document(scene);
+    for (nlohmann::json& frame : document["frames"]) {
+      frame.erase("camera_model");
+      frame["distortion_params"] = list;
+    }
+    document["camera_model"] = model;
+    testing::write_text(folder.path() / "transforms.json", document.dump());
+    return load_scene(folder.path() / "transforms.json").views.at(1).lens;
+  };
+  // k1 k2 k3 k4 p1 p2 there, k1 k2 p1 p2 k3 here.
+  const Lens brown = lens_of("opencv", {0.2, 0.05, 0.03, 0, 0.01, 0.02});
+  EXPECT_EQ(brown.model, LensModel::kOpenCv);
+  EXPECT_EQ(brown.parameters, (std::vector<double>{0.2, 0.05, 0.01, 0.02, 0.03}));
+  const Lens fisheye = lens_of("OPENCV_FISHEYE", {0.2, 0.05, 0.03, 0.04, 0, 0});
+  EXPECT_EQ(fisheye.model, LensModel::kFisheye);
+  EXPECT_EQ(fisheye.parameters, (std::vector<double>{0.2, 0.05, 0.03, 0.04}));
+  const std::vector<double> aria = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.01, 0.02, 0.03, 0.04, 0.05, 0};
+  EXPECT_EQ(lens_of("FISHEYE624", aria).model, LensModel::kRadTanThinPrism);
+  EXPECT_EQ(lens_of("FISHEYE624", aria).parameters, aria);
+  EXPECT_THROW(lens_of("OPENCV", {0.2, 0.05}), Error);
+  EXPECT_THROW(lens_of("FISHEYE624", {0.2, 0.05, 0, 0, 0, 0}), Error);
+}
+
 }  // namespace
 }  // namespace parallax

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/image/image.h"
 #include "tests/support/scene_fixture.h"
+#include "tests/support/scratch_folder.h"
 #include "vision/scene/undistort.h"
 
 namespace parallax {
@@ -230,6 +231,46 @@ TEST_F(ViewLoading, HeadersSayWhatTheViewWillBe) {
       EXPECT_EQ(header.note.empty(), scale == 1);
     }
   }
+}
+
+// As phones write portraits, whose cameras a program that reads photographs upright found.
+TEST_F(ViewLoading, PhotographsThatOnlyFitTurnedAreTurnedAsExifSays) {
+  const std::string quarter_turn(
+      "\xff\xe1\0\x22"
+      "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
+      36);
+  cv::Mat upright(32, 24, CV_8UC3, cv::Scalar(200, 30, 30));  // red above, blue below
+  upright.rowRange(16, 32).setTo(cv::Scalar(30, 30, 200));
+  cv::Mat stored;
+  cv::rotate(upright, stored, cv::ROTATE_90_COUNTERCLOCKWISE);
+  View view = scene_.views[0];
+  view.image_path = folder_.path() / "phone.jpg";
+  write_image(view.image_path, stored);
+  const std::string jpeg = testing::read_bytes(view.image_path);
+  testing::write_text(view.image_path, jpeg.substr(0, 2) + quarter_turn + jpeg.substr(2));
+  view.camera.width = 24;
+  view.camera.height = 32;
+  const LoadedView turned = load_view(view, {});
+  EXPECT_THAT(turned.note, HasSubstr("turned as its EXIF orientation says"));
+  EXPECT_FALSE(turned.has_orientation);
+  EXPECT_EQ(turned.rgb.sizes(), (torch::IntArrayRef{3, 32, 24}));
+  EXPECT_GT(turned.rgb[0][4][12].item<float>(), 0.6F);
+  EXPECT_GT(turned.rgb[2][28][12].item<float>(), 0.6F);
+  EXPECT_EQ(turned.camera.fx, view.camera.fx);
+  const ViewHeader header = read_view_header(view, {.height = 16, .width = 12});
+  const LoadedView small = load_view(view, {.height = 16, .width = 12});
+  EXPECT_EQ(header.camera.fx, small.camera.fx);
+  EXPECT_EQ(header.note, small.note);
+  // Cameras of a program that reads pixels as stored.
+  std::swap(view.camera.width, view.camera.height);
+  const LoadedView as_stored = load_view(view, {});
+  EXPECT_EQ(as_stored.note, "");
+  EXPECT_TRUE(as_stored.has_orientation);
+  EXPECT_EQ(as_stored.rgb.sizes(), (torch::IntArrayRef{3, 24, 32}));
+  // Neither way.
+  view.camera.width = 60;
+  EXPECT_THROW(load_view(view, {}), Error);
+  EXPECT_THROW(read_view_header(view, {}), Error);
 }
 
 TEST_F(ViewLoading, AbsurdDistortionIsAnError) {

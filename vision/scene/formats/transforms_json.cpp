@@ -36,6 +36,13 @@ constexpr std::array kPinholeModels = {"SIMPLE_PINHOLE",
                                        "FULL_OPENCV",
                                        "PERSPECTIVE"};
 
+std::string upper_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return static_cast<char>(std::toupper(c));
+  });
+  return text;
+}
+
 // One view's fields, where a frame's own value goes before the file's global one.
 class FrameFields {
  public:
@@ -94,21 +101,29 @@ LensModel lens_model(const FrameFields& fields) {
   LensModel model = LensModel::kOpenCv;
   if (fields.has("camera_model")) {
     const JsonFields& holder = fields.holder("camera_model");
-    const std::string name = holder.text("camera_model");
+    const std::string written = holder.text("camera_model");
+    const std::string name = upper_case(written);
     if (name == "OPENCV_FISHEYE") {
       model = LensModel::kFisheye;
+    } else if (name == "FISHEYE624") {  // Project Aria's
+      model = LensModel::kRadTanThinPrism;
     } else if (std::find(kPinholeModels.begin(), kPinholeModels.end(), name) ==
                kPinholeModels.end()) {
-      throw unsupported_camera_model(name, holder.where("camera_model"));
+      throw unsupported_camera_model(written, holder.where("camera_model"));
     }
   }
   // instant-ngp writes these as true/false; its fisheye is OpenCV's.
   if (fields.has("is_fisheye") && fields.holder("is_fisheye").flag("is_fisheye")) {
     model = LensModel::kFisheye;
   }
-  constexpr const char* kSpherical = "is_equirectangular";
-  if (fields.has(kSpherical) && fields.holder(kSpherical).flag(kSpherical)) {
-    throw unsupported_camera_model(kSpherical, fields.holder(kSpherical).where(kSpherical));
+  for (const char* spherical : {"is_equirectangular", "equirectangular", "latlong"}) {
+    if (fields.has(spherical) && fields.holder(spherical).flag(spherical)) {
+      throw unsupported_camera_model(spherical, fields.holder(spherical).where(spherical));
+    }
+  }
+  constexpr const char* kFTheta = "ftheta_p0";  // instant-ngp's f-theta lens
+  if (fields.has(kFTheta)) {
+    throw unsupported_camera_model("f-theta", fields.holder(kFTheta).where(kFTheta));
   }
   return model;
 }
@@ -136,7 +151,21 @@ std::optional<double> focal_length(const FrameFields& fields, char axis, int sid
 
 Lens read_lens(const FrameFields& fields) {
   const LensModel model = lens_model(fields);
-  const auto value = [&](const char* name) { return fields.number_or(name, 0); };
+  constexpr const char* kList = "distortion_params";
+  if (model == LensModel::kRadTanThinPrism) {
+    const JsonFields& holder = fields.holder(kList);
+    return {model, holder.numbers(kList, 12)};
+  }
+  // nerfstudio's dataparser takes a frame's list in place of the coefficients by name.
+  constexpr std::array kListed = {"k1", "k2", "k3", "k4", "p1", "p2"};
+  std::vector<double> list;
+  if (fields.has(kList)) {
+    list = fields.holder(kList).numbers(kList, kListed.size());
+  }
+  const auto value = [&](std::string_view name) {
+    const auto* const at = std::find(kListed.begin(), kListed.end(), name);
+    return list.empty() ? fields.number_or(std::string(name), 0) : list[at - kListed.begin()];
+  };
   if (model == LensModel::kFisheye) {
     return {model, {value("k1"), value("k2"), value("k3"), value("k4")}};
   }

@@ -79,6 +79,7 @@ class FileNames {
 struct Losses {
   bool lens = false;
   bool mask = false;
+  bool turning = false;
 };
 
 Losses losses_of(const View& view, SceneFormat format, bool mixed_lenses) {
@@ -155,11 +156,12 @@ struct Conversion {
 };
 
 WrittenView write_view(const View& view, Conversion& conversion, ConvertedScene& result) {
-  const Losses losses = losses_of(view, conversion.format, conversion.mixed_lenses);
-  const bool is_changed = losses.lens || losses.mask;
+  Losses losses = losses_of(view, conversion.format, conversion.mixed_lenses);
+  const UsedSize used = used_image_size(view);
+  losses.turning = used.is_turned;
+  const bool is_changed = losses.lens || losses.mask || losses.turning;
   WrittenView written{.lens = view.lens, .is_held_out = view.is_held_out};
-  written.camera =
-      fit_camera(view.camera, image_file_size(view.image_path, view.image_part), view_place(view));
+  written.camera = fit_camera(view.camera, used.size, view_place(view));
   const std::string name =
       conversion.names.name(view, is_changed ? ".png" : extension_of_part(view));
   written.image = "images/" + name;
@@ -225,8 +227,8 @@ void note_losses(const std::vector<WrittenView>& views,
   const size_t changed = views.size() - result.copied;
   if (changed > 0) {
     result.notes.push_back(fmt::format(
-        "{} of {} photographs were written anew as PNG, undistorted or with their masks as alpha, "
-        "as the format has no place for those.",
+        "{} of {} photographs were written anew as PNG, undistorted, turned upright or with their "
+        "masks as alpha, as the format has no place for those.",
         changed,
         views.size()));
   }
