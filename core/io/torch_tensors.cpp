@@ -148,6 +148,16 @@ bool is_plain(const PickleValue& value) {
          (value.text == kRebuildV3 && arguments > kDtypeArgument);
 }
 
+// Whether the tensor is one that PyTorch keeps with the opposite sign, as the imaginary part of a
+// conjugate.
+bool is_negative_view(const PickleValue& value) {
+  const auto& arguments = value.attached->items;
+  const std::size_t metadata = value.text == kRebuildV3 ? kDtypeArgument + 1 : kDtypeArgument;
+  const PickleValue* const negative =
+      arguments.size() > metadata ? arguments[metadata]->find("neg") : nullptr;
+  return negative != nullptr && negative->kind == Kind::kBool && negative->integer != 0;
+}
+
 std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape) {
   std::vector<std::int64_t> strides(shape.size());
   std::int64_t stride = 1;
@@ -301,6 +311,17 @@ Tensor TorchTensorReader::read(const PickleValue& outer, const std::string& wher
   if (!is_plain(value)) {
     refuse_tensor(value, where);
   }
+  const Tensor stored = read_plain(value, where);
+  if (!is_negative_view(value)) {
+    return stored;
+  }
+  if (!stored.is_floating_point() || stored.element_size() == 1) {  // of nothing complex
+    refuse_tensor(value, where);
+  }
+  return stored.neg();
+}
+
+Tensor TorchTensorReader::read_plain(const PickleValue& value, const std::string& where) {
   const auto& arguments = value.attached->items;
   const bool names_dtype = value.text == kRebuildV3;
   const View view = parse_view(arguments, where);

@@ -43,6 +43,7 @@ class TorchTensorReader {
 
   static View parse_view(const std::vector<PickleValue*>& arguments, const std::string& where);
   static const PickleValue& local_tensor(const PickleValue& value, const std::string& where);
+  Tensor read_plain(const PickleValue& value, const std::string& where);
   // `named` is the dtype where the storage is untyped, else null.
   Description describe_storage(const PickleValue& value,
                                const PickleValue* named,

@@ -56,6 +56,15 @@ std::string complete_file() {
        {"config", pickled_global("os", "system") + "(" + pickled_text("false") + "tR"}}));
 }
 
+// As torch 2.11 writes `view_as_complex(x).conj().imag`.
+TEST(TorchZip, NegativeViewsHaveTheOppositeSign) {
+  const Tensor plain = only_tensor({});
+  EXPECT_TRUE(only_tensor({.is_negative_view = true}).equal(-plain));
+  EXPECT_NE(error_of(file_of({.storage_type = "ByteStorage", .is_negative_view = true}))
+                .find("not supported"),
+            std::string::npos);
+}
+
 TEST(TorchZip, ReadsNestedStateDictScalarsAndSkipsObjects) {
   const Checkpoint checkpoint = load_bytes(complete_file());
   const Tensor expected = torch::arange(6, torch::kFloat32).view({2, 3});

@@ -78,14 +78,16 @@ std::string pickled_tensor(const PickledTensor& tensor) {
                                              pickled_int(tensor.storage_elements)}) +
                               "Q";
   const std::string hooks = pickled_global("collections", "OrderedDict") + ")R";
-  return pickled_global("torch._utils", "_rebuild_tensor_v2") +
-         pickled_tuple({storage,
-                        pickled_int(tensor.offset),
-                        counts(tensor.shape),
-                        counts(tensor.strides),
-                        "\x89",
-                        hooks}) +
-         "R";
+  std::vector<std::string> arguments = {storage,
+                                        pickled_int(tensor.offset),
+                                        counts(tensor.shape),
+                                        counts(tensor.strides),
+                                        "\x89",
+                                        hooks};
+  if (tensor.is_negative_view) {
+    arguments.push_back(pickled_dict({{"neg", "\x88"}}));
+  }
+  return pickled_global("torch._utils", "_rebuild_tensor_v2") + pickled_tuple(arguments) + "R";
 }
 
 std::string build_torch_file(const std::string& root, const std::vector<ZipItem>& more) {

@@ -30,6 +30,7 @@ struct PickledTensor {
   std::int64_t offset = 0;
   std::vector<std::int64_t> shape = {2, 3};
   std::vector<std::int64_t> strides = {3, 1};
+  bool is_negative_view = false;
 };
 std::string pickled_tensor(const PickledTensor& tensor);
 
