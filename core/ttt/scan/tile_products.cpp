@@ -90,7 +90,10 @@ TileProducts tile_products(const Tensor& queries,
   } else if (own == OwnUpdate::kDecay) {
     between = between.tril(-1);
   }
-  products.scores = masked_scores(queries, keys, between, chunk);
+  // A single update that its own tokens do not see leaves nothing to multiply.
+  products.scores = updates == 1 && own != OwnUpdate::kSeen
+                        ? torch::zeros({keys.size(0), keys.size(1), chunk, chunk}, keys.options())
+                        : masked_scores(queries, keys, between, chunk);
   return products;
 }
 
