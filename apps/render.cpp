@@ -84,8 +84,10 @@ NvsModel load_chosen_model(const RenderOptions& options) {
                                                 : bundled_model_for_variant(options.variant));
 }
 
-EvaluateOptions evaluate_options(const RenderOptions& options) {
-  return {.device = parse_device(options.run.device), .views_per_pass = options.run.views_per_pass};
+EvaluateOptions evaluate_options(const RenderOptions& options, const NvsModel& model) {
+  return {.device = parse_device(options.run.device),
+          .streamed = reads_streamed(options.run.reading, model),
+          .views_per_pass = options.run.views_per_pass};
 }
 
 // The first pass of a process sets up threads and kernels; timing it would penalise the first form.
@@ -160,9 +162,10 @@ void print_speeds(const std::vector<FormSpeed>& speeds, size_t num_forms) {
 
 void print_table(const PreparedScene& scene,
                  const NvsModel& model,
+                 bool streamed,
                  const std::vector<FormEvaluation>& forms,
                  const std::vector<FormSpeed>& speeds) {
-  fmt::print("scene {} ({}), model {} (variant {}: {}), {}, {} input views, {} held-out views\n",
+  fmt::print("scene {} ({}), model {} (variant {}: {}), {}, {} input views{}, {} held-out views\n",
              scene.name,
              scene.format,
              model.name,
@@ -170,6 +173,7 @@ void print_table(const PreparedScene& scene,
              full_summary(find_variant(model.card.options.variant)),
              size_text(scene.width, scene.height),
              scene.inputs.indices.size(),
+             streamed ? " one after the other" : "",
              scene.targets.indices.size());
   std::vector<std::vector<std::string>> rows = {{"form",
                                                  "PSNR dB",
@@ -206,9 +210,11 @@ nlohmann::json summarise(const PreparedScene& scene,
                          const NvsModel& model,
                          const std::vector<FormEvaluation>& forms,
                          const std::vector<FormSpeed>& speeds,
+                         bool streamed,
                          const NvsRunOptions& run) {
   nlohmann::json json = {{"scene", scene_json(scene)},
                          {"model", model_json(model)},
+                         {"reading", reading_name(streamed)},
                          {"options", options_to_json(run)},
                          {"provenance", provenance_json()},
                          {"psnr_definition", kPsnrDefinition}};
@@ -254,7 +260,8 @@ std::vector<FormEvaluation> render_views(const fs::path& folder,
   warm_up(model, prepared, evaluate.device);
   write_truth(folder, prepared);
   std::vector<FormEvaluation> evaluations;
-  for (const Form form : parse_forms(options.run.form)) {
+  for (const Form form :
+       forms_when_read(options.run.reading, parse_forms(options.run.form), model)) {
     Progress progress(fmt::format("held-out views, {}", form_name(form)),
                       targets,
                       options.common.quiet || targets == 0);
@@ -281,7 +288,7 @@ void render_videos(const fs::path& folder,
   if (!options.path.empty()) {
     plans.push_back(plan_of_path(options.path, prepared));
   }
-  const EvaluateOptions evaluate = evaluate_options(options);
+  const EvaluateOptions evaluate = evaluate_options(options, model);
   for (const FormEvaluation& form : evaluations) {
     nlohmann::json& entry = summary["forms"][std::string(form_name(form.form))];
     for (const VideoPlan& plan : plans) {
@@ -303,18 +310,19 @@ nlohmann::json render_one_scene(const PreparedScene& prepared,
   create_folder(folder);
   const FolderLock lock(folder);
   prepare_folder(folder, options);
+  const EvaluateOptions evaluate = evaluate_options(options, model);
   std::vector<FormEvaluation> evaluations =
-      render_views(folder, model, prepared, options, evaluate_options(options));
+      render_views(folder, model, prepared, options, evaluate);
   write_image(folder / "contact_sheet.png", contact_sheet(prepared, model, evaluations));
-  const std::vector<FormSpeed> speeds =
-      time_forms(model, prepared, evaluations, parse_device(options.run.device));
+  const std::vector<FormSpeed> speeds = time_forms(model, prepared, evaluations, evaluate);
   adopt_medians(speeds, evaluations);
-  nlohmann::json summary = summarise(prepared, model, evaluations, speeds, options.run);
+  nlohmann::json summary =
+      summarise(prepared, model, evaluations, speeds, evaluate.streamed, options.run);
   write_json((folder / "summary.json").string(), summary);
   render_videos(folder, model, prepared, evaluations, options, summary);
   write_json((folder / "summary.json").string(), summary);
   if (options.json != "-") {
-    print_table(prepared, model, evaluations, speeds);
+    print_table(prepared, model, evaluate.streamed, evaluations, speeds);
   }
   say(options, fmt::format("written to {}", folder.string()));
   return summary;
@@ -335,6 +343,7 @@ fs::path folder_of(const Scene& scene,
 int run_render(const RenderOptions& options) {
   set_operator_threads(options.common.threads);
   parse_forms(options.run.form);
+  check_reading(options.run.reading);
   const PrepareOptions prepare = prepare_options(options.run);
   if (!options.path.empty()) {
     view::read_track(options.path);  // a broken one is told before the work
@@ -343,8 +352,12 @@ int run_render(const RenderOptions& options) {
   if (!model.source.empty()) {
     say(options, "note: weights " + model.source);
   }
-  if (const std::string note = reading_note(model); !note.empty()) {
-    say(options, note);
+  const std::vector<Form> asked = parse_forms(options.run.form);
+  if (forms_when_read(options.run.reading, asked, model).empty()) {
+    throw UsageError(missing_form(model));
+  }
+  for (const std::string& note : reading_notes(options.run.reading, asked, model)) {
+    say(options, "note: " + note);
   }
   configure_model(options.run, model);
   std::map<std::string, int> scenes_of_name;

@@ -74,15 +74,6 @@ void choose_precision(LactNvs& module, const std::string& dtype, const std::stri
   }
 }
 
-std::string reading_note(const NvsModel& model) {
-  const nlohmann::json& card = model.card.json;
-  return card.contains("reading") && card.at("reading") == kStreamedReading
-             ? "note: " + model.name +
-                   " was trained to read views one after the other (train nvs --streamed); here "
-                   "it reads them at once. The viewer can read them streamed."
-             : "";
-}
-
 void configure_model(const NvsRunOptions& options, NvsModel& model) {
   UpdateRule rule = model.module->rule();
   if (options.newton_schulz_steps >= 0) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "apps/common/cli.h"
+#include "apps/common/nvs_reading.h"
 #include "core/ops/newton_schulz/newton_schulz_coefficients.h"
 #include "vision/eval/evaluate.h"
 
@@ -47,6 +48,7 @@ struct NvsRunOptions : SceneViewOptions {
   static constexpr const char* kHelpGroup = "Views and forms";
 
   std::string form = "both";
+  std::string reading = kReadingAsTrained;
   std::string device = "cpu";
   std::string dtype = "float32";
   int views_per_pass = 0;
@@ -58,6 +60,7 @@ struct NvsRunOptions : SceneViewOptions {
   static void visit(Self& self, Visitor&& visitor) {
     SceneViewOptions::visit(self, visitor);
     visitor("form", self.form, "recurrent, parallel or both");
+    visitor("reading", self.reading, kReadingHelp);
     visitor("device", self.device, "cpu, cuda or cuda:<index>");
     visitor("dtype", self.dtype, "float32 or bfloat16");
     visitor("views_per_pass",
@@ -87,12 +90,6 @@ PrepareOptions prepare_options(const SceneViewOptions& options);
 // Sets the precision of the projections to `dtype` and that of Newton–Schulz to `newton_schulz` or,
 // if that is empty, to `dtype` too.
 void choose_precision(LactNvs& module, const std::string& dtype, const std::string& newton_schulz);
-
-// In a model's card, as "reading": it was trained to read views one after the other.
-inline constexpr const char* kStreamedReading = "streamed";
-
-// What to tell where such a model reads all views at once; empty for others.
-std::string reading_note(const NvsModel& model);
 
 // Applies device, dtype and Newton–Schulz options to a loaded model.
 void configure_model(const NvsRunOptions& options, NvsModel& model);

@@ -92,6 +92,7 @@ void write_report(const CompareOptions& options, const CompareReport& report) {
 int run_compare(const CompareOptions& options) {
   set_operator_threads(options.common.threads);
   parse_forms(options.run.form);
+  check_reading(options.run.reading);
   prepare_options(options.run);
   for (const std::string& variant : options.variants) {
     find_variant(variant);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include "apps/common/nvs_reading.h"
 #include "apps/report/form_speed.h"
 #include "apps/report/results.h"
 #include "core/base/json_text.h"
@@ -20,11 +21,32 @@ namespace {
 using nlohmann::json;
 
 constexpr double kMillisecond = 1e-3;
+constexpr int kReadingColumn = 3;  // after scene, model and variant
 
 bool has_lpips(const CompareReport& report) {
   return std::any_of(report.rows.begin(), report.rows.end(), [](const ComparisonRow& row) {
     return !std::isnan(row.forms.front().mean.lpips);
   });
+}
+
+bool has_streamed(const CompareReport& report) {
+  return std::any_of(report.rows.begin(), report.rows.end(), [](const ComparisonRow& row) {
+    return row.reading == kStreamedReading;
+  });
+}
+
+// The forms that any model has, in the order of the first that has most.
+std::vector<std::string> forms_of(const CompareReport& report) {
+  std::vector<std::string> names;
+  for (const ComparisonRow& row : report.rows) {
+    if (row.forms.size() > names.size()) {
+      names.clear();
+      for (const ComparedForm& form : row.forms) {
+        names.push_back(form.form);
+      }
+    }
+  }
+  return names;
 }
 
 std::string with_error(const Estimate& estimate, int decimals) {
@@ -93,6 +115,7 @@ std::string csv_number(double value) {
 json model_entry(const CompareReport& report, const ComparisonRow& row, bool for_page) {
   json entry = {{"model", row.model},
                 {"variant", row.variant},
+                {"reading", row.reading},
                 {"training_steps", row.training_steps},
                 {"faster_form", faster_form(row)}};
   for (const ComparedForm& form : row.forms) {
@@ -140,14 +163,18 @@ std::string choose_baseline(const CompareReport& report) {
 
 std::vector<std::vector<std::string>> comparison_table(const CompareReport& report) {
   const bool lpips = has_lpips(report);
-  const std::vector<ComparedForm>& forms = report.rows.front().forms;
+  const bool streamed = has_streamed(report);
+  const std::vector<std::string> forms = forms_of(report);
   std::vector<std::vector<std::string>> table = {
       {"scene", "model", "variant", "steps", "PSNR dB", "SSIM", "masked dB", "pooled dB"}};
+  if (streamed) {
+    table.front().insert(table.front().begin() + kReadingColumn, "reading");
+  }
   if (lpips) {
     table.front().emplace_back("LPIPS");
   }
-  for (const ComparedForm& form : forms) {
-    table.front().push_back(form.form + " reads, ms");
+  for (const std::string& form : forms) {
+    table.front().push_back(form + " reads, ms");
   }
   if (forms.size() > 1) {
     table.front().insert(table.front().end(), {"faster form", "forms equal to, dB"});
@@ -164,14 +191,18 @@ std::vector<std::vector<std::string>> comparison_table(const CompareReport& repo
         mean_cell(first, &ViewMetrics::ssim, 4),
         mean_cell(first, &ViewMetrics::masked_psnr, 2),
         format_metric(first.pooled_psnr, 2)};
+    if (streamed) {
+      cells.insert(cells.begin() + kReadingColumn, row.reading);
+    }
     if (lpips) {
       cells.push_back(mean_cell(first, &ViewMetrics::lpips, 4));
     }
-    for (const ComparedForm& form : row.forms) {
-      cells.push_back(spread_cell(form.reconstruct_seconds));
+    for (const std::string& name : forms) {
+      const ComparedForm* form = row.find_form(name);
+      cells.push_back(form != nullptr ? spread_cell(form->reconstruct_seconds) : "-");
     }
-    if (row.forms.size() > 1) {
-      cells.push_back(faster_form(row));
+    if (forms.size() > 1) {
+      cells.push_back(row.forms.size() > 1 ? faster_form(row) : "-");
       cells.push_back(row.difference ? format_metric(row.difference->psnr, 1) : "-");
     }
     cells.push_back(spread_cell(first.view_seconds));
@@ -214,6 +245,7 @@ std::vector<std::vector<std::string>> comparison_csv(const CompareReport& report
                                                  "model",
                                                  "variant",
                                                  "training_steps",
+                                                 "reading",
                                                  "form",
                                                  "views",
                                                  "psnr",
@@ -240,6 +272,7 @@ std::vector<std::vector<std::string>> comparison_csv(const CompareReport& report
                       row.model,
                       row.variant,
                       row.training_steps > 0 ? fmt::format("{}", row.training_steps) : "",
+                      row.reading,
                       form.form,
                       std::to_string(form.views.size()),
                       csv_number(form.mean.psnr),

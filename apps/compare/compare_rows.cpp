@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "apps/report/form_speed.h"
 #include "apps/report/results.h"
 #include "apps/report/timing.h"
@@ -35,6 +37,7 @@ ComparisonRow parse_row(const json& object) {
                     .word = object.at("word").get<std::string>(),
                     .model = object.at("model").get<std::string>(),
                     .variant = object.at("variant").get<std::string>(),
+                    .reading = object.at("reading").get<std::string>(),
                     .training_steps = object.at("training_steps").get<int64_t>(),
                     .model_time = object.at("model_time").get<int64_t>()};
   for (const json& form : object.at("forms")) {
@@ -64,6 +67,12 @@ double median_or_nothing(const std::vector<double>& seconds) {
 double ComparedForm::reconstruct_median() const { return median_or_nothing(reconstruct_seconds); }
 
 double ComparedForm::view_median() const { return median_or_nothing(view_seconds); }
+
+const ComparedForm* ComparisonRow::find_form(const std::string& form) const {
+  const auto found = std::find_if(
+      forms.begin(), forms.end(), [&](const ComparedForm& other) { return other.form == form; });
+  return found == forms.end() ? nullptr : &*found;
+}
 
 std::vector<double> column_of(const ComparedForm& form, double ViewMetrics::*metric) {
   std::vector<double> column;
@@ -116,6 +125,7 @@ std::string comparison_row_line(const ComparisonRow& row) {
                        {"word", row.word},
                        {"model", row.model},
                        {"variant", row.variant},
+                       {"reading", row.reading},
                        {"training_steps", row.training_steps},
                        {"model_time", row.model_time},
                        {"forms", forms},

@@ -40,12 +40,15 @@ struct ComparisonRow {
   std::string word;        // the model, as the command line names it
   std::string model;       // its name in tables
   std::string variant;
+  std::string reading;         // of the input views: batch or streamed
   int64_t training_steps = 0;  // from the model's card; 0: unknown
   int64_t model_time = 0;      // of the weights' last change, seconds
   std::vector<ComparedForm> forms;
   std::optional<FormDifference> difference;  // between the first two forms
   std::vector<ComparedPicture> pictures;
 
+  // Null if the model has no such form.
+  const ComparedForm* find_form(const std::string& form) const;
   std::string scene_name() const { return scene.at("name").get<std::string>(); }
 };
 

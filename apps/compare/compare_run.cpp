@@ -168,14 +168,16 @@ ComparisonRow compare_forms(const NvsModel& model,
   ComparisonRow row{.scene = scene_json(scene),
                     .model = model.name,
                     .variant = model.card.options.variant,
+                    .reading = reading_name(evaluate.streamed),
                     .training_steps = model.card.total_steps};
   adapt_operator_threads();  // before both forms, which are compared
   std::vector<FormEvaluation> evaluations;
-  for (const Form form : parse_forms(options.run.form)) {
+  for (const Form form :
+       forms_when_read(options.run.reading, parse_forms(options.run.form), model)) {
     evaluations.push_back(evaluate_form(model, scene, form, evaluate));
   }
   const std::vector<FormSpeed> speeds =
-      time_forms(model, scene, evaluations, evaluate.device, options.repeats);
+      time_forms(model, scene, evaluations, evaluate, options.repeats);
   for (size_t f = 0; f < evaluations.size(); ++f) {
     const FormEvaluation& evaluation = evaluations[f];
     row.forms.push_back({.form = std::string(form_name(evaluation.form)),
@@ -251,13 +253,17 @@ class CompareRun {
                               const std::string& absolute,
                               const ChosenModel& chosen) {
     NvsModel model = load_nvs_model(chosen.word);
+    const std::vector<Form> asked = parse_forms(options_.run.form);
     if (!options_.common.quiet && told_.insert(chosen.word).second) {
       if (!model.source.empty()) {
         fmt::print(stderr, "note: {}: weights {}\n", model.name, model.source);
       }
-      if (const std::string note = reading_note(model); !note.empty()) {
-        fmt::print(stderr, "{}\n", note);
+      for (const std::string& note : reading_notes(options_.run.reading, asked, model)) {
+        fmt::print(stderr, "note: {}\n", note);
       }
+    }
+    if (forms_when_read(options_.run.reading, asked, model).empty()) {
+      throw Error(missing_form(model));
     }
     configure_model(options_.run, model);
     const PreparedScene prepared = prepare_scene(scene, model, prepare_options(options_.run));
@@ -266,7 +272,9 @@ class CompareRun {
                              .where = path,
                              .remedy = "Use fewer --input-views, or name --target-views."});
     }
-    ComparisonRow row = compare_forms(model, prepared, options_, evaluate_);
+    EvaluateOptions evaluate = evaluate_;
+    evaluate.streamed = reads_streamed(options_.run.reading, model);
+    ComparisonRow row = compare_forms(model, prepared, options_, evaluate);
     row.scene_path = absolute;
     row.word = chosen.word;
     row.model_time = chosen.time;

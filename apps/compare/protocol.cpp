@@ -92,6 +92,7 @@ nlohmann::json protocol_settings(const ProtocolOptions& options) {
           {"normalise_poses", run.normalise_poses},
           {"background", run.background},
           {"image_folder", run.image_folder},
+          {"reading", run.reading},
           {"dtype", run.dtype},
           {"newton_schulz", run.newton_schulz},
           {"newton_schulz_steps", run.newton_schulz_steps},
@@ -129,10 +130,12 @@ ProtocolRows begin_rows(const ProtocolOptions& options) {
 ProtocolRow make_row(const FoundScene& scene,
                      const std::string& model,
                      const PreparedScene& prepared,
+                     bool streamed,
                      FormEvaluation evaluation) {
   return {.scene = scene.views.label,
           .model = model,
           .form = std::string(form_name(evaluation.form)),
+          .reading = reading_name(streamed),
           .height = prepared.height,
           .width = prepared.width,
           .context = scene.views.context,
@@ -147,7 +150,8 @@ ProtocolRow make_row(const FoundScene& scene,
 struct ProtocolRun {
   const ProtocolOptions& options;
   const EvaluateOptions& evaluate;
-  std::vector<Form> forms;
+  std::vector<Form> forms;                            // asked for
+  std::map<std::string, std::vector<Form>> forms_of;  // that a model has; of those that were loaded
   AppendFile& file;
   ProtocolRows rows;
   std::vector<std::string> failures;
@@ -178,42 +182,76 @@ void evaluate_scene(const FoundScene& scene,
   PrepareOptions prepare = prepare_options(run.options.run);
   prepare.views = select_indexed_views(loaded, scene.views);
   const PreparedScene prepared = prepare_scene(loaded, model, prepare);
+  EvaluateOptions evaluate = run.evaluate;
+  evaluate.streamed = reads_streamed(run.options.run.reading, model);
   for (const Form form : forms) {
-    ProtocolRow row =
-        make_row(scene, name, prepared, evaluate_form(model, prepared, form, run.evaluate));
+    ProtocolRow row = make_row(
+        scene, name, prepared, evaluate.streamed, evaluate_form(model, prepared, form, evaluate));
     run.file.append(protocol_row_line(row));
     keep(std::move(row), run.rows);
   }
 }
 
-// Everything by one model; the model is loaded only if something is left to do.
+void note_failure(const std::string& what, const Error& error, ProtocolRun& run) {
+  run.failures.push_back(what + ": " + error.what());
+  fmt::print(stderr, "parallax: {}\n", run.failures.back());
+}
+
+// The model, ready to run; run.forms_of then has its forms.
+NvsModel load_model(const std::string& name, ProtocolRun& run) {
+  NvsModel model = load_nvs_model(name);
+  const std::string& reading = run.options.run.reading;
+  if (!run.options.common.quiet) {
+    for (const std::string& note : reading_notes(reading, run.forms, model)) {
+      fmt::print(stderr, "note: {}\n", note);
+    }
+  }
+  run.forms_of[name] = forms_when_read(reading, run.forms, model);
+  if (run.forms_of[name].empty()) {
+    throw Error(missing_form(model));
+  }
+  configure_model(run.options.run, model);
+  return model;
+}
+
+// Of the forms that the model has, or may have, those without a row.
+std::vector<Form> missing_forms(const ProtocolRun& run,
+                                const FoundScene& scene,
+                                const std::string& name) {
+  const auto known = run.forms_of.find(name);
+  std::vector<Form> missing;
+  for (const Form form : known == run.forms_of.end() ? run.forms : known->second) {
+    if (find_row(run, scene, name, form) == nullptr) {
+      missing.push_back(form);
+    }
+  }
+  return missing;
+}
+
+// Everything by one model, which is loaded only if something is left to do.
 void evaluate_model(const std::string& name,
                     const std::vector<FoundScene>& scenes,
                     Progress& progress,
                     ProtocolRun& run) {
   std::optional<NvsModel> model;
   for (const FoundScene& scene : scenes) {
-    std::vector<Form> missing;
-    for (const Form form : run.forms) {
-      if (find_row(run, scene, name, form) == nullptr) {
-        missing.push_back(form);
-      }
-    }
-    if (!missing.empty()) {
-      if (!model) {
-        model = load_nvs_model(name);
-        configure_model(run.options.run, *model);
-      }
+    if (!missing_forms(run, scene, name).empty()) {
       try {
-        evaluate_scene(scene, *model, name, missing, run);
+        if (!model) {
+          model = load_model(name, run);
+        }
+        evaluate_scene(scene, *model, name, missing_forms(run, scene, name), run);
       } catch (const UsageError&) {
         throw;
       } catch (const Error& error) {
-        run.failures.push_back(fmt::format("scene '{}', model {}: {}",
-                                           escape_invalid_utf8(scene.views.label),
-                                           name,
-                                           error.what()));
-        fmt::print(stderr, "parallax: {}\n", run.failures.back());
+        if (!model) {  // for none of the scenes
+          note_failure("model " + name, error, run);
+          return;
+        }
+        note_failure(
+            fmt::format("scene '{}', model {}", escape_invalid_utf8(scene.views.label), name),
+            error,
+            run);
       }
     }
     progress.advance();
@@ -224,7 +262,8 @@ void evaluate_model(const std::string& name,
 ProtocolTable make_table(const std::vector<FoundScene>& scenes, const ProtocolRun& run) {
   ProtocolTable table;
   for (const std::string& name : run.options.models) {
-    for (const Form form : run.forms) {
+    const auto known = run.forms_of.find(name);
+    for (const Form form : known == run.forms_of.end() ? run.forms : known->second) {
       ProtocolGroup group{.model = name, .form = std::string(form_name(form))};
       for (const FoundScene& scene : scenes) {
         if (const ProtocolRow* row = find_row(run, scene, name, form)) {

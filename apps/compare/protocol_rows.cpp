@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/common/nvs_reading.h"
 #include "apps/report/results.h"
 #include "core/base/json_text.h"
 #include "vision/metrics/image_metrics.h"
@@ -43,11 +44,18 @@ std::vector<std::string> metric_cells(const ViewMetrics& metrics) {
           format_metric(metrics.lpips, 4)};
 }
 
+// "parallel", or "parallel, streamed".
+std::string form_cell(const ProtocolGroup& group) {
+  const bool streamed = !group.rows.empty() && group.rows.front().reading == kStreamedReading;
+  return group.form + (streamed ? ", streamed" : "");
+}
+
 json protocol_row_json(const ProtocolRow& row) {
   json object = metrics_json(row.mean);
   object["scene"] = row.scene;
   object["model"] = row.model;
   object["form"] = row.form;
+  object["reading"] = row.reading;
   object["size"] = {row.height, row.width};
   object["context"] = row.context;
   object["target"] = row.target;
@@ -74,6 +82,7 @@ std::optional<ProtocolRow> parse_protocol_row(const std::string& line) {
     return ProtocolRow{.scene = object.at("scene").get<std::string>(),
                        .model = object.at("model").get<std::string>(),
                        .form = object.at("form").get<std::string>(),
+                       .reading = object.at("reading").get<std::string>(),
                        .height = object.at("size").at(0).get<int>(),
                        .width = object.at("size").at(1).get<int>(),
                        .context = object.at("context").get<std::vector<int>>(),
@@ -93,7 +102,7 @@ std::vector<std::vector<std::string>> protocol_table_rows(const ProtocolTable& t
     for (const ProtocolRow& row : group.rows) {
       rows.push_back({escape_invalid_utf8(row.scene),
                       row.model,
-                      row.form,
+                      form_cell(group),
                       std::to_string(row.context.size()),
                       std::to_string(row.target.size()),
                       size_text(row.width, row.height)});
@@ -102,7 +111,7 @@ std::vector<std::vector<std::string>> protocol_table_rows(const ProtocolTable& t
     }
   }
   for (const ProtocolGroup& group : table) {
-    rows.push_back({mean_label(group), group.model, group.form, "", "", ""});
+    rows.push_back({mean_label(group), group.model, form_cell(group), "", "", ""});
     const std::vector<std::string> cells = metric_cells(mean_of(group));
     rows.back().insert(rows.back().end(), cells.begin(), cells.end());
   }

@@ -20,6 +20,7 @@ struct ProtocolRow {
   std::string scene;
   std::string model;
   std::string form;
+  std::string reading;  // of the input views: batch or streamed
   int height = 0;
   int width = 0;
   std::vector<int> context;

@@ -67,13 +67,14 @@ std::string format_spread(const Spread& s, double unit) {
 std::vector<FormSpeed> time_forms(const NvsModel& model,
                                   const PreparedScene& scene,
                                   const std::vector<FormEvaluation>& evaluations,
-                                  torch::Device device,
+                                  const EvaluateOptions& options,
                                   int rounds) {
   rounds = rounds > 0 ? rounds : affordable_rounds(evaluations);
   if (rounds == 0) {
     return {};
   }
   const torch::InferenceMode inference;
+  const torch::Device device = options.device;
   const Tensor images = scene.inputs.images.to(device);
   const CameraBatch inputs = scene.inputs.batch.to(device);
   const bool has_views = !scene.targets.indices.empty();
@@ -81,7 +82,7 @@ std::vector<FormSpeed> time_forms(const NvsModel& model,
   std::vector<std::function<void()>> cases;
   for (const FormEvaluation& evaluation : evaluations) {
     cases.emplace_back([&, form = evaluation.form] {
-      model.module->reconstruct(images, inputs, form);
+      read_inputs(model, images, inputs, form, options.streamed);
       wait_for(device);
     });
   }

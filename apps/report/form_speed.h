@@ -31,7 +31,7 @@ struct FormSpeed {
 std::vector<FormSpeed> time_forms(const NvsModel& model,
                                   const PreparedScene& scene,
                                   const std::vector<FormEvaluation>& evaluations,
-                                  torch::Device device,
+                                  const EvaluateOptions& options,
                                   int rounds = 0);
 
 // Replaces the evaluations' own times, which are those of one run, by the medians.

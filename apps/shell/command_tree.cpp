@@ -31,6 +31,7 @@ const std::map<std::string, Words>& listed_words() {
       {"--newton-schulz-coefficients", {"muon", "language-model", "polar-express"}},
       {"--normalise-poses", {"auto", "none", "scene", "object"}},
       {"--optimiser", {"muon", "adamw"}},
+      {"--reading", {"batch", "streamed", "trained"}},
       {"--probe",
        {"equivalence",
         "deviation",

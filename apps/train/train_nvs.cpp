@@ -212,11 +212,6 @@ TrainedRun train(const TrainNvsCommand& command,
   return run;
 }
 
-// How the model reads input views, for its card.
-const char* reading_name(const TrainNvsOptions& options) {
-  return options.streamed ? kStreamedReading : "batch";
-}
-
 // ---- procedural scenes
 
 nlohmann::json procedural_card(const TrainNvsCommand& command,
@@ -224,7 +219,7 @@ nlohmann::json procedural_card(const TrainNvsCommand& command,
                                const NvsModel* init) {
   return {{"began_with", init != nullptr ? nlohmann::json(init->name) : nlohmann::json()},
           {"total_steps", init != nullptr ? init->card.total_steps : 0},
-          {"reading", reading_name(command.nvs)},
+          {"reading", reading_name(command.nvs.streamed)},
           {"variant", command.model.variant},
           {"image_size", {source.final_height(), source.final_width()}},
           {"input_views", command.data.input_views},
@@ -371,7 +366,7 @@ int adapt_to_scene(TrainNvsCommand& command) {
 
   nlohmann::json card = model.card.json;
   card["variant"] = command.model.variant;
-  card["reading"] = reading_name(command.nvs);
+  card["reading"] = reading_name(command.nvs.streamed);
   card["adapted_to"] = prepared.name;
   card["began_with"] = model.name;
   card["image_size"] = {prepared.height, prepared.width};

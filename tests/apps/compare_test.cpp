@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/nvs_reading.h"
 #include "apps/compare/compare_page.h"
 #include "tests/support/browser.h"
 #include "tests/support/program.h"
@@ -78,6 +79,7 @@ ComparisonRow example_row(const std::string& model, const std::vector<double>& p
                     .word = model,
                     .model = model,
                     .variant = "0",
+                    .reading = kBatchReading,
                     .training_steps = 7,
                     .model_time = 11};
   ComparedForm form{.form = "recurrent",
@@ -168,6 +170,26 @@ TEST(CompareReport, CsvIsForPrograms) {
   EXPECT_EQ(views_csv(report).size(), 1U + 2 * 2 * 3);
 }
 
+// A model without a parallel form beside one that has both.
+TEST(CompareReport, AFormThatAModelLacksIsADash) {
+  CompareReport report = example_report();
+  report.rows[0].forms.pop_back();
+  report.rows[0].reading = report.rows[1].reading = kStreamedReading;
+  const auto table = comparison_table(report);
+  for (const auto& row : table) {
+    EXPECT_EQ(row.size(), table[0].size());
+  }
+  EXPECT_EQ(table[0][3], "reading");
+  EXPECT_EQ(table[1][3], "streamed");
+  const auto parallel = std::find(table[0].begin(), table[0].end(), "parallel reads, ms");
+  ASSERT_NE(parallel, table[0].end());
+  const auto column = static_cast<size_t>(parallel - table[0].begin());
+  EXPECT_EQ(table[1][column], "-");
+  EXPECT_EQ(table[1][column + 1], "-");
+  EXPECT_EQ(table[2][column], "300.0 ± 25.0");
+  EXPECT_EQ(comparison_csv(report).size(), 1U + 1 + 2);
+}
+
 // ---- the program
 
 class CompareProgram : public ::testing::Test {
@@ -245,6 +267,49 @@ TEST_F(CompareProgram, MistakesAreToldBeforeTheWork) {
     EXPECT_THAT(result.err, HasSubstr(said));
     EXPECT_FALSE(fs::exists(out()));
   }
+}
+
+// Row 0 updates its feature map, so that over several views it has no parallel form.
+TEST_F(CompareProgram, StreamedReadingsHaveTheFormsThatExist) {
+  const std::vector<std::string> streamed = {"--reading", "streamed", "--model", "nvs-v0"};
+  const ProgramResult both = run_program(words(streamed));
+  ASSERT_EQ(both.exit_code, 0) << both.err;
+  EXPECT_THAT(both.err, HasSubstr("nvs-v0 has no parallel form over streamed views, as W0 and W2"));
+  EXPECT_THAT(both.out, HasSubstr("streamed"));
+  for (const json& scene : report().at("scenes")) {
+    const json& models = scene.at("models");
+    ASSERT_EQ(models.size(), 3U);
+    EXPECT_EQ(models[0].at("forms").size(), 2U);
+    EXPECT_EQ(models[0].at("reading"), "streamed");
+    EXPECT_GT(models[0].at("difference").at("psnr_between_forms").get<double>(), 60);
+    EXPECT_EQ(models[2].at("model"), "nvs-v0");
+    EXPECT_EQ(models[2].at("forms").size(), 1U);
+  }
+  const double psnr =
+      report().at("scenes")[0].at("models")[0].at("forms").at("recurrent").at("psnr");
+  const ProgramResult batch = run_program(words({"--form", "recurrent"}));
+  ASSERT_EQ(batch.exit_code, 0) << batch.err;
+  EXPECT_NE(report().at("scenes")[0].at("models")[0].at("forms").at("recurrent").at("psnr"), psnr);
+
+  std::vector<std::string> parallel = streamed;
+  parallel.insert(parallel.end(), {"--form", "parallel"});
+  const ProgramResult left_out = run_program(words(parallel));
+  EXPECT_EQ(left_out.exit_code, 3) << left_out.err;
+  EXPECT_THAT(left_out.err, HasSubstr("Use --form recurrent or --reading batch"));
+  EXPECT_EQ(report().at("scenes")[0].at("models").size(), 2U);
+  const ProgramResult refused = run_program({"render",
+                                             kBundledScenes + "procedural_a",
+                                             "--model",
+                                             "nvs-v0",
+                                             "--reading",
+                                             "streamed",
+                                             "--form",
+                                             "parallel",
+                                             "-o",
+                                             (scratch_.path() / "none").string()});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("no parallel form over streamed views"));
+  EXPECT_EQ(run_program(words({"--reading", "backwards"})).exit_code, 2);
 }
 
 TEST_F(CompareProgram, ABrokenSceneOrModelCostsNoOther) {

@@ -68,10 +68,10 @@ TEST(FormSpeed, OrderOfFormsDoesNotMatter) {
   }
   constexpr int kRounds = 9;
   const Estimate one =
-      recurrent_over_parallel(time_forms(model, prepared, evaluations, torch::kCPU, kRounds));
+      recurrent_over_parallel(time_forms(model, prepared, evaluations, {}, kRounds));
   std::reverse(evaluations.begin(), evaluations.end());
   const Estimate other =
-      recurrent_over_parallel(time_forms(model, prepared, evaluations, torch::kCPU, kRounds));
+      recurrent_over_parallel(time_forms(model, prepared, evaluations, {}, kRounds));
   EXPECT_EQ(one.count, static_cast<size_t>(kRounds));
   constexpr double kErrors = 5;  // the scatter of a machine has long tails
   EXPECT_LE(std::abs(one.mean - other.mean),

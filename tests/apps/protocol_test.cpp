@@ -24,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -129,6 +130,26 @@ TEST_F(Protocol, KilledAndResumedDoesNothingTwice) {
   ASSERT_EQ(run_program(words({"--form", "parallel"})).exit_code, 0);
   EXPECT_EQ(rows().size(), 10);
   EXPECT_TRUE(fs::exists(file("results.previous.jsonl")));
+}
+
+TEST_F(Protocol, ReadsStreamedInTheFormsThatExist) {
+  write_index({{"scene_0", {{"context", {0, 2, 4}}, {"target", {1}}}}});
+  const std::vector<std::string> streamed = {"--reading", "streamed", "--model", "nvs-v0"};
+  const ProgramResult result = run_program(words(streamed));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("nvs-v0 has no parallel form over streamed views"));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("parallel, streamed"), HasSubstr("recurrent, streamed")));
+  std::vector<std::string> seen;
+  for (const json& row : rows()) {
+    EXPECT_EQ(row.at("reading"), "streamed");
+    seen.push_back(row.at("model").get<std::string>() + " " + row.at("form").get<std::string>());
+  }
+  EXPECT_THAT(seen, ElementsAre("nvs recurrent", "nvs parallel", "nvs-v0 recurrent"));
+  std::vector<std::string> resume = streamed;
+  resume.emplace_back("--resume");
+  EXPECT_EQ(run_program(words(resume)).out, result.out);
+  EXPECT_EQ(rows().size(), 3U);
+  EXPECT_EQ(run_program(words({"--resume"})).exit_code, 2);
 }
 
 TEST_F(Protocol, OneBadSceneCostsNoOtherAndIsTriedAgain) {

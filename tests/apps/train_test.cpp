@@ -124,7 +124,8 @@ TEST(TrainProgram, StreamedRunsStaySoAndSaySo) {
       "render " PARALLAX_SOURCE_DIR "/assets/scenes/procedural_a --model " + run.string() +
       " --size 16x16 --input-views 2 --target-views 1 -o " + (scratch.path() / "out").string()));
   EXPECT_EQ(rendered.exit_code, 0) << rendered.err;
-  EXPECT_THAT(rendered.err, HasSubstr("was trained to read views one after the other"));
+  EXPECT_THAT(rendered.err, HasSubstr("reads views one after the other, as it was trained to"));
+  EXPECT_THAT(rendered.out, HasSubstr("2 input views one after the other"));
 
   const ProgramResult refused =
       run_program(tiny_training(scratch.path() / "none", "--streamed --variant 0 --steps 1"));

@@ -104,6 +104,15 @@ double FormEvaluation::render_tokens_per_second() const {
   return render_seconds > 0 ? static_cast<double>(target_tokens) / render_seconds : kNotMeasured;
 }
 
+SceneState read_inputs(const NvsModel& model,
+                       const Tensor& images,
+                       const CameraBatch& cameras,
+                       Form form,
+                       bool streamed) {
+  return streamed ? model.module->reconstruct_streamed(images, cameras, form)
+                  : model.module->reconstruct(images, cameras, form);
+}
+
 FormEvaluation evaluate_form(const NvsModel& model,
                              const PreparedScene& scene,
                              Form form,
@@ -117,8 +126,7 @@ FormEvaluation evaluate_form(const NvsModel& model,
   const auto start = Clock::now();
   const Tensor images = scene.inputs.images.to(options.device);
   const CameraBatch cameras = scene.inputs.batch.to(options.device);
-  result.state = options.streamed ? model.module->reconstruct_streamed(images, cameras, form)
-                                  : model.module->reconstruct(images, cameras, form);
+  result.state = read_inputs(model, images, cameras, form, options.streamed);
   wait_for(options.device);
   result.reconstruct_seconds = seconds_since(start);
 

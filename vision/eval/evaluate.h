@@ -60,6 +60,13 @@ std::vector<ViewMetrics> measure_views(const Tensor& images,  // [V, 3, H, W]
                                        const Tensor& alpha,   // [V, 1, H, W] or undefined
                                        const Lpips* lpips = nullptr);
 
+// The state after reading the inputs, in one update or one for each view.
+SceneState read_inputs(const NvsModel& model,
+                       const Tensor& images,  // [1, V, 3, H, W] on the model's device
+                       const CameraBatch& cameras,
+                       Form form,
+                       bool streamed);
+
 FormEvaluation evaluate_form(const NvsModel& model,
                              const PreparedScene& scene,
                              Form form,

@@ -10,7 +10,7 @@ const models = [];  // in the order of the run; the same colour everywhere
 for (const scene of scenes)
   for (const model of scene.models)
     if (!models.some(m => m.name === model.model))
-      models.push({name: model.model, variant: model.variant, summary: model.variant_summary || "", steps: model.training_steps});
+      models.push({name: model.model, variant: model.variant, summary: model.variant_summary || "", reading: model.reading, steps: model.training_steps});
 models.forEach((m, i) => { m.colour = colourOf(i); });
 const entryOf = (scene, model) => scene.models.find(m => m.model === model.name);
 const firstForm = entry => entry.forms.recurrent || Object.values(entry.forms)[0];  // whose pictures are shown
@@ -72,6 +72,8 @@ const over = (model, key) => estimate(chosenScenes().map(s => finite(differences
 function columns() {
   const list = [{label: "model", text: m => m.name, key: m => m.name},
                 {label: "variant", text: m => m.variant, key: m => m.variant, hint: "row of the variant table"}];
+  if (models.some(m => m.reading === "streamed"))
+    list.push({label: "input views", text: m => m.reading, key: m => m.reading, hint: "read in one update (batch) or one after the other (streamed)"});
   if (models.some(m => m.steps > 0)) list.push({label: "steps", text: m => m.steps > 0 ? m.steps : "–", key: m => m.steps, hint: "of training"});
   for (const x of metrics)
     list.push({label: x.label + (x.unit ? " " + x.unit : ""), hint: "mean over the held-out views ± its standard error", better: x.better,
