@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/report/mp4_colours.h"
 #include "apps/report/video_encoder.h"
 #include "core/base/error.h"
 #include "core/base/paths.h"
@@ -201,7 +202,7 @@ std::filesystem::path write_video(const std::filesystem::path& stem,
   std::filesystem::path path = stem;
   path += ".mp4";
   if (const auto bytes = encode_mp4(frames, frames_per_second)) {
-    write_file_atomically(path, *bytes);
+    write_file_atomically(path, with_colours_told(*bytes));
     return path;
   }
   path = stem;

@@ -3,13 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 #include <opencv2/videoio.hpp>
 
 #include "apps/report/html.h"
+#include "apps/report/mp4_colours.h"
 #include "apps/report/pictures.h"
 #include "apps/report/results.h"
 #include "apps/report/video.h"
+#include "tests/support/browser.h"
+#include "tests/support/scene_fixture.h"
 #include "tests/support/scratch_folder.h"
 
 namespace parallax::testing {
@@ -67,6 +71,66 @@ TEST(Video, OddSidesAreWrittenAndReadBack) {
     EXPECT_EQ(frame.size(), cv::Size(68, 66));
   }
   EXPECT_EQ(count, 5);
+}
+
+// As tall as HD, where players assume another matrix unless they are told.
+TEST(Video, ABrowserShowsItsColours) {
+  if (find_browser().empty()) {
+    GTEST_SKIP() << "there is no Chromium on this machine";
+  }
+  const ScratchFolder scratch;
+  const cv::Vec3b colours[] = {{210, 30, 20}, {20, 190, 40}, {30, 60, 220}, {200, 200, 30}};
+  cv::Mat frame(720, 1280, CV_8UC3);
+  for (int i = 0; i < 4; ++i) {
+    frame.colRange(320 * i, 320 * (i + 1)) = cv::Scalar(colours[i]);
+  }
+  const auto path = write_video(scratch.path() / "turn", {5, frame}, 20);
+  if (path.extension() != ".mp4") {
+    GTEST_SKIP() << "no MP4 encoder here; a GIF was written";
+  }
+  const nlohmann::json seen =
+      ask_page("<html><body><video muted preload=auto src='data:video/mp4;base64," +
+                   html::base64(read_bytes(path)) + "'></video></body></html>",
+               R"(
+    addEventListener("load", () => {
+      const video = document.querySelector("video"), canvas = document.createElement("canvas");
+      canvas.width = video.videoWidth, canvas.height = video.videoHeight;
+      const pen = canvas.getContext("2d");
+      pen.drawImage(video, 0, 0);
+      answer({width: canvas.width, colours: [0, 1, 2, 3].map(i => [...pen.getImageData(320 * i + 160, 360, 1, 1).data])});
+    }))",
+               scratch.path());
+  ASSERT_FALSE(seen.is_null());
+  if (seen.at("width") == 0) {
+    GTEST_SKIP() << "this browser does not play " << path.extension();
+  }
+  for (int i = 0; i < 4; ++i) {
+    for (int channel = 0; channel < 3; ++channel) {
+      // 8 bits of luma and chroma hold a colour to 3 levels.
+      EXPECT_NEAR(seen.at("colours")[i][channel].get<int>(), colours[i][channel], 4)
+          << i << " " << channel;
+    }
+  }
+}
+
+TEST(Video, AFileOfAnotherStructureStaysAsItIs) {
+  const ScratchFolder scratch;
+  const auto path = write_video(scratch.path() / "turn", moving_frames(64, 64), 20);
+  if (path.extension() != ".mp4") {
+    GTEST_SKIP() << "no MP4 encoder here; a GIF was written";
+  }
+  const std::string whole = read_bytes(path);
+  EXPECT_NE(whole.find("colrnclx"), std::string::npos);
+  // Cut off anywhere, no length is believed beyond the file's end.
+  for (size_t size = 0; size < whole.size(); size += 1 + whole.size() / 500) {
+    EXPECT_LE(with_colours_told(whole.substr(0, size)).size(), size + 19);
+  }
+  // The index first: positions of the pictures in it would be wrong.
+  const size_t index = whole.rfind("moov") - 4;
+  const size_t pictures = whole.find("mdat") - 4;
+  const std::string moved =
+      whole.substr(0, pictures) + whole.substr(index) + whole.substr(pictures, index - pictures);
+  EXPECT_EQ(with_colours_told(moved), moved);
 }
 
 TEST(Video, NothingToWriteIsAnError) {
