@@ -11,11 +11,6 @@
 namespace parallax {
 namespace {
 
-bool trained_streamed(const NvsModel& model) {
-  const nlohmann::json& card = model.card.json;
-  return card.contains("reading") && card.at("reading") == kStreamedReading;
-}
-
 // Nothing where there is a parallel form over several ranges.
 std::optional<std::string> why_not_parallel(const NvsModel& model) {
   return why_no_parallel_form(find_variant(model.card.options.variant).switches);
@@ -33,7 +28,7 @@ void check_reading(const std::string& reading) {
 }
 
 bool reads_streamed(const std::string& reading, const NvsModel& model) {
-  return reading == kStreamedReading || (reading == kReadingAsTrained && trained_streamed(model));
+  return reading == kStreamedReading || (reading == kReadingAsTrained && model.card.streamed);
 }
 
 std::vector<Form> forms_when_read(const std::string& reading,
@@ -50,7 +45,7 @@ std::vector<std::string> reading_notes(const std::string& reading,
                                        const std::vector<Form>& asked,
                                        const NvsModel& model) {
   std::vector<std::string> notes;
-  if (reading == kReadingAsTrained && trained_streamed(model)) {
+  if (reading == kReadingAsTrained && model.card.streamed) {
     notes.push_back(model.name +
                     " reads views one after the other, as it was trained to (--reading batch: all "
                     "in one update)");

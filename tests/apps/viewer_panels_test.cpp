@@ -287,6 +287,18 @@ TEST_F(ViewerPanels, MenusChooseModelsAndKeysThePanes) {
   EXPECT_TRUE(ui_.show_help);
 }
 
+TEST_F(ViewerPanels, AModelTrainedStreamedIsReadSo) {
+  open_scene(6, 64, 64);
+  for (view::ModelChoice& model : state_.models) {
+    model.reading = model.name == "nvs-v6" ? view::ReadMode::kStreamed : view::ReadMode::kBatch;
+  }
+  play(json::array({{{"click", "pane/0/model"}}, {{"click", "pane/0/model/nvs-v6"}}}));
+  EXPECT_EQ(state_.panes[0].source.reading, view::ReadMode::kStreamed);
+  // The user's choice stays with other models.
+  play(json::array({{{"click", "pane/0/model"}}, {{"click", "pane/0/model/nvs"}}}));
+  EXPECT_EQ(state_.panes[0].source.reading, view::ReadMode::kStreamed);
+}
+
 TEST_F(ViewerPanels, DroppedImagesMayBecomeAScene) {
   state_.output = "out";
   state_.dropped_photos = "my/photos/";

@@ -73,8 +73,9 @@ std::string source_label(const ModelSource& source);
 struct ModelChoice {
   std::string name;
   std::string variant;
-  std::string summary;  // the variant in one sentence
-  std::string hash;     // of the weights, once loaded
+  std::string summary;                  // the variant in one sentence
+  std::string hash;                     // of the weights, once loaded
+  ReadMode reading = ReadMode::kBatch;  // as it was trained
 };
 
 // What a path that was opened or dropped contains.

@@ -177,7 +177,8 @@ ModelLoaded ViewEngine::load_model(const std::string& name) {
   return {{.name = name,
            .variant = options.variant,
            .summary = full_summary(find_variant(options.variant)),
-           .hash = weights_hash(loaded->path)},
+           .hash = weights_hash(loaded->path),
+           .reading = loaded->card.streamed ? ReadMode::kStreamed : ReadMode::kBatch},
           options.layers};
 }
 

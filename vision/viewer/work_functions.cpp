@@ -69,8 +69,10 @@ std::vector<ModelChoice> list_model_choices() {
   std::vector<ModelChoice> choices;
   for (const ModelListing& listing : list_nvs_models()) {
     const std::string& variant = listing.card.options.variant;
-    choices.push_back(
-        {.name = listing.name, .variant = variant, .summary = full_summary(find_variant(variant))});
+    choices.push_back({.name = listing.name,
+                       .variant = variant,
+                       .summary = full_summary(find_variant(variant)),
+                       .reading = listing.card.streamed ? ReadMode::kStreamed : ReadMode::kBatch});
   }
   return choices;
 }

@@ -65,6 +65,9 @@ bool choose_model(ViewState& state, Ui& ui, Pane& pane, const std::string& name,
         model.name != pane.source.model) {
       pane.previous_model = pane.source.model;
       pane.source.model = model.name;
+      if (model.reading == view::ReadMode::kStreamed) {
+        pane.source.reading = model.reading;
+      }
       state.model_errors.erase(model.name);
       changed = true;
     }
@@ -106,7 +109,8 @@ bool draw_model_choice(ViewState& state,
   mark_item(ui, name + "/reading");
   if (ImGui::IsItemHovered()) {
     ImGui::SetTooltip(
-        "batch: all input views in one range, as trained.\nstreamed: one view after the other, "
+        "batch: all input views in one range, as most models are trained.\nstreamed: one view "
+        "after the other, "
         "each changing the fast weights\nthat the next one meets. Another computation: its PSNR is "
         "not the batch one's.");
   }

@@ -43,6 +43,7 @@ int count_blocks(const TensorMap& tensors) {
 void read_training_facts(NvsModelCard& card, const std::string& where) {
   try {
     card.total_steps = card.json.value("total_steps", int64_t{0});
+    card.streamed = card.json.value("reading", "") == "streamed";
     if (card.json.contains("image_size")) {
       card.height = card.json.at("image_size").at(0).get<int>();
       card.width = card.json.at("image_size").at(1).get<int>();

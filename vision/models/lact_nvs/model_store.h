@@ -25,6 +25,7 @@ struct NvsModelCard {
   bool has_card = false;        // false: the configuration was inferred from the tensors' shapes
   bool object_centric = false;  // trained with cameras around an object at the origin, z up
   double camera_radius = 0;     // of those cameras
+  bool streamed = false;        // trained to read views one after the other
   int64_t total_steps = 0;      // of training, including the initial models'; 0: unknown
   nlohmann::json json;          // the whole card, as stored
 };
