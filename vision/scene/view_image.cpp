@@ -11,13 +11,31 @@
 #include "core/base/error.h"
 #include "core/image/exif.h"
 #include "core/image/image.h"
+#include "core/image/image_format.h"
 #include "core/image/image_header.h"
 
 namespace parallax {
 namespace {
 
-// How bright a mask is: its alpha where it has any, as cut-outs do that are used as masks.
-cv::Mat mask_brightness(const cv::Mat& mask) {
+// Whether the mask has colours, as label images with a palette do (DAVIS, Pascal VOC).
+bool is_coloured(const cv::Mat& mask) {
+  std::vector<cv::Mat> channels;
+  cv::split(mask, channels);
+  return cv::norm(channels[0], channels[1], cv::NORM_INF) > 0 ||
+         cv::norm(channels[1], channels[2], cv::NORM_INF) > 0;
+}
+
+// 255 where any colour is.
+cv::Mat where_not_black(const cv::Mat& mask) {
+  std::vector<cv::Mat> channels;
+  cv::split(mask, channels);
+  return cv::max(cv::max(channels[0], channels[1]), channels[2]) > 0;
+}
+
+// How bright a mask is: its alpha where it has any, as cut-outs do that are used as masks. In a
+// label image, numbers or colours, all but zero is inside, as it is for nerfstudio 1.1.5; JPEG
+// makes none of these.
+cv::Mat mask_brightness(const cv::Mat& mask, bool may_be_labels) {
   cv::Mat gray;
   if (mask.channels() == 4) {
     cv::extractChannel(mask, gray, 3);
@@ -27,20 +45,22 @@ cv::Mat mask_brightness(const cv::Mat& mask) {
       return gray;
     }
   }
+  constexpr double kMostLabels = 32;
   cv::cvtColor(mask, gray, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
-  return gray;
+  double brightest = 0;
+  cv::minMaxLoc(gray, nullptr, &brightest);
+  return may_be_labels && (brightest <= kMostLabels || is_coloured(mask)) ? where_not_black(mask)
+                                                                          : gray;
 }
 
-// The image with alpha as bright as the mask, where it has alpha of its own the lesser of both.
-// Masks of zeros and ones count as black and white, as for nerfstudio 1.1.5, to which all but zero
-// is inside.
-cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
-  cv::Mat alpha = mask_brightness(mask);
-  double brightest = 0;
-  cv::minMaxLoc(alpha, nullptr, &brightest);
-  if (brightest == 1) {
-    alpha *= 255;
-  }
+cv::Mat read_mask(const std::filesystem::path& path) {
+  const std::string bytes = read_image_bytes(path);
+  return mask_brightness(decode_stored_image(bytes, path.string()).pixels,
+                         image_format(bytes) != ImageFormat::kJpeg);
+}
+
+// The image with this alpha, where it has alpha of its own the lesser of both.
+cv::Mat with_mask(const cv::Mat& image, cv::Mat alpha) {
   if (alpha.size() != image.size()) {
     cv::resize(alpha, alpha, image.size(), 0, 0, cv::INTER_AREA);
   }
@@ -118,7 +138,7 @@ ViewImage read_view_image(const View& view) {
                   .is_turned = is_turned};
   image.camera = fit_camera(view.camera, image.pixels.size(), view_place(view));
   if (!view.mask_path.empty()) {
-    image.pixels = with_mask(image.pixels, read_stored_image(view.mask_path).pixels);
+    image.pixels = with_mask(image.pixels, read_mask(view.mask_path));
   }
   return image;
 }

@@ -69,8 +69,8 @@ bool is_number(const std::string& text) {
   });
 }
 
-// The folder of the scene whose model was named: that which holds `sparse`, else the model's, of
-// several numbered ones the folder that holds them.
+// The folder of the scene whose model was named: that which holds `sparse`, else that which holds
+// the model beside `images`, else the model's, of several numbered ones the folder that holds them.
 fs::path root_of_model(const fs::path& model_folder) {
   constexpr int kDeepest = 3;  // sparse/0/1 after hierarchical mapping
   fs::path folder = model_folder;
@@ -80,7 +80,13 @@ fs::path root_of_model(const fs::path& model_folder) {
       return lower_case(folder.filename().string()) == "colmap" ? folder.parent_path() : folder;
     }
   }
-  return is_number(model_folder.filename().string()) ? model_folder.parent_path() : model_folder;
+  const bool is_one_of_several = is_number(model_folder.filename().string());
+  folder = is_one_of_several ? model_folder.parent_path() : model_folder;
+  const fs::path above = folder.parent_path();  // ETH3D's dslr_calibration_undistorted, hloc's sfm
+  FolderListings listings;
+  return listings.find(folder, "images").empty() && !listings.find(above, "images").empty()
+             ? above
+             : folder;
 }
 
 bool is_table(const fs::path& file) {
