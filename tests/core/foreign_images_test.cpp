@@ -96,6 +96,15 @@ TEST(ForeignImages, LabIsRefused) {
   }
 }
 
+// As some of ImageNet's have: decoders skip it.
+TEST(ForeignImages, JpegMayHaveBytesBetweenItsSegments) {
+  const ScratchFolder folder;
+  std::string jpeg = read_bytes(kImages / "photo.jpg");
+  jpeg.insert(jpeg.find("\xff\xdb"), std::string(3, '\0'));
+  const cv::Mat ours = read_stored_image(folder.write("odd.jpg", jpeg)).pixels;
+  EXPECT_EQ(cv::norm(ours, decoded_by_pillow("photo.jpg"), cv::NORM_INF), 0);
+}
+
 TEST(ForeignImages, HeicAndAvifAreReadWhereLibheifIs) {
   // Converting YCbCr to RGB, libheif 1.15 rounds otherwise than later versions and libavif do.
   constexpr double kRounding = 3;

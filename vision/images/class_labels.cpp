@@ -15,7 +15,6 @@
 namespace parallax {
 namespace {
 
-constexpr size_t kWordNetIdLength = 9;
 constexpr const char* kIdPrefix = "id ";  // in the index; keys of names begin with digits
 
 std::string trimmed(const std::string& text) {

@@ -173,7 +173,8 @@ std::optional<int> ImageFiles::Walk::class_above(const fs::path& folder) {
   std::optional<int> found = class_of(folder);
   for (fs::path above = folder; !found && names_count() && above.has_relative_path();) {
     above = above.parent_path();
-    found = is_wordnet_id(above.filename()) ? class_of(above) : std::nullopt;
+    const bool has_id = is_wordnet_id(above.filename().string().substr(0, kWordNetIdLength));
+    found = has_id ? class_of(above) : std::nullopt;
   }
   return found;
 }

@@ -53,10 +53,12 @@ cv::Mat mask_brightness(const cv::Mat& mask, bool may_be_labels) {
                                                                           : gray;
 }
 
-cv::Mat read_mask(const std::filesystem::path& path) {
+// The mask as it is stored.
+StoredImage read_mask(const std::filesystem::path& path) {
   const std::string bytes = read_image_bytes(path);
-  return mask_brightness(decode_stored_image(bytes, path.string()).pixels,
-                         image_format(bytes) != ImageFormat::kJpeg);
+  StoredImage mask = decode_stored_image(bytes, path.string());
+  mask.pixels = mask_brightness(mask.pixels, image_format(bytes) != ImageFormat::kJpeg);
+  return mask;
 }
 
 // The image with this alpha, where it has alpha of its own the lesser of both.
@@ -79,7 +81,7 @@ cv::Mat with_mask(const cv::Mat& image, cv::Mat alpha) {
 
 // Whether the image is a uniformly scaled version of the declared size, up to rounding to whole
 // pixels.
-bool has_proportions(const Camera& declared, cv::Size actual) {
+bool has_proportions(cv::Size declared, cv::Size actual) {
   const double sx = static_cast<double>(actual.width) / declared.width;
   const double sy = static_cast<double>(actual.height) / declared.height;
   return std::abs(actual.height - declared.height * sx) <= std::max(sx, 1.0) ||
@@ -88,11 +90,30 @@ bool has_proportions(const Camera& declared, cv::Size actual) {
 
 cv::Size exchanged(cv::Size size) { return {size.height, size.width}; }
 
-bool only_fits_turned(const Camera& declared, cv::Size stored) {
+bool only_fits_turned(cv::Size declared, cv::Size stored) {
   return !has_proportions(declared, stored) && has_proportions(declared, exchanged(stored));
 }
 
+bool only_fits_turned(const Camera& declared, cv::Size stored) {
+  return only_fits_turned(cv::Size(declared.width, declared.height), stored);
+}
+
 constexpr int kFirstQuarterTurn = 5;  // orientations from here on exchange rows and columns
+
+// The EXIF orientation that undoes one.
+int undoing(int orientation) { return orientation == 6 ? 8 : orientation == 8 ? 6 : orientation; }
+
+// The mask for pixels of that size. A photograph with a quarter turn and its mask may be stored
+// differently: tools that look at the one apply its EXIF orientation, and others do not.
+cv::Mat fit_mask(StoredImage mask, const ViewImage& image, int photos_orientation) {
+  if (!only_fits_turned(image.pixels.size(), mask.pixels.size())) {
+    return mask.pixels;
+  }
+  if (mask.orientation < kFirstQuarterTurn) {
+    mask.orientation = image.is_turned ? photos_orientation : undoing(photos_orientation);
+  }
+  return mask.orientation < kFirstQuarterTurn ? mask.pixels : upright(mask);
+}
 
 }  // namespace
 
@@ -103,7 +124,7 @@ std::string view_place(const View& view) {
 Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& where) {
   const double sx = static_cast<double>(actual.width) / declared.width;
   const double sy = static_cast<double>(actual.height) / declared.height;
-  if (!has_proportions(declared, actual)) {
+  if (!has_proportions(cv::Size(declared.width, declared.height), actual)) {
     throw Error(ErrorParts{
         .what = "the image does not have the aspect ratio that the scene declares",
         .where = where,
@@ -138,7 +159,8 @@ ViewImage read_view_image(const View& view) {
                   .is_turned = is_turned};
   image.camera = fit_camera(view.camera, image.pixels.size(), view_place(view));
   if (!view.mask_path.empty()) {
-    image.pixels = with_mask(image.pixels, read_mask(view.mask_path));
+    const cv::Mat mask = fit_mask(read_mask(view.mask_path), image, stored.orientation);
+    image.pixels = with_mask(image.pixels, mask);
   }
   return image;
 }

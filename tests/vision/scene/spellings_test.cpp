@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <opencv2/core.hpp>
 
 #include "core/image/image.h"
 #include "tests/support/scene_fixture.h"
