@@ -74,6 +74,7 @@ class Collector {
     return is_weights_key(name) || wanted_ == place || wanted_.starts_with(place + ".");
   }
   void add_tensor(const std::string& key, const PickleValue& name, const PickleValue& value);
+  void count_walked(const PickleValue& mapping);
   void note_dictionaries(const PickleValue& mapping, const std::string& place, int depth);
 
   StoredCheckpoint& stored_;
@@ -102,15 +103,19 @@ void Collector::add_tensor(const std::string& key,
        }});
 }
 
-void Collector::collect(const PickleValue& mapping, const std::string& key, int depth) {
-  if (!mapping.is_mapping()) {
-    return;
-  }
-  // Dictionaries that contain each other, or themselves, would be walked on every way.
+// Dictionaries that contain each other, or themselves, would be walked on every way.
+void Collector::count_walked(const PickleValue& mapping) {
   walked_ += mapping.items.size();
   if (walked_ > kMostWalked) {
     throw Error({.what = "the checkpoint's dictionaries hold too much", .where = stored_.file});
   }
+}
+
+void Collector::collect(const PickleValue& mapping, const std::string& key, int depth) {
+  if (!mapping.is_mapping()) {
+    return;
+  }
+  count_walked(mapping);
   check_keys(mapping, stored_.file);
   for (std::size_t i = 0; i + 1 < mapping.items.size(); i += 2) {
     const PickleValue& name = *mapping.items[i];
@@ -140,6 +145,7 @@ void Collector::collect(const PickleValue& mapping, const std::string& key, int 
 // optimiser's.
 void Collector::note_dictionaries(const PickleValue& mapping, const std::string& place, int depth) {
   constexpr int kDeepest = 2;
+  count_walked(mapping);
   if (holds_tensors(mapping)) {
     stored_.other_keys.push_back(place);
     return;
