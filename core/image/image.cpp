@@ -169,20 +169,26 @@ ImageFormat checked_format(std::string_view bytes, const std::string& where) {
   return *format;
 }
 
-// The value of white in what decode() gives.
-double white_of(std::string_view bytes, ImageFormat format, int depth) {
+// The value of white in what decode() gave.
+double white_of(std::string_view bytes, ImageFormat format, const cv::Mat& decoded) {
   const bool is_text = bytes.size() > 1 && bytes[1] <= '3';
   // OpenCV scales bits, and text of up to 255, by itself.
-  const bool is_scaled = format != ImageFormat::kPnm || (is_text && depth == CV_8U);
+  const bool is_scaled = format != ImageFormat::kPnm || (is_text && decoded.depth() == CV_8U);
   const std::uint64_t white = is_scaled ? 1 : pnm_numbers(bytes).white;
-  const double full = depth == CV_16U ? 65535 : 255;
-  return white > 1 ? static_cast<double>(white) : full;
+  if (white > 1 || decoded.depth() != CV_16U) {
+    return white > 1 ? static_cast<double>(white) : 255;
+  }
+  // Numbers of objects, and 8-bit values, are kept in 16 bits, too; as a photograph this were
+  // black.
+  double brightest = 0;
+  cv::minMaxLoc(decoded.reshape(1), nullptr, &brightest);
+  return brightest <= 255 ? 255 : 65535;
 }
 
 // RGB or RGBA of a still image that OpenCV decodes, without what OpenCV 4.6 has wrong.
 cv::Mat decode_pixels(std::string_view bytes, ImageFormat format, const std::string& where) {
   const cv::Mat decoded = decode(decodable(bytes, format), where);
-  cv::Mat image = to_rgb(to_8_bit(decoded, white_of(bytes, format, decoded.depth()), where), where);
+  cv::Mat image = to_rgb(to_8_bit(decoded, white_of(bytes, format, decoded), where), where);
   if (format == ImageFormat::kTiff) {
     return with_plain_alpha(image, tiff_alpha(bytes));
   }

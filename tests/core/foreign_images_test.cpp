@@ -96,6 +96,11 @@ TEST(ForeignImages, LabIsRefused) {
   }
 }
 
+// Pillow cuts values off at 255, so that it reads this one alone of 16 bits.
+TEST(ForeignImages, ObjectsNumberedIn16BitsKeepTheirNumbers) {
+  EXPECT_EQ(difference("numbers_16.png"), 0);
+}
+
 // As some of ImageNet's have: decoders skip it.
 TEST(ForeignImages, JpegMayHaveBytesBetweenItsSegments) {
   const ScratchFolder folder;

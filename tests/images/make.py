@@ -76,6 +76,7 @@ ten_bits = np.asarray(rgb).astype(np.uint16) * 1023 // 255
 (here / "ten_bits.ppm").write_bytes(b"P6 60 45 1023\n" + ten_bits.astype(">u2").tobytes())
 small = np.asarray(rgb.resize((12, 9)))
 (here / "text.pgm").write_text("P2\n# 0 to 100\n12 9\n100\n" + " ".join(map(str, (small[..., 1] * (100 / 255)).astype(int).ravel())))
+Image.fromarray((np.asarray(rgb)[..., 0] // 100).astype(np.uint16)).save(here / "numbers_16.png")
 rgb.save(here / "stereo.mpo", quality=88, save_all=True, append_images=[rgb.rotate(180)])
 
 def canon(name, width, height):
@@ -93,7 +94,7 @@ def canon(name, width, height):
 
 canon("resized_canon.jpg", 240, 160)
 canon("described_canon.jpg", 60, 40)
-for name in ("transparent.gif", "sycc.jp2", "ten_bits.ppm", "text.pgm", "stereo.mpo",
+for name in ("numbers_16.png", "transparent.gif", "sycc.jp2", "ten_bits.ppm", "text.pgm", "stereo.mpo",
              "photo.jpg", "grey.jpg", "lossy.webp", "palette.png", "lossless.jp2", "animated.webp",
              "animated_alpha.webp", "unassociated.tif", "unspecified.tif", "associated.tif",
              "phone.heic", "alpha.heic", "turned.heic", "phone.avif"):
