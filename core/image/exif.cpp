@@ -159,9 +159,10 @@ std::optional<std::string> with_focal_plane_of(std::string_view file, cv::Size a
     return std::nullopt;
   }
   // Longer and shorter side, as photographs are turned upright, too.
-  const auto [least, most] = std::minmax<double>(width, height);
-  const double longer = std::max(actual.width, actual.height) / most;
-  const double shorter = std::min(actual.width, actual.height) / least;
+  const double longer = static_cast<double>(std::max(actual.width, actual.height)) /
+                        static_cast<double>(std::max(width, height));
+  const double shorter = static_cast<double>(std::min(actual.width, actual.height)) /
+                         static_cast<double>(std::min(width, height));
   constexpr double kSame = 0.01;
   if (std::abs(longer - 1) < kSame || std::abs(shorter / longer - 1) > kSame) {
     return std::nullopt;
