@@ -1,6 +1,7 @@
-// Listings of folders by names in small letters.
+// Listings of folders by names in small letters, marks apart.
 #include "core/files/folder_listings.h"
 
+#include "core/base/letter_marks.h"
 #include "core/base/lower_case.h"
 
 namespace parallax {
@@ -15,7 +16,7 @@ const FolderListings::Listing& FolderListings::listing(const fs::path& folder) {
          !error && entry != fs::directory_iterator();
          entry.increment(error)) {
       const std::string name = entry->path().filename().string();
-      found->second.emplace(lower_case(name), name);
+      found->second.emplace(lower_case(decomposed(name)), name);
     }
   }
   return found->second;
@@ -43,7 +44,7 @@ fs::path FolderListings::find(const fs::path& root, const fs::path& relative) {
       continue;
     }
     const Listing& names = listing(place);
-    const auto spelled = names.find(lower_case(part.string()));
+    const auto spelled = names.find(lower_case(decomposed(part.string())));
     if (spelled == names.end()) {
       return {};
     }

@@ -1,4 +1,5 @@
-// Finding files whose names differ from what is asked for by capital letters alone.
+// Finding files whose names differ from what is asked for by capital letters, or by how
+// letters with marks are stored, alone.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +19,7 @@ class FolderListings {
   bool is_folder(const std::filesystem::path& path);
 
  private:
-  using Listing = std::map<std::string, std::string>;  // lower case → name
+  using Listing = std::map<std::string, std::string>;  // decomposed, lower case → name
   const Listing& listing(const std::filesystem::path& folder);
 
   std::map<std::filesystem::path, Listing> listings_;

@@ -72,7 +72,15 @@ cv::Mat read_picture(GifFileType* gif, int transparent, const std::string& where
       frame.Left + frame.Width > gif->SWidth || frame.Top + frame.Height > gif->SHeight) {
     throw Error({.what = "the GIF image's sizes or colours make no sense", .where = where});
   }
-  cv::Mat canvas(gif->SHeight, gif->SWidth, CV_8UC4, cv::Scalar::all(0));
+  // What is transparent has the transparent index's colour, as in Pillow without the alpha.
+  const auto colour_of = [&](int index) {
+    const GifColorType colour =
+        index < colours->ColorCount ? colours->Colors[index] : GifColorType{};
+    const bool is_opaque = index < colours->ColorCount && index != transparent;
+    return cv::Vec4b(colour.Red, colour.Green, colour.Blue, is_opaque ? 255 : 0);
+  };
+  const cv::Vec4b first = colour_of(std::max(transparent, 0));
+  cv::Mat canvas(gif->SHeight, gif->SWidth, CV_8UC4, cv::Scalar(first[0], first[1], first[2], 0));
   std::vector<GifPixelType> line(static_cast<std::size_t>(frame.Width));
   constexpr int kFirst[] = {0, 4, 2, 1};  // interlaced images come in four passes
   constexpr int kStep[] = {8, 8, 4, 2};
@@ -84,11 +92,7 @@ cv::Mat read_picture(GifFileType* gif, int transparent, const std::string& where
       }
       auto* to = canvas.ptr<cv::Vec4b>(frame.Top + y) + frame.Left;
       for (int x = 0; x < frame.Width; ++x) {
-        const int index = line[static_cast<std::size_t>(x)];
-        if (index < colours->ColorCount && index != transparent) {
-          const GifColorType& colour = colours->Colors[index];
-          to[x] = {colour.Red, colour.Green, colour.Blue, 255};
-        }
+        to[x] = colour_of(line[static_cast<std::size_t>(x)]);
       }
     }
   }

@@ -19,6 +19,8 @@
 #include "core/image/heif_image.h"
 #include "core/image/image_claims.h"
 #include "core/image/image_format.h"
+#include "core/image/jpeg2000_colours.h"
+#include "core/image/pnm_header.h"
 #include "core/image/quiet_decoding.h"
 #include "core/image/tiff_directory.h"
 #include "core/image/webp_image.h"
@@ -41,21 +43,23 @@ cv::Mat decode(std::string_view bytes, const std::string& where) {
       return image;
     }
   } catch (const cv::Exception&) {  // it speaks of expressions in OpenCV's sources
-    throw Error({.what = "the image cannot be decoded: it is damaged, too large or of a kind that "
-                         "OpenCV does not know",
-                 .where = where,
-                 .remedy = "Convert it to PNG."});
   }
-  throw Error({.what = "the image cannot be decoded: it is damaged", .where = where});
+  throw Error({.what = "the image cannot be decoded: it is damaged, too large or of a kind that "
+                       "OpenCV does not know",
+               .where = where,
+               .remedy = "Convert it to PNG."});
 }
 
-cv::Mat to_8_bit(const cv::Mat& image, const std::string& where) {
+// `white` is the value that becomes 255.
+cv::Mat to_8_bit(const cv::Mat& image, double white, const std::string& where) {
   cv::Mat result;
   switch (image.depth()) {
     case CV_8U:
-      return image;
     case CV_16U:
-      image.convertTo(result, CV_8U, 1.0 / 257);  // 65535 → 255, rounded
+      if (image.depth() == CV_8U && white == 255) {
+        return image;
+      }
+      image.convertTo(result, CV_8U, 255 / white);  // rounded
       return result;
     default:
       throw Error({.what = "the image's pixels are not supported",
@@ -113,6 +117,15 @@ std::string decodable(std::string_view file, ImageFormat format) {
       return essential_png(file);
     case ImageFormat::kTiff:
       return with_pixels_as_stored(file);
+    case ImageFormat::kPnm:  // whose last number in text may be the file's end
+      return std::string(file) + '\n';
+    case ImageFormat::kJpeg2000: {
+      std::string result(file);
+      if (const auto sycc = sycc_declaration(file)) {
+        result[*sycc] = kDeclaresSrgb;
+      }
+      return result;
+    }
     default:
       return std::string(file);
   }
@@ -148,7 +161,43 @@ ImageFormat checked_format(std::string_view bytes, const std::string& where) {
   }
   check_image_complete(bytes, *format, where);
   check_claimed_pixels(bytes, *format, where);
+  if (*format == ImageFormat::kTiff && is_lab_tiff(bytes)) {
+    throw Error({.what = "the image's colours are CIELAB, which is not read",
+                 .where = where,
+                 .remedy = "Convert it to RGB."});
+  }
   return *format;
+}
+
+// The value of white in what decode() gave.
+double white_of(std::string_view bytes, ImageFormat format, const cv::Mat& decoded) {
+  const bool is_text = bytes.size() > 1 && bytes[1] <= '3';
+  // OpenCV scales bits, and text of up to 255, by itself.
+  const bool is_scaled = format != ImageFormat::kPnm || (is_text && decoded.depth() == CV_8U);
+  const std::uint64_t white = is_scaled ? 1 : pnm_numbers(bytes).white;
+  if (white > 1 || decoded.depth() != CV_16U) {
+    return white > 1 ? static_cast<double>(white) : 255;
+  }
+  // Numbers of objects, and 8-bit values, are kept in 16 bits, too; as a photograph this were
+  // black.
+  double brightest = 0;
+  cv::minMaxLoc(decoded.reshape(1), nullptr, &brightest);
+  return brightest <= 255 ? 255 : 65535;
+}
+
+// RGB or RGBA of a still image that OpenCV decodes, without what OpenCV 4.6 has wrong.
+cv::Mat decode_pixels(std::string_view bytes, ImageFormat format, const std::string& where) {
+  const cv::Mat decoded = decode(decodable(bytes, format), where);
+  cv::Mat image = to_rgb(to_8_bit(decoded, white_of(bytes, format, decoded), where), where);
+  if (format == ImageFormat::kTiff) {
+    return with_plain_alpha(image, tiff_alpha(bytes));
+  }
+  if (format == ImageFormat::kJpeg2000 && image.type() == CV_8UC3 && sycc_declaration(bytes)) {
+    // They are Y, Cb, Cr, and OpenCV's YCrCb has the differences in the other order.
+    cv::mixChannels(image.clone(), image, {0, 0, 1, 2, 2, 1});
+    cv::cvtColor(image, image, cv::COLOR_YCrCb2RGB);
+  }
+  return image;
 }
 
 std::string lower_extension(const std::filesystem::path& path) {
@@ -190,10 +239,7 @@ StoredImage decode_stored_image(std::string_view bytes, const std::string& where
   if (format == ImageFormat::kWebp && is_animated_webp(bytes)) {
     return {.pixels = decode_animated_webp(bytes, where), .orientation = orientation};
   }
-  const cv::Mat image = to_rgb(to_8_bit(decode(decodable(bytes, format), where), where), where);
-  return {
-      .pixels = format == ImageFormat::kTiff ? with_plain_alpha(image, tiff_alpha(bytes)) : image,
-      .orientation = orientation};
+  return {.pixels = decode_pixels(bytes, format, where), .orientation = orientation};
 }
 
 StoredImage read_stored_image(const std::filesystem::path& path,

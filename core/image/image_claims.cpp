@@ -2,10 +2,10 @@
 #include "core/image/image_claims.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 
 #include "core/base/error.h"
+#include "core/image/pnm_header.h"
 #include "core/image/tiff_directory.h"
 
 namespace parallax {
@@ -56,24 +56,6 @@ std::uint64_t tiff_pixels(std::string_view file) {
          tiff_unsigned(file, kHeightTag).value_or(0);
 }
 
-// The numbers after "P6", between which are blanks and comments.
-std::uint64_t pnm_pixels(std::string_view file) {
-  std::uint64_t pixels = 1;
-  std::size_t at = 2;
-  for (int number = 0; number < 2; ++number) {
-    while (at < file.size() && std::isdigit(static_cast<unsigned char>(file[at])) == 0) {
-      at = file[at] == '#' ? std::min(file.find('\n', at), file.size()) : at + 1;
-    }
-    std::uint64_t value = 0;
-    for (; at < file.size() && std::isdigit(static_cast<unsigned char>(file[at])) != 0; ++at) {
-      value = std::min<std::uint64_t>(value * 10 + static_cast<std::uint64_t>(file[at] - '0'),
-                                      std::uint64_t{1} << 31);
-    }
-    pixels *= value;
-  }
-  return pixels;
-}
-
 // Of the lossy kind; the lossless one may need no bits at all.
 std::uint64_t webp_pixels(std::string_view file) {
   constexpr std::uint32_t kSide = 0x3fff;
@@ -107,7 +89,7 @@ void check_claimed_pixels(std::string_view file, ImageFormat format, const std::
       per_byte = kTiffPixelsPerByte;
       break;
     case ImageFormat::kPnm:
-      pixels = pnm_pixels(file);
+      pixels = pnm_numbers(file).pixels();
       per_byte = kPnmPixelsPerByte;
       break;
     case ImageFormat::kWebp:

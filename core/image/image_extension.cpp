@@ -13,7 +13,7 @@
 namespace parallax {
 namespace {
 
-constexpr std::array<std::string_view, 17> kExtensions = {".jpg",
+constexpr std::array<std::string_view, 18> kExtensions = {".jpg",
                                                           ".jpeg",
                                                           ".jpe",
                                                           ".jfif",
@@ -29,7 +29,8 @@ constexpr std::array<std::string_view, 17> kExtensions = {".jpg",
                                                           ".pgm",
                                                           ".pbm",
                                                           ".pnm",
-                                                          ".jif"};
+                                                          ".jif",
+                                                          ".mpo"};
 
 constexpr const char* kHeicKind = "HEIC";
 constexpr const char* kAvifKind = "AVIF";

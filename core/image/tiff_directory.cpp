@@ -16,14 +16,16 @@ ByteOrder order_of_tiff(std::string_view block) {
   return block[0] == 'I' ? ByteOrder::kLittle : ByteOrder::kBig;
 }
 
-// The offset of the entry with this tag, of twelve bytes; nullopt if there is none, or no TIFF
-// block.
-std::optional<std::size_t> find_tiff_entry(std::string_view block, std::uint32_t tag) {
-  if (block.size() < 8 || (!block.starts_with("II*\0"sv) && !block.starts_with("MM\0*"sv))) {
-    return std::nullopt;
-  }
+bool is_tiff(std::string_view block) {
+  return block.size() >= 8 && (block.starts_with("II*\0"sv) || block.starts_with("MM\0*"sv));
+}
+
+// The offset of the entry with this tag, of twelve bytes, in the directory at `directory`; nullopt
+// if there is none.
+std::optional<std::size_t> find_entry_in(std::string_view block,
+                                         std::size_t directory,
+                                         std::uint32_t tag) {
   const ByteOrder order = order_of_tiff(block);
-  const std::size_t directory = read_unsigned(block, 4, 4, order);
   if (directory > block.size() - 2) {
     return std::nullopt;
   }
@@ -40,7 +42,38 @@ std::optional<std::size_t> find_tiff_entry(std::string_view block, std::uint32_t
   return std::nullopt;
 }
 
+// The same in the first directory; nullopt, too, if this is no TIFF block.
+std::optional<std::size_t> find_tiff_entry(std::string_view block, std::uint32_t tag) {
+  return is_tiff(block)
+             ? find_entry_in(block, read_unsigned(block, 4, 4, order_of_tiff(block)), tag)
+             : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<TiffField> tiff_field(std::string_view block,
+                                    std::uint32_t tag,
+                                    std::optional<std::uint32_t> pointer) {
+  std::optional<std::size_t> entry;
+  if (!pointer) {
+    entry = find_tiff_entry(block, tag);
+  } else if (const auto leads_to = tiff_unsigned(block, *pointer)) {
+    entry = find_entry_in(block, *leads_to, tag);
+  }
+  if (!entry) {
+    return std::nullopt;
+  }
+  constexpr std::uint32_t kLong = 4;
+  const ByteOrder order = order_of_tiff(block);
+  TiffField field{.type = read_unsigned(block, *entry + 2, 2, order), .offset = *entry + 8};
+  if (field.type > kLong) {  // rationals do not fit into the entry
+    field.offset = read_unsigned(block, field.offset, 4, order);
+    if (block.size() < 8 || field.offset > block.size() - 8) {
+      return std::nullopt;
+    }
+  }
+  return field;
+}
 
 std::optional<TiffShort> tiff_short(std::string_view block, std::uint32_t tag) {
   const auto entry = find_tiff_entry(block, tag);
@@ -60,6 +93,14 @@ std::optional<std::uint32_t> tiff_unsigned(std::string_view block, std::uint32_t
   const ByteOrder order = order_of_tiff(block);
   const bool is_short = read_unsigned(block, *entry + 2, 2, order) == kShortType;
   return read_unsigned(block, *entry + 8, is_short ? 2 : 4, order);
+}
+
+bool is_lab_tiff(std::string_view file) {
+  constexpr std::uint32_t kPhotometricTag = 262;
+  constexpr std::uint32_t kCieLab = 8;
+  constexpr std::uint32_t kItuLab = 10;
+  const std::uint32_t photometric = tiff_unsigned(file, kPhotometricTag).value_or(0);
+  return photometric >= kCieLab && photometric <= kItuLab;  // and ICC's between them
 }
 
 TiffAlpha tiff_alpha(std::string_view file) {

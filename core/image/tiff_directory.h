@@ -20,6 +20,18 @@ struct TiffShort {
 // The first value of the 16-bit entry with this tag; nullopt if there is none, or no TIFF block.
 std::optional<TiffShort> tiff_short(std::string_view block, std::uint32_t tag);
 
+// Where an entry's value or values are, whatever their type.
+struct TiffField {
+  std::uint32_t type = 0;
+  std::size_t offset = 0;  // of the first byte
+};
+
+// The entry with this tag, of at most 8 bytes in all; of the first directory, or with `pointer` of
+// the one to which that entry of the first leads. nullopt if there is none inside the block.
+std::optional<TiffField> tiff_field(std::string_view block,
+                                    std::uint32_t tag,
+                                    std::optional<std::uint32_t> pointer = std::nullopt);
+
 // The first value of the 16- or 32-bit entry with this tag; nullopt as above.
 std::optional<std::uint32_t> tiff_unsigned(std::string_view block, std::uint32_t tag);
 
@@ -30,6 +42,9 @@ enum class TiffAlpha {
   kUnspecified,   // nothing in particular: not transparency
   kNone           // there is no such channel, or the file does not say
 };
+
+// Whether its colours are CIELAB, of which libtiff gives the numbers as if they were RGB.
+bool is_lab_tiff(std::string_view file);
 
 TiffAlpha tiff_alpha(std::string_view file);
 

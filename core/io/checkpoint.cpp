@@ -35,6 +35,12 @@ constexpr std::array kForeignFormats = {
                   "Fetch the file with 'git lfs pull'."},
     ForeignFormat{"<"sv, "this is a web page, not a checkpoint", "Download the file itself."},
     ForeignFormat{"\x1f\x8b"sv, "this is a gzip file", "Unpack it with gunzip."},
+    ForeignFormat{"GGUF"sv,
+                  "this is a GGUF file, whose tensors are mostly quantised",
+                  "Use the file that it was converted from."},
+    ForeignFormat{"\x89HDF\r\n"sv,
+                  "this is an HDF5 file",
+                  "Load it and save a dictionary of tensors with torch.save."},
 };
 
 constexpr std::size_t kLongestStart = 32;

@@ -64,13 +64,32 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 // The file under its usual name, or the only one.
 std::string usual_or_only(const std::vector<std::string>& names,
-                          const std::array<const char*, 2>& usual) {
+                          const std::vector<const char*>& usual) {
   for (const char* name : usual) {
     if (std::find(names.begin(), names.end(), name) != names.end()) {
       return name;
     }
   }
   return names.size() == 1 ? names.front() : "";
+}
+
+// The folder that a folder of checkpoints says is the one to use: DeepSpeed's has a file `latest`,
+// a model's in the Hub's cache a file `refs/main`. Empty for other folders.
+fs::path named_inside(const fs::path& folder) {
+  const auto first_line = [](const fs::path& file) {
+    std::string line;
+    std::ifstream(file) >> line;
+    return line;
+  };
+  const std::pair<fs::path, fs::path> places[] = {{"latest", ""}, {"refs/main", "snapshots"}};
+  for (const auto& [file, place] : places) {
+    const std::string name = first_line(folder / file);
+    std::error_code ignored;
+    if (is_plain_file_name(name) && fs::is_directory(folder / place / name, ignored)) {
+      return folder / place / name;
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -188,7 +207,8 @@ fs::path find_in_folder(const fs::path& folder) {
       (std::regex_match(name, shard_pattern()) ? shards : files).push_back(name);
     }
   }
-  if (const std::string found = usual_or_only(files, {"model.safetensors", "pytorch_model.bin"});
+  if (const std::string found = usual_or_only(
+          files, {"model.safetensors", "pytorch_model.bin", "mp_rank_00_model_states.pt"});
       !found.empty()) {
     return folder / found;
   }
@@ -197,6 +217,9 @@ fs::path find_in_folder(const fs::path& folder) {
                  .where = folder.string(),
                  .remedy = "Convert it with: python -m torch.distributed.checkpoint.format_utils "
                            "dcp_to_torch FOLDER model.pt"});
+  }
+  if (const fs::path inside = named_inside(folder); files.empty() && !inside.empty()) {
+    return find_in_folder(inside);
   }
   if (files.empty() && !shards.empty()) {
     throw Error({.what = "this folder holds shards of a checkpoint, but not their index",

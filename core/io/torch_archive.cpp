@@ -15,6 +15,27 @@ namespace {
 constexpr std::uint64_t kLargestPickle = std::uint64_t{64} << 20;
 constexpr std::string_view kPickleName = "/data.pkl";
 
+// Throws the Error for a zip archive without a pickle of torch.save's.
+[[noreturn]] void refuse_other_zip(const ZipArchive& archive) {
+  constexpr const char* kRemedy = "Load it and save a dictionary of tensors with torch.save.";
+  const std::string where = archive.file().name();
+  for (const auto& [name, entry] : archive.entries()) {
+    if (name.ends_with(".npy")) {
+      throw Error(
+          {.what = "this is NumPy's archive of arrays (.npz)", .where = where, .remedy = kRemedy});
+    }
+    if (name.ends_with("/archive_format")) {
+      throw Error({.what = "this is a program of torch.export (.pt2), not a checkpoint",
+                   .where = where,
+                   .remedy = "Load it with torch.export.load and save its state_dict with "
+                             "torch.save."});
+    }
+  }
+  throw Error({.what = "this zip archive was not written by torch.save (it has no data.pkl)",
+               .where = where,
+               .remedy = "If the checkpoint is packed in it, unpack it."});
+}
+
 // The archive's only folder, which torch.save names after the file.
 std::string find_root(const ZipArchive& archive) {
   std::optional<std::string> root;
@@ -27,8 +48,7 @@ std::string find_root(const ZipArchive& archive) {
     }
   }
   if (!root) {
-    throw Error({.what = "this zip archive was not written by torch.save (it has no data.pkl)",
-                 .where = archive.file().name()});
+    refuse_other_zip(archive);
   }
   return *root;
 }

@@ -74,6 +74,8 @@ class Collector {
     return is_weights_key(name) || wanted_ == place || wanted_.starts_with(place + ".");
   }
   void add_tensor(const std::string& key, const PickleValue& name, const PickleValue& value);
+  void count_walked(const PickleValue& mapping);
+  void note_dictionaries(const PickleValue& mapping, const std::string& place, int depth);
 
   StoredCheckpoint& stored_;
   std::string wanted_;
@@ -101,15 +103,19 @@ void Collector::add_tensor(const std::string& key,
        }});
 }
 
-void Collector::collect(const PickleValue& mapping, const std::string& key, int depth) {
-  if (!mapping.is_mapping()) {
-    return;
-  }
-  // Dictionaries that contain each other, or themselves, would be walked on every way.
+// Dictionaries that contain each other, or themselves, would be walked on every way.
+void Collector::count_walked(const PickleValue& mapping) {
   walked_ += mapping.items.size();
   if (walked_ > kMostWalked) {
     throw Error({.what = "the checkpoint's dictionaries hold too much", .where = stored_.file});
   }
+}
+
+void Collector::collect(const PickleValue& mapping, const std::string& key, int depth) {
+  if (!mapping.is_mapping()) {
+    return;
+  }
+  count_walked(mapping);
   check_keys(mapping, stored_.file);
   for (std::size_t i = 0; i + 1 < mapping.items.size(); i += 2) {
     const PickleValue& name = *mapping.items[i];
@@ -129,8 +135,27 @@ void Collector::collect(const PickleValue& mapping, const std::string& key, int 
     const std::string place = key.empty() ? name.text : key + "." + name.text;
     if (depth < kMostNested && is_expected(name.text, place)) {
       collect(value, place, depth + 1);
-    } else if (holds_tensors(value)) {
-      stored_.other_keys.push_back(place);
+    } else {
+      note_dictionaries(value, place, 0);
+    }
+  }
+}
+
+// Lists those of tensors that are not looked into: this one, else those in it, but for an
+// optimiser's.
+void Collector::note_dictionaries(const PickleValue& mapping, const std::string& place, int depth) {
+  constexpr int kDeepest = 2;
+  count_walked(mapping);
+  if (holds_tensors(mapping)) {
+    stored_.other_keys.push_back(place);
+    return;
+  }
+  for (std::size_t i = 0; depth < kDeepest && i + 1 < mapping.items.size(); i += 2) {
+    const PickleValue& name = *mapping.items[i];
+    const PickleValue& value = *mapping.items[i + 1];
+    if (name.kind == Kind::kString && is_utf8(name.text) && value.is_mapping() &&
+        !is_optimiser_key(name.text)) {
+      note_dictionaries(value, place + "." + name.text, depth + 1);
     }
   }
 }
@@ -149,9 +174,13 @@ void Collector::refuse(const PickleValue& root) const {
                  .remedy = "Convert each with torch.from_numpy and save again."});
   }
   if (!stored_.other_keys.empty()) {
+    std::string list;
+    for (const std::string& other : stored_.other_keys) {
+      list += (list.empty() ? "'" : ", '") + other + "'";
+    }
     throw Error({.what = "the checkpoint holds no state dict where one is usual",
                  .where = stored_.file,
-                 .got = "tensors under '" + stored_.other_keys.front() + "'",
+                 .got = "tensors under " + list,
                  .remedy = "Name what holds the weights with --checkpoint-key."});
   }
   throw Error({.what = "the checkpoint holds no state dict",
@@ -201,6 +230,12 @@ StoredCheckpoint open_torch_zip(const std::shared_ptr<const InputFile>& file,
   const PickleValue& root = torch->archive.root();
   Collector collector(stored, key, torch);
   collector.collect(root, "", 0);
+  if (stored.tensors.empty() && key.empty() && stored.other_keys.size() == 1) {
+    // Under an unusual key, such as "net", but nowhere else.
+    const std::string only = stored.other_keys.front();
+    stored.other_keys.clear();
+    Collector(stored, only, torch).collect(root, "", 0);
+  }
   if (stored.tensors.empty()) {
     collector.refuse(root);
   }

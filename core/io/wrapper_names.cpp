@@ -72,17 +72,23 @@ std::vector<std::string> words_of_key(std::string_view key) {
   return words;
 }
 
+template <std::size_t Count>
+bool has_one_of(const std::vector<std::string>& words,
+                const std::array<std::string_view, Count>& list) {
+  return std::any_of(
+      words.begin(), words.end(), [&](const std::string& word) { return holds(list, word); });
+}
+
 }  // namespace
 
 bool is_module_wrapper(std::string_view part) { return holds(kModuleWrappers, part); }
 
 bool is_averaged_key(std::string_view key) {
-  const std::vector<std::string> words = words_of_key(key);
-  const auto has_one_of = [&](const auto& list) {
-    return std::any_of(
-        words.begin(), words.end(), [&](const std::string& word) { return holds(list, word); });
-  };
-  return has_one_of(kAveragedWords) && !has_one_of(kNotWeightsWords);
+  return has_one_of(words_of_key(key), kAveragedWords) && !is_optimiser_key(key);
+}
+
+bool is_optimiser_key(std::string_view key) {
+  return has_one_of(words_of_key(key), kNotWeightsWords);
 }
 
 bool is_weights_key(std::string_view key) {

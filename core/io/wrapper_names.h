@@ -15,6 +15,9 @@ bool is_module_wrapper(std::string_view part);
 // an "ema". Averages of gradients, as an optimiser's "exp_avg", are no weights.
 bool is_averaged_key(std::string_view key);
 
+// Whether a key speaks of an optimiser's state or of gradients.
+bool is_optimiser_key(std::string_view key);
+
 // Whether a dictionary under this key is expected to hold a model's weights: "model", "state_dict",
 // "module", … and all averaged ones.
 bool is_weights_key(std::string_view key);

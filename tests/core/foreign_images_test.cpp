@@ -8,6 +8,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/base/error.h"
+#include "core/image/exif.h"
 #include "core/image/heif_image.h"
 #include "core/image/image.h"
 #include "core/image/image_extension.h"
@@ -52,6 +53,61 @@ TEST(ForeignImages, AreReadAsPillowReadsThem) {
   if (has_image_extension("x.jp2")) {
     EXPECT_EQ(difference("lossless.jp2"), 0);
   }
+}
+
+// Whose white is neither 255 nor 65535, or that end with their last number.
+TEST(ForeignImages, PnmHasItsOwnWhite) {
+  EXPECT_EQ(difference("ten_bits.ppm"), 0);
+  EXPECT_LE(difference("text.pgm"), 1);  // OpenCV cuts off where Pillow rounds
+}
+
+TEST(ForeignImages, TransparentColoursOfGifAreKept) { EXPECT_EQ(difference("transparent.gif"), 0); }
+
+TEST(ForeignImages, BothPicturesOfAStereoCameraAreOneImage) {
+  EXPECT_EQ(difference("stereo.mpo"), 0);
+  EXPECT_TRUE(has_image_extension("stereo.MPO"));
+}
+
+// Pillow converts by tables, OpenCV in fixed point.
+TEST(ForeignImages, Jpeg2000OfLumaAndDifferencesBecomesRgb) {
+  if (!has_image_extension("x.jp2")) {
+    GTEST_SKIP() << "there is no OpenJPEG";
+  }
+  EXPECT_LE(difference("sycc.jp2"), 1);
+}
+
+// What Pillow writes for the photograph's own size, from what it kept of the original's.
+TEST(ForeignImages, ResizedPhotographsAreDescribedAsTheyAre) {
+  const std::string resized = read_bytes(kImages / "resized_canon.jpg");
+  const cv::Size size(60, 40);
+  EXPECT_EQ(with_focal_plane_of(resized, size), read_bytes(kImages / "described_canon.jpg"));
+  EXPECT_EQ(with_focal_plane_of(read_bytes(kImages / "described_canon.jpg"), size), std::nullopt);
+  EXPECT_EQ(with_focal_plane_of(resized, cv::Size(240, 160)), std::nullopt);  // the original's
+  EXPECT_EQ(with_focal_plane_of(resized, cv::Size(60, 60)), std::nullopt);    // cropped
+  EXPECT_EQ(with_focal_plane_of(read_bytes(kImages / "photo.jpg"), size), std::nullopt);
+}
+
+TEST(ForeignImages, LabIsRefused) {
+  try {
+    read_foreign("lab.tif");
+    FAIL() << "was read";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("CIELAB"));
+  }
+}
+
+// Pillow cuts values off at 255, so that it reads this one alone of 16 bits.
+TEST(ForeignImages, ObjectsNumberedIn16BitsKeepTheirNumbers) {
+  EXPECT_EQ(difference("numbers_16.png"), 0);
+}
+
+// As some of ImageNet's have: decoders skip it.
+TEST(ForeignImages, JpegMayHaveBytesBetweenItsSegments) {
+  const ScratchFolder folder;
+  std::string jpeg = read_bytes(kImages / "photo.jpg");
+  jpeg.insert(jpeg.find("\xff\xdb"), std::string(3, '\0'));
+  const cv::Mat ours = read_stored_image(folder.write("odd.jpg", jpeg)).pixels;
+  EXPECT_EQ(cv::norm(ours, decoded_by_pillow("photo.jpg"), cv::NORM_INF), 0);
 }
 
 TEST(ForeignImages, HeicAndAvifAreReadWhereLibheifIs) {

@@ -12,7 +12,7 @@ import numpy as np
 import pillow_heif
 import scipy.io
 import tifffile
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import ExifTags, Image, ImageDraw, ImageFilter, TiffImagePlugin
 
 here = pathlib.Path(__file__).parent
 (here / "decoded").mkdir(exist_ok=True)
@@ -68,7 +68,34 @@ exif = Image.Exif()
 exif[274] = 6
 upright.rotate(90, expand=True).save(here / "turned.heic", exif=exif.tobytes(), quality=90)
 rgb.save(here / "phone.avif", quality=100, subsampling="4:4:4")
-for name in ("photo.jpg", "grey.jpg", "lossy.webp", "palette.png", "lossless.jp2", "animated.webp",
+colours = rgb.quantize(17)
+colours.save(here / "transparent.gif", transparency=3)
+rgb.convert("YCbCr").save(here / "sycc.jp2", irreversible=False)
+rgb.convert("LAB").save(here / "lab.tif", compression="tiff_deflate")
+ten_bits = np.asarray(rgb).astype(np.uint16) * 1023 // 255
+(here / "ten_bits.ppm").write_bytes(b"P6 60 45 1023\n" + ten_bits.astype(">u2").tobytes())
+small = np.asarray(rgb.resize((12, 9)))
+(here / "text.pgm").write_text("P2\n# 0 to 100\n12 9\n100\n" + " ".join(map(str, (small[..., 1] * (100 / 255)).astype(int).ravel())))
+Image.fromarray((np.asarray(rgb)[..., 0] // 100).astype(np.uint16)).save(here / "numbers_16.png")
+rgb.save(here / "stereo.mpo", quality=88, save_all=True, append_images=[rgb.rotate(180)])
+
+def canon(name, width, height):
+    """A photograph of 60 × 40 pixels whose EXIF describes a focal plane of 36 mm and so many."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Canon", "Canon EOS R6"
+    per_inch = TiffImagePlugin.IFDRational(round(width / (36 / 25.4) * 1200), 1200)
+    exif.get_ifd(ExifTags.IFD.Exif).update({
+        ExifTags.Base.FocalLength: TiffImagePlugin.IFDRational(35, 1),
+        ExifTags.Base.FocalPlaneXResolution: per_inch, ExifTags.Base.FocalPlaneYResolution: per_inch,
+        ExifTags.Base.FocalPlaneResolutionUnit: 2,
+        ExifTags.Base.ExifImageWidth: width, ExifTags.Base.ExifImageHeight: height})
+    rgb.resize((60, 40)).save(here / name, quality=88, exif=exif)
+
+
+canon("resized_canon.jpg", 240, 160)
+canon("described_canon.jpg", 60, 40)
+for name in ("numbers_16.png", "transparent.gif", "sycc.jp2", "ten_bits.ppm", "text.pgm", "stereo.mpo",
+             "photo.jpg", "grey.jpg", "lossy.webp", "palette.png", "lossless.jp2", "animated.webp",
              "animated_alpha.webp", "unassociated.tif", "unspecified.tif", "associated.tif",
              "phone.heic", "alpha.heic", "turned.heic", "phone.avif"):
     keep(name)

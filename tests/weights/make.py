@@ -16,6 +16,7 @@ import os
 import pathlib
 import sys
 
+import numpy as np
 import torch
 import torch.distributed
 from safetensors.torch import save_file
@@ -185,6 +186,34 @@ def main():
     torch.save({"model": plain, "optimizer": optimiser, "lr_scheduler": scheduler.state_dict(),
                 "max_accuracy": 71.25, "epoch": 3,
                 "config": CfgNode({"MODEL": CfgNode({"NAME": "vittt_t"})})}, out / "trainer.pth")
+
+    # Dictionaries of people's own, and several that no name tells apart.
+    torch.save({"net": plain, "acc": 71.25, "epoch": 3}, out / "net_and_accuracy.pt")
+    torch.save({"app": {"model": plain, "optim": optimiser.state_dict()}}, out / "application.pt")
+    torch.save({"student": other, "teacher": plain}, out / "student_and_teacher.pt")
+    torch.save({**lightning, "state_dict": {**{"teacher." + k: v for k, v in other.items()},
+                                            **{"student." + k: v for k, v in plain.items()}}},
+               out / "distillation.ckpt")
+
+    # Folders that say which of their folders counts: DeepSpeed's, and the Hub's cache.
+    step = out / "deepspeed" / "global_step10"
+    step.mkdir(parents=True)
+    (step.parent / "latest").write_text("global_step10")
+    torch.save({"module": plain, "ds_version": "0.16"}, step / "mp_rank_00_model_states.pt")
+    torch.save({"optimizer_state_dict": {}}, step / "zero_pp_rank_0_mp_rank_00_optim_states.pt")
+    cached = out / "models--someone--vit3"
+    snapshot = cached / "snapshots" / "0123abcd"
+    snapshot.mkdir(parents=True)
+    (cached / "blobs").mkdir()
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("0123abcd")
+    save_file(plain, cached / "blobs" / "beef")
+    os.symlink("../../blobs/beef", snapshot / "model.safetensors")
+
+    # Archives that are no checkpoints.
+    np.savez(out / "arrays.npz", **{k: v.numpy() for k, v in plain.items()})
+    torch.export.save(torch.export.export(torch.nn.Linear(2, 2), (torch.zeros(1, 2),)),
+                      out / "exported.pt2")
 
     # Shards.
     save_shards(out / "shards", plain, "safetensors", save_file)

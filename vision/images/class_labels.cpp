@@ -9,12 +9,12 @@
 
 #include "core/base/error.h"
 #include "core/base/json_text.h"
+#include "core/base/letter_marks.h"
 #include "core/base/paths.h"
 
 namespace parallax {
 namespace {
 
-constexpr size_t kWordNetIdLength = 9;
 constexpr const char* kIdPrefix = "id ";  // in the index; keys of names begin with digits
 
 std::string trimmed(const std::string& text) {
@@ -51,8 +51,10 @@ std::string respelled(const std::string& name, Spelling spelling) {
 
 // The key of the index; the best matches come first in the order of rank and spelling.
 std::string index_key(const std::string& name, NameRank rank, Spelling spelling) {
-  return fmt::format(
-      "{}{}{}", static_cast<int>(rank), static_cast<int>(spelling), respelled(name, spelling));
+  return fmt::format("{}{}{}",
+                     static_cast<int>(rank),
+                     static_cast<int>(spelling),
+                     respelled(decomposed(name), spelling));
 }
 
 std::vector<std::string> synonyms(const std::string& name) {

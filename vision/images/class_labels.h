@@ -10,6 +10,8 @@
 
 namespace parallax {
 
+inline constexpr size_t kWordNetIdLength = 9;
+
 // Whether the text is like "n01443537".
 bool is_wordnet_id(const std::string& text);
 

@@ -127,6 +127,7 @@ struct ImageFiles::Walk {
   std::optional<ImageFile> open_archive(const fs::path& path, std::optional<int> of_folder);
   std::optional<ImageFile> next_in_archive();
   std::optional<int> class_of(const fs::path& folder);
+  std::optional<int> class_above(const fs::path& folder);
   bool numbers_classes(const std::vector<Entry>& entries);
   ImageFile with_classes(const fs::path& path, std::optional<int> of_folder);
 };
@@ -163,6 +164,19 @@ std::optional<int> ImageFiles::Walk::class_of(const fs::path& folder) {
     class_notes.insert(ambiguous_name(name, matches, *options.labels));
   }
   return matches.size() == 1 ? std::optional(matches.front()) : std::nullopt;
+}
+
+// The class of a file that is named by itself, in that folder: the folder's own, else that of the
+// nearest folder above it that is named by a WordNet id (Tiny-ImageNet's n01443537/images). Names
+// above the file's own folder may be of anything, such as a user called jay.
+std::optional<int> ImageFiles::Walk::class_above(const fs::path& folder) {
+  std::optional<int> found = class_of(folder);
+  for (fs::path above = folder; !found && names_count() && above.has_relative_path();) {
+    above = above.parent_path();
+    const bool has_id = is_wordnet_id(above.filename().string().substr(0, kWordNetIdLength));
+    found = has_id ? class_of(above) : std::nullopt;
+  }
+  return found;
 }
 
 bool ImageFiles::Walk::numbers_classes(const std::vector<Entry>& entries) {
@@ -242,8 +256,9 @@ std::optional<ImageFile> ImageFiles::Walk::start(const std::string& path) {
     return std::nullopt;
   }
   root = fs::path(path).parent_path();
-  return options.archives && is_tar_file(path) ? open_archive(path, class_of(root))
-                                               : with_classes(path, class_of(root));
+  const std::optional<int> of_folder = class_above(root);
+  return options.archives && is_tar_file(path) ? open_archive(path, of_folder)
+                                               : with_classes(path, of_folder);
 }
 
 std::optional<ImageFile> ImageFiles::Walk::open_archive(const fs::path& path,

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/letter_marks.h"
 #include "core/base/lower_case.h"
 #include "core/image/image_extension.h"
 #include "vision/images/folder_contents.h"
@@ -22,8 +23,11 @@ std::string without_extension(const std::string& name) {
   return has ? name.substr(0, name.rfind('.')) : name;
 }
 
+// The name in small letters, marks apart.
+std::string comparable(const std::string& name) { return lower_case(decomposed(name)); }
+
 std::string key_of(const fs::path& path) {
-  return lower_case(without_extension(path.filename().string()));
+  return comparable(without_extension(path.filename().string()));
 }
 
 // With the separators of any system.
@@ -33,16 +37,13 @@ fs::path entry_path(std::string text) {
 }
 
 bool same_part(const std::string& a, const std::string& b, bool is_last) {
-  if (a == b) {
-    return true;
-  }
-  if (!is_last) {
-    return false;
+  if (a == b || !is_last) {
+    return a == b || decomposed(a) == decomposed(b);
   }
   // "x" or "X.JPG" for "x.jpg", but not "x.png".
   const bool one_has_none = without_extension(a) == a || without_extension(b) == b;
-  return one_has_none ? lower_case(without_extension(a)) == lower_case(without_extension(b))
-                      : lower_case(a) == lower_case(b);
+  return one_has_none ? comparable(without_extension(a)) == comparable(without_extension(b))
+                      : comparable(a) == comparable(b);
 }
 
 // Whether all parts of `tail` are the last ones of `path`.

@@ -36,8 +36,8 @@ std::size_t count_own(const ModelNames& kind, const Names& names) {
 }
 
 // Every prefix behind which all that such a model needs is found.
-std::vector<std::string> hiding_prefixes(const ModelNames& kind, const Names& names) {
-  std::vector<std::string> prefixes;
+Names hiding_prefixes(const ModelNames& kind, const Names& names) {
+  Names prefixes;
   for (const auto& list : kind.needed) {
     for (const std::string& name : names) {
       if (!name.ends_with("." + list.front())) {
@@ -47,11 +47,44 @@ std::vector<std::string> hiding_prefixes(const ModelNames& kind, const Names& na
       if (std::all_of(list.begin(), list.end(), [&](const std::string& needed) {
             return names.contains(prefix + needed);
           })) {
-        prefixes.push_back(prefix);
+        prefixes.insert(prefix);
       }
     }
   }
   return prefixes;
+}
+
+Names names_of_largest(const WeightsChoice& largest) {
+  Names names;
+  for (const auto& [name, tensor] : largest.tensors) {
+    names.insert(name);
+  }
+  return names;
+}
+
+// What follows a hiding prefix, as a key.
+std::string key_of(const WeightsChoice& largest, const std::string& prefix) {
+  return fmt::format("{}{}{}{}",
+                     largest.key,
+                     largest.key.empty() ? "" : ".",
+                     largest.prefix,
+                     prefix.substr(0, prefix.size() - 1));
+}
+
+// Also behind a prefix that no wrapper adds, such as that of a LightningModule's `self.net`, if it
+// is the only one.
+std::optional<WeightsChoice> find_weights(const StoredCheckpoint& stored,
+                                          const std::string& key,
+                                          const ModelNames& kind) {
+  auto choice = choose_weights(stored, key, fit_of({kind}));
+  if (choice) {
+    return choice;
+  }
+  const WeightsChoice largest = choose_largest(stored, key);
+  const auto prefixes = hiding_prefixes(kind, names_of_largest(largest));
+  return prefixes.size() == 1
+             ? choose_weights(stored, key_of(largest, *prefixes.begin()), fit_of({kind}))
+             : std::nullopt;
 }
 
 ErrorParts explain_misfit(const StoredCheckpoint& stored,
@@ -59,22 +92,15 @@ ErrorParts explain_misfit(const StoredCheckpoint& stored,
                           const ModelNames& kind) {
   ErrorParts parts{.what = fmt::format("this is not {}", kind.what), .where = stored.file};
   const WeightsChoice largest = choose_largest(stored, key);
-  Names names;
-  for (const auto& [name, tensor] : largest.tensors) {
-    names.insert(name);
-  }
+  const Names names = names_of_largest(largest);
   if (const auto prefixes = hiding_prefixes(kind, names); !prefixes.empty()) {
-    const std::string& prefix = prefixes.front();
     parts.what = fmt::format(
         "the names of {}'s weights begin with '{}', which no wrapper that "
         "Parallax knows adds",
         kind.what,
         fmt::join(prefixes, "', '"));
-    parts.remedy =
-        fmt::format("--checkpoint-key {0}{1}{2}, or FILE#{0}{1}{2}, reads what follows it.",
-                    largest.key.empty() ? "" : largest.key + ".",
-                    largest.prefix,
-                    prefix.substr(0, prefix.size() - 1));
+    parts.remedy = fmt::format("--checkpoint-key {0}, or FILE#{0}, reads what follows the first.",
+                               key_of(largest, *prefixes.begin()));
     return parts;
   }
   if (const std::string looks = what_names_look_like(names); !looks.empty()) {
@@ -102,7 +128,7 @@ WeightsChoice require_weights(const StoredCheckpoint& stored,
                            .expected = kind.what,
                            .remedy = "Name the model.safetensors that the run writes."});
   }
-  auto choice = choose_weights(stored, key, fit_of({kind}));
+  auto choice = find_weights(stored, key, kind);
   if (!choice) {
     throw Error(explain_misfit(stored, key, kind));
   }
@@ -152,7 +178,7 @@ NameFit fit_of(const std::vector<ModelNames>& kinds) {
 }
 
 bool holds_model(const fs::path& path, const ModelNames& kind) {
-  return choose_weights(open_checkpoint(path), "", fit_of({kind})).has_value();
+  return find_weights(open_checkpoint(path), "", kind).has_value();
 }
 
 Checkpoint load_model_checkpoint(const fs::path& path,

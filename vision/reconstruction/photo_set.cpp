@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/lower_case.h"
+#include "core/image/exif.h"
 #include "core/image/image.h"
 #include "vision/images/image_files.h"
 #include "vision/reconstruction/sharpness.h"
@@ -31,6 +32,7 @@ struct Photo {
   std::string name;
   cv::Size size;
   double blur = 0;
+  bool is_resized = false;  // and EXIF says otherwise
 };
 
 // Whether the path goes through a hidden file or folder, such as previews that systems keep.
@@ -118,8 +120,10 @@ PhotoSet find_photos(const fs::path& folder, const PhotoSetOptions& options) {
       break;
     }
     try {
-      const cv::Mat image = read_stored_image(folder / names[i]).pixels;
-      photos.push_back({names[i], image.size(), blur_effect(image)});
+      const std::string bytes = read_image_bytes(folder / names[i]);
+      const cv::Mat image = decode_stored_image(bytes, (folder / names[i]).string()).pixels;
+      const bool is_resized = with_focal_plane_of(bytes, image.size()).has_value();
+      photos.push_back({names[i], image.size(), blur_effect(image), is_resized});
     } catch (const Error& error) {
       unreadable.push_back(fmt::format("{} ({})", names[i], error.what()));
     }
@@ -153,8 +157,19 @@ PhotoSet find_photos(const fs::path& folder, const PhotoSetOptions& options) {
   for (const Photo& photo : photos) {
     if (std::find(set.blurred.begin(), set.blurred.end(), photo.name) == set.blurred.end()) {
       set.names.push_back(photo.name);
+      if (photo.is_resized) {
+        set.resized.push_back(photo.name);
+      }
       set.has_one_size = set.has_one_size && photo.size == photos.front().size;
     }
+  }
+  if (!set.resized.empty()) {
+    set.notes.push_back(fmt::format(
+        "{} of {} photographs were resized, and their EXIF data describe the originals' "
+        "focal planes; COLMAP is given copies that describe their own: {}",
+        set.resized.size(),
+        set.names.size(),
+        first_names(set.resized)));
   }
   const bool looked_at_all = photos.size() + unreadable.size() == names.size();
   if (looked_at_all && static_cast<int>(set.names.size()) < kFewestPhotos) {

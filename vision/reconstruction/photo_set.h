@@ -13,7 +13,9 @@ struct PhotoSet {
   std::filesystem::path folder;
   std::vector<std::string> names;    // relative to the folder, in the order of names
   std::vector<std::string> blurred;  // of those that are left out
-  std::vector<std::string> notes;    // one sentence each
+  // Of names, those whose EXIF describes another size (with_focal_plane_of() of core/image/exif.h).
+  std::vector<std::string> resized;
+  std::vector<std::string> notes;  // one sentence each
   bool has_one_size = true;
 };
 

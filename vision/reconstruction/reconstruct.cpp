@@ -14,6 +14,9 @@
 #include "core/base/error.h"
 #include "core/base/paths.h"
 #include "core/files/append_file.h"
+#include "core/image/exif.h"
+#include "core/image/image.h"
+#include "core/image/image_header.h"
 #include "core/io/atomic_file.h"
 #include "vision/reconstruction/colmap_program.h"
 #include "vision/reconstruction/photo_set.h"
@@ -137,10 +140,32 @@ class Reconstructor {
     write_file_atomically(source_file, before.str());
   }
 
+  // The folder that COLMAP reads: the user's, or one of links to its photographs and of copies of
+  // those that were resized, whose EXIF data would have it take a wrong focal length for known.
+  std::string photos_for_colmap() const {
+    const fs::path photos = fs::absolute(options_.photos);
+    if (set_.resized.empty()) {
+      return photos.string();
+    }
+    const fs::path corrected = work_ / "photographs";
+    for (const std::string& name : set_.names) {
+      create_folder((corrected / name).parent_path());
+      fs::remove(corrected / name);
+      if (std::binary_search(set_.resized.begin(), set_.resized.end(), name)) {
+        const std::string bytes = read_image_bytes(photos / name);
+        const cv::Size size = image_file_size(photos / name);
+        write_file_atomically(corrected / name, with_focal_plane_of(bytes, size).value_or(bytes));
+      } else {
+        fs::create_symlink(photos / name, corrected / name);
+      }
+    }
+    return fs::absolute(corrected).string();
+  }
+
   // False if the run was stopped.
   bool run_stages(const ColmapProgram& colmap) {
     prepare();
-    const std::string photos = fs::absolute(options_.photos).string();
+    const std::string photos = photos_for_colmap();
     const std::string database = (work_ / "database.db").string();
     const std::string gpu = colmap.has_gpu() ? "1" : "0";
     const std::string threads = std::to_string(options_.threads > 0 ? options_.threads : -1);

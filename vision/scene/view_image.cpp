@@ -11,13 +11,31 @@
 #include "core/base/error.h"
 #include "core/image/exif.h"
 #include "core/image/image.h"
+#include "core/image/image_format.h"
 #include "core/image/image_header.h"
 
 namespace parallax {
 namespace {
 
-// How bright a mask is: its alpha where it has any, as cut-outs do that are used as masks.
-cv::Mat mask_brightness(const cv::Mat& mask) {
+// Whether the mask has colours, as label images with a palette do (DAVIS, Pascal VOC).
+bool is_coloured(const cv::Mat& mask) {
+  std::vector<cv::Mat> channels;
+  cv::split(mask, channels);
+  return cv::norm(channels[0], channels[1], cv::NORM_INF) > 0 ||
+         cv::norm(channels[1], channels[2], cv::NORM_INF) > 0;
+}
+
+// 255 where any colour is.
+cv::Mat where_not_black(const cv::Mat& mask) {
+  std::vector<cv::Mat> channels;
+  cv::split(mask, channels);
+  return cv::max(cv::max(channels[0], channels[1]), channels[2]) > 0;
+}
+
+// How bright a mask is: its alpha where it has any, as cut-outs do that are used as masks. In a
+// label image, numbers or colours, all but zero is inside, as it is for nerfstudio 1.1.5; JPEG
+// makes none of these.
+cv::Mat mask_brightness(const cv::Mat& mask, bool may_be_labels) {
   cv::Mat gray;
   if (mask.channels() == 4) {
     cv::extractChannel(mask, gray, 3);
@@ -27,20 +45,24 @@ cv::Mat mask_brightness(const cv::Mat& mask) {
       return gray;
     }
   }
+  constexpr double kMostLabels = 32;
   cv::cvtColor(mask, gray, mask.channels() == 4 ? cv::COLOR_RGBA2GRAY : cv::COLOR_RGB2GRAY);
-  return gray;
+  double brightest = 0;
+  cv::minMaxLoc(gray, nullptr, &brightest);
+  return may_be_labels && (brightest <= kMostLabels || is_coloured(mask)) ? where_not_black(mask)
+                                                                          : gray;
 }
 
-// The image with alpha as bright as the mask, where it has alpha of its own the lesser of both.
-// Masks of zeros and ones count as black and white, as for nerfstudio 1.1.5, to which all but zero
-// is inside.
-cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
-  cv::Mat alpha = mask_brightness(mask);
-  double brightest = 0;
-  cv::minMaxLoc(alpha, nullptr, &brightest);
-  if (brightest == 1) {
-    alpha *= 255;
-  }
+// The mask as it is stored.
+StoredImage read_mask(const std::filesystem::path& path) {
+  const std::string bytes = read_image_bytes(path);
+  StoredImage mask = decode_stored_image(bytes, path.string());
+  mask.pixels = mask_brightness(mask.pixels, image_format(bytes) != ImageFormat::kJpeg);
+  return mask;
+}
+
+// The image with this alpha, where it has alpha of its own the lesser of both.
+cv::Mat with_mask(const cv::Mat& image, cv::Mat alpha) {
   if (alpha.size() != image.size()) {
     cv::resize(alpha, alpha, image.size(), 0, 0, cv::INTER_AREA);
   }
@@ -59,7 +81,7 @@ cv::Mat with_mask(const cv::Mat& image, const cv::Mat& mask) {
 
 // Whether the image is a uniformly scaled version of the declared size, up to rounding to whole
 // pixels.
-bool has_proportions(const Camera& declared, cv::Size actual) {
+bool has_proportions(cv::Size declared, cv::Size actual) {
   const double sx = static_cast<double>(actual.width) / declared.width;
   const double sy = static_cast<double>(actual.height) / declared.height;
   return std::abs(actual.height - declared.height * sx) <= std::max(sx, 1.0) ||
@@ -68,11 +90,30 @@ bool has_proportions(const Camera& declared, cv::Size actual) {
 
 cv::Size exchanged(cv::Size size) { return {size.height, size.width}; }
 
-bool only_fits_turned(const Camera& declared, cv::Size stored) {
+bool only_fits_turned(cv::Size declared, cv::Size stored) {
   return !has_proportions(declared, stored) && has_proportions(declared, exchanged(stored));
 }
 
+bool only_fits_turned(const Camera& declared, cv::Size stored) {
+  return only_fits_turned(cv::Size(declared.width, declared.height), stored);
+}
+
 constexpr int kFirstQuarterTurn = 5;  // orientations from here on exchange rows and columns
+
+// The EXIF orientation that undoes one.
+int undoing(int orientation) { return orientation == 6 ? 8 : orientation == 8 ? 6 : orientation; }
+
+// The mask for pixels of that size. A photograph with a quarter turn and its mask may be stored
+// differently: tools that look at the one apply its EXIF orientation, and others do not.
+cv::Mat fit_mask(StoredImage mask, const ViewImage& image, int photos_orientation) {
+  if (!only_fits_turned(image.pixels.size(), mask.pixels.size())) {
+    return mask.pixels;
+  }
+  if (mask.orientation < kFirstQuarterTurn) {
+    mask.orientation = image.is_turned ? photos_orientation : undoing(photos_orientation);
+  }
+  return mask.orientation < kFirstQuarterTurn ? mask.pixels : upright(mask);
+}
 
 }  // namespace
 
@@ -83,7 +124,7 @@ std::string view_place(const View& view) {
 Camera fit_camera(const Camera& declared, cv::Size actual, const std::string& where) {
   const double sx = static_cast<double>(actual.width) / declared.width;
   const double sy = static_cast<double>(actual.height) / declared.height;
-  if (!has_proportions(declared, actual)) {
+  if (!has_proportions(cv::Size(declared.width, declared.height), actual)) {
     throw Error(ErrorParts{
         .what = "the image does not have the aspect ratio that the scene declares",
         .where = where,
@@ -118,7 +159,8 @@ ViewImage read_view_image(const View& view) {
                   .is_turned = is_turned};
   image.camera = fit_camera(view.camera, image.pixels.size(), view_place(view));
   if (!view.mask_path.empty()) {
-    image.pixels = with_mask(image.pixels, read_stored_image(view.mask_path).pixels);
+    const cv::Mat mask = fit_mask(read_mask(view.mask_path), image, stored.orientation);
+    image.pixels = with_mask(image.pixels, mask);
   }
   return image;
 }

@@ -138,6 +138,27 @@ TEST(ImageFiles, ReadsClassesOffFolderNames) {
   EXPECT_EQ(all_files({.paths = {folder}, .labels = &labels}).at(0).truth, 1);
 }
 
+// Of a list, as `find` writes it, too. A folder called crane above may be anything.
+TEST(ImageFiles, ReadsClassesOffTheFoldersOfListedFiles) {
+  const ScratchFolder scratch;
+  const ClassLabels labels = three_labels();
+  std::string list;
+  for (const char* name : {"n01443537/images/n01443537_0.JPEG",
+                           "n03126707/a/b/1.jpg",
+                           "goldfish/2.jpg",
+                           "goldfish/images/3.jpg"}) {
+    touch(scratch.path() / name);
+    list += (scratch.path() / name).string() + "\n";
+  }
+  std::istringstream stream(list);
+  const auto found = all_files({.list = &stream, .labels = &labels});
+  ASSERT_EQ(found.size(), 4U);
+  EXPECT_EQ(found[0].truth, 0);
+  EXPECT_EQ(found[1].truth, 2);
+  EXPECT_EQ(found[2].truth, 0);
+  EXPECT_EQ(found[3].truth, std::nullopt);
+}
+
 TEST(ImageFiles, ReadsClassIndicesWhereAllSubFoldersAreNumbers) {
   const ScratchFolder scratch;
   touch(scratch.path() / "0/a.png");

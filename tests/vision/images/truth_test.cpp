@@ -88,6 +88,16 @@ TEST(TruthFile, PathsTellImagesOfOneNameApart) {
   EXPECT_EQ(truth_of(apart, "1.jpg"), kNone);  // of either
 }
 
+// A table of Windows beside photographs of macOS.
+TEST(TruthFile, LettersWithMarksMayBeStoredApart) {
+  const ScratchFolder scratch;
+  const fs::path table = scratch.write(
+      "t.csv", "file,label\nT\u00fcr/Caf\u00e9 1.jpg,goldfish\nT\u00fcr/Caf\u00e9 2.jpg,tench\n");
+  EXPECT_EQ(truth_of(table, "Tu\u0308r/Cafe\u0301 1.jpg"), Classes{1});
+  EXPECT_EQ(truth_of(table, "T\u00fcr/cafe\u0301 2.JPG"), Classes{0});
+  EXPECT_EQ(truth_of(table, "Tur/Cafe 1.jpg"), kNone);
+}
+
 TEST(TruthFile, SeveralClassesCountAndNoneDoesNot) {
   const ScratchFolder scratch;
   const fs::path real = scratch.write("real.json", "[[0], [1, 3], [], [2]]");

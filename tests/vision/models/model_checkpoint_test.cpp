@@ -151,10 +151,34 @@ TEST(ModelCheckpoint, AKeyChooses) {
   EXPECT_THAT(error, HasSubstr("'ema', 'model'"));
 }
 
-TEST(ModelCheckpoint, AnUnknownPrefixIsNamed) {
-  const std::string error = sample_error("lightning_net.ckpt");
-  EXPECT_THAT(error, HasSubstr("begin with 'net.'"));
-  EXPECT_THAT(error, HasSubstr("--checkpoint-key state_dict.net"));
+// As a LightningModule's `self.net` and people's own dictionaries have it.
+TEST(ModelCheckpoint, TheOnlyWeightsAreReadWhateverTheyAreUnder) {
+  for (const auto& [file, place] : {std::pair("lightning_net.ckpt", "read from 'state_dict.net'"),
+                                    std::pair("net_and_accuracy.pt", "read from 'net'"),
+                                    std::pair("application.pt", "read from 'app.model'")}) {
+    const Checkpoint loaded = load_sample(file);
+    EXPECT_TRUE(equals_plain(loaded.tensors)) << file;
+    EXPECT_EQ(loaded.source, place);
+  }
+}
+
+TEST(ModelCheckpoint, OfSeveralUnknownPlacesAllAreNamed) {
+  const std::string prefixes = sample_error("distillation.ckpt");
+  EXPECT_THAT(prefixes, HasSubstr("begin with 'student.', 'teacher.'"));
+  EXPECT_THAT(prefixes, HasSubstr("--checkpoint-key state_dict.student"));
+  EXPECT_THAT(sample_error("student_and_teacher.pt"),
+              HasSubstr("tensors under 'student', 'teacher'"));
+  EXPECT_TRUE(equals_plain(load_sample("student_and_teacher.pt", "teacher").tensors));
+}
+
+TEST(ModelCheckpoint, FoldersThatSayWhichOfTheirFoldersCounts) {
+  EXPECT_TRUE(equals_plain(load_sample("deepspeed").tensors));
+  EXPECT_TRUE(equals_plain(load_sample("models--someone--vit3").tensors));
+}
+
+TEST(ModelCheckpoint, ArchivesOfOtherKindsAreNamed) {
+  EXPECT_THAT(sample_error("arrays.npz"), HasSubstr(".npz"));
+  EXPECT_THAT(sample_error("exported.pt2"), HasSubstr("torch.export.load"));
 }
 
 TEST(ModelCheckpoint, Float8IsRead) {

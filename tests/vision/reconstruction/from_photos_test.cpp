@@ -64,6 +64,29 @@ class FromPhotos : public ::testing::Test {
   std::vector<std::pair<std::string, std::string>> environment_;
 };
 
+// COLMAP would take the original's focal length in pixels for known.
+TEST_F(FromPhotos, ResizedPhotographsAreHandedOverWithTheirOwnFocalPlane) {
+  const fs::path images = fs::path(PARALLAX_SOURCE_DIR) / "tests/images";
+  for (const char* name : {"p1.png", "p2.png", "p3.png", "p4.png"}) {
+    fs::remove(photos() / name);
+  }
+  fs::create_directories(photos() / "day 2");
+  fs::copy_file(images / "resized_canon.jpg", photos() / "p1.jpg");
+  fs::copy_file(images / "described_canon.jpg", photos() / "p2.jpg");
+  fs::copy_file(images / "photo.jpg", photos() / "p3.jpg");
+  fs::copy_file(images / "resized_canon.jpg", photos() / "day 2" / "4.jpg");
+  const ProgramResult result = run_program_with(
+      {"scenes", "from-photos", photos(), out(), "--colmap", kFakeColmap, "--keep-blurred"},
+      options());
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("2 of 5 photographs were resized"));
+  const std::string described = read_bytes(images / "described_canon.jpg");
+  EXPECT_EQ(read_bytes(out() / "images" / "p1.jpg"), described);
+  EXPECT_EQ(read_bytes(out() / "images" / "p2.jpg"), described);
+  EXPECT_EQ(read_bytes(out() / "images" / "p3.jpg"), read_bytes(images / "photo.jpg"));
+  EXPECT_EQ(read_bytes(photos() / "p1.jpg"), read_bytes(images / "resized_canon.jpg"));
+}
+
 TEST_F(FromPhotos, TheLargestModelBecomesASceneThatLoads) {
   environment_ = {{"FAKE_OPTIONS", "--ImageReader.single_camera"}};
   const ProgramResult result = run();

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
 
 #include "core/base/error.h"
 #include "core/image/image.h"
@@ -183,6 +184,30 @@ TEST(RealCaptures, TheAlphaOfAMaskIsTheMask) {
   EXPECT_TRUE(torch::equal(load_view(view, {}).alpha, expected.alpha));
 }
 
+// Objects by number, and in the colours of DAVIS's and Pascal VOC's palettes: all but zero is
+// inside.
+TEST(RealCaptures, LabelImagesAreMasks) {
+  const testing::ScratchFolder scratch;
+  View view = load_capture("mask-path").views.at(0);
+  cv::Mat outline;
+  cv::cvtColor(read_image(view.mask_path), outline, cv::COLOR_RGB2GRAY);
+  outline = outline > 127;
+  const auto alpha_of = [&](const cv::Scalar& upper, const cv::Scalar& lower) {
+    cv::Mat mask(outline.size(), CV_8UC3, cv::Scalar::all(0));
+    mask.setTo(upper, outline);
+    cv::Mat half = mask.rowRange(mask.rows / 2, mask.rows);
+    half.setTo(lower, outline.rowRange(mask.rows / 2, mask.rows));
+    view.mask_path = scratch.path() / "mask.png";
+    write_image(view.mask_path, mask);
+    return load_view(view, {}).alpha;
+  };
+  const Tensor expected = alpha_of(cv::Scalar::all(255), cv::Scalar::all(255));
+  EXPECT_EQ(expected.max().item<double>(), 1);
+  EXPECT_TRUE(torch::equal(alpha_of(cv::Scalar::all(1), cv::Scalar::all(1)), expected));
+  EXPECT_TRUE(torch::equal(alpha_of(cv::Scalar::all(3), cv::Scalar::all(2)), expected));
+  EXPECT_TRUE(torch::equal(alpha_of({128, 0, 0}, {0, 128, 0}), expected));
+}
+
 TEST(RealCaptures, UnusableCamerasAndPhotographsCostTheirOwnViews) {
   const Scene nan = load_capture("cameras-text-of-other-writers/nan-camera");
   EXPECT_EQ(nan.views.size(), 5);
@@ -224,6 +249,22 @@ TEST(RealCaptures, RealEstate10kTextAndFramesAreAScene) {
     EXPECT_NEAR(camera.fx, 1.0722534656524658 * camera.width, 1e-9);
     EXPECT_NEAR(camera.cy, 0.5 * camera.height, 1e-9);
   }
+}
+
+// Other data sets in RealEstate10K's form have no video.
+TEST(RealCaptures, RealEstate10kTextMayLackItsAddress) {
+  const testing::ScratchFolder scratch;
+  const fs::path original = case_folder("re10k_txt");
+  fs::copy(original / "abc", scratch.path() / "abc", fs::copy_options::recursive);
+  const std::string text = testing::read_bytes(original / "abc.txt");
+  const std::string frames = text.substr(text.find('\n') + 1);
+  for (const char* first : {"", "\n", "kitchen_3\n", "https://www.youtube.com/watch?v=x\r\n"}) {
+    testing::write_text(scratch.path() / "abc.txt", first + frames);
+    EXPECT_EQ(load_scene(scratch.path() / "abc").views.size(), 12) << first;
+    EXPECT_EQ(load_scene(scratch.path() / "abc.txt").views.size(), 12) << first;
+  }
+  testing::write_text(scratch.path() / "abc.txt", "Frames of the kitchen\n1 2 3\n" + frames);
+  EXPECT_THROW(load_scene(scratch.path() / "abc"), Error);
 }
 
 }  // namespace

@@ -234,20 +234,54 @@ TEST_F(ViewLoading, HeadersSayWhatTheViewWillBe) {
 }
 
 // As phones write portraits, whose cameras a program that reads photographs upright found.
-TEST_F(ViewLoading, PhotographsThatOnlyFitTurnedAreTurnedAsExifSays) {
+// A JPEG file with the EXIF orientation 6, to be turned clockwise.
+void write_quarter_turn(const std::filesystem::path& path, const cv::Mat& stored) {
   const std::string quarter_turn(
       "\xff\xe1\0\x22"
       "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
       36);
+  write_image(path, stored);
+  const std::string jpeg = testing::read_bytes(path);
+  testing::write_text(path, jpeg.substr(0, 2) + quarter_turn + jpeg.substr(2));
+}
+
+// Tools that make masks may look at a photograph upright where its cameras describe it as stored,
+// and the other way round.
+TEST_F(ViewLoading, MasksAreTurnedToTheirPhotographs) {
+  cv::Mat upright_mask(32, 24, CV_8UC3, cv::Scalar::all(0));
+  upright_mask.rowRange(0, 8).setTo(cv::Scalar::all(255));  // the object is above
+  cv::Mat stored_mask;
+  cv::rotate(upright_mask, stored_mask, cv::ROTATE_90_COUNTERCLOCKWISE);  // on the left
+  View view = scene_.views[0];
+  view.image_path = folder_.path() / "phone.jpg";
+  write_quarter_turn(view.image_path, cv::Mat(24, 32, CV_8UC3, cv::Scalar::all(90)));
+  write_image(folder_.path() / "upright.png", upright_mask);
+  write_image(folder_.path() / "stored.png", stored_mask);
+  write_quarter_turn(folder_.path() / "tagged.jpg", stored_mask);
+  for (const bool is_stored : {true, false}) {
+    view.camera.width = is_stored ? 32 : 24;
+    view.camera.height = is_stored ? 24 : 32;
+    for (const char* mask : {"upright.png", "stored.png", "tagged.jpg"}) {
+      SCOPED_TRACE(mask);
+      view.mask_path = folder_.path() / mask;
+      const Tensor alpha = load_view(view, {}).alpha.squeeze();  // [H, W]
+      ASSERT_EQ(alpha.size(0), view.camera.height);
+      const Tensor object = is_stored ? alpha.slice(1, 0, 7) : alpha.slice(0, 0, 7);
+      const Tensor rest = is_stored ? alpha.slice(1, 9) : alpha.slice(0, 9);
+      EXPECT_GT(object.min().item<double>(), 0.9);
+      EXPECT_LT(rest.max().item<double>(), 0.1);
+    }
+  }
+}
+
+TEST_F(ViewLoading, PhotographsThatOnlyFitTurnedAreTurnedAsExifSays) {
   cv::Mat upright(32, 24, CV_8UC3, cv::Scalar(200, 30, 30));  // red above, blue below
   upright.rowRange(16, 32).setTo(cv::Scalar(30, 30, 200));
   cv::Mat stored;
   cv::rotate(upright, stored, cv::ROTATE_90_COUNTERCLOCKWISE);
   View view = scene_.views[0];
   view.image_path = folder_.path() / "phone.jpg";
-  write_image(view.image_path, stored);
-  const std::string jpeg = testing::read_bytes(view.image_path);
-  testing::write_text(view.image_path, jpeg.substr(0, 2) + quarter_turn + jpeg.substr(2));
+  write_quarter_turn(view.image_path, stored);
   view.camera.width = 24;
   view.camera.height = 32;
   const LoadedView turned = load_view(view, {});

@@ -48,7 +48,7 @@ const std::vector<SceneLoader>& loaders() {
       {SceneFormat::kOpencvJson, "opencv_cameras.json", {"opencv_cameras.json"}, load_opencv_json},
       {SceneFormat::kTransforms,
        "transforms.json (nerfstudio, instant-ngp)",
-       {"transforms.json", "transforms_train.json", "nerfstudio/transforms.json"},
+       {"transforms.json", "transforms_train.json", "transform.json", "nerfstudio/transforms.json"},
        load_transforms},
       {SceneFormat::kColmap,
        "a COLMAP model (sparse/0)",

@@ -19,16 +19,35 @@ namespace fs = std::filesystem;
 
 constexpr size_t kLineNumbers = 19;  // timestamp, fx fy cx cy, two zeros, 3 × 4 of the pose
 
-// The text file that the path means, or an empty path.
+bool is_blank_line(const std::string& line) {
+  return line.find_first_not_of(" \t\r") == std::string::npos;
+}
+
+// Whether the line is a timestamp and the numbers of a camera.
+bool is_frame_line(const std::string& line) {
+  std::istringstream words(line);
+  words.imbue(std::locale::classic());
+  size_t read = 0;
+  for (double number = 0; words >> number; ++read) {
+  }
+  return read == kLineNumbers && words.eof();
+}
+
+// The text file that the path means, or an empty path. The video's address, with which it begins,
+// may be missing or a name of someone's own.
 fs::path text_file(const fs::path& path) {
   const fs::path file = fs::is_directory(path) ? fs::path(path.string() + ".txt") : path;
   if (!fs::is_regular_file(file) || file.extension() != ".txt") {
     return {};
   }
   std::ifstream stream(file);
-  std::string first;
-  std::getline(stream, first);
-  return first.starts_with("http") ? file : fs::path();
+  std::string line;
+  for (int i = 0; i < 2 && std::getline(stream, line); ++i) {
+    if (line.starts_with("http") || is_frame_line(line)) {
+      return file;
+    }
+  }
+  return {};
 }
 
 // One frame of the video.
@@ -79,9 +98,9 @@ std::optional<Scene> load_realestate10k(const fs::path& path, const SceneOptions
   ViewCollector views;
   std::ifstream stream(file);
   std::string line;
-  std::getline(stream, line);  // the video's address
-  for (int number = 2; std::getline(stream, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) {
+  for (int number = 1; std::getline(stream, line); ++number) {
+    const bool is_address = number == 1 && !is_frame_line(line);
+    if (is_address || is_blank_line(line)) {
       continue;
     }
     const std::string where = fmt::format("{}, line {}", file.string(), number);

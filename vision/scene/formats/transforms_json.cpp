@@ -25,7 +25,8 @@ constexpr const char* kTestFrames = "test_frames";
 constexpr std::array kFileNames = {"transforms.json",
                                    kTrainFile,
                                    "transforms_test.json",
-                                   "transforms_val.json"};
+                                   "transforms_val.json",
+                                   "transform.json"};  // NeuS2's
 
 // The camera models whose images are pinhole images once undistorted with OpenCV's model.
 constexpr std::array kPinholeModels = {"SIMPLE_PINHOLE",
@@ -128,25 +129,29 @@ LensModel lens_model(const FrameFields& fields) {
   return model;
 }
 
-// The focal length along one axis: `fl_x`, or from the field of view `camera_angle_x`.
+// The focal length along one axis: `fl_x`, or from the field of view, of which instant-ngp's
+// `x_fov` is in degrees and goes first, and `camera_angle_x` in radians.
 std::optional<double> focal_length(const FrameFields& fields, char axis, int side) {
   const std::string focal = fmt::format("fl_{}", axis);
-  const std::string angle = fmt::format("camera_angle_{}", axis);
-  if (fields.has(focal)) {
+  const std::string degrees = fmt::format("{}_fov", axis);
+  const std::string angle = fields.has(degrees) ? degrees : fmt::format("camera_angle_{}", axis);
+  if (fields.has(focal) && angle != degrees) {
     return fields.holder(focal).positive(focal);
   }
   if (!fields.has(angle)) {
     return std::nullopt;
   }
   const JsonFields& holder = fields.holder(angle);
-  const double radians = holder.positive(angle);
-  if (radians >= CV_PI) {
-    throw Error(ErrorParts{.what = "the field of view is not usable",
-                           .where = holder.where(angle),
-                           .expected = "radians between 0 and π",
-                           .got = fmt::format("{:g}", radians)});
+  const double value = holder.positive(angle);
+  const double half_turn = angle == degrees ? 180 : CV_PI;
+  if (value >= half_turn) {
+    throw Error(ErrorParts{
+        .what = "the field of view is not usable",
+        .where = holder.where(angle),
+        .expected = angle == degrees ? "degrees between 0 and 180" : "radians between 0 and π",
+        .got = fmt::format("{:g}", value)});
   }
-  return 0.5 * side / std::tan(0.5 * radians);
+  return 0.5 * side / std::tan(0.5 * value * CV_PI / half_turn);
 }
 
 Lens read_lens(const FrameFields& fields) {
@@ -178,6 +183,52 @@ Lens read_lens(const FrameFields& fields) {
           tidy_distortion({value("k1"), value("k2"), value("p1"), value("p2"), value("k3")})};
 }
 
+// NeuS2's matrix of intrinsics, 3 × 3 or in the corner of 4 × 4.
+void read_intrinsic_matrix(const JsonFields& holder, const char* field, View& view) {
+  const bool is_large = holder.list(field).size() == 4;
+  const cv::Matx33d k =
+      is_large ? cv::Matx33d(holder.matrix(field).get_minor<3, 3>(0, 0)) : holder.matrix3(field);
+  Camera& camera = view.camera;
+  camera.fx = k(0, 0);
+  camera.fy = k(1, 1);
+  camera.cx = k(0, 2);
+  camera.cy = k(1, 2);
+  constexpr double kNoSkew = 1e-3;  // pixels, as decomposing a projection leaves them
+  view.lens.skew = std::abs(k(0, 1)) > kNoSkew ? k(0, 1) / k(0, 0) : 0;
+}
+
+void read_intrinsics(const FrameFields& fields, View& view) {
+  constexpr const char* kMatrix = "intrinsic_matrix";
+  Camera& camera = view.camera;
+  view.lens = read_lens(fields);
+  const auto fx = focal_length(fields, 'x', camera.width);
+  const auto fy = focal_length(fields, 'y', camera.height);
+  if (!fx && !fy && fields.has(kMatrix)) {
+    return read_intrinsic_matrix(fields.holder(kMatrix), kMatrix, view);
+  }
+  if (!fx && !fy) {
+    throw Error(ErrorParts{.what = "the focal length is missing",
+                           .where = fields.frame().where("fl_x"),
+                           .expected = "fl_x or camera_angle_x, in the frame or for the file"});
+  }
+  camera.fx = fx ? *fx : *fy;
+  camera.fy = fy ? *fy : *fx;
+  camera.cx = fields.number_or("cx", 0.5 * camera.width);
+  camera.cy = fields.number_or("cy", 0.5 * camera.height);
+}
+
+// Camera to world in our axes. The file's cameras have OpenGL's, unless it is NeuS2's and says that
+// they have OpenCV's, or, for instant-ngp, comes from Mitsuba: x to the left, z forwards.
+cv::Matx44d to_our_axes(const cv::Matx44d& c2w, const FrameFields& fields) {
+  if (fields.has("from_na") && fields.holder("from_na").flag("from_na")) {
+    return c2w;
+  }
+  if (fields.has("normal_mts_args")) {
+    return c2w * cv::Matx44d::diag({-1, -1, 1, 1});
+  }
+  return from_opengl_axes(c2w);
+}
+
 // The declared size, else that of the image itself (NeRF's synthetic scenes declare none).
 cv::Size image_size(const FrameFields& fields, const View& view) {
   if (fields.has("w") || fields.has("h")) {
@@ -193,7 +244,7 @@ class MaskFinder {
 
   // The file of a frame's mask, bright where the object is; empty if it has none.
   fs::path find(const JsonFields& frame) {
-    if (!frame.has("mask_path") || frame.is_null("mask_path")) {
+    if (!frame.has("mask_path")) {
       return {};
     }
     const fs::path path = frame.text("mask_path");
@@ -241,20 +292,9 @@ View read_view(const FrameFields& fields, ImageFinder& photographs, MaskFinder& 
   const cv::Size size = image_size(fields, view);
   camera.width = size.width;
   camera.height = size.height;
-  const auto fx = focal_length(fields, 'x', camera.width);
-  const auto fy = focal_length(fields, 'y', camera.height);
-  if (!fx && !fy) {
-    throw Error(ErrorParts{.what = "the focal length is missing",
-                           .where = frame.where("fl_x"),
-                           .expected = "fl_x or camera_angle_x, in the frame or for the file"});
-  }
-  camera.fx = fx ? *fx : *fy;
-  camera.fy = fy ? *fy : *fx;
-  camera.cx = fields.number_or("cx", 0.5 * camera.width);
-  camera.cy = fields.number_or("cy", 0.5 * camera.height);
-  view.lens = read_lens(fields);
+  read_intrinsics(fields, view);
   const char* const kPose = "transform_matrix";
-  camera.c2w = from_opengl_axes(nearest_pose(frame.pose(kPose), frame.where(kPose)));
+  camera.c2w = to_our_axes(nearest_pose(frame.pose(kPose), frame.where(kPose)), fields);
   validate_camera(camera, frame.where());
   return view;
 }

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
 #include "core/base/lower_case.h"
 #include "core/files/folder_listings.h"
+#include "core/image/image_extension.h"
 #include "vision/scene/formats/colmap/colmap_model.h"
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/loader_support.h"
@@ -69,8 +71,24 @@ bool is_number(const std::string& text) {
   });
 }
 
-// The folder of the scene whose model was named: that which holds `sparse`, else the model's, of
-// several numbered ones the folder that holds them.
+// Whether photographs are in the folder, or in one inside that is called as theirs are.
+bool has_photographs(const fs::path& folder) {
+  constexpr std::array kNames = {"images", "input", "images_2", "images_4", "images_8"};
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(folder, error);
+       !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const std::string name = lower_case(entry->path().filename().string());
+    if (has_image_extension(name) ||
+        std::find(kNames.begin(), kNames.end(), name) != kNames.end()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The folder of the scene whose model was named: that which holds `sparse`, else that which holds
+// the model beside `images`, else the model's, of several numbered ones the folder that holds them.
 fs::path root_of_model(const fs::path& model_folder) {
   constexpr int kDeepest = 3;  // sparse/0/1 after hierarchical mapping
   fs::path folder = model_folder;
@@ -80,7 +98,11 @@ fs::path root_of_model(const fs::path& model_folder) {
       return lower_case(folder.filename().string()) == "colmap" ? folder.parent_path() : folder;
     }
   }
-  return is_number(model_folder.filename().string()) ? model_folder.parent_path() : model_folder;
+  const bool is_one_of_several = is_number(model_folder.filename().string());
+  folder = is_one_of_several ? model_folder.parent_path() : model_folder;
+  // As above ETH3D's dslr_calibration_undistorted and hloc's sfm.
+  const fs::path above = folder.parent_path();
+  return !has_photographs(folder) && has_photographs(above) ? above : folder;
 }
 
 bool is_table(const fs::path& file) {

@@ -46,8 +46,10 @@ class LineReader {
   template <typename T>
   T number(const char* field) {
     const std::string_view taken = word(field);
+    const size_t sign = taken.size() > 1 && taken[0] == '+' && taken[1] != '-' ? 1 : 0;
     T value{};
-    const auto [end, error] = std::from_chars(taken.data(), taken.data() + taken.size(), value);
+    const auto [end, error] =
+        std::from_chars(taken.data() + sign, taken.data() + taken.size(), value);
     if (error != std::errc() || end != taken.data() + taken.size()) {
       throw Error(ErrorParts{.what = "the value is not a number",
                              .where = fmt::format("{}, field '{}'", where_, field),

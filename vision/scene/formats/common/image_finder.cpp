@@ -18,9 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Extensions that names may lack or that photographs were converted to.
+// Extensions that names may lack or that photographs were converted to. A PNG image beside a JPEG
+// one of the same name is mostly its mask.
 constexpr std::array kExtensions =
-    {".png", ".jpg", ".jpeg", ".JPG", ".PNG", ".JPEG", ".tif", ".TIF", ".tiff", ".webp"};
+    {".jpg", ".jpeg", ".JPG", ".JPEG", ".png", ".PNG", ".tif", ".TIF", ".tiff", ".webp"};
 // What may stand in for the folder `images`: the same photographs under another name (3D Gaussian
 // splatting's converter), or scaled down (mip-NeRF 360, DL3DV, nerfstudio).
 constexpr std::array kStandIns = {"input", "images_2", "images_4", "images_8"};

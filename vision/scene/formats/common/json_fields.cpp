@@ -20,6 +20,8 @@ using nlohmann::json;
 // A camera list of a hundred thousand views takes about 50 MB.
 constexpr std::uint64_t kMaxJsonBytes = 512ULL << 20;
 
+constexpr bool kIgnoresComments = true;
+
 std::string read_text(const fs::path& path) {
   const InputFile file(path);
   if (file.size() > kMaxJsonBytes) {
@@ -74,12 +76,12 @@ std::string excerpt(const json& value) {
 // The whole document, or a discarded value if it is not JSON.
 json parse(const std::string& text, const std::set<std::string>& left_out) {
   if (left_out.empty()) {
-    return json::parse(text, nullptr, false);
+    return json::parse(text, nullptr, false, kIgnoresComments);
   }
   const json::parser_callback_t keep = [&](int, json::parse_event_t event, json& value) {
     return event != json::parse_event_t::key || !left_out.contains(value.get<std::string>());
   };
-  return json::parse(text, keep, false);
+  return json::parse(text, keep, false, kIgnoresComments);
 }
 
 double checked_number(const json& value, const std::string& where) {
@@ -127,7 +129,7 @@ json read_json_file(const fs::path& path, const std::set<std::string>& left_out)
     return document;
   }
   try {
-    return json::parse(quote_bare_numbers(text));
+    return json::parse(quote_bare_numbers(text), nullptr, true, kIgnoresComments);
   } catch (const json::exception& error) {
     throw Error(ErrorParts{.what = "the file is not valid JSON",
                            .where = path.string(),

@@ -13,9 +13,10 @@
 
 namespace parallax {
 
-// Parses a whole file. NaN and Infinity, which Python writes but JSON lacks, are read as strings,
-// so that the field holding one is reported by name. Fields called as one of `left_out`, such as a
-// million points, are read past and take no memory. Throws Error naming the file.
+// Parses a whole file, past comments, as instant-ngp does. NaN and Infinity, which Python writes
+// but JSON lacks, are read as strings, so that the field holding one is reported by name. Fields
+// called as one of `left_out`, such as a million points, are read past and take no memory. Throws
+// Error naming the file.
 nlohmann::json read_json_file(const std::filesystem::path& path,
                               const std::set<std::string>& left_out = {});
 
@@ -32,9 +33,10 @@ class JsonFields {
 
   const std::string& where() const { return where_; }
   std::string where(const std::string& field) const;
-  bool has(const std::string& field) const { return object_->contains(field); }
-  bool is_null(const std::string& field) const {
-    return has(field) && object_->at(field).is_null();
+  // null, which Python's None becomes, is no value.
+  bool has(const std::string& field) const {
+    const auto found = object_->find(field);
+    return found != object_->end() && !found->is_null();
   }
 
   // Each throws Error if the field is missing or is of another type.
