@@ -172,6 +172,11 @@ TEST(TorchZip, RefusesBrokenPickles) {
   EXPECT_THAT(error("]q\x01h\x01"s + "a"), ::testing::HasSubstr("no state dict"));
 }
 
+TEST(TorchZip, RefusesMoreMemoriesThanValues) {
+  EXPECT_THAT(error_of(build_torch_file("N" + std::string(4'000'001, '\x94'))),
+              ::testing::HasSubstr("too many values"));
+}
+
 // A few bytes that recall a name make another value of it: 100 KB would become gigabytes.
 TEST(TorchZip, RefusesNamesThatAreRepeatedWithoutEnd) {
   const std::string name(50'000, 'a');

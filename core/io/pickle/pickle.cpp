@@ -132,7 +132,12 @@ void Unpickler::make_tuple(std::size_t count) {
   make(Kind::kTuple).items = std::move(items);
 }
 
-void Unpickler::remember(std::uint64_t slot) { memo_[slot] = top(); }
+void Unpickler::remember(std::uint64_t slot) {
+  if (memo_.size() >= kMostValues) {  // one byte remembers the same value anew
+    fail("too many values");
+  }
+  memo_[slot] = top();
+}
 
 void Unpickler::recall(std::uint64_t slot) {
   const auto found = memo_.find(slot);
