@@ -4,11 +4,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <regex>
 #include <string>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/io/input_file.h"
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::uint64_t kLongestHeader = 1 << 16;
+constexpr std::size_t kMostDimensions = 64;  // NumPy's own limit
 
 // What the header says.
 struct NpyHeader {
@@ -32,11 +35,49 @@ Error broken(const InputFile& file, const std::string& what) {
       .what = what, .where = file.name(), .expected = "a .npy file of float32 or float64 numbers"});
 }
 
-// The group of the first match, or nothing.
-std::optional<std::string> find(const std::string& text, const char* pattern) {
-  std::smatch match;
-  return std::regex_search(text, match, std::regex(pattern)) ? std::optional(match[1].str())
-                                                             : std::nullopt;
+void skip_blanks(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+}
+
+// What follows a key of the dictionary and its colon; empty if there is no such key. By hand:
+// std::regex goes one level of calls deeper for each character that a long header repeats.
+std::string_view value_of(std::string_view text, std::string_view key) {
+  for (std::size_t at = text.find(key); at != text.npos; at = text.find(key, at + 1)) {
+    std::string_view rest = text.substr(at + key.size());
+    skip_blanks(rest);
+    if (rest.starts_with(':')) {
+      rest.remove_prefix(1);
+      skip_blanks(rest);
+      return rest;
+    }
+  }
+  return {};
+}
+
+// The text between two characters, of which the first begins the value.
+std::optional<std::string_view> between(std::string_view value, char first, char last) {
+  const std::size_t end = value.starts_with(first) ? value.find(last, 1) : value.npos;
+  return end == value.npos ? std::nullopt : std::optional(value.substr(1, end - 1));
+}
+
+// Numbers between commas; nothing if they are none, or too many.
+std::optional<std::vector<std::size_t>> shape_of(std::string_view text) {
+  std::vector<std::size_t> shape;
+  for (skip_blanks(text); !text.empty(); skip_blanks(text)) {
+    std::size_t side = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), side);
+    if (error != std::errc() || shape.size() == kMostDimensions) {
+      return std::nullopt;
+    }
+    shape.push_back(side);
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    skip_blanks(text);
+    if (!text.empty() && text.front() != ',') {
+      return std::nullopt;
+    }
+    text.remove_prefix(text.empty() ? 0 : 1);
+  }
+  return shape;
 }
 
 NpyHeader read_header(const InputFile& file) {
@@ -58,18 +99,17 @@ NpyHeader read_header(const InputFile& file) {
     throw broken(file, "the header is cut off");
   }
   const std::string text = file.read(begin, length);
-  const auto type = find(text, R"('descr'\s*:\s*'([^']*)')");
-  const auto order = find(text, R"('fortran_order'\s*:\s*(True|False))");
-  const auto shape = find(text, R"('shape'\s*:\s*\(([\d\s,]*)\))");
-  if (!type || !order || !shape) {
+  const auto type = between(value_of(text, "'descr'"), '\'', '\'');
+  const std::string_view order = value_of(text, "'fortran_order'");
+  const auto sides = between(value_of(text, "'shape'"), '(', ')');
+  const auto shape = sides ? shape_of(*sides) : std::nullopt;
+  if (!type || !(order.starts_with("True") || order.starts_with("False")) || !shape) {
     throw broken(file, "the header cannot be read");
   }
-  NpyHeader header{.type = *type, .is_fortran = *order == "True", .end = begin + length};
-  const std::regex number(R"(\d{1,18})");
-  for (std::sregex_iterator i(shape->begin(), shape->end(), number), end; i != end; ++i) {
-    header.shape.push_back(std::stoull(i->str()));
-  }
-  return header;
+  return {.type = std::string(*type),
+          .is_fortran = order.starts_with("True"),
+          .shape = *shape,
+          .end = begin + length};
 }
 
 // The element at `index` of the C order, where the file has Fortran's.

@@ -172,6 +172,27 @@ TEST(TorchZip, RefusesBrokenPickles) {
   EXPECT_THAT(error("]q\x01h\x01"s + "a"), ::testing::HasSubstr("no state dict"));
 }
 
+TEST(TorchZip, RefusesMoreMemoriesThanValues) {
+  EXPECT_THAT(error_of(build_torch_file("N" + std::string(4'000'001, '\x94'))),
+              ::testing::HasSubstr("too many values"));
+}
+
+// A few bytes that recall a name make another value of it: 100 KB would become gigabytes.
+TEST(TorchZip, RefusesNamesThatAreRepeatedWithoutEnd) {
+  const std::string name(50'000, 'a');
+  std::string by_text = "X\x50\xc3\0\0"s + name + "q\x01"s;
+  std::string by_call = pickled_global("torch._utils", "_rebuild_" + name) + "q\x01"s;
+  std::string by_class = pickled_global("a", name) + "q\x01"s;
+  for (int i = 0; i < 10'000; ++i) {
+    by_text += "h\x01h\x01\x93"s + "0";
+    by_call += "h\x01)R0";
+    by_class += "h\x01)\x81" + "0"s;
+  }
+  for (const std::string& pickle : {by_text, by_call, by_class}) {
+    EXPECT_THAT(error_of(build_torch_file(pickle)), ::testing::HasSubstr("repeated too often"));
+  }
+}
+
 TEST(TorchZip, RefusesForeignAndDamagedArchives) {
   const std::string good = file_of({});
   const auto with = [](const testing::ZipItem& item) {

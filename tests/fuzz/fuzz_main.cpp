@@ -10,6 +10,7 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "tests/fuzz/targets.h"
@@ -18,12 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using parallax::fuzz::FuzzTarget;
+using parallax::fuzz::Scratch;
 
 constexpr std::int64_t kMemoryPerByte = 16;
 constexpr std::int64_t kMemoryBesides = std::int64_t{64} << 20;
 
 const FuzzTarget* chosen = nullptr;
-fs::path scratch;
+std::optional<Scratch> scratch;
 std::atomic<std::int64_t> live_bytes = 0;
 std::atomic<std::int64_t> most_bytes = 0;
 
@@ -43,7 +45,7 @@ void count_release(const volatile void* pointer) {
 
 void remove_scratch() {
   std::error_code ignored;
-  fs::remove_all(scratch, ignored);
+  fs::remove_all(scratch->folder, ignored);
 }
 
 [[noreturn]] void report(const std::string& what) {
@@ -81,7 +83,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
     std::perror("parallax_fuzz");
     std::exit(1);
   }
-  scratch = name;
+  scratch.emplace(name);
   std::atexit(remove_scratch);
   __sanitizer_install_malloc_and_free_hooks(count_allocation, count_release);
   return 0;
@@ -91,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::int64_t before = live_bytes;
   most_bytes = before;
   try {
-    run_target(*chosen, {reinterpret_cast<const char*>(data), size}, scratch);
+    run_target(*chosen, {reinterpret_cast<const char*>(data), size}, *scratch);
   } catch (const std::exception& error) {
     report(std::string("an exception that is no Error: ") + error.what());
   }

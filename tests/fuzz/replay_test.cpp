@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/json_text.h"
@@ -15,14 +18,19 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 const fs::path kCorpus = fs::path(PARALLAX_SOURCE_DIR) / "tests" / "fuzz" / "corpus";
 
 // Every file of the corpora, whole, cut off at 16 places and with single bytes changed at 32: it is
 // read, or refused in words of our own.
 TEST(FuzzCorpus, IsReadOrRefusedWholeCutAndChanged) {
-  const ScratchFolder scratch;
+  const ScratchFolder folder;
+  fuzz::Scratch scratch(folder.path());
   std::set<std::string> names;
   for (const fuzz::FuzzTarget& target : fuzz::fuzz_targets()) {
     names.insert(target.name);
@@ -30,14 +38,14 @@ TEST(FuzzCorpus, IsReadOrRefusedWholeCutAndChanged) {
     for (const auto& entry : fs::directory_iterator(kCorpus / target.name)) {
       SCOPED_TRACE(entry.path().string());
       const std::string whole = read_bytes(entry.path());
-      EXPECT_NO_THROW(run_target(target, whole, scratch.path()));
+      EXPECT_NO_THROW(run_target(target, whole, scratch));
       for (size_t i = 0; i < 16; ++i) {
-        EXPECT_NO_THROW(run_target(target, whole.substr(0, whole.size() * i / 16), scratch.path()));
+        EXPECT_NO_THROW(run_target(target, whole.substr(0, whole.size() * i / 16), scratch));
       }
       for (size_t i = 0; i < 32; ++i) {
         std::string changed = whole;
         changed[whole.size() * i / 32] = static_cast<char>("\xff\x00\x7f\"9-]}"[i % 8]);
-        EXPECT_NO_THROW(run_target(target, changed, scratch.path()));
+        EXPECT_NO_THROW(run_target(target, changed, scratch));
       }
     }
   }
@@ -48,14 +56,15 @@ TEST(FuzzCorpus, IsReadOrRefusedWholeCutAndChanged) {
 
 // Valid samples must not be refused from the start: then a target would test nothing.
 TEST(FuzzCorpus, TheFirstSamplesAreReadWithoutError) {
-  const ScratchFolder scratch;
+  const ScratchFolder folder;
+  fuzz::Scratch scratch(folder.path());
   for (const fuzz::FuzzTarget& target : fuzz::fuzz_targets()) {
     int read = 0;
     for (const auto& entry : fs::directory_iterator(kCorpus / target.name)) {
-      // The path as run_target() leaves it.
-      run_target(target, read_bytes(entry.path()), scratch.path());
+      // The input as run_target() leaves it.
+      run_target(target, read_bytes(entry.path()), scratch);
       try {
-        target.read(scratch.path() / (target.file == nullptr ? "bundle" : target.file));
+        target.read(input_path(target, scratch));
         ++read;
       } catch (const Error&) {
         continue;  // samples may be of kinds that are refused
@@ -63,6 +72,60 @@ TEST(FuzzCorpus, TheFirstSamplesAreReadWithoutError) {
     }
     EXPECT_GE(read, 1) << target.name;
   }
+}
+
+std::map<std::string, std::string> files_below(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    files[entry.path().lexically_relative(folder).string()] =
+        entry.is_directory() ? "a folder" : read_bytes(entry.path());
+  }
+  return files;
+}
+
+// Only what changed is written, so that each bundle is compared with the same one in a new folder.
+TEST(FuzzBundle, LeavesNothingOfTheBundleBefore) {
+  const std::string a1 = "=== a ===\n1\n";
+  const std::string a2 = "=== a ===\n2\n";
+  const std::string below = "=== a/b/c ===\n3\n";
+  const std::string image = "=== d/e.png ===\n@image\n";
+  const std::string deep = "=== d/f/g/h ===\n\n";
+  const std::string outside = "=== ../x ===\n4\n";
+  const std::vector<std::string> bundles = {a1,
+                                            a1,
+                                            a2,
+                                            below,
+                                            a1 + below,
+                                            below,
+                                            below + a1,
+                                            image + a1,
+                                            image,
+                                            deep,
+                                            image + deep,
+                                            a1 + a2,
+                                            a2,
+                                            outside,
+                                            deep,
+                                            "",
+                                            "=== a"};
+  const ScratchFolder scratch;
+  fuzz::BundleFolder kept(scratch.path() / "kept");
+  int count = 0;
+  for (const std::string& before : bundles) {
+    for (const std::string& bundle : bundles) {
+      kept.unpack(before);
+      kept.unpack(bundle);
+      const fs::path fresh = scratch.path() / std::to_string(++count);
+      fuzz::BundleFolder(fresh).unpack(bundle);
+      EXPECT_EQ(files_below(scratch.path() / "kept"), files_below(fresh)) << before << bundle;
+    }
+  }
+  kept.unpack(image + deep + a2);
+  EXPECT_THAT(files_below(scratch.path() / "kept"),
+              AllOf(SizeIs(6),
+                    Contains(Pair("a", "2\n")),
+                    Contains(Pair("d/e.png", StartsWith("\x89PNG"))),
+                    Contains(Pair("d/f/g/h", ""))));
 }
 
 TEST(JsonShape, RefusesWhatIsNestedTooDeeply) {

@@ -1,11 +1,9 @@
 // The list of targets, each as the program calls the reader.
 #include "tests/fuzz/targets.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <opencv2/core/mat.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -14,19 +12,26 @@
 #include "apps/viewer/state_json.h"
 #include "core/base/error.h"
 #include "core/image/image.h"
+#include "core/image/image_format.h"
 #include "core/image/image_header.h"
 #include "core/io/checkpoint.h"
 #include "core/io/npy.h"
-#include "tests/fuzz/bundle.h"
 #include "vision/eval/evaluation_index.h"
 #include "vision/images/class_labels.h"
 #include "vision/images/truth_file.h"
 #include "vision/models/lact_nvs/model_store.h"
 #include "vision/models/model_files.h"
 #include "vision/models/vit3/model_store.h"
+#include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/common/json_fields.h"
+#include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/load_scene.h"
+#include "vision/scene/formats/metashape.h"
+#include "vision/scene/formats/openmvg.h"
+#include "vision/scene/formats/opensfm.h"
 #include "vision/scene/formats/pixelsplat.h"
+#include "vision/scene/formats/polycam.h"
+#include "vision/scene/formats/record3d.h"
 #include "vision/synth/meshes/mesh_import.h"
 #include "vision/viewer/camera/camera_track.h"
 
@@ -64,6 +69,15 @@ void read_scene_folder(const fs::path& folder) {
   }
 }
 
+// By its own reader first: what the readers before it look for in a folder, COLMAP's above all,
+// takes longer than the reading. What it does not take up is offered to all.
+template <auto kLoad>
+void read_scene_of(const fs::path& folder) {
+  if (!kLoad(folder, SceneOptions())) {
+    read_scene_folder(folder);
+  }
+}
+
 // By the file, as formats without a name of their own are opened.
 void read_scene_file(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -81,12 +95,15 @@ void read_chunks(const fs::path& path) {
 }
 
 // Image libraries decode what may be megapixels from a few bytes; the fuzzer's own limit is in
-// pixels.
+// pixels. Sizes of formats other than these four come of decoding: once is enough.
 void read_picture(const fs::path& path) {
   constexpr int kMostPixels = 1 << 16;
+  const std::optional<ImageFormat> format = image_format(read_image_bytes(path));
+  const bool has_plain_size = format == ImageFormat::kPng || format == ImageFormat::kJpeg ||
+                              format == ImageFormat::kWebp || format == ImageFormat::kTiff;
   const cv::Size size = image_file_size(path);
   check_image_file(path);
-  if (int64_t{size.width} * size.height <= kMostPixels) {
+  if (has_plain_size && int64_t{size.width} * size.height <= kMostPixels) {
     static_cast<void>(read_image(path));
   }
 }
@@ -156,18 +173,6 @@ void read_script(const fs::path& path) {
 void read_array(const fs::path& path) { read_npy(path); }
 void read_png_chunks(const fs::path& path) { read_png_text(path); }
 
-void write_input(const fs::path& path, std::string_view input) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const bool done = descriptor >= 0 && ::write(descriptor, input.data(), input.size()) ==
-                                           static_cast<ssize_t>(input.size());
-  if (descriptor >= 0) {
-    ::close(descriptor);
-  }
-  if (!done) {
-    throw std::logic_error("the scratch folder cannot be written to");
-  }
-}
-
 // Libraries' exceptions and what OpenCV says of itself. A sentence may quote the input.
 bool is_of_a_library(std::string_view sentence, std::string_view input) {
   for (const char* mark : {"[json.exception", "OpenCV(", "basic_string", "std::", "vector::"}) {
@@ -192,13 +197,13 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"transforms", nullptr, read_scene_folder},
       {"colmap_text", nullptr, read_scene_folder},
       {"colmap_binary", nullptr, read_scene_folder},
-      {"llff", nullptr, read_scene_folder},
-      {"bundler", nullptr, read_scene_folder},
-      {"metashape", nullptr, read_scene_folder},
-      {"openmvg", nullptr, read_scene_folder},
-      {"opensfm", nullptr, read_scene_folder},
-      {"polycam", nullptr, read_scene_folder},
-      {"record3d", nullptr, read_scene_folder},
+      {"llff", nullptr, read_scene_of<load_llff>},
+      {"bundler", nullptr, read_scene_of<load_bundler>},
+      {"metashape", nullptr, read_scene_of<load_metashape>},
+      {"openmvg", nullptr, read_scene_of<load_openmvg>},
+      {"opensfm", nullptr, read_scene_of<load_opensfm>},
+      {"polycam", nullptr, read_scene_of<load_polycam>},
+      {"record3d", nullptr, read_scene_of<load_record3d>},
       {"lvsm_json", nullptr, read_scene_file},
       {"realestate10k", nullptr, read_scene_file},
       {"pixelsplat", "input.torch", read_chunks},
@@ -219,12 +224,16 @@ const std::vector<FuzzTarget>& fuzz_targets() {
   return targets;
 }
 
-void run_target(const FuzzTarget& target, std::string_view input, const fs::path& scratch) {
-  fs::path path = scratch / (target.file == nullptr ? "bundle" : target.file);
+fs::path input_path(const FuzzTarget& target, const Scratch& scratch) {
+  return scratch.folder / (target.file == nullptr ? "bundle" : target.file);
+}
+
+void run_target(const FuzzTarget& target, std::string_view input, Scratch& scratch) {
+  const fs::path path = input_path(target, scratch);
   if (target.file == nullptr) {
-    unpack_bundle(input, path);
-  } else {
-    write_input(path, input);
+    scratch.bundle.unpack(input);
+  } else if (!write_file(path, input)) {
+    throw std::logic_error("the scratch folder cannot be written to");
   }
   try {
     target.read(path);

@@ -71,7 +71,8 @@ std::vector<std::string> synonyms(const std::string& name) {
 ClassLabel parse_line(const std::string& line) {
   const std::string text = trimmed(line);
   const std::string first = text.substr(0, kWordNetIdLength);
-  if (is_wordnet_id(first) && (text.size() == kWordNetIdLength || std::isblank(text[9]) != 0)) {
+  if (is_wordnet_id(first) &&
+      (text.size() == kWordNetIdLength || std::isblank(static_cast<unsigned char>(text[9])) != 0)) {
     return {first, trimmed(text.substr(kWordNetIdLength))};
   }
   return {"", text};
@@ -164,7 +165,8 @@ const std::vector<int>& ClassLabels::matches(const std::string& id_or_name) cons
   // "n02085620-Chihuahua", as Stanford Dogs names its folders.
   const std::string id = word.substr(0, kWordNetIdLength);
   const auto it = by_key_.find(kIdPrefix + id);
-  return it != by_key_.end() && is_wordnet_id(id) && std::isalnum(word[kWordNetIdLength]) == 0
+  return it != by_key_.end() && is_wordnet_id(id) &&
+                 std::isalnum(static_cast<unsigned char>(word[kWordNetIdLength])) == 0
              ? it->second
              : none;
 }

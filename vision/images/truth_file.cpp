@@ -189,7 +189,7 @@ std::optional<std::vector<int>> TruthFile::find(const fs::path& image) const {
 }
 
 ClassLabels labels_of_words(const std::vector<std::string>& words) {
-  const ClassLabels imagenet = imagenet_labels();
+  static const ClassLabels imagenet = imagenet_labels();  // 1,000 names in several spellings
   std::vector<ClassLabel> labels;
   for (const std::string& word : words) {
     const auto known = imagenet.find(word);

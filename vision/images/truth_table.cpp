@@ -9,6 +9,7 @@
 #include <cctype>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -50,8 +51,11 @@ bool is_class_number(const std::string& word) {
 std::vector<std::string> split_at_blanks(const std::string& line) {
   std::vector<std::string> fields;
   size_t begin = 0;
+  size_t word = 0;  // with the blank before it: a name that begins with a dot has no extension
   for (size_t at = line.find(' '); at != std::string::npos; at = line.find(' ', at + 1)) {
-    if (has_image_extension(line.substr(0, at))) {
+    const bool is_image = has_image_extension(line.substr(word, at - word));
+    word = at;
+    if (is_image) {
       fields.push_back(trimmed_field(line.substr(0, at)));
       begin = at + 1;
       break;
@@ -235,8 +239,9 @@ std::vector<std::string> words_of(const std::string& field) {
     return field.empty() ? std::vector<std::string>{} : std::vector<std::string>{field};
   }
   std::vector<std::string> words;
+  std::set<std::string> seen;
   for (const std::string& word : split_at_blanks(field)) {
-    if (is_wordnet_id(word) && std::find(words.begin(), words.end(), word) == words.end()) {
+    if (is_wordnet_id(word) && seen.insert(word).second) {
       words.push_back(word);
     }
   }

@@ -48,9 +48,14 @@ TensorMap canonical(const TensorMap& weights) {
   // torchvision's; the package's own; the package's within torchmetrics or a whole model.
   static const std::regex kConvolution(R"((?:.*\.)?(?:features|slice[1-5])\.(\d+)\.(weight|bias))");
   static const std::regex kDifference(R"((?:.*\.)?lins?\.?([0-4])\.model\.1\.weight)");
+  // std::regex goes one level of calls deeper for each character of a name.
+  constexpr size_t kLongestName = 1000;
   TensorMap named;
   std::smatch match;
   for (const auto& [name, tensor] : weights) {
+    if (name.size() > kLongestName) {
+      continue;
+    }
     if (std::regex_match(name, match, kConvolution)) {
       named[match[1].str() + "." + match[2].str()] = tensor;
     } else if (std::regex_match(name, match, kDifference)) {

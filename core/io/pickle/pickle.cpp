@@ -14,6 +14,10 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr std::size_t kMostValues = 4'000'000;
+// Bytes of names per byte of the pickle, and how many besides. A few bytes recall a name and make
+// another value of it; one per tensor or array scalar is usual, and takes less than twice its size.
+constexpr std::size_t kMostNamesPerByte = 8;
+constexpr std::size_t kNamesBesides = 1 << 20;
 constexpr int kNewestProtocol = 5;
 constexpr std::string_view kRebuild = "torch._utils._rebuild_";
 constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
@@ -39,6 +43,7 @@ class Unpickler {
   PickleValue& make(Kind kind);  // pushed on the stack
   void push(PickleValue* value) { stack_.push_back(value); }
   void push_text(Kind kind, std::string_view text) { make(kind).text = text; }
+  PickleValue& make_named(Kind kind, std::string_view name);  // for names that can be recalled
   PickleValue* pop();
   PickleValue* top();
   std::vector<PickleValue*> pop_to_mark();
@@ -55,6 +60,7 @@ class Unpickler {
 
   PickleInput input_;
   std::size_t copied_ = 0;
+  std::size_t named_ = 0;
   PickleDocument document_;
   std::vector<PickleValue*> stack_;
   std::vector<std::size_t> marks_;  // stack sizes
@@ -81,6 +87,16 @@ PickleValue& Unpickler::make(Kind kind) {
   PickleValue& value = document_.values.emplace_back();
   value.kind = kind;
   stack_.push_back(&value);
+  return value;
+}
+
+PickleValue& Unpickler::make_named(Kind kind, std::string_view name) {
+  named_ += name.size();
+  if (named_ > kMostNamesPerByte * input_.size() + kNamesBesides) {
+    fail("names of classes that are repeated too often");
+  }
+  PickleValue& value = make(kind);
+  value.text = name;
   return value;
 }
 
@@ -116,7 +132,12 @@ void Unpickler::make_tuple(std::size_t count) {
   make(Kind::kTuple).items = std::move(items);
 }
 
-void Unpickler::remember(std::uint64_t slot) { memo_[slot] = top(); }
+void Unpickler::remember(std::uint64_t slot) {
+  if (memo_.size() >= kMostValues) {  // one byte remembers the same value anew
+    fail("too many values");
+  }
+  memo_[slot] = top();
+}
 
 void Unpickler::recall(std::uint64_t slot) {
   const auto found = memo_.find(slot);
@@ -249,7 +270,7 @@ bool Unpickler::do_object(char opcode) {
       if (name->kind != Kind::kString || module->kind != Kind::kString) {
         fail("a class whose name is not text");
       }
-      push_text(Kind::kGlobal, module->text + "." + name->text);
+      make_named(Kind::kGlobal, module->text + "." + name->text);
       return true;
     }
     case 'R':     // REDUCE
@@ -362,7 +383,7 @@ void Unpickler::make_object(PickleValue* callee, PickleValue* arguments) {
   } else if (name.starts_with(kRebuildTyped)) {
     make_typed(name, arguments);
   } else {
-    push_text(Kind::kOpaque, name);
+    make_named(Kind::kOpaque, name);
   }
 }
 
@@ -392,9 +413,7 @@ void Unpickler::make_rebuilt(const std::string& function, PickleValue* arguments
     push(arguments->items[0]);
     return;
   }
-  PickleValue& tensor = make(Kind::kTensor);
-  tensor.text = function;
-  tensor.attached = arguments;
+  make_named(Kind::kTensor, function).attached = arguments;
 }
 
 // Subclasses of Tensor, and tensors that were given attributes (torch 2.11, torch/_tensor.py): a
@@ -403,11 +422,10 @@ void Unpickler::make_typed(const std::string& function, PickleValue* arguments) 
   const auto& items = arguments->items;
   if (items.size() < 4 || items[0]->kind != Kind::kGlobal || items[2]->kind != Kind::kTuple ||
       !items[0]->text.starts_with(kRebuild)) {
-    push_text(Kind::kOpaque, function);
+    make_named(Kind::kOpaque, function);
     return;
   }
-  PickleValue& tensor = make(Kind::kTensor);
-  tensor.text = items[0]->text;
+  PickleValue& tensor = make_named(Kind::kTensor, items[0]->text);
   tensor.attached = items[2];
   tensor.items = {items[1], items[3]};
 }

@@ -149,6 +149,24 @@ TEST(TruthFile, DamagedListsAreErrors) {
   }
 }
 
+// As minified text by mistake: each blank might be the end of an image's name.
+TEST(TruthFile, LongLinesAreRead) {
+  std::string text;
+  while (text.size() < 4'000'000) {
+    text += "a ";
+  }
+  const ScratchFolder scratch;
+  EXPECT_THROW(TruthFile(read_truth_table(scratch.write("x.txt", text)), four_labels()), Error);
+  std::string kaggle = "ImageId,PredictionString\na,";
+  for (int i = 0; i < 300'000; ++i) {
+    kaggle += "n" + std::to_string(10'000'000 + i) + " 1 2 3 4 ";
+  }
+  EXPECT_EQ(truth_of(scratch.write("kaggle.csv", kaggle + "\nb,n01443537 1 2 3 4\n"), "b.JPEG"),
+            Classes{1});
+  // Where the name ends is told by its extension, which a name that begins with a dot has not.
+  EXPECT_EQ(truth_of(scratch.write("y.txt", "a b .jpg 1\nb.jpg 2\n"), "a b .jpg"), Classes{1});
+}
+
 TEST(TruthFile, WhatCannotBeRightIsAnError) {
   const ScratchFolder scratch;
   const auto error_of = [&](const std::string& text) -> std::string {

@@ -104,6 +104,9 @@ TEST(Lpips, WeightsThatDoNotFitAreNamed) {
       message_of([&] { load_lpips({scratch.write("vgg.pth", "\x80\x02l\x03.").string()}); }),
       AllOf(HasSubstr("vgg.pth"), HasSubstr("import lpips")));
   weights.merge(differences);
+  // A name that is no convolution's, of a length that exhausts the stack of a search by recursion.
+  weights[std::string(2'000'000, 'a') + ".features.0.weight"] = torch::zeros({1});
+  EXPECT_EQ(message_of([&] { Lpips(weights, "vgg16"); }), "no error");
   weights["features.3.weight"] = torch::zeros({64});  // with batch normalisation: other positions
   weights["features.5.weight"] = torch::zeros({64, 64, 3, 3});
   EXPECT_THAT(message_of([&] { Lpips(weights, "vgg16_bn"); }),

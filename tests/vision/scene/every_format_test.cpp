@@ -224,6 +224,32 @@ TEST_F(EveryFormat, WhatIsWrongWithBundlerIsNamed) {
   damaged(whole, "the list of photographs is missing");
 }
 
+// What follows a name of Bundler's list is cut off, whatever the line's length: a search that goes
+// deeper with each character would end in a crash, and one that begins anew at each would not end.
+TEST_F(EveryFormat, LongLinesOfBundlersListAreRead) {
+  const std::string many(2'000'000, ' ');
+  keep({"colmap.bundle.out", "colmap.list.txt"});
+  replace_in("colmap.list.txt", "view_0.png", "view_0.png" + many + "0\t27.5e1" + many);
+  replace_in("colmap.list.txt", "view_1.png", "view_1.png 0 1" + std::string(2'000'000, '0'));
+  expect_the_scene(load_scene(folder()), SceneFormat::kBundler, 1e-6);
+  replace_in("colmap.list.txt", "view_2.png", "view_2.png 0 x");
+  replace_in("colmap.list.txt", "view_3.png", "view_3.png10 1");
+  const Scene scene = load_scene(folder());
+  EXPECT_EQ(scene.views.at(2).name, "view_2.png 0 x");
+  EXPECT_EQ(scene.views.at(3).name, "view_3.png10 1");
+}
+
+// A name is looked for in many places, and each part of it may be another machine's.
+TEST_F(EveryFormat, NamesLongerThanPathsAreMissing) {
+  std::string deep = "/";
+  while (deep.size() < 1'000'000) {
+    deep += "a/";
+  }
+  replace_in("lvsm.json", "view_1.png", deep + "view_1.png");
+  EXPECT_THAT(testing::load_failure(file("lvsm.json")),
+              AllOf(HasSubstr("1 of 6 views is left out"), HasSubstr("bytes")));
+}
+
 TEST_F(EveryFormat, WhatIsWrongWithLvsmIsNamed) {
   replace_in("lvsm.json", "\"w2c\"", "\"w3c\"");
   EXPECT_THAT(testing::load_failure(file("lvsm.json")),
@@ -238,6 +264,38 @@ std::string npy_bytes(const std::string& header, const std::string& numbers, cha
   bytes += {version, '\0', static_cast<char>(header.size()), '\0'};
   bytes += version == 1 ? "" : std::string(2, '\0');
   return bytes + header + numbers;
+}
+
+TEST(Npy, WhatIsWrongWithHeadersIsNamed) {
+  const testing::ScratchFolder scratch;
+  const fs::path file = scratch.path() / "a.npy";
+  const auto error_of = [&](const std::string& shape, const std::string& more = "") {
+    std::string bytes =
+        npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + more, "");
+    const size_t length = bytes.size() - 10;
+    bytes[8] = static_cast<char>(length & 0xff);
+    bytes[9] = static_cast<char>(length >> 8);
+    testing::write_text(file, bytes);
+    try {
+      read_npy(file);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(error_of("( 0 ,\t3 )}"), "no error");
+  EXPECT_EQ(error_of("(0,)}", std::string(60'000, ' ')), "no error");
+  EXPECT_THAT(error_of("(1" + std::string(60'000, ' ') + ")}"), HasSubstr("fewer numbers"));
+  EXPECT_THAT(error_of("(" + std::string(60'000, '1') + ")}"), HasSubstr("header cannot be read"));
+  EXPECT_THAT(error_of("(99999999999999999999,)}"), HasSubstr("header cannot be read"));
+  for (const char* shape : {"(3 4)", "(-1,)", "(,)", "(3,", "[3]", "(3.5,)", "(a,)", ""}) {
+    EXPECT_THAT(error_of(shape), HasSubstr("header cannot be read")) << shape;
+  }
+  std::string many = "(";
+  for (int i = 0; i < 65; ++i) {
+    many += "0,";
+  }
+  EXPECT_THAT(error_of(many + ")}"), HasSubstr("header cannot be read"));
 }
 
 TEST(Npy, ReadsBothOrdersAndPrecisions) {

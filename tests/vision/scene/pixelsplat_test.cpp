@@ -103,6 +103,30 @@ std::string chunk_bytes(const ChunkParts& parts) {
        {"archive/data/1", parts.image}});
 }
 
+// Unsigned 64-bit timestamps, here some bytes of the photograph, may be beyond what int64 holds.
+TEST(PixelSplat, UnsignedTimestampsAreNames) {
+  const std::string photograph =
+      testing::read_bytes(kPixelSplatCaptures / "every-format/images/view_1.png");
+  std::int64_t offset = 0;
+  while (static_cast<unsigned char>(photograph.at(8 * offset + 7)) < 0x80) {
+    ++offset;
+  }
+  std::string timestamps =
+      testing::pickled_tensor({.storage_type = "UntypedStorage",
+                               .key = "1",
+                               .storage_elements = static_cast<std::int64_t>(photograph.size()),
+                               .offset = offset,
+                               .shape = {1},
+                               .strides = {1}});
+  timestamps.replace(timestamps.find("_v2"), 3, "_v3");
+  timestamps.insert(timestamps.size() - 2, testing::pickled_global("torch", "uint64"));
+  const testing::ScratchFolder scratch;
+  const fs::path file = scratch.write(
+      "x.torch", chunk_bytes({.image = photograph, .more = {{"timestamps", timestamps}}}));
+  EXPECT_EQ(testing::load_failure(file), "");
+  EXPECT_THAT(load_scene(file).views.at(0).name, ::testing::StartsWith("-"));
+}
+
 TEST(PixelSplat, BrokenChunksAreNamedAndNoCodeRuns) {
   const testing::ScratchFolder scratch;
   const std::string photograph =

@@ -7,7 +7,7 @@
 #include <array>
 #include <fstream>
 #include <opencv2/core.hpp>
-#include <regex>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "vision/scene/formats/common/image_finder.h"
@@ -82,16 +82,36 @@ fs::path list_file(const fs::path& bundle) {
                          .expected = (folder / "list.txt").string()});
 }
 
-// A name per line, after which Bundler may write "0" and a focal length.
+constexpr const char* kBlanks = " \t\r\v\f";
+
+std::string_view without_end_blanks(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
+// The line without "0" and a focal length, which Bundler may write after the name. By hand:
+// std::regex goes one level of calls deeper for each character of a long line.
+std::string_view without_guess(std::string_view line) {
+  const std::string_view whole = without_end_blanks(line);
+  const std::size_t last = whole.find_last_of(kBlanks);
+  if (last == whole.npos || whole.find_first_not_of("0123456789.eE+-", last + 1) != whole.npos) {
+    return whole;
+  }
+  std::string_view before = without_end_blanks(whole.substr(0, last));
+  if (!before.ends_with('0')) {
+    return whole;
+  }
+  before.remove_suffix(1);
+  const std::string_view name = without_end_blanks(before);
+  return name.size() < before.size() ? name : whole;
+}
+
+// A name per line.
 std::vector<std::string> read_list(const fs::path& file) {
-  static const std::regex kGuess(R"(\s+0\s+[\d.eE+-]+\s*$)");
   std::vector<std::string> names;
   std::ifstream stream(file);
   for (std::string line; std::getline(stream, line);) {
-    line = std::regex_replace(line, kGuess, "");
-    line.erase(line.find_last_not_of(" \t\r") + 1);
-    if (!line.empty()) {
-      names.push_back(line);
+    if (const std::string_view name = without_guess(line); !name.empty()) {
+      names.emplace_back(name);
     }
   }
   return names;

@@ -223,8 +223,11 @@ ChunkExample read_example(const PickleValue& example,
   }
   const bool named = timestamps.defined() && timestamps.dim() == 1 &&
                      timestamps.size(0) == frames && !timestamps.is_floating_point();
+  // Not by item(), which throws for what an unsigned type holds beyond the signed one.
+  const Tensor numbers = named ? timestamps.to(torch::kInt64) : torch::arange(frames);
+  const auto* const names = numbers.data_ptr<int64_t>();
   for (int64_t i = 0; i < frames; ++i) {
-    read.names.push_back(std::to_string(named ? timestamps[i].item<int64_t>() : i));
+    read.names.push_back(std::to_string(names[i]));
   }
   return read;
 }

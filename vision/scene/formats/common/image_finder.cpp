@@ -26,6 +26,7 @@ constexpr std::array kExtensions =
 // splatting's converter), or scaled down (mip-NeRF 360, DL3DV, nerfstudio).
 constexpr std::array kStandIns = {"input", "images_2", "images_4", "images_8"};
 constexpr size_t kMostFilesSearched = 20000;
+constexpr size_t kLongestName = 4096;  // of a path, in Linux
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;  // a name too long or a folder without permission counts as missing
@@ -190,10 +191,12 @@ std::optional<fs::path> ImageFinder::find_with_extension(const std::vector<Candi
 // The longest end of the path that names a file below one of the folders, or below the user's.
 std::optional<fs::path> ImageFinder::find_end(const fs::path& path) const {
   const std::vector<fs::path> folders = chosen_.empty() ? folders_ : std::vector{chosen_};
-  for (fs::path end = without_first_component(path); !end.empty();
-       end = without_first_component(end)) {
+  const std::string text = path.string();
+  for (size_t slash = text.find('/'); slash != std::string::npos;
+       slash = text.find('/', slash + 1)) {
     for (const fs::path& folder : folders) {
-      if (is_file(folder / end)) {
+      const std::string end = text.substr(slash + 1);
+      if (!end.empty() && is_file(folder / end)) {
         return folder / end;
       }
     }
@@ -218,6 +221,12 @@ fs::path ImageFinder::taken(const std::string& name,
 }
 
 fs::path ImageFinder::find(const std::string& name, const std::string& where) {
+  if (name.size() > kLongestName) {  // no system has such files, and each place takes its time
+    throw Error(ErrorParts{.what = "the image file is missing",
+                           .where = where,
+                           .expected = name.substr(0, 60) + "…",
+                           .remedy = fmt::format("The name has {} bytes.", name.size())});
+  }
   std::string slashes = name;
   std::replace(slashes.begin(), slashes.end(), '\\', '/');
   const std::string& used = is_file(folders_.front() / name) ? name : slashes;
