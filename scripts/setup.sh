@@ -10,7 +10,7 @@ readonly download_packages=(unzip python3-pip ca-certificates)
 readonly build_packages=(
   g++ cmake ninja-build ccache
   libcli11-dev nlohmann-json3-dev libfmt-dev libopencv-dev libcurl4-openssl-dev libgif-dev libheif-dev libjpeg-dev
-  libwebp-dev zlib1g-dev
+  libutf8proc-dev libwebp-dev zlib1g-dev
   libembree-dev libtinyxml2-dev libgloo-dev libgtest-dev libgmock-dev libbenchmark-dev
   fonts-dejavu-core libepoxy-dev libfreetype-dev libgl1-mesa-dri libglfw3-dev libimgui-dev pkg-config x11-utils xdotool xvfb
   clang-format-14 clang-tidy-14 libomp-14-dev)

@@ -6,9 +6,8 @@
 
 namespace parallax {
 
-// The UTF-8 text with every letter that has marks, such as "ü" or "が", and every Hangul syllable
-// as macOS stores them in file names: the letter, then its marks (Unicode's NFD, but for the order
-// of several marks). What is no UTF-8 stays as it is.
+// The UTF-8 text in Unicode's normal form D, as macOS stores file names: of "ü" the letter, then
+// its mark. What is no UTF-8 stays as it is.
 std::string decomposed(std::string_view text);
 
 }  // namespace parallax
