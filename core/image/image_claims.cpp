@@ -52,8 +52,13 @@ std::uint64_t gif_pixels(std::string_view file) {
 std::uint64_t tiff_pixels(std::string_view file) {
   constexpr std::uint32_t kWidthTag = 256;
   constexpr std::uint32_t kHeightTag = 257;
-  return std::uint64_t{tiff_unsigned(file, kWidthTag).value_or(0)} *
-         tiff_unsigned(file, kHeightTag).value_or(0);
+  constexpr std::uint32_t kTileWidthTag = 322;
+  constexpr std::uint32_t kTileHeightTag = 323;
+  const auto area = [&](std::uint32_t width, std::uint32_t height) {
+    return std::uint64_t{tiff_unsigned(file, width).value_or(0)} *
+           tiff_unsigned(file, height).value_or(0);
+  };
+  return std::max(area(kWidthTag, kHeightTag), area(kTileWidthTag, kTileHeightTag));
 }
 
 // Of the lossy kind; the lossless one may need no bits at all.

@@ -132,9 +132,45 @@ void check_jpeg(std::string_view file, const std::string& where) {
   fail_truncated(where);
 }
 
+// Whether the first chunk is one that libwebp takes (RFC 9649; RFC 6386, section 9.1). What it
+// refuses OpenCV hands to GDAL, which tries all its formats on a temporary file, and prints.
+bool begins_as_webp(std::string_view file) {
+  constexpr std::size_t kChunk = 12;
+  constexpr std::size_t kData = kChunk + 8;
+  constexpr std::uint32_t kSide = 0x3fff;
+  const auto number = [&](std::size_t offset, std::size_t count) {
+    return read_unsigned(file, offset, count, ByteOrder::kLittle);
+  };
+  if (file.size() < kData + 5) {
+    return false;
+  }
+  const std::string_view kind = file.substr(kChunk, 4);
+  const std::uint64_t riff = number(4, 4);
+  const std::uint64_t length = number(kChunk + 4, 4);
+  if (length + kData - 8 > riff) {
+    return false;
+  }
+  if (kind == "VP8L") {
+    return file[kData] == 0x2f && number(kData + 4, 1) >> 5 == 0;
+  }
+  if (file.size() < kData + 10) {
+    return false;
+  }
+  if (kind == "VP8X") {
+    return length == 10;
+  }
+  const std::uint32_t frame = number(kData, 3);
+  return kind == "VP8 " && file.substr(kData + 3, 3) == "\x9d\x01\x2a" && (frame & 1) == 0 &&
+         (frame >> 1 & 7) <= 3 && (frame >> 4 & 1) == 1 && frame >> 5 < length &&
+         (number(kData + 6, 2) & kSide) != 0 && (number(kData + 8, 2) & kSide) != 0;
+}
+
 void check_webp(std::string_view file, const std::string& where) {
   if (std::uint64_t{read_unsigned(file, 4, 4, ByteOrder::kLittle)} + 8 > file.size()) {
     fail_truncated(where);
+  }
+  if (!begins_as_webp(file)) {
+    fail(where, "the WebP image is damaged");
   }
 }
 

@@ -8,6 +8,8 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
+constexpr std::uint32_t kHeightTag = 257;
+constexpr std::uint32_t kRowsPerStripTag = 278;
 constexpr std::uint32_t kExtraSamplesTag = 338;
 constexpr std::uint32_t kShortType = 3;
 constexpr std::size_t kDirectoryEntryBytes = 12;
@@ -128,6 +130,18 @@ std::string with_pixels_as_stored(std::string_view file) {
   }
   if (tiff_alpha(file) == TiffAlpha::kUnassociated) {
     result[tiff_short(file, kExtraSamplesTag)->low_byte] = 1;
+  }
+  // More rows per strip than the image has mean all of them, but OpenCV makes room for each.
+  const auto rows = tiff_unsigned(file, kRowsPerStripTag);
+  const auto height = tiff_unsigned(file, kHeightTag);
+  if (rows && height && *rows > *height) {
+    const std::size_t entry = *find_tiff_entry(file, kRowsPerStripTag);
+    const ByteOrder order = order_of_tiff(file);
+    const std::size_t bytes = read_unsigned(file, entry + 2, 2, order) == kShortType ? 2 : 4;
+    for (std::size_t i = 0; i < bytes; ++i) {
+      const std::size_t at = order == ByteOrder::kLittle ? i : bytes - 1 - i;
+      result[entry + 8 + at] = static_cast<char>(*height >> (8 * i) & 0xff);
+    }
   }
   return result;
 }

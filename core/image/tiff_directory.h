@@ -51,6 +51,7 @@ TiffAlpha tiff_alpha(std::string_view file);
 // The TIFF file without what OpenCV 4.6 applies unasked, so that pixels come as they are stored:
 // its orientation, even with IMREAD_UNCHANGED, is declared upright, and unassociated alpha as
 // associated, since libtiff 4.5 multiplies 8-bit colours by the former and leaves the latter alone.
+// Nor does it declare more rows per strip than the image has.
 std::string with_pixels_as_stored(std::string_view file);
 
 }  // namespace parallax

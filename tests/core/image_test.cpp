@@ -245,6 +245,21 @@ TEST(Image, StoredPixelsOfTiffAreNotTurned) {
   }
 }
 
+// Any number of rows per strip from the height on means one strip; OpenCV would make room for each.
+TEST(Image, TiffsOfOneStripMayDeclareMoreRows) {
+  const ScratchFolder folder;
+  const cv::Mat rgb = noise(6, 9, CV_8UC3);
+  const std::string whole = build_tiff(rgb, 1);
+  const std::size_t entry = whole.find("\x01\x16\0\x03"s);
+  ASSERT_NE(entry, std::string::npos);
+  for (const std::string& rows : {"\0\x03\0\0\0\x01\xff\xff\0\0"s,
+                                  "\0\x04\0\0\0\x01\x7f\xff\xff\xff"s,
+                                  "\0\x04\0\0\0\x01\xff\xff\xff\xff"s}) {
+    const auto path = folder.write("x.tif", std::string(whole).replace(entry + 2, 10, rows));
+    EXPECT_TRUE(same(read_stored_image(path).pixels, rgb));
+  }
+}
+
 TEST(Image, HeadersSayTheSize) {
   const ScratchFolder folder;
   for (const char* extension : {".png", ".jpg", ".webp", ".tif", ".bmp", ".ppm"}) {
@@ -391,6 +406,21 @@ TEST(Image, DamagedBytesDecodeOrEndInAnError) {
       error_of(bytes);  // throws, and so fails the test, for anything but an Error
     }
   }
+  // Each byte of a header: what libwebp refuses from the start, others would be asked about.
+  for (const int quality : {80, 101}) {
+    std::vector<unsigned char> webp;
+    cv::imencode(".webp", bgr, webp, {cv::IMWRITE_WEBP_QUALITY, quality});
+    for (std::size_t i = 0; i < 32; ++i) {
+      for (const unsigned char value : {0x00, 0x01, 0x20, 0xff}) {
+        std::string bytes(webp.begin(), webp.end());
+        bytes[i] = static_cast<char>(value);
+        error_of(bytes);
+      }
+    }
+  }
+  std::string other = encoded(".webp", bgr);
+  other.replace(12, 4, "EXIF");
+  EXPECT_THAT(error_of(other), ::testing::HasSubstr("the WebP image is damaged"));
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
