@@ -47,10 +47,27 @@ def newest_glibc(libraries):
     return newest
 
 
+# What every machine with PyTorch has: PyTorch's own libraries, and the C and C++ runtime.
+GIVEN = r"(lib(torch_cpu|c10|gomp|stdc\+\+|gcc_s|c|m|dl|rt|pthread)|ld-linux-x86-64)\.so"
+
+
+def require_complete(libraries):
+    """Ends the program if a library needs one that the wheel would not bring."""
+    carried = {library.name for library in libraries}
+    for library in libraries:
+        table = subprocess.run(
+            ["objdump", "-p", library], check=True, capture_output=True, text=True
+        ).stdout
+        for needed in re.findall(r"NEEDED +(\S+)", table):
+            if needed not in carried and not re.match(GIVEN, needed):
+                sys.exit(f"{library.name} needs {needed}, which the wheel does not carry")
+
+
 def main():
     prefix, version, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     libraries = [prefix / "lib/parallax/libparallax_torch.so"]
     libraries += sorted((prefix / "lib/parallax").glob("libfmt.so.*"))
+    require_complete(libraries)
     glibc = newest_glibc(libraries)
     tag = f"py3-none-manylinux_{glibc[0]}_{glibc[1]}_x86_64"
     module = (SOURCE / "python/parallax_ttt/__init__.py").read_text().replace("@VERSION@", version)

@@ -1,8 +1,8 @@
 // Listings of folders by names in small letters, marks apart.
 #include "core/files/folder_listings.h"
 
-#include "core/base/letter_marks.h"
 #include "core/base/lower_case.h"
+#include "core/files/letter_marks.h"
 
 namespace parallax {
 

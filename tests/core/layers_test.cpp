@@ -55,7 +55,7 @@ const std::vector<std::pair<std::string, Folders>> kLayers = {
       "core/ttt/scan"}},
     {"core/ttt/views", {"core/base", "core/ttt"}},
     {"vision/metrics", {"core/base", "core/io"}},
-    {"vision/images", {"core/base", "core/image", "core/io"}},
+    {"vision/images", {"core/base", "core/files", "core/image", "core/io"}},
     {"vision/scene", {"core/base", "core/image", "core/io"}},
     {"vision/scene/formats/common",
      {"core/base", "core/files", "core/image", "core/io", "vision/scene"}},

@@ -1,5 +1,5 @@
 // Letters with marks, against what Python's unicodedata.normalize("NFD", …) gives.
-#include "core/base/letter_marks.h"
+#include "core/files/letter_marks.h"
 
 #include <gtest/gtest.h>
 

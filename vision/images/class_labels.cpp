@@ -9,8 +9,8 @@
 
 #include "core/base/error.h"
 #include "core/base/json_text.h"
-#include "core/base/letter_marks.h"
 #include "core/base/paths.h"
+#include "core/files/letter_marks.h"
 
 namespace parallax {
 namespace {

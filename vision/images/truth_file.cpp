@@ -8,8 +8,8 @@
 #include <set>
 
 #include "core/base/error.h"
-#include "core/base/letter_marks.h"
 #include "core/base/lower_case.h"
+#include "core/files/letter_marks.h"
 #include "core/image/image_extension.h"
 #include "vision/images/folder_contents.h"
 

@@ -1,5 +1,5 @@
 // Unicode's decomposition, by utf8proc.
-#include "core/base/letter_marks.h"
+#include "core/files/letter_marks.h"
 
 #include <utf8proc.h>
 
