@@ -1,6 +1,6 @@
 // Checkpoints as training code and libraries write them: the same weights come out of every form,
 // or the error says what the file is. tests/weights/make.py wrote the samples with the real tools.
-#include "vision/models/model_checkpoint.h"
+#include "vision/models/card_numbers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "tests/support/scratch_folder.h"
+#include "vision/models/card_numbers.h"
 #include "vision/models/lact_nvs/model_store.h"
 #include "vision/models/vit3/model_store.h"
 
@@ -230,6 +231,25 @@ TEST(ModelCheckpoint, MeasuresBesideAFileAreNoCard) {
   }
   folder.write("best.json", R"({"model": "lact_nvs"})");
   EXPECT_THROW(load_classifier(path.string()), Error);
+}
+
+// nlohmann-json makes any int of a number that none can hold.
+TEST(ModelCheckpoint, NumbersOfACardAreHeldOrRefused) {
+  const ScratchFolder folder;
+  const fs::path path = folder.path() / "best.safetensors";
+  fs::copy_file(samples() / "plain.safetensors", path);
+  folder.write("best.json", R"({"model": "vit3", "config": {"dims": [922337203685477580728]}})");
+  EXPECT_THAT(message_of([&] { load_classifier(path.string()); }),
+              HasSubstr("field 'dims': the field has no sensible value"));
+  for (const char* text : {R"({"layers": 4294967302})",
+                           R"({"layers": -4294967290})",
+                           R"({"image_size": [1e30, 64]})",
+                           R"({"total_steps": [18446744073709551615]})"}) {
+    EXPECT_THAT(message_of([&] { check_card_numbers(nlohmann::json::parse(text), "card"); }),
+                HasSubstr("the field has no sensible value"))
+        << text;
+  }
+  check_card_numbers({{"dims", {64, 128}}, {"mlp_ratio", 4.5}, {"variant", "0"}}, "card");
 }
 
 TEST(ModelCheckpoint, ShardsAreWholeOrExplained) {

@@ -7,6 +7,7 @@
 
 #include "core/base/device.h"
 #include "core/base/json_text.h"
+#include "vision/models/card_numbers.h"
 #include "vision/models/model_files.h"
 #include "vision/models/module_weights.h"
 #include "vision/models/published_models.h"
@@ -41,7 +42,11 @@ int count_blocks(const TensorMap& tensors) {
 
 // Reads image size, cameras and the like; each field is checked, none is required.
 void read_training_facts(NvsModelCard& card, const std::string& where) {
+  using nlohmann::json;
   try {
+    check_card_numbers({{"image_size", card.json.value("image_size", json::array())},
+                        {"total_steps", json::array({card.json.value("total_steps", json(0))})}},
+                       where);
     card.total_steps = card.json.value("total_steps", int64_t{0});
     card.streamed = card.json.value("reading", "") == "streamed";
     if (card.json.contains("image_size")) {
@@ -128,6 +133,7 @@ NvsModelCard read_model_card(const fs::path& path, const Checkpoint& checkpoint)
       }
       config["variant"] = named;
     }
+    check_card_numbers(config, path.string() + ", model card");
     options_from_json(config, path.string() + ", model card", card.options);
     read_training_facts(card, path.string());
   } else {
