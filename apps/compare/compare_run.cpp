@@ -163,7 +163,8 @@ std::vector<ComparedPicture> make_pictures(const PreparedScene& scene,
 
 ComparisonRow compare_forms(const NvsModel& model,
                             const PreparedScene& scene,
-                            const CompareOptions& options,
+                            const std::vector<Form>& forms,
+                            int repeats,
                             const EvaluateOptions& evaluate) {
   ComparisonRow row{.scene = scene_json(scene),
                     .model = model.name,
@@ -172,12 +173,10 @@ ComparisonRow compare_forms(const NvsModel& model,
                     .training_steps = model.card.total_steps};
   adapt_operator_threads();  // before both forms, which are compared
   std::vector<FormEvaluation> evaluations;
-  for (const Form form :
-       forms_when_read(options.run.reading, parse_forms(options.run.form), model)) {
+  for (const Form form : forms) {
     evaluations.push_back(evaluate_form(model, scene, form, evaluate));
   }
-  const std::vector<FormSpeed> speeds =
-      time_forms(model, scene, evaluations, evaluate, options.repeats);
+  const std::vector<FormSpeed> speeds = time_forms(model, scene, evaluations, evaluate, repeats);
   for (size_t f = 0; f < evaluations.size(); ++f) {
     const FormEvaluation& evaluation = evaluations[f];
     row.forms.push_back({.form = std::string(form_name(evaluation.form)),
@@ -262,7 +261,8 @@ class CompareRun {
         fmt::print(stderr, "note: {}\n", note);
       }
     }
-    if (forms_when_read(options_.run.reading, asked, model).empty()) {
+    const std::vector<Form> forms = forms_when_read(options_.run.reading, asked, model);
+    if (forms.empty()) {
       throw Error(missing_form(model));
     }
     configure_model(options_.run, model);
@@ -274,7 +274,7 @@ class CompareRun {
     }
     EvaluateOptions evaluate = evaluate_;
     evaluate.streamed = reads_streamed(options_.run.reading, model);
-    ComparisonRow row = compare_forms(model, prepared, options_, evaluate);
+    ComparisonRow row = compare_forms(model, prepared, forms, options_.repeats, evaluate);
     row.scene_path = absolute;
     row.word = chosen.word;
     row.model_time = chosen.time;

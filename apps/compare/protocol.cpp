@@ -157,6 +157,12 @@ struct ProtocolRun {
   std::vector<std::string> failures;
 };
 
+// The forms that the model has, or may have where it was not loaded.
+const std::vector<Form>& forms_of(const ProtocolRun& run, const std::string& model) {
+  const auto known = run.forms_of.find(model);
+  return known == run.forms_of.end() ? run.forms : known->second;
+}
+
 // The evaluation's row; null if it has none yet, or one of other views.
 const ProtocolRow* find_row(const ProtocolRun& run,
                             const FoundScene& scene,
@@ -214,13 +220,12 @@ NvsModel load_model(const std::string& name, ProtocolRun& run) {
   return model;
 }
 
-// Of the forms that the model has, or may have, those without a row.
+// Those of its forms without a row.
 std::vector<Form> missing_forms(const ProtocolRun& run,
                                 const FoundScene& scene,
                                 const std::string& name) {
-  const auto known = run.forms_of.find(name);
   std::vector<Form> missing;
-  for (const Form form : known == run.forms_of.end() ? run.forms : known->second) {
+  for (const Form form : forms_of(run, name)) {
     if (find_row(run, scene, name, form) == nullptr) {
       missing.push_back(form);
     }
@@ -262,8 +267,7 @@ void evaluate_model(const std::string& name,
 ProtocolTable make_table(const std::vector<FoundScene>& scenes, const ProtocolRun& run) {
   ProtocolTable table;
   for (const std::string& name : run.options.models) {
-    const auto known = run.forms_of.find(name);
-    for (const Form form : known == run.forms_of.end() ? run.forms : known->second) {
+    for (const Form form : forms_of(run, name)) {
       ProtocolGroup group{.model = name, .form = std::string(form_name(form))};
       for (const FoundScene& scene : scenes) {
         if (const ProtocolRow* row = find_row(run, scene, name, form)) {
