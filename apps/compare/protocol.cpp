@@ -158,7 +158,7 @@ struct ProtocolRun {
 };
 
 // The forms that the model has, or may have where it was not loaded.
-const std::vector<Form>& forms_of(const ProtocolRun& run, const std::string& model) {
+const std::vector<Form>& forms_of_model(const ProtocolRun& run, const std::string& model) {
   const auto known = run.forms_of.find(model);
   return known == run.forms_of.end() ? run.forms : known->second;
 }
@@ -225,7 +225,7 @@ std::vector<Form> missing_forms(const ProtocolRun& run,
                                 const FoundScene& scene,
                                 const std::string& name) {
   std::vector<Form> missing;
-  for (const Form form : forms_of(run, name)) {
+  for (const Form form : forms_of_model(run, name)) {
     if (find_row(run, scene, name, form) == nullptr) {
       missing.push_back(form);
     }
@@ -267,7 +267,7 @@ void evaluate_model(const std::string& name,
 ProtocolTable make_table(const std::vector<FoundScene>& scenes, const ProtocolRun& run) {
   ProtocolTable table;
   for (const std::string& name : run.options.models) {
-    for (const Form form : forms_of(run, name)) {
+    for (const Form form : forms_of_model(run, name)) {
       ProtocolGroup group{.model = name, .form = std::string(form_name(form))};
       for (const FoundScene& scene : scenes) {
         if (const ProtocolRow* row = find_row(run, scene, name, form)) {
