@@ -10,11 +10,14 @@
 //   };
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -28,39 +31,56 @@ struct OptionRange {
 
 namespace options_detail {
 
-// Whether `value` has the JSON type that represents T.
+// Whether `value` has the JSON type that represents T, and T can hold it: nlohmann-json converts
+// other numbers to any one.
 template <class T>
 bool json_holds(const nlohmann::json& value) {
   if constexpr (std::is_same_v<T, bool>) {
     return value.is_boolean();
   } else if constexpr (std::is_integral_v<T>) {
-    return value.is_number_integer();
+    return value.is_number_unsigned()
+               ? std::in_range<T>(value.get<std::uint64_t>())
+               : value.is_number_integer() && std::in_range<T>(value.get<std::int64_t>());
   } else if constexpr (std::is_floating_point_v<T>) {
     return value.is_number();
   } else if constexpr (std::is_same_v<T, std::string>) {
     return value.is_string();
   } else {
-    return value.is_array();
+    return value.is_array() &&
+           std::all_of(value.begin(), value.end(), json_holds<typename T::value_type>);
   }
 }
 
-// The JSON type that represents T, in words for error messages.
+// What json_holds asks for, in words for error messages.
 template <class T>
-const char* json_type_name() {
+std::string json_type_name() {
   if constexpr (std::is_same_v<T, bool>) {
     return "true or false";
   } else if constexpr (std::is_integral_v<T>) {
-    return "a whole number";
+    return "a whole number of " + std::to_string(8 * sizeof(T)) + " bits";
   } else if constexpr (std::is_floating_point_v<T>) {
     return "a number";
   } else if constexpr (std::is_same_v<T, std::string>) {
     return "a text";
   } else {
-    return "a list";
+    return "a list, each element " + json_type_name<typename T::value_type>();
   }
 }
 
 }  // namespace options_detail
+
+// A JSON object's field as a T: a bool, number, text or list of these. Throws Error, naming `where`
+// and the field, if it is something else or a number that T cannot hold.
+template <class T>
+T read_json_field(const nlohmann::json& field, const std::string& name, const std::string& where) {
+  if (!options_detail::json_holds<T>(field)) {
+    throw Error(ErrorParts{.what = "the field has the wrong type or is out of range",
+                           .where = where + ", field '" + name + "'",
+                           .expected = options_detail::json_type_name<T>(),
+                           .got = field.dump()});
+  }
+  return field.get<T>();
+}
 
 // All options as a JSON object from name to value.
 template <class Options>
@@ -103,23 +123,8 @@ void options_from_json(const nlohmann::json& json, const std::string& where, Opt
   Options::visit(options, [&](const char* name, auto& value, const char*, const OptionRange& = {}) {
     using T = std::decay_t<decltype(value)>;
     known.insert(name);
-    if (!json.contains(name)) {
-      return;
-    }
-    const nlohmann::json& field = json.at(name);
-    const auto wrong = [&] {
-      return Error(ErrorParts{.what = "the field has the wrong type",
-                              .where = where + ", field '" + name + "'",
-                              .expected = options_detail::json_type_name<T>(),
-                              .got = field.dump()});
-    };
-    if (!options_detail::json_holds<T>(field)) {
-      throw wrong();
-    }
-    try {
-      value = field.get<T>();
-    } catch (const nlohmann::json::exception&) {
-      throw wrong();
+    if (json.contains(name)) {
+      value = read_json_field<T>(json.at(name), name, where);
     }
   });
   for (const auto& item : json.items()) {

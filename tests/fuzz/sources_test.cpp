@@ -53,7 +53,8 @@ const std::set<std::string> kNeverCalled = {
 
 TEST(FuzzSources, HoldAllThatTheReadersCall) {
   const std::set<std::string> listed =
-      matches(text_of(kRoot / "tests/fuzz/CMakeLists.txt"), std::regex("((?:core|vision|apps|tests)/[a-z0-9_/]+)"));
+      matches(text_of(kRoot / "tests/fuzz/CMakeLists.txt"),
+              std::regex("((?:core|vision|apps|tests)/[a-z0-9_/]+)"));
   std::set<std::string> missing;
   int read = 0;
   for (const std::string& stem : listed) {

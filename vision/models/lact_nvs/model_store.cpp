@@ -7,7 +7,6 @@
 
 #include "core/base/device.h"
 #include "core/base/json_text.h"
-#include "vision/models/card_numbers.h"
 #include "vision/models/model_files.h"
 #include "vision/models/module_weights.h"
 #include "vision/models/published_models.h"
@@ -44,14 +43,20 @@ int count_blocks(const TensorMap& tensors) {
 void read_training_facts(NvsModelCard& card, const std::string& where) {
   using nlohmann::json;
   try {
-    check_card_numbers({{"image_size", card.json.value("image_size", json::array())},
-                        {"total_steps", json::array({card.json.value("total_steps", json(0))})}},
-                       where);
-    card.total_steps = card.json.value("total_steps", int64_t{0});
+    card.total_steps =
+        read_json_field<int64_t>(card.json.value("total_steps", json(0)), "total_steps", where);
     card.streamed = card.json.value("reading", "") == "streamed";
     if (card.json.contains("image_size")) {
-      card.height = card.json.at("image_size").at(0).get<int>();
-      card.width = card.json.at("image_size").at(1).get<int>();
+      const auto size =
+          read_json_field<std::vector<int>>(card.json.at("image_size"), "image_size", where);
+      if (size.size() != 2 || size[0] < 1 || size[1] < 1) {
+        throw Error(ErrorParts{.what = "the field has no sensible value",
+                               .where = where + ", field 'image_size'",
+                               .expected = "height and width",
+                               .got = card.json.at("image_size").dump()});
+      }
+      card.height = size[0];
+      card.width = size[1];
     }
     if (card.json.contains("cameras")) {
       card.object_centric = card.json.at("cameras").value("object_centric", false);
@@ -133,9 +138,8 @@ NvsModelCard read_model_card(const fs::path& path, const Checkpoint& checkpoint)
       }
       config["variant"] = named;
     }
-    check_card_numbers(config, path.string() + ", model card");
     options_from_json(config, path.string() + ", model card", card.options);
-    read_training_facts(card, path.string());
+    read_training_facts(card, path.string() + ", model card");
   } else {
     card.options = options_from_shapes(checkpoint.tensors, path.string());
     card.json = {{"model", kModelKind}};

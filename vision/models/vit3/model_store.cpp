@@ -7,7 +7,6 @@
 #include "core/base/device.h"
 #include "core/base/error.h"
 #include "core/base/json_text.h"
-#include "vision/models/card_numbers.h"
 #include "vision/models/model_files.h"
 #include "vision/models/module_weights.h"
 
@@ -136,7 +135,6 @@ ClassifierCard read_classifier_card(const fs::path& path, const Checkpoint& chec
                              .got = card.json.at("model").dump()});
     }
     const nlohmann::json config = card.json.value("config", nlohmann::json::object());
-    check_card_numbers(config, where);
     options_from_json(config, where, card.options);
     const nlohmann::json resize = card.json.value("resize_side", nlohmann::json(0));
     if (!resize.is_number_integer() || resize < 0 || resize > (1 << 14)) {
