@@ -66,7 +66,7 @@ constexpr std::size_t kLongestStart = 32;
 namespace {
 
 // Where the weights were, in words.
-std::string describe_source(const WeightsChoice& choice) {
+std::string describe_source(const StoredCheckpoint& stored, const WeightsChoice& choice) {
   std::string text = choice.key.empty() ? "" : "read from '" + choice.key + "'";
   if (!choice.prefix.empty()) {
     text += (text.empty() ? "" : ", ") + ("prefix '" + choice.prefix + "' removed from the names");
@@ -80,6 +80,11 @@ std::string describe_source(const WeightsChoice& choice) {
       text += (&other == choice.others.data() ? "" : ", ") + other;
     }
     text += " (--checkpoint-key chooses)";
+  }
+  for (const std::string& list : stored.nameless) {
+    text += (text.empty() ? "" : "; ") + ("the averaged weights under '" + list +
+                                          "' were passed over: a list without names, whose "
+                                          "shapes are not those of the named weights");
   }
   return text;
 }
@@ -114,7 +119,7 @@ StoredCheckpoint open_checkpoint(const std::filesystem::path& path, const std::s
 }
 
 Checkpoint read_weights(const StoredCheckpoint& stored, const WeightsChoice& choice) {
-  Checkpoint checkpoint{.metadata = stored.metadata, .source = describe_source(choice)};
+  Checkpoint checkpoint{.metadata = stored.metadata, .source = describe_source(stored, choice)};
   for (const auto& [name, tensor] : choice.tensors) {
     checkpoint.tensors.emplace(name, tensor->read());
   }

@@ -123,6 +123,29 @@ Groups group_by_wrappers(const StoredCheckpoint& stored, const std::string& want
   return groups;
 }
 
+// Latent diffusion's LitEma keeps averages as buffers, whose names must not have dots, and removes
+// these. The model's own names tell where they were.
+void restore_dots(WeightsChoice& group, const Groups& groups) {
+  const auto has_dots = [](const auto& item) { return item.first.find('.') != std::string::npos; };
+  if (!is_averaged(group) || std::any_of(group.tensors.begin(), group.tensors.end(), has_dots)) {
+    return;
+  }
+  std::map<std::string, const StoredTensor*> restored;
+  for (const WeightsChoice& other : groups) {
+    for (const auto& [name, tensor] : other.tensors) {
+      std::string dotless = name;
+      std::erase(dotless, '.');
+      const auto found = group.tensors.find(dotless);
+      if (dotless != name && found != group.tensors.end()) {
+        restored.emplace(name, found->second);
+      }
+    }
+  }
+  if (!restored.empty()) {
+    group.tensors = std::move(restored);  // the rest counts the averages
+  }
+}
+
 std::set<std::string> names_of(const WeightsChoice& choice) {
   std::set<std::string> names;
   for (const auto& [name, tensor] : choice.tensors) {
@@ -163,6 +186,9 @@ std::optional<WeightsChoice> choose_weights(const StoredCheckpoint& stored,
     refuse_key(stored, key);
   }
   mark_averaged(groups);
+  for (WeightsChoice& group : groups) {
+    restore_dots(group, groups);
+  }
   std::vector<std::pair<std::size_t, WeightsChoice*>> fitting;
   for (WeightsChoice& group : groups) {
     if (const std::size_t count = fit(names_of(group)); count > 0) {

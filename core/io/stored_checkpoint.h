@@ -27,6 +27,7 @@ struct StoredCheckpoint {
   std::vector<StoredTensor> tensors;
   std::map<std::string, std::string> metadata;
   std::vector<std::string> other_keys;  // dictionaries of tensors that were not looked into
+  std::vector<std::string> nameless;    // lists of averaged weights that could not be given names
 };
 
 // Opens a safetensors file, a PyTorch zip file, the index of a sharded checkpoint, or a folder that

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -31,9 +32,22 @@ bool holds_tensors(const PickleValue& value) {
          });
 }
 
+// A list of tensors alone, as classes for averages keep the model's parameters in.
+bool is_tensor_list(const PickleValue& value) {
+  return value.kind == Kind::kList && !value.items.empty() &&
+         std::all_of(value.items.begin(), value.items.end(), [](const PickleValue* item) {
+           return item->kind == Kind::kTensor;
+         });
+}
+
 bool is_model_object(const PickleValue& value) {
   return value.attached != nullptr && value.kind == Kind::kOpaque &&
          value.attached->find("_parameters") != nullptr;
+}
+
+bool is_batch_norm_buffer(const std::string& name) {
+  return name.ends_with(".running_mean") || name.ends_with(".running_var") ||
+         name.ends_with(".num_batches_tracked");
 }
 
 bool is_utf8(const std::string& text) { return escape_invalid_utf8(text) == text; }
@@ -66,6 +80,8 @@ class Collector {
       : stored_(stored), wanted_(std::move(wanted)), torch_(std::move(torch)) {}
 
   void collect(const PickleValue& mapping, const std::string& key, int depth);
+  // Gives the lists of averaged weights that were met the names of the weights beside them.
+  void name_lists();
   // Throws the Error that says why there are no tensors.
   [[noreturn]] void refuse(const PickleValue& root) const;
 
@@ -73,7 +89,7 @@ class Collector {
   bool is_expected(const std::string& name, const std::string& place) const {
     return is_weights_key(name) || wanted_ == place || wanted_.starts_with(place + ".");
   }
-  void add_tensor(const std::string& key, const PickleValue& name, const PickleValue& value);
+  void add_tensor(const std::string& key, const std::string& name, const PickleValue& value);
   void count_walked(const PickleValue& mapping);
   void note_dictionaries(const PickleValue& mapping, const std::string& place, int depth);
 
@@ -81,26 +97,23 @@ class Collector {
   std::string wanted_;
   std::shared_ptr<TorchFile> torch_;
   std::size_t walked_ = 0;
+  std::vector<std::pair<std::string, const PickleValue*>> lists_;  // of averaged weights, by place
   const PickleValue* model_object_ = nullptr;
   const PickleValue* array_ = nullptr;
 };
 
 void Collector::add_tensor(const std::string& key,
-                           const PickleValue& name,
+                           const std::string& name,
                            const PickleValue& value) {
-  if (name.kind != Kind::kString) {
-    return;  // an optimiser's state by number
-  }
-  if (!is_utf8(name.text)) {
+  if (!is_utf8(name)) {
     throw Error({.what = "a tensor's name is not UTF-8 text",
                  .where = stored_.file,
-                 .got = printable(name.text)});
+                 .got = printable(name)});
   }
-  const std::string where = c10::str(stored_.file, ", tensor '", printable(name.text), "'");
-  stored_.tensors.push_back(
-      {.key = key, .name = name.text, .read = [torch = torch_, &value, where] {
-         return torch->archive.tensors().read(value, where);
-       }});
+  const std::string where = c10::str(stored_.file, ", tensor '", printable(name), "'");
+  stored_.tensors.push_back({.key = key, .name = name, .read = [torch = torch_, &value, where] {
+                               return torch->archive.tensors().read(value, where);
+                             }});
 }
 
 // Dictionaries that contain each other, or themselves, would be walked on every way.
@@ -121,7 +134,9 @@ void Collector::collect(const PickleValue& mapping, const std::string& key, int 
     const PickleValue& name = *mapping.items[i];
     const PickleValue& value = *mapping.items[i + 1];
     if (value.kind == Kind::kTensor) {
-      add_tensor(key, name, value);
+      if (name.kind == Kind::kString) {  // else an optimiser's state by number
+        add_tensor(key, name.text, value);
+      }
       continue;
     }
     if (is_model_object(value)) {
@@ -129,14 +144,55 @@ void Collector::collect(const PickleValue& mapping, const std::string& key, int 
     } else if (value.kind == Kind::kOpaque && value.text.starts_with("numpy.")) {
       array_ = &value;
     }
-    if (name.kind != Kind::kString || !is_utf8(name.text) || !value.is_mapping()) {
+    if (name.kind != Kind::kString || !is_utf8(name.text)) {
       continue;
     }
     const std::string place = key.empty() ? name.text : key + "." + name.text;
+    if (is_averaged_key(name.text) && is_tensor_list(value)) {
+      lists_.emplace_back(place, &value);
+    }
+    if (!value.is_mapping()) {
+      continue;
+    }
     if (depth < kMostNested && is_expected(name.text, place)) {
       collect(value, place, depth + 1);
     } else {
       note_dictionaries(value, place, 0);
+    }
+  }
+}
+
+// torch-ema and diffusers average `model.parameters()`, which are the state dict's entries in its
+// order, but for buffers.
+void Collector::name_lists() {
+  if (lists_.empty()) {
+    return;
+  }
+  std::map<std::string, std::vector<StoredTensor>> named;
+  for (const StoredTensor& tensor : stored_.tensors) {
+    if (!is_batch_norm_buffer(tensor.name)) {
+      named[tensor.key].push_back(tensor);
+    }
+  }
+  for (const auto& [place, list] : lists_) {
+    const std::size_t before = stored_.tensors.size();
+    for (const auto& [key, tensors] : named) {
+      if (tensors.size() != list->items.size()) {
+        continue;
+      }
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        add_tensor(place, tensors[i].name, *list->items[i]);
+        if (stored_.tensors.back().read().sizes() != tensors[i].read().sizes()) {
+          stored_.tensors.resize(before);
+          break;
+        }
+      }
+      if (stored_.tensors.size() > before) {
+        break;
+      }
+    }
+    if (stored_.tensors.size() == before) {
+      stored_.nameless.push_back(place);
     }
   }
 }
@@ -230,6 +286,7 @@ StoredCheckpoint open_torch_zip(const std::shared_ptr<const InputFile>& file,
   const PickleValue& root = torch->archive.root();
   Collector collector(stored, key, torch);
   collector.collect(root, "", 0);
+  collector.name_lists();
   if (stored.tensors.empty() && key.empty() && stored.other_keys.size() == 1) {
     // Under an unusual key, such as "net", but nowhere else.
     const std::string only = stored.other_keys.front();

@@ -4,7 +4,7 @@
 
 OUT gets one file or folder per form, all of the same small ViT3 model (random weights, float32 unless
 the name says otherwise), and plain.safetensors, which holds what each must give. Written with torch
-2.11 and safetensors 0.8 on Python 3.11; the names of Lightning's, DeepSpeed's, timm's and yacs's files
+2.11, torch-ema 0.3 and safetensors 0.8 on Python 3.11; the names of Lightning's, DeepSpeed's, timm's and yacs's files
 are theirs, written without them.
 """
 
@@ -22,6 +22,7 @@ import torch.distributed
 from safetensors.torch import save_file
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch_ema import ExponentialMovingAverage
 
 
 # A small ViT3 classifier: one block of width 8 with two heads, patches of 4 pixels, 3 classes.
@@ -168,6 +169,15 @@ def main():
     torch.save({"model": other, "ema": {"decay": 0.999, "shadow": plain}}, out / "ema_shadow.pt")
     torch.save({"model": other, "EMA": plain}, out / "model_and_upper_ema.pt")
     torch.save({"model": other, "ema2-0.9999": plain}, out / "model_and_numbered_ema.pt")
+    # torch-ema, as diffusers' EMAModel, keeps a list in the order of the parameters; one of another length fits none.
+    average = ExponentialMovingAverage(network.parameters(), decay=0.999)
+    torch.save({"model": raw.state_dict(), "ema": average.state_dict()}, out / "torch_ema.pt")
+    torch.save({"model": plain, "ema": {"shadow_params": average.shadow_params[:-1]}}, out / "partial_torch_ema.pt")
+    # Latent diffusion's LitEma: buffers, whose names have lost their dots.
+    torch.save({"state_dict": {**{"model." + k: v for k, v in other.items()},
+                               **{"model_ema." + k.replace(".", ""): v for k, v in plain.items()},
+                               "model_ema.decay": torch.tensor(0.999), "model_ema.num_updates": torch.tensor(3)}},
+               out / "lit_ema.ckpt")
     # Adam's moments by name, which are averages, too, but none of weights.
     torch.save({"exp_avg": other, "exp_avg_sq": other, "model": plain, "grad_ema": other},
                out / "named_moments.pt")

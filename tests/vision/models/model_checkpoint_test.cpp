@@ -95,6 +95,9 @@ TEST(ModelCheckpoint, EveryFormHoldsTheSameWeights) {
                            "ema_shadow.pt",
                            "model_and_upper_ema.pt",
                            "model_and_numbered_ema.pt",
+                           "torch_ema.pt",
+                           "partial_torch_ema.pt",
+                           "lit_ema.ckpt",
                            "named_moments.pt",
                            "both.safetensors",
                            "tutorial_loss.pt",
@@ -129,6 +132,10 @@ TEST(ModelCheckpoint, SaysWhereTheWeightsWere) {
   EXPECT_THAT(load_sample("incomplete_ema.pt").source, HasSubstr("read from 'model'"));
   EXPECT_THAT(load_sample("ema_shadow.pt").source, HasSubstr("read from 'ema.shadow'"));
   EXPECT_EQ(load_sample("named_moments.pt").source, "read from 'model'");
+  EXPECT_THAT(load_sample("torch_ema.pt").source, HasSubstr("read from 'ema.shadow_params'"));
+  EXPECT_THAT(load_sample("partial_torch_ema.pt").source,
+              HasSubstr("'ema.shadow_params' were passed over: a list without names"));
+  EXPECT_THAT(load_sample("lit_ema.ckpt").source, HasSubstr("prefix 'model_ema.' removed"));
 }
 
 TEST(ModelCheckpoint, AKeyChooses) {
