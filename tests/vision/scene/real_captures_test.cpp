@@ -263,6 +263,20 @@ TEST(RealCaptures, RealEstate10kTextMayLackItsAddress) {
     EXPECT_EQ(load_scene(scratch.path() / "abc").views.size(), 12) << first;
     EXPECT_EQ(load_scene(scratch.path() / "abc.txt").views.size(), 12) << first;
   }
+  // Frames are found by their numbers where their names have leading zeros.
+  for (const auto& entry :
+       std::vector<fs::directory_entry>(fs::directory_iterator(scratch.path() / "abc"), {})) {
+    const fs::path file = entry.path();
+    fs::rename(file, file.parent_path() / ("000" + file.filename().string()));
+  }
+  const Scene padded = load_scene(scratch.path() / "abc");
+  const Scene plain = load_scene(original / "abc");
+  ASSERT_EQ(padded.views.size(), 12);
+  for (size_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(padded.views[i].name, plain.views[i].name);
+    EXPECT_EQ(padded.views[i].image_path.filename().string(),
+              "000" + plain.views[i].image_path.filename().string());
+  }
   testing::write_text(scratch.path() / "abc.txt", "Frames of the kitchen\n1 2 3\n" + frames);
   EXPECT_THROW(load_scene(scratch.path() / "abc"), Error);
 }

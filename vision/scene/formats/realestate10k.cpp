@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "core/base/error.h"
@@ -75,10 +77,38 @@ Frame parse_frame(const std::string& line, const std::string& where) {
   return frame;
 }
 
-View view_of_frame(const Frame& frame, ImageFinder& photographs, const std::string& where) {
+std::string without_zeros(const std::string& digits) {
+  return digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1));
+}
+
+// The names of files that are numbers, without extensions, by the number without leading zeros:
+// people who sort files pad them.
+using NumberedFiles = std::map<std::string, std::string>;
+
+NumberedFiles numbered_files(const fs::path& folder) {
+  NumberedFiles names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string stem = entry.path().stem().string();
+    if (!stem.empty() && stem.find_first_not_of("0123456789") == std::string::npos) {
+      std::string& name = names[without_zeros(stem)];
+      name = name.empty() ? stem : std::min(name, stem, [](const auto& a, const auto& b) {
+        return a.size() < b.size();
+      });
+    }
+  }
+  return names;
+}
+
+View view_of_frame(const Frame& frame,
+                   ImageFinder& photographs,
+                   const NumberedFiles& numbered,
+                   const std::string& where) {
   View view;
   view.name = frame.timestamp;
-  view.image_path = photographs.find(frame.timestamp, where);
+  const auto file = numbered.find(without_zeros(frame.timestamp));
+  view.image_path =
+      photographs.find(file == numbered.end() ? frame.timestamp : file->second, where);
   view.camera = camera_of_shares(frame.numbers.data(), image_file_size(view.image_path), where);
   return view;
 }
@@ -95,6 +125,7 @@ std::optional<Scene> load_realestate10k(const fs::path& path, const SceneOptions
   scene.root = file.parent_path() / file.stem();
   scene.name = file.stem().string();
   ImageFinder photographs({scene.root}, options);
+  const NumberedFiles numbered = numbered_files(scene.root);
   ViewCollector views;
   std::ifstream stream(file);
   std::string line;
@@ -104,7 +135,8 @@ std::optional<Scene> load_realestate10k(const fs::path& path, const SceneOptions
       continue;
     }
     const std::string where = fmt::format("{}, line {}", file.string(), number);
-    views.add([&] { return view_of_frame(parse_frame(line, where), photographs, where); });
+    views.add(
+        [&] { return view_of_frame(parse_frame(line, where), photographs, numbered, where); });
   }
   views.finish(scene);
   return scene;
