@@ -159,9 +159,10 @@ void describe_model(const fs::path& path,
 Checkpoint load_described(const fs::path& path, const std::string& key) {
   const StoredCheckpoint stored = open_checkpoint(path, key);
   if (!stored.metadata.contains(kTrainingMetadataKey)) {
-    const NameFit fit = fit_of({classifier_names(), nvs_model_names()});
-    if (const auto choice = choose_weights(stored, key, fit)) {
-      return read_weights(stored, *choice);
+    for (const ModelNames& kind : {classifier_names(), nvs_model_names()}) {
+      if (const auto checkpoint = find_model_checkpoint(path, key, kind)) {
+        return *checkpoint;
+      }
     }
   }
   return read_weights(stored, choose_largest(stored, key));

@@ -185,6 +185,11 @@ def main():
                **{"model_ema." + k: v for k, v in plain.items()}}, out / "both.safetensors")
 
     # Other dictionaries.
+    torch.save({"generator": plain, "step": torch.tensor(1)}, out / "unusual_key_beside_step.pt")
+    # Older versions of THOP left their counts in every module profiled; written without them.
+    counts = {f"{module}total_{what}": torch.zeros(1, dtype=torch.float64)
+              for module in ("", "blocks.0.", "head.") for what in ("ops", "params")}
+    torch.save({"model": {**plain, **counts}}, out / "profiled.pt")
     torch.save({"epoch": 3, "model_state_dict": plain, "loss": torch.tensor(0.25)}, out / "tutorial_loss.pt")
     torch.save({"module": plain, "ds_version": "0.16", "param_shapes": [collections.OrderedDict()],
                 "optimizer": None, "buffer_names": []}, out / "mp_rank_00_model_states.pt")

@@ -118,9 +118,30 @@ ErrorParts explain_misfit(const StoredCheckpoint& stored,
   return parts;
 }
 
-WeightsChoice require_weights(const StoredCheckpoint& stored,
-                              const std::string& key,
-                              const ModelNames& kind) {
+// A checkpoint with the model's weights in it, if it has any.
+struct OpenModel {
+  StoredCheckpoint stored;
+  std::optional<WeightsChoice> choice;
+};
+
+// Also under an unusual key beside tensors that are no weights, such as a step's number.
+OpenModel open_model(const fs::path& path, const std::string& key, const ModelNames& kind) {
+  OpenModel model{.stored = open_checkpoint(path, key)};
+  model.choice = find_weights(model.stored, key, kind);
+  if (!model.choice && key.empty() && model.stored.other_keys.size() == 1) {
+    const std::string only = model.stored.other_keys.front();
+    OpenModel below{.stored = open_checkpoint(path, only)};
+    below.choice = find_weights(below.stored, only, kind);
+    if (below.choice) {
+      return below;
+    }
+  }
+  return model;
+}
+
+OpenModel require_model(const fs::path& path, const std::string& key, const ModelNames& kind) {
+  OpenModel model = open_model(path, key, kind);
+  const StoredCheckpoint& stored = model.stored;
   // Its weights would fit, but of which variant they are is known to the run alone.
   if (stored.metadata.contains(kTrainingMetadataKey)) {
     throw Error(ErrorParts{.what = "this is a checkpoint to resume a training run from",
@@ -128,11 +149,10 @@ WeightsChoice require_weights(const StoredCheckpoint& stored,
                            .expected = kind.what,
                            .remedy = "Name the model.safetensors that the run writes."});
   }
-  auto choice = find_weights(stored, key, kind);
-  if (!choice) {
+  if (!model.choice) {
     throw Error(explain_misfit(stored, key, kind));
   }
-  return *std::move(choice);
+  return model;
 }
 
 // Whether the numbers are all finite. Their sum tells at a pass over memory, but may overflow.
@@ -178,7 +198,7 @@ NameFit fit_of(const std::vector<ModelNames>& kinds) {
 }
 
 bool holds_model(const fs::path& path, const ModelNames& kind) {
-  return find_weights(open_checkpoint(path), "", kind).has_value();
+  return open_model(path, "", kind).choice.has_value();
 }
 
 Checkpoint load_model_checkpoint(const fs::path& path,
@@ -189,15 +209,22 @@ Checkpoint load_model_checkpoint(const fs::path& path,
                            .where = path.string(),
                            .remedy = "Name that index or its folder."});
   }
-  const StoredCheckpoint stored = open_checkpoint(path, key);
-  return read_whole_weights(stored, require_weights(stored, key, kind));
+  const OpenModel model = require_model(path, key, kind);
+  return read_whole_weights(model.stored, *model.choice);
+}
+
+std::optional<Checkpoint> find_model_checkpoint(const fs::path& path,
+                                                const std::string& key,
+                                                const ModelNames& kind) {
+  const OpenModel model = open_model(path, key, kind);
+  return model.choice ? std::optional(read_weights(model.stored, *model.choice)) : std::nullopt;
 }
 
 Checkpoint load_card_or_weights(const fs::path& path, const ModelNames& kind) {
-  const StoredCheckpoint stored = open_checkpoint(path);
-  const WeightsChoice choice = require_weights(stored, "", kind);
-  return stored.metadata.contains(kCardMetadataKey) ? Checkpoint{.metadata = stored.metadata}
-                                                    : read_whole_weights(stored, choice);
+  const OpenModel model = require_model(path, "", kind);
+  const auto& metadata = model.stored.metadata;
+  return metadata.contains(kCardMetadataKey) ? Checkpoint{.metadata = metadata}
+                                             : read_whole_weights(model.stored, *model.choice);
 }
 
 }  // namespace parallax

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,6 +32,12 @@ bool holds_model(const std::filesystem::path& path, const ModelNames& kind);
 Checkpoint load_model_checkpoint(const std::filesystem::path& path,
                                  const std::string& key,
                                  const ModelNames& kind);
+
+// The same without looking at the weights' values; nothing if there are no such weights. Throws
+// Error if the file cannot be opened.
+std::optional<Checkpoint> find_model_checkpoint(const std::filesystem::path& path,
+                                                const std::string& key,
+                                                const ModelNames& kind);
 
 // What a list of models needs of a file: its metadata if they hold the model's card, else all of
 // it. Throws Error as above.

@@ -27,6 +27,12 @@ void append_list(std::string& text, const char* title, const std::vector<std::st
   }
 }
 
+// THOP counts in buffers of every module; older versions left them in the state dict.
+bool is_operation_count(const std::string& name) {
+  const std::string last = name.substr(name.rfind('.') + 1);
+  return last == "total_ops" || last == "total_params";
+}
+
 }  // namespace
 
 void load_weights(torch::nn::Module& module, const TensorMap& tensors, const std::string& where) {
@@ -61,7 +67,9 @@ void load_weights(torch::nn::Module& module, const TensorMap& tensors, const std
   }
   std::vector<std::string> surplus_names;
   for (const auto& item : surplus) {
-    surplus_names.push_back(item.first);
+    if (!is_operation_count(item.first)) {
+      surplus_names.push_back(item.first);
+    }
   }
   std::string problems;
   append_list(problems, "missing", missing);

@@ -101,6 +101,7 @@ TEST(ModelCheckpoint, EveryFormHoldsTheSameWeights) {
                            "named_moments.pt",
                            "both.safetensors",
                            "tutorial_loss.pt",
+                           "unusual_key_beside_step.pt",
                            "mp_rank_00_model_states.pt",
                            "trainer.pth",
                            "shards",
@@ -116,7 +117,14 @@ TEST(ModelCheckpoint, EveryFormHoldsTheSameWeights) {
   }
 }
 
+// THOP's counts are no weights.
+TEST(ModelCheckpoint, AProfiledModelIsReadLikeAnyOther) {
+  const std::string profiled = (samples() / "profiled.pt").string();
+  EXPECT_EQ(load_classifier(profiled).card.options.num_classes, 3);
+}
+
 TEST(ModelCheckpoint, SaysWhereTheWeightsWere) {
+  EXPECT_EQ(load_sample("unusual_key_beside_step.pt").source, "read from 'generator'");
   EXPECT_EQ(load_sample("plain.safetensors").source, "");
   EXPECT_EQ(load_sample("lightning.ckpt").source,
             "read from 'state_dict', prefix 'model._orig_mod.' removed from the names");
