@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/image/image_extension.h"
+#include "vision/images/folder_classes.h"
 #include "vision/images/folder_contents.h"
 #include "vision/images/tar_samples.h"
 #include "vision/images/truth_finder.h"
@@ -68,6 +69,16 @@ struct OpenArchive {
   std::optional<int> truth;  // of the folder that it is in
 };
 
+std::vector<fs::path> folders_among(const std::vector<Entry>& entries) {
+  std::vector<fs::path> folders;
+  for (const Entry& entry : entries) {
+    if (entry.is_folder) {
+      folders.push_back(entry.path);
+    }
+  }
+  return folders;
+}
+
 // Whether all images are in one of the sub-folders, as where an archive was unpacked.
 bool wraps_one_folder(const std::vector<Entry>& entries) {
   int folders = 0;
@@ -81,20 +92,6 @@ bool wraps_one_folder(const std::vector<Entry>& entries) {
     }
   }
   return folders == 1;
-}
-
-std::string ambiguous_name(const std::string& name,
-                           const std::vector<int>& classes,
-                           const ClassLabels& labels) {
-  std::vector<std::string> described;
-  for (const int index : classes) {
-    const ClassLabel& label = labels[index];
-    described.push_back(fmt::format("{} ({})", label.id.empty() ? "class" : label.id, index));
-  }
-  return fmt::format("the folder's name '{}' is that of {} classes: {}; name it by one of these",
-                     name,
-                     classes.size(),
-                     fmt::join(described, ", "));
 }
 
 std::string remedy_for(const PassedOver& passed_over) {
@@ -116,19 +113,14 @@ struct ImageFiles::Walk {
   std::optional<FolderId> excluded;
   PassedOver passed_over;
   int64_t known = 0;
-  std::set<std::string> class_notes;
+  FolderClasses folder_classes{nullptr};
 
-  // Whether folders' names give classes: there are labels, and the user named no file that does.
-  bool names_count() const { return truths && !truths->is_named(); }
   std::optional<std::string> next_named();
   std::optional<ImageFile> start(const std::string& path);
   std::optional<ImageFile> enter(const fs::path& folder, bool is_root);
   std::optional<ImageFile> next_entry(Level& level);
   std::optional<ImageFile> open_archive(const fs::path& path, std::optional<int> of_folder);
   std::optional<ImageFile> next_in_archive();
-  std::optional<int> class_of(const fs::path& folder);
-  std::optional<int> class_above(const fs::path& folder);
-  bool numbers_classes(const std::vector<Entry>& entries);
   ImageFile with_classes(const fs::path& path, std::optional<int> of_folder);
 };
 
@@ -151,68 +143,6 @@ std::optional<std::string> ImageFiles::Walk::next_named() {
   std::string path = std::move(named.front());
   named.pop_front();
   return path;
-}
-
-std::optional<int> ImageFiles::Walk::class_of(const fs::path& folder) {
-  if (!names_count()) {
-    return std::nullopt;
-  }
-  const fs::path plain = folder.lexically_normal();
-  const std::string name = (plain.has_filename() ? plain : plain.parent_path()).filename();
-  const std::vector<int>& matches = options.labels->matches(name);
-  if (matches.size() > 1) {
-    class_notes.insert(ambiguous_name(name, matches, *options.labels));
-  }
-  return matches.size() == 1 ? std::optional(matches.front()) : std::nullopt;
-}
-
-// The class of a file that is named by itself, in that folder: the folder's own, else that of the
-// nearest folder above it that is named by a WordNet id (Tiny-ImageNet's n01443537/images). Names
-// above the file's own folder may be of anything, such as a user called jay.
-std::optional<int> ImageFiles::Walk::class_above(const fs::path& folder) {
-  std::optional<int> found = class_of(folder);
-  for (fs::path above = folder; !found && names_count() && above.has_relative_path();) {
-    above = above.parent_path();
-    const bool has_id = is_wordnet_id(above.filename().string().substr(0, kWordNetIdLength));
-    found = has_id ? class_of(above) : std::nullopt;
-  }
-  return found;
-}
-
-bool ImageFiles::Walk::numbers_classes(const std::vector<Entry>& entries) {
-  if (!names_count()) {
-    return false;
-  }
-  const int classes = options.labels->size();
-  int numbers = 0;
-  int others = 0;
-  std::string beyond;
-  for (const Entry& entry : entries) {
-    const std::string name = entry.path.filename();
-    if (!entry.is_folder || is_tool_folder(name)) {
-      continue;
-    }
-    const int number = options.labels->find(name) ? -1 : folder_number(name);
-    if (number >= 0 && number < classes) {
-      ++numbers;
-    } else if (holds_images(entry.path)) {
-      (number < 0 ? others : numbers) += 1;
-      beyond = number < 0 || !beyond.empty() ? beyond : name;
-    }
-  }
-  const bool enough = numbers > 0 && numbers >= others;
-  if (enough && !beyond.empty()) {
-    class_notes.insert(
-        fmt::format("folders' numbers are not taken for class indices: there is '{}', but the "
-                    "model's classes are 0 to {}",
-                    beyond,
-                    classes - 1));
-    return false;
-  }
-  if (enough) {
-    class_notes.insert("folders' numbers are taken for class indices, from 0");
-  }
-  return enough;
 }
 
 ImageFile ImageFiles::Walk::with_classes(const fs::path& path, std::optional<int> of_folder) {
@@ -256,7 +186,7 @@ std::optional<ImageFile> ImageFiles::Walk::start(const std::string& path) {
     return std::nullopt;
   }
   root = fs::path(path).parent_path();
-  const std::optional<int> of_folder = class_above(root);
+  const std::optional<int> of_folder = folder_classes.of_or_above(root);
   return options.archives && is_tar_file(path) ? open_archive(path, of_folder)
                                                : with_classes(path, of_folder);
 }
@@ -287,9 +217,9 @@ std::optional<ImageFile> ImageFiles::Walk::next_in_archive() {
   }
   const fs::path inside(image->name);
   const std::optional<int> of_name =
-      inside.has_parent_path() ? class_of(inside.parent_path()) : std::nullopt;
+      inside.has_parent_path() ? folder_classes.of(inside.parent_path()) : std::nullopt;
   std::optional<int> of_sample = of_name ? of_name : archive->truth;
-  if (names_count() && image->label && *image->label < options.labels->size()) {
+  if (folder_classes.names_count() && image->label && *image->label < options.labels->size()) {
     of_sample = image->label;
   }
   ImageFile file = with_classes(path / inside.relative_path(), of_sample);
@@ -321,14 +251,14 @@ std::optional<ImageFile> ImageFiles::Walk::enter(const fs::path& folder, bool is
   std::sort(level.entries.begin(), level.entries.end(), [](const Entry& a, const Entry& b) {
     return a.path.native() < b.path.native();
   });
-  level.truth = class_of(folder);
+  level.truth = folder_classes.of(folder);
   if (!level.truth && !levels.empty()) {
     const Level& parent = levels.back();
     const int number = parent.numbers_classes ? folder_number(folder.filename()) : -1;
     level.truth = number >= 0 ? std::optional(number) : parent.truth;
   }
   if (is_root || levels.back().wraps) {
-    level.numbers_classes = numbers_classes(level.entries);
+    level.numbers_classes = folder_classes.are_indices(folders_among(level.entries));
     level.wraps = !level.numbers_classes && wraps_one_folder(level.entries);
   }
   levels.push_back(std::move(level));
@@ -342,6 +272,8 @@ ImageFiles::ImageFiles(ImageFilesOptions options) : walk_(std::make_unique<Walk>
   }
   if (options.labels != nullptr) {
     walk_->truths.emplace(*options.labels, options.truth_file);
+    // A file of labels that the user named goes before folders' names.
+    walk_->folder_classes = FolderClasses(walk_->truths->is_named() ? nullptr : options.labels);
   }
   walk_->options = std::move(options);
 }
@@ -414,7 +346,8 @@ std::vector<std::string> ImageFiles::notes() const {
   for (const std::string& loop : passed_over.loops) {
     notes.push_back(loop + " leads back into a folder above it and was not entered");
   }
-  notes.insert(notes.end(), walk_->class_notes.begin(), walk_->class_notes.end());
+  const std::set<std::string>& of_classes = walk_->folder_classes.notes();
+  notes.insert(notes.end(), of_classes.begin(), of_classes.end());
   if (walk_->truths) {
     const std::vector<std::string> more = walk_->truths->notes();
     notes.insert(notes.end(), more.begin(), more.end());
