@@ -163,6 +163,9 @@ std::optional<PaneDrawing> pane_drawing(const view::ViewState& state,
 // Puts a drawing into the pane's rectangle of the current window.
 void show_drawing(Ui& ui, int pane, const PaneDrawing& drawing, const ItemRect& rect);
 
+// The menus above a pane; `stacked`: in a column beside the image. Returns whether they changed it.
+bool draw_pane_header(view::ViewState& state, Ui& ui, int index, bool stacked);
+
 // The number of lines of values under a pane.
 inline constexpr int kNumberLines = 3;
 // Between values of one line, which a narrow pane shows in lines of their own.
