@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # torchvision 0.26.0: ToTensor of a 16-bit PNG opened by Pillow gives signed 16-bit integers, in which all that is
-# above 32767 is negative: of a depth map in millimetres 32.767 m stays, 32.768 m becomes -32.768, and 65.535 m, which is
-# often "nothing here", becomes -0.001. A disparity map in 1/256 pixels (KITTI's format) breaks from 128 pixels on, and
-# a 16-bit photograph at half of white. Nor are values brought to [0, 1], as ToTensor brings those of 8 bits: a photograph
-# of 8 and one of 16 bits come out as 0.5 and as -32640. pil_to_tensor, v2.ToImage and decode_image of the same library
-# give unsigned 16 bits of the same file, and v2.ToDtype(scale=True) brings those to [0, 1].
+# above 32767 is negative: of a depth map in millimetres 32.767 m stays, 32.768 m becomes -32.768, and 65.535 m, often
+# "nothing here", becomes -0.001. A disparity map in 1/256 pixels (KITTI's format) breaks from 128 pixels on, and a
+# 16-bit photograph at half of white. Nor are values brought to [0, 1], as ToTensor brings those of 8 bits: a grey of
+# one half is 0.5 of a photograph of 8 bits and -32640 of one of 16. pil_to_tensor, v2.ToImage and decode_image of the
+# same library give unsigned 16 bits of the same file, and v2.ToDtype(scale=True) brings those to [0, 1].
 # What it means: masks like depth > 0, which are to drop what was not measured, drop what is far, without a word, and
 # errors of outdoor scenes are those of what is near. Rooms are below 32 m, so that indoor tests see nothing.
 # Needs python3 with pip, and PyPI; no GPU. PyTorch 2.11.0 is taken from python3 where it is, else installed, with its
@@ -46,7 +46,7 @@ depth = np.tile(depth.astype(np.uint16)[:, None], (1, 10))
 Image.fromarray(depth).save(path)
 near = ToTensor()(Image.open(path)).float()
 kept, farthest = float((near > 0).sum() / (depth > 0).sum()), float(near.max()) / 1000
-print(f"a ground plane up to {depth.max() / 1000:.0f} m: the mask depth > 0 keeps {kept:.1%} of it, up to {farthest:.1f} m")
+print(f"a ground plane up to {depth.max() / 1000:.0f} m: depth > 0 keeps {kept:.1%} of it, up to {farthest:.1f} m")
 wrapped = [value - 65536 * (value > 32767) for value in millimetres]
 behaves = (found["ToTensor"].dtype == torch.int16 and found["ToTensor"].flatten().tolist() == wrapped
            and all(found[name].dtype == torch.uint16 and found[name].flatten().tolist() == millimetres
