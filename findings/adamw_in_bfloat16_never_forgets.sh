@@ -2,7 +2,7 @@
 # PyTorch 2.11.0: AdamW with beta2 = 0.999 of a model in bfloat16 (model.bfloat16(), not autocast) never forgets a large
 # gradient. Gradients of size 1 for 1,000 steps and of size 0.1 for the next 7,000: the root of the second moment goes
 # from 0.80 to 0.10 in float32, and from 0.91 to 0.91 in bfloat16, so that all later steps are a ninth as long.
-# One step in which gradients are 100 times as large: 3.2 becomes 1.0 again in float32 within 12,000 steps, 3.3 in
+# One step of gradients 100 times as large: 3.2 becomes 1.0 again in float32 within 12,000 steps, 3.3 in
 # bfloat16. So do foreach, fused (0.82 and 0.82) and Adam; with beta2 = 0.99 both kinds of numbers agree to 3 %.
 # Why: the moment is kept in the parameters' type, and multiplied by 0.999. What that takes off is less than half of
 # bfloat16's last digit (2^-8 to 2^-7 of the value), so that it is rounded back. It can grow and cannot fall.
