@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# OpenCV 4.12.0: remap, warpAffine and warpPerspective round where they read to the nearest 1/32 of a pixel, also of float
+# OpenCV 4.12.0: remap, warpAffine and warpPerspective round where they read to the next 1/32 of a pixel, also of float
 # pictures by float maps. A shift by 0.01 pixels is no shift at all, one by 0.02 is 0.03125, one by 0.3 is 0.3125; with
 # INTER_CUBIC alike. getRectSubPix, in the same library, reads where it is told. In OpenCV 5.0.0 all of them do, so that
 # one script gives two pictures: a texture turned by 7 degrees is 59 dB from bilinear reading in float64 by the one and
