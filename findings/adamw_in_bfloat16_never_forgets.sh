@@ -7,10 +7,10 @@
 # Why: the moment is kept in the parameters' type, and multiplied by 0.999. What that takes off is less than half of
 # bfloat16's last digit (2^-8 to 2^-7 of the value), so that it is rounded back. It can grow and cannot fall.
 # What it means: after a spike of the loss, or simply a warm-up, training in pure bfloat16 is slower for good, by a
-# factor that each weight has for itself, without a value that looks wrong; a sweep finds a larger rate better. Keep float32 weights,
-# or take beta2 <= 0.99, for which a step changes the last digit.
+# factor that each weight has for itself, and no value looks wrong; a sweep finds a larger rate better. Keep weights in
+# float32, or take beta2 <= 0.99, for which a step changes the last digit.
 # Needs python3 with pip, and PyPI; no GPU. PyTorch 2.11.0 is taken from python3 where it is, else installed, with its
-# 3 GB of libraries. Fails if the version no longer behave so.
+# 3 GB of libraries. Fails if the version no longer behaves so.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
