@@ -2,7 +2,7 @@
 # Turning a picture by +30 degrees within one library: torchvision 0.26.0's rotate turns it counter-clockwise and its
 # affine clockwise; so do RandomRotation((30, 30)) and RandomAffine((30, 30)), of v1 and of v2. kornia 0.9.0's classes
 # are such a pair, too. albumentations 2.0.8's Rotate and Affine, Pillow, scikit-image and SciPy turn counter-clockwise.
-# torchvision's documentation has a word of it at the two functions of v1, none at the classes or at v2; kornia's has it.
+# torchvision's documentation has a word of it at the two functions of v1, none at the classes; kornia's has one.
 # What it means: as long as angles are drawn from -30 … 30 nobody sees it. Ranges of one sign, test-time rotations that
 # are undone afterwards, labels with an angle, and a RandomRotation replaced by a RandomAffine (to shift as well) are
 # off by twice the angle.
