@@ -8,7 +8,7 @@
 # Why: with a cache only the last token is computed. What depends on earlier tokens otherwise than by keys and values
 # (the shifted half of the features, sums of gates) sees one token, and tokens between the cache and it are skipped.
 # The library has a property for it (can_cache_kv) that is False for attn_selective, and True for these.
-# What it means: perplexity, which has no cache, is fine and what is generated is not, as if training had failed. A draft
+# What it means: perplexity, which has no cache, is fine and what is generated is not, as if training failed. A draft
 # to verify, or a second prompt, needs a call for each token. Compare with cache_kv=False once.
 # Needs python3 with pip, and PyPI; no GPU. PyTorch 2.11.0 is taken from python3 where it is, else installed, with its
 # 3 GB of libraries. Fails if the version no longer behaves so.
@@ -27,7 +27,7 @@ from x_transformers import AutoregressiveWrapper, Decoder, TransformerWrapper
 torch.set_grad_enabled(False)
 
 def build(**options):
-    """A small decoder with weights of a trained one's size."""
+    """A small decoder whose weights are large enough for attention to matter."""
     torch.manual_seed(0)
     layers = Decoder(dim=128, depth=2, heads=4, attn_dim_head=32, **options)
     net = TransformerWrapper(num_tokens=50, max_seq_len=64, attn_layers=layers).eval()
