@@ -5,7 +5,7 @@
 # "-inc1" from 10 to 33 to 50.
 # Why: without "inc1" brightness, contrast and their like are scaled by 0.1 at 0, by 1 (nothing) at 5 and by 1.9 at 10;
 # Posterize makes a black picture at 0, Solarize inverts all of it, and at 10 they do least (8 and 0 levels).
-# What it means: a sweep over m from weak to strong, or a ramp that starts at 0, starts with black and inverted pictures,
+# What it means: a sweep over m from weak to strong, or a ramp from 0 on, starts with black and inverted pictures,
 # and an m found with one library is another thing in the other. Say inc1, and look at pictures at both ends.
 # Needs python3 with pip, and PyPI; no GPU. PyTorch 2.11.0 is taken from python3 where it is, else installed, with its
 # 3 GB of libraries. Fails if the versions no longer behave so.

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # PyTorch 2.11.0: CrossEntropyLoss(weight=w) of labels as numbers and of the same labels as one-hot vectors are two
 # losses. With a long tail of 1,000 classes and inverse frequencies as weights, the gradient for vectors is shorter than
-# that for numbers by a factor of 3,761 if the weights sum to 1, and of 3.8 if their mean is 1; in 100 classes by 266 and
-# 2.7. Only if their mean over the pictures is 1 do the two agree, to 1 %. Without weights they are equal, which is what
-# one tries first.
+# that for numbers by a factor of 3,761 if the weights sum to 1, and of 3.8 if their mean is 1; in 100 classes by 266
+# and 2.7. Only if their mean over the pictures is 1 do the two agree, to 1 %. Without weights they are equal, which is
+# what one tries first.
 # Why: numbers are averaged by the weights of the labels in the batch, vectors by the number of pictures, so that the
 # weights' size counts for vectors alone. Of reduction="mean" the documentation says "the weighted mean"; its second
 # formula has it otherwise.
 # What it means: mixup and cutmix, whose labels are vectors, or soft labels, switched on in a training with weights,
-# change the rate of SGD, and what a clipped gradient is. Validation with numbers shows another loss than the one trained.
+# change the rate of SGD, and what a clipped gradient is. Validation with numbers shows another loss than is trained.
 # Divide the weights by their mean over the data.
 # Needs python3 with pip, and PyPI; no GPU. PyTorch 2.11.0 is taken from python3 where it is, else installed, with its
 # 3 GB of libraries. Fails if the version no longer behaves so.

@@ -53,7 +53,8 @@ small, large = ({name: values[i] for name, values in found.items()} for i in (0,
 behaves = (all(max(abs(value - values[1]) for value in values[2:]) < 0.01 for values in found.values())
            and small["noise of 0.2"] > small["blur over 3 pixels"] + 0.2
            and large["noise of 0.2"] < large["blur over 3 pixels"] - 0.2
-           and small["noise of 0.03"] > 0.99 and small["half of the contrast"] < 0.3 < 0.7 < large["half of the contrast"]
+           and small["noise of 0.03"] > 0.99
+           and small["half of the contrast"] < 0.3 < 0.7 < large["half of the contrast"]
            and all(abs(value - 1) < 1e-3 for value in found["equal"]))
 print("as described" if behaves else "NOT as described")
 raise SystemExit(not behaves)
