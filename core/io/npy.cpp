@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "core/base/error.h"
-#include "core/io/input_file.h"
 
 namespace parallax {
 namespace {
@@ -27,7 +26,7 @@ struct NpyHeader {
   std::string type;  // "<f8"
   bool is_fortran = false;
   std::vector<std::size_t> shape;
-  std::uint64_t end = 0;  // where the numbers begin
+  std::uint64_t end = 0;  // where the numbers begin, from the array's own beginning
 };
 
 Error broken(const InputFile& file, const std::string& what) {
@@ -80,12 +79,12 @@ std::optional<std::vector<std::size_t>> shape_of(std::string_view text) {
   return shape;
 }
 
-NpyHeader read_header(const InputFile& file) {
+NpyHeader read_header(const InputFile& file, const ByteRange& place) {
   constexpr std::size_t kPreface = 12;
-  if (file.size() < kPreface || file.read(0, kMagic.size()) != kMagic) {
+  if (place.size < kPreface || file.read(place.offset, kMagic.size()) != kMagic) {
     throw broken(file, "this is no .npy file");
   }
-  const std::string preface = file.read(0, kPreface);
+  const std::string preface = file.read(place.offset, kPreface);
   const auto byte = [&](std::size_t i) {
     return static_cast<std::uint64_t>(static_cast<unsigned char>(preface[i]));
   };
@@ -95,10 +94,10 @@ NpyHeader read_header(const InputFile& file) {
   if (!is_first) {
     length |= byte(10) << 16U | byte(11) << 24U;
   }
-  if (length > kLongestHeader || begin + length > file.size()) {
+  if (length > kLongestHeader || begin + length > place.size) {
     throw broken(file, "the header is cut off");
   }
-  const std::string text = file.read(begin, length);
+  const std::string text = file.read(place.offset + begin, length);
   const auto type = between(value_of(text, "'descr'"), '\'', '\'');
   const std::string_view order = value_of(text, "'fortran_order'");
   const auto sides = between(value_of(text, "'shape'"), '(', ')');
@@ -130,12 +129,16 @@ std::size_t fortran_index(std::size_t index, const std::vector<std::size_t>& sha
 
 NpyArray read_npy(const std::filesystem::path& path) {
   const InputFile file(path);
-  const NpyHeader header = read_header(file);
+  return read_npy(file, {.offset = 0, .size = file.size()});
+}
+
+NpyArray read_npy(const InputFile& file, const ByteRange& place) {
+  const NpyHeader header = read_header(file, place);
   const std::size_t width = header.type == "<f8" ? 8 : header.type == "<f4" ? 4 : 0;
   if (width == 0) {
     throw broken(file, fmt::format("numbers of type '{}' are not read", header.type));
   }
-  const std::uint64_t count = (file.size() - header.end) / width;
+  const std::uint64_t count = (place.size - header.end) / width;
   std::uint64_t expected = 1;
   for (const std::size_t side : header.shape) {
     if (side != 0 && expected > count / side) {
@@ -143,10 +146,10 @@ NpyArray read_npy(const std::filesystem::path& path) {
     }
     expected *= side;
   }
-  if (expected != count || header.end + count * width != file.size()) {
+  if (expected != count || header.end + count * width != place.size) {
     throw broken(file, "the file's size is not what its header says");
   }
-  const std::string bytes = file.read(header.end, count * width);
+  const std::string bytes = file.read(place.offset + header.end, count * width);
   NpyArray array{.shape = header.shape};
   array.values.resize(count);
   for (std::size_t i = 0; i < count; ++i) {

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "core/io/input_file.h"
+
 namespace parallax {
 
 // An array of numbers in C order.
@@ -17,5 +19,8 @@ struct NpyArray {
 // versions 1 to 3). Throws Error naming the file for any other, and where header and size
 // contradict.
 NpyArray read_npy(const std::filesystem::path& path);
+
+// The same of a part of a file, as NumPy's .npz archives hold them.
+NpyArray read_npy(const InputFile& file, const ByteRange& place);
 
 }  // namespace parallax

@@ -69,6 +69,20 @@ def scenes():
     record = {"metadata.json": every / "metadata.json"}
     record.update({f"rgb/{i}.jpg": every / "images" / f"view_{i}.png" for i in range(6)})
     put("record3d", "six_views", bundle(record))
+    put("gaussian_splatting", "six_views", bundle(
+        {"cameras.json": every / "cameras.json", **images,
+         "cfg_args": b"Namespace(eval=True, images='images', source_path='.', white_background=False)"}))
+    put("reality_capture", "six_views", bundle({"registration.csv": every / "registration.csv", **images}))
+    pictures = {f"image/{i:03d}.png": every / "images" / f"view_{i}.png" for i in range(6)}
+    put("neus", "six_views", bundle({"cameras_sphere.npz": every / "cameras_sphere.npz", **pictures}))
+    cams, poses = {}, {"intrinsics.txt": every / "intrinsics.txt"}
+    for i in range(3):
+        cams[f"cams/{i:08d}_cam.txt"] = every / "mvsnet" / f"{i:08d}_cam.txt"
+        cams[f"images/{i:08d}.png"] = every / "images" / f"view_{i}.png"
+        poses[f"pose/{i}_{i:06d}.txt"] = every / "nsvf" / f"{i:06d}.txt"
+        poses[f"rgb/{i}_{i:06d}.png"] = every / "images" / f"view_{i}.png"
+    put("mvsnet", "three_views", bundle(cams))
+    put("nsvf", "three_splits", bundle(poses))
     put("lvsm_json", "six_views", bundle({"scene.json": every / "lvsm.json", **images}))
     lines = (CAPTURES / "re10k_txt" / "abc.txt").read_text().splitlines()[:5]
     frames = {f"scene/{line.split()[0]}.png": every / "images" / "view_0.png" for line in lines[1:]}

@@ -24,13 +24,18 @@
 #include "vision/models/vit3/model_store.h"
 #include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/common/json_fields.h"
+#include "vision/scene/formats/gaussian_splatting.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/load_scene.h"
 #include "vision/scene/formats/metashape.h"
+#include "vision/scene/formats/mvsnet.h"
+#include "vision/scene/formats/neus.h"
+#include "vision/scene/formats/nsvf.h"
 #include "vision/scene/formats/openmvg.h"
 #include "vision/scene/formats/opensfm.h"
 #include "vision/scene/formats/pixelsplat.h"
 #include "vision/scene/formats/polycam.h"
+#include "vision/scene/formats/reality_capture.h"
 #include "vision/scene/formats/record3d.h"
 #include "vision/synth/meshes/mesh_import.h"
 #include "vision/viewer/camera/camera_track.h"
@@ -204,6 +209,11 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"opensfm", nullptr, read_scene_of<load_opensfm>},
       {"polycam", nullptr, read_scene_of<load_polycam>},
       {"record3d", nullptr, read_scene_of<load_record3d>},
+      {"gaussian_splatting", nullptr, read_scene_of<load_gaussian_splatting>},
+      {"mvsnet", nullptr, read_scene_of<load_mvsnet>},
+      {"nsvf", nullptr, read_scene_of<load_nsvf>},
+      {"neus", nullptr, read_scene_of<load_neus>},
+      {"reality_capture", nullptr, read_scene_of<load_reality_capture>},
       {"lvsm_json", nullptr, read_scene_file},
       {"realestate10k", nullptr, read_scene_file},
       {"pixelsplat", "input.torch", read_chunks},

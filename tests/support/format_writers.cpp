@@ -9,6 +9,7 @@
 #include <opencv2/core.hpp>
 #include <opencv2/core/quaternion.hpp>
 
+#include "tests/support/dataset_format_writers.h"
 #include "tests/support/format_writer_parts.h"
 #include "tests/support/scene_fixture.h"
 #include "tests/support/tool_format_writers.h"
@@ -203,6 +204,11 @@ const std::vector<FormatWriter>& format_writers() {
       {"Record3D", SceneFormat::kRecord3d, write_record3d},
       {"RealEstate10K", SceneFormat::kRealEstate10k, write_realestate10k},
       {"pixelSplat", SceneFormat::kPixelSplat, write_pixelsplat},
+      {"3D Gaussian splatting", SceneFormat::kGaussianSplatting, write_gaussian_splatting},
+      {"MVSNet", SceneFormat::kMvsnet, write_mvsnet},
+      {"NSVF", SceneFormat::kNsvf, write_nsvf},
+      {"NeuS", SceneFormat::kNeus, write_neus},
+      {"RealityCapture", SceneFormat::kRealityCapture, write_reality_capture},
   };
   return list;
 }

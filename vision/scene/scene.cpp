@@ -35,6 +35,16 @@ std::string scene_format_name(SceneFormat format) {
       return "record3d";
     case SceneFormat::kPixelSplat:
       return "pixelsplat";
+    case SceneFormat::kGaussianSplatting:
+      return "gaussian-splatting";
+    case SceneFormat::kMvsnet:
+      return "mvsnet";
+    case SceneFormat::kNsvf:
+      return "nsvf";
+    case SceneFormat::kNeus:
+      return "neus";
+    case SceneFormat::kRealityCapture:
+      return "reality-capture";
     default:
       return "opencv-json";
   }

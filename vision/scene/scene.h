@@ -40,10 +40,16 @@ enum class SceneFormat {
   kPolycam,
   kRecord3d,
   kPixelSplat,
+  kGaussianSplatting,
+  kMvsnet,
+  kNsvf,
+  kNeus,
+  kRealityCapture,
 };
 
 // "opencv-json", "lvsm-json", "transforms", "colmap", "llff", "bundler", "realestate10k",
-// "metashape", "openmvg", "opensfm", "polycam", "record3d" or "pixelsplat".
+// "metashape", "openmvg", "opensfm", "polycam", "record3d", "pixelsplat", "gaussian-splatting",
+// "mvsnet", "nsvf", "neus" or "reality-capture".
 std::string scene_format_name(SceneFormat format);
 
 // The views of one scene and where they were read from.

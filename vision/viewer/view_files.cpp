@@ -2,6 +2,7 @@
 #include "vision/viewer/view_files.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/error.h"
 #include "core/image/image_extension.h"
@@ -32,8 +33,9 @@ FileKind detect_file(const fs::path& path) {
   if (has_checkpoint_extension(path)) {
     return holds_model(path, classifier_names()) ? FileKind::kClassifier : FileKind::kModel;
   }
-  if (extension == ".json") {
-    return FileKind::kScene;
+  constexpr std::array kOfCameras = {".json", ".xml", ".out", ".txt", ".csv", ".npy", ".npz"};
+  if (std::find(kOfCameras.begin(), kOfCameras.end(), extension) != kOfCameras.end()) {
+    return FileKind::kScene;  // and of what is no scene the loader says so
   }
   if (has_image_extension(path)) {
     throw Error(ErrorParts{

@@ -2,7 +2,10 @@
 files by COLMAP 3.8 from a model that pycolmap 4.2.1 wrote, the others after their published
 definitions: OpenMVG's by its serialisation (src/openMVG/cameras/*_io.hpp of release 2.1), OpenSfM's
 by opensfm/io.py, Metashape's by the files that its version 2.2 exports and its manual's appendix on
-camera models, Polycam's and Record3D's by the files that nerfstudio 1.1.5 converts.
+camera models, Polycam's and Record3D's by the files that nerfstudio 1.1.5 converts, RealityCapture's
+table by what nerfstudio 1.1.5 makes of it, cameras.json by utils/camera_utils.py of 3D Gaussian splatting,
+MVSNet's by its README, NeuS's archive by models/dataset.py (numpy.savez), NSVF's by
+fairnr/data/data_utils.py.
 
     python make.py ../../../assets/scenes/procedural_a
     colmap model_converter --input_path model --output_path colmap --output_type Bundler
@@ -37,6 +40,13 @@ reconstruction = pycolmap.Reconstruction()
 (here / "polycam").mkdir(exist_ok=True)
 opencv, lvsm, nerf, poses = [], [], [], []
 metashape, mvg_views, mvg_poses, shots, captured = [], [], [], {}, []
+splats, projections = [], {}
+table = ["#name,x,y,alt,heading,pitch,roll,f,px,py,k1,k2,k3,k4,t1,t2"]
+for folder in ("mvsnet", "nsvf"):
+    (here / folder).mkdir(exist_ok=True)
+# From the unit sphere to the world.
+SPHERE = numpy.diag([1.5, 1.5, 1.5, 1.0])
+SPHERE[:3, 3] = [0.25, -0.5, 2.0]
 for i, view in enumerate(views):
     name = f"view_{i}.png"
     shutil.copy(source / view["file_path"], here / "images" / name)
@@ -81,6 +91,25 @@ for i, view in enumerate(views):
     right, down, forward, position = c2w[:3].T
     hwf = [height, width, focal]
     poses.append(numpy.concatenate([numpy.stack([down, right, -forward, position, hwf], 1).ravel(), [1.2, 4.8]]))
+
+    splats.append({"id": i, "img_name": name, "width": width, "height": height,
+                   "position": c2w[:3, 3].tolist(), "rotation": [row.tolist() for row in c2w[:3, :3]],
+                   "fy": focal, "fx": focal})
+    k = numpy.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+    lines = ["extrinsic"] + [" ".join(map(repr, row)) for row in w2c.tolist()]
+    lines += ["", "intrinsic"] + [" ".join(map(repr, row)) for row in k.tolist()]
+    (here / "mvsnet" / f"{i:08d}_cam.txt").write_text("\n".join(lines + ["", "1.2 0.019 192 4.8"]) + "\n")
+    numpy.savetxt(here / "nsvf" / f"{i:06d}.txt", c2w, fmt="%.12f")
+    wide = numpy.eye(4)
+    wide[:3, :3] = k
+    projections[f"world_mat_{i}"] = wide @ w2c @ numpy.linalg.inv(SPHERE)
+    projections[f"scale_mat_{i}"] = SPHERE.astype(numpy.float32)
+    # Z, then x, then y: tan of the first is -m01 / m11, sin of the second m21, tan of the last -m20 / m22.
+    m = opengl[:3, :3]
+    heading, pitch, roll = numpy.degrees([-numpy.arctan2(-m[0, 1], m[1, 1]), numpy.arcsin(m[2, 1]),
+                                          numpy.arctan2(-m[2, 0], m[2, 2])])
+    table.append(",".join([name] + [repr(float(number)) for number in (
+        *c2w[:3, 3], heading, pitch, roll, focal * 36 / max(width, height), 0, 0, 0, 0, 0, 0, 0, 0)]))
 
 (here / "opencv_cameras.json").write_text(json.dumps(opencv, indent=1))
 (here / "lvsm.json").write_text(json.dumps({"scene_name": "every-format", "frames": lvsm}))
@@ -139,3 +168,7 @@ pinhole = {"width": width, "height": height, "focal_length": focal,
 (here / "metadata.json").write_text(json.dumps({
     "w": width, "h": height, "fps": 30, "K": [focal, 0, 0, 0, focal, 0, width / 2, height / 2, 1],
     "poses": captured}))
+(here / "cameras.json").write_text(json.dumps(splats))
+numpy.savez(here / "cameras_sphere.npz", **projections)
+(here / "intrinsics.txt").write_text(f"{focal} {width / 2} {height / 2} 0.\n0. 0. 0.\n1.\n{height} {width}\n")
+(here / "registration.csv").write_text("\r\n".join(table) + "\r\n")

@@ -74,7 +74,11 @@ TEST_F(BrokenScenes, OpenCvJson) {
       {{"view 2", "'h'", "-24"}, [](json& d) { d[2]["h"] = -24; }},
       {{"view 2", "'w'"}, [](json& d) { d[2]["w"] = kHuge; }},
       {{"view 2", "'w'", "32.5"}, [](json& d) { d[2]["w"] = 32.5; }},
-      {{"view 1", "'w2c'", "4 rows", "3"}, [](json& d) { d[1]["w2c"].erase(3); }},
+      {{"view 1", "'w2c'", "4 rows", "2"},
+       [](json& d) {
+         d[1]["w2c"].erase(3);
+         d[1]["w2c"].erase(2);
+       }},
       {{"view 1", "'w2c'", "row 2"}, [](json& d) { d[1]["w2c"][2].erase(0); }},
       {{"view 1", "'w2c'", "row 0, column 3"}, [](json& d) { d[1]["w2c"][0][3] = "x"; }},
       {{"view 1", "'w2c'", "4 × 4"}, [](json& d) { d[1]["w2c"] = 1; }},

@@ -285,6 +285,16 @@ TEST_F(SceneLoading, WhereThereIsNoSceneTheFormatsAreNamed) {
   EXPECT_THAT(testing::load_failure(file("other.json")), HasSubstr("no scene"));
 }
 
+// Photographs beside a file of cameras are a scene, whatever the file is called, and so is the file.
+TEST_F(SceneLoading, DroppedFilesOfCamerasAreScenes) {
+  EXPECT_EQ(view::detect_file(file("images")), view::FileKind::kImageFolder);
+  testing::write_text(file("images/my statue.xml"), "<document version=\"2.0.0\"><chunk/></document>");
+  testing::write_text(file("bundle.out"), "# Bundle file v0.3\n");
+  EXPECT_EQ(view::detect_file(file("images")), view::FileKind::kScene);
+  EXPECT_EQ(view::detect_file(file("images/my statue.xml")), view::FileKind::kScene);
+  EXPECT_EQ(view::detect_file(file("bundle.out")), view::FileKind::kScene);
+}
+
 // Those of tests/scenes, and what there is in $PARALLAX_SCENES, else in <source folder>/../shared.
 std::vector<fs::path> real_scenes() {
   const fs::path source(PARALLAX_SOURCE_DIR);
@@ -319,6 +329,48 @@ TEST(RealScenes, LoadAndSurroundTheirObjects) {
       EXPECT_GT(view.alpha.mean().item<double>(), 0.01);
     }
   }
+}
+
+// nerfstudio before version 1.1 wrote RealityCapture's coefficients as text, and its dataparser makes
+// numbers of whatever it finds.
+TEST(TransformsLenses, NumbersMayBeText) {
+  const testing::ScratchFolder folder;
+  const Scene scene = testing::make_small_scene(folder.path());
+  nlohmann::json document = testing::transforms_document(scene);
+  const Scene plain = [&] {
+    testing::write_text(folder.path() / "transforms.json", document.dump());
+    return load_scene(folder.path() / "transforms.json");
+  }();
+  for (nlohmann::json& frame : document["frames"]) {
+    frame["k1"] = "-0.0712";
+    frame["p2"] = "1.5e-3";
+    for (const char* name : {"w", "h", "fl_x", "fl_y", "cx", "cy"}) {
+      if (frame.contains(name)) {
+        frame[name] = frame[name].dump();
+      }
+    }
+  }
+  testing::write_text(folder.path() / "transforms.json", document.dump());
+  const Scene texts = load_scene(folder.path() / "transforms.json");
+  ASSERT_EQ(texts.views.size(), plain.views.size());
+  EXPECT_EQ(texts.views[1].camera.fx, plain.views[1].camera.fx);
+  EXPECT_EQ(texts.views[1].lens.parameters, (std::vector<double>{-0.0712, 0, 0, 0.0015}));
+  document["frames"][1]["k1"] = "about 0.1";
+  testing::write_text(folder.path() / "transforms.json", document.dump());
+  EXPECT_THAT(load_scene(folder.path() / "transforms.json").notes,
+              ::testing::Contains(HasSubstr("'k1'")));
+}
+
+// Extrinsics are often written without their last row, 0 0 0 1.
+TEST(OpenCvJsonPoses, ThreeRowsAreAPose) {
+  const testing::ScratchFolder folder;
+  const Scene scene = testing::make_small_scene(folder.path());
+  nlohmann::json document = testing::opencv_document(scene);
+  document[1]["w2c"].erase(3);
+  testing::write_text(folder.path() / "opencv_cameras.json", document.dump());
+  const Scene loaded = load_scene(folder.path());
+  ASSERT_EQ(loaded.views.size(), 3);
+  EXPECT_LT(cv::norm(loaded.views[1].camera.c2w - scene.views[1].camera.c2w, cv::NORM_INF), 1e-9);
 }
 
 // nerfstudio's dataparser takes a frame's list of coefficients, which Project Aria's are alone in.

@@ -118,6 +118,43 @@ TEST_F(SynthMeshImport, PlyWithVertexColors) {
   EXPECT_EQ(imported.scene.parts[0].texture.colors[0], cv::Vec3f::all(1));
 }
 
+// Floating-point colours go to 1, but not in every writer's files.
+TEST_F(SynthMeshImport, PlyColoursOfFloatingPoint) {
+  const auto colors = [&](const std::string& scale, const std::string& alpha) {
+    const std::string color = " " + scale + " 0 0 " + alpha + "\n";
+    const auto path = write(
+        "tri.ply",
+        "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty "
+        "float z\nproperty float red\nproperty float green\nproperty float blue\nproperty float "
+        "alpha\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 0" +
+            color + "1 0 0" + color + "0 1 0 -0.5 nan 0 " + alpha + "\n3 0 1 2\n");
+    return import_mesh(path).scene.parts.at(0).mesh.vertex_colors;
+  };
+  for (const auto& [scale, alpha] : {std::pair{"1", "1"}, {"255", "255"}, {"255.0", "1.0"}}) {
+    ASSERT_EQ(colors(scale, alpha).size(), 3U);
+    EXPECT_EQ(colors(scale, alpha)[0], cv::Vec4f(1, 0, 0, 1)) << scale;
+    EXPECT_EQ(colors(scale, alpha)[2], cv::Vec4f(0, 0, 0, 1)) << scale;
+  }
+  EXPECT_NEAR(colors("127.5", "255")[0][0], 0.5, 1e-6);
+}
+
+// Stanford's scans: a strip of a square, and one of a single triangle.
+TEST_F(SynthMeshImport, PlyStripsAreTriangles) {
+  const std::string header =
+      "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\nproperty "
+      "float z\nelement tristrips 1\nproperty list int int vertex_indices\nend_header\n0 0 0\n1 "
+      "0 0\n0 1 0\n1 1 0\n";
+  const ImportedMesh imported = import_mesh(write("strips.ply", header + "8 0 1 2 3 -1 0 1 2\n"));
+  const TriangleMesh& mesh = imported.scene.parts.at(0).mesh;
+  ASSERT_EQ(mesh.faces.size(), 3U);
+  for (const cv::Vec3f& normal : mesh.corner_normals) {
+    EXPECT_NEAR(normal[2], 1, 1e-6);
+  }
+  expect_broken(write("beyond.ply", header + "3 0 1 4\n"));
+  expect_broken(write("minus.ply", header + "3 0 1 -2\n"));
+  expect_broken(write("none.ply", header + "2 0 1\n"));
+}
+
 TEST_F(SynthMeshImport, BinaryPlyOfBothByteOrders) {
   for (const bool big : {false, true}) {
     std::string ply = std::string("ply\nformat binary_") + (big ? "big" : "little") +

@@ -639,6 +639,10 @@ TEST_F(MeshSurfaces, PlyCoordinatesWithoutAnImageAndPointsAreSaid) {
                                      "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\n"
                                      "end_header\n0\n")),
               HasSubstr("points without faces"));
+  EXPECT_THAT(failure(scratch_.write("point_cloud.ply",
+                                     "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\n"
+                                     "property float f_dc_0\nend_header\n0 0\n")),
+              HasSubstr("Gaussians"));
 }
 
 }  // namespace

@@ -21,13 +21,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFirstWords = "# Bundle file v";
 constexpr size_t kCameraNumbers = 15;  // f, k1, k2, 3 × 3 of the rotation, the translation
 
-bool begins_as_bundler(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string words(kFirstWords.size(), '\0');
-  stream.read(words.data(), static_cast<std::streamsize>(words.size()));
-  return stream && words == kFirstWords;
-}
-
 // The folder's files of that extension, by name.
 std::vector<fs::path> files_called(const fs::path& folder, const char* extension) {
   std::vector<fs::path> files;
@@ -54,7 +47,7 @@ fs::path bundle_file(const fs::path& path, std::vector<std::string>& notes) {
     }
   }
   std::erase_if(candidates, [](const fs::path& file) {
-    return !fs::is_regular_file(file) || !begins_as_bundler(file);
+    return !begins_as_bundler(file);
   });
   for (size_t i = 1; i < candidates.size(); ++i) {
     notes.push_back(fmt::format("{} is not part of this scene; name the file to load it.",
@@ -186,6 +179,17 @@ View read_bundler_view(const CameraNumbers& numbers,
 }
 
 }  // namespace
+
+bool begins_as_bundler(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) {
+    return false;
+  }
+  std::ifstream stream(file, std::ios::binary);
+  std::string words(kFirstWords.size(), '\0');
+  stream.read(words.data(), static_cast<std::streamsize>(words.size()));
+  return stream && words == kFirstWords;
+}
 
 std::optional<Scene> load_bundler(const fs::path& path, const SceneOptions& options) {
   Scene scene;

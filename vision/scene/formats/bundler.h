@@ -17,4 +17,7 @@ namespace parallax {
 // coefficients are OpenCV's first two.
 std::optional<Scene> load_bundler(const std::filesystem::path& path, const SceneOptions& options);
 
+// Whether the file is one of cameras, by its first words.
+bool begins_as_bundler(const std::filesystem::path& file);
+
 }  // namespace parallax

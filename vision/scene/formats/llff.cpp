@@ -16,12 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFileName = "poses_bounds.npy";
+constexpr const char* kPosesFile = "poses_bounds.npy";
 constexpr size_t kRowNumbers = 17;
 
 fs::path poses_file(const fs::path& path) {
-  const fs::path file = fs::is_directory(path) ? path / kFileName : path;
-  const bool is_named_so = file.filename() == kFileName;
+  const fs::path file = fs::is_directory(path) ? path / kPosesFile : path;
+  const bool is_named_so = file.filename() == kPosesFile;
   return is_named_so && fs::is_regular_file(file) ? file : fs::path();
 }
 

@@ -2,7 +2,6 @@
 #include "vision/scene/formats/load_scene.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -15,15 +14,21 @@
 #include "core/files/folder_listings.h"
 #include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/colmap/colmap.h"
+#include "vision/scene/formats/gaussian_splatting.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/lvsm_json.h"
 #include "vision/scene/formats/metashape.h"
+#include "vision/scene/formats/mvsnet.h"
+#include "vision/scene/formats/neus.h"
+#include "vision/scene/formats/no_scene.h"
+#include "vision/scene/formats/nsvf.h"
 #include "vision/scene/formats/opencv_json.h"
 #include "vision/scene/formats/openmvg.h"
 #include "vision/scene/formats/opensfm.h"
 #include "vision/scene/formats/pixelsplat.h"
 #include "vision/scene/formats/polycam.h"
 #include "vision/scene/formats/realestate10k.h"
+#include "vision/scene/formats/reality_capture.h"
 #include "vision/scene/formats/record3d.h"
 #include "vision/scene/formats/transforms_json.h"
 
@@ -40,6 +45,9 @@ struct SceneLoader {
   // A scene's folder has one of these files or folders, whatever their capital letters.
   std::vector<const char*> markers;
   std::optional<Scene> (*load)(const fs::path& path, const SceneOptions& options);
+  // Whether a file, of a folder without markers, is such a scene's by its first lines; none: no
+  // file is.
+  bool (*begins)(const fs::path& file) = nullptr;
 };
 
 const std::vector<SceneLoader>& loaders() {
@@ -62,8 +70,21 @@ const std::vector<SceneLoader>& loaders() {
         "distorted/sparse"},
        load_colmap},
       {SceneFormat::kLlff, "poses_bounds.npy (LLFF)", {"poses_bounds.npy"}, load_llff},
-      {SceneFormat::kBundler, "bundle.out (Bundler)", {"bundle.out"}, load_bundler},
-      {SceneFormat::kMetashape, "Metashape's XML of cameras", {"cameras.xml"}, load_metashape},
+      {SceneFormat::kBundler,
+       "bundle.out (Bundler)",
+       {"bundle.out"},
+       load_bundler,
+       begins_as_bundler},
+      {SceneFormat::kMetashape,
+       "Metashape's XML of cameras",
+       {"cameras.xml"},
+       load_metashape,
+       begins_as_metashape},
+      {SceneFormat::kRealityCapture,
+       "RealityCapture's table of cameras (.csv)",
+       {},
+       load_reality_capture,
+       begins_as_reality_capture},
       {SceneFormat::kOpenMvg, "sfm_data.json (OpenMVG)", {"sfm_data.json"}, load_openmvg},
       {SceneFormat::kOpenSfm,
        "reconstruction.json (OpenSfM, OpenDroneMap)",
@@ -74,6 +95,19 @@ const std::vector<SceneLoader>& loaders() {
        "metadata.json beside rgb (Record3D)",
        {"rgb/0.jpg", "rgbd/0.jpg"},
        load_record3d},
+      {SceneFormat::kGaussianSplatting,
+       "cameras.json (3D Gaussian splatting)",
+       {"cameras.json"},
+       load_gaussian_splatting},
+      {SceneFormat::kNeus,
+       "cameras_sphere.npz (NeuS, IDR)",
+       {"cameras_sphere.npz", "cameras.npz"},
+       load_neus},
+      {SceneFormat::kMvsnet, "cams beside images (MVSNet)", {"cams", "cams_1"}, load_mvsnet},
+      {SceneFormat::kNsvf,
+       "pose beside intrinsics (NSVF, SRN, NeRF++, ScanNet)",
+       {"intrinsics.txt", "intrinsic/intrinsic_color.txt", "train/pose"},
+       load_nsvf},
       {SceneFormat::kRealEstate10k,
        "a RealEstate10K text file beside its folder of frames",
        {},
@@ -125,6 +159,25 @@ void leave_out_repeated(Scene& scene) {
   scene.views = std::move(views);
 }
 
+// Whether the folder has a file of cameras whose name people choose.
+bool has_file_of_scene(const fs::path& folder) {
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(folder, error);
+       !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const fs::path extension = entry->path().extension();
+    if (extension != ".out" && extension != ".xml" && extension != ".csv") {
+      continue;  // folders may hold thousands of other files
+    }
+    for (const SceneLoader& loader : loaders()) {
+      if (loader.begins != nullptr && loader.begins(entry->path())) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Scene load_scene(const fs::path& path, const SceneOptions& options) {
@@ -145,9 +198,7 @@ Scene load_scene(const fs::path& path, const SceneOptions& options) {
     }
     return *std::move(scene);
   }
-  throw Error(ErrorParts{.what = "no scene was found here",
-                         .where = path.string(),
-                         .expected = fmt::format("{}", fmt::join(scene_formats(), ", "))});
+  throw no_scene_error(path, scene_formats());
 }
 
 bool looks_like_scene(const fs::path& folder) {
@@ -159,7 +210,7 @@ bool looks_like_scene(const fs::path& folder) {
       }
     }
   }
-  return false;
+  return has_file_of_scene(folder) || !realestate10k_file(folder).empty();
 }
 
 std::vector<std::string> scene_formats() {

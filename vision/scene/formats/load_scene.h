@@ -14,7 +14,8 @@ namespace parallax {
 // the file, view and field at fault.
 Scene load_scene(const std::filesystem::path& path, const SceneOptions& options = {});
 
-// Whether the folder holds a file or folder that marks one of the formats. Reads no file.
+// Whether the folder holds a file or folder that marks one of the formats, or a file of cameras
+// under another name, by its first lines.
 bool looks_like_scene(const std::filesystem::path& folder);
 
 // A short description of each format that load_scene tries, in that order.

@@ -309,15 +309,6 @@ void refuse_repeated_label(const XmlFields& camera, const std::map<std::string, 
   }
 }
 
-// Whether the file may be Metashape's, by its first lines: folders may hold thousands of other
-// files.
-bool begins_as_metashape(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string begin(1000, '\0');
-  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  return file.extension() == ".xml" && begin.find("<document") != std::string::npos;
-}
-
 // The path itself, or the files of the folder, that may be Metashape's.
 std::vector<fs::path> candidate_files(const fs::path& path) {
   std::vector<fs::path> files;
@@ -336,6 +327,16 @@ std::vector<fs::path> candidate_files(const fs::path& path) {
 }
 
 }  // namespace
+
+bool begins_as_metashape(const fs::path& file) {
+  if (file.extension() != ".xml") {
+    return false;
+  }
+  std::ifstream stream(file, std::ios::binary);
+  std::string begin(1000, '\0');
+  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  return begin.find("<document") != std::string::npos;
+}
 
 std::optional<Scene> load_metashape(const fs::path& path, const SceneOptions& options) {
   tinyxml2::XMLDocument parsed;

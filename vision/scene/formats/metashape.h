@@ -17,4 +17,8 @@ namespace parallax {
 // folder up. Throws Error for a damaged file.
 std::optional<Scene> load_metashape(const std::filesystem::path& path, const SceneOptions& options);
 
+// Whether the file may be Metashape's, by its name and its first lines: folders may hold thousands
+// of other files.
+bool begins_as_metashape(const std::filesystem::path& file);
+
 }  // namespace parallax

@@ -17,23 +17,25 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kFileName = "opencv_cameras.json";
+constexpr const char* kCamerasFile = "opencv_cameras.json";
 
 // The camera file that the path refers to, or an empty path. Any other .json file is inspected: a
 // list of cameras has this format whatever its name.
 fs::path camera_file(const fs::path& path) {
-  const fs::path file = fs::is_directory(path) ? path / kFileName : path;
+  const fs::path file = fs::is_directory(path) ? path / kCamerasFile : path;
   return fs::is_regular_file(file) && file.extension() == ".json" ? file : fs::path();
 }
 
 // The list of frames: the document itself, or the field `frames` of an object. Null if the document
 // has another format.
 const json* frame_list(const json& document, const fs::path& file) {
-  const bool ours = file.filename() == kFileName;
+  const bool ours = file.filename() == kCamerasFile;
   if (document.is_array()) {
-    // A list of OpenSfM's reconstructions.
+    // A list of OpenSfM's reconstructions or of 3D Gaussian splatting's cameras.
     const bool theirs =
-        !document.empty() && document[0].is_object() && document[0].contains("shots");
+        !document.empty() && document[0].is_object() &&
+        (document[0].contains("shots") ||
+         (document[0].contains("img_name") && document[0].contains("position")));
     return ours || !theirs ? &document : nullptr;
   }
   const bool has_frames = document.is_object() && document.contains("frames");
@@ -56,7 +58,7 @@ View read_view(const JsonFields& fields, ImageFinder& photographs) {
   view.image_path = photographs.find(view.name, fields.where("file_path"));
   Camera& camera = view.camera;
   camera = fields.intrinsics();
-  const cv::Matx44d w2c = fields.matrix("w2c");
+  const cv::Matx44d w2c = fields.pose("w2c");
   validate_pose(w2c, fields.where("w2c"));
   camera.c2w = w2c.inv();
   validate_camera(camera, fields.where());

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kFileName = "sfm_data.json";
+constexpr const char* kSfmDataFile = "sfm_data.json";
 constexpr std::uint32_t kNew = 0x80000000;  // cereal's mark on an id that occurs for the first time
 constexpr std::int64_t kUndefined = 0xFFFFFFFF;  // OpenMVG's index of nothing
 
@@ -163,7 +163,7 @@ fs::path sfm_data_file(const fs::path& path) {
   if (!fs::is_directory(path)) {
     return fs::is_regular_file(path) && path.extension() == ".json" ? path : fs::path();
   }
-  const fs::path file = path / kFileName;
+  const fs::path file = path / kSfmDataFile;
   const fs::path binary = path / "sfm_data.bin";
   if (!fs::is_regular_file(file) && fs::is_regular_file(binary)) {
     throw Error(ErrorParts{

@@ -19,12 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kFileName = "reconstruction.json";
+constexpr const char* kReconstructionFile = "reconstruction.json";
 
 fs::path reconstruction_file(const fs::path& path) {
   std::vector<fs::path> candidates = {path};
   if (fs::is_directory(path)) {
-    candidates = {path / kFileName, path / "opensfm" / kFileName};
+    candidates = {path / kReconstructionFile, path / "opensfm" / kReconstructionFile};
   }
   for (const fs::path& file : candidates) {
     if (fs::is_regular_file(file) && file.extension() == ".json") {

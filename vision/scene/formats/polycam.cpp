@@ -3,50 +3,31 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "core/base/error.h"
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/json_fields.h"
 #include "vision/scene/formats/common/loader_support.h"
+#include "vision/scene/formats/common/number_files.h"
 
 namespace parallax {
 namespace {
 
 namespace fs = std::filesystem;
 
-// One of the two sets of cameras and images in `keyframes`.
+// One of the two sets of cameras and images in `keyframes`, by their numbers, which are times of
+// exposure.
 struct Keyframes {
   std::vector<fs::path> cameras;
   fs::path images;
 };
 
-// The JSON files of a folder in the order of their numbers, which are times of exposure.
-std::vector<fs::path> list_cameras(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (auto entry = fs::directory_iterator(folder, error);
-       !error && entry != fs::directory_iterator();
-       entry.increment(error)) {
-    if (entry->path().extension() == ".json") {
-      files.push_back(entry->path());
-    }
-  }
-  std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
-    const std::string left = a.filename().string();
-    const std::string right = b.filename().string();
-    return left.size() != right.size() ? left.size() < right.size() : left < right;
-  });
-  return files;
-}
-
 Keyframes find_keyframes(const fs::path& folder, std::vector<std::string>& notes) {
   std::error_code ignored;
-  const std::vector<fs::path> corrected = list_cameras(folder / "corrected_cameras");
+  const std::vector<fs::path> corrected = files_by_number(folder / "corrected_cameras", ".json");
   if (!corrected.empty() && fs::is_directory(folder / "corrected_images", ignored)) {
     return {corrected, folder / "corrected_images"};
   }
-  Keyframes raw{list_cameras(folder / "cameras"), folder / "images"};
+  Keyframes raw{files_by_number(folder / "cameras", ".json"), folder / "images"};
   if (!raw.cameras.empty()) {
     notes.emplace_back(
         corrected.empty()

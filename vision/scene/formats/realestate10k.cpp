@@ -33,23 +33,6 @@ bool is_frame_line(const std::string& line) {
   return read == kLineNumbers && words.eof();
 }
 
-// The text file that the path means, or an empty path. The video's address, with which it begins,
-// may be missing or a name of someone's own.
-fs::path text_file(const fs::path& path) {
-  const fs::path file = fs::is_directory(path) ? fs::path(path.string() + ".txt") : path;
-  if (!fs::is_regular_file(file) || file.extension() != ".txt") {
-    return {};
-  }
-  std::ifstream stream(file);
-  std::string line;
-  for (int i = 0; i < 2 && std::getline(stream, line); ++i) {
-    if (line.starts_with("http") || is_frame_line(line)) {
-      return file;
-    }
-  }
-  return {};
-}
-
 // One frame of the video.
 struct Frame {
   std::string timestamp;
@@ -85,8 +68,23 @@ View view_of_frame(const Frame& frame, ImageFinder& photographs, const std::stri
 
 }  // namespace
 
+fs::path realestate10k_file(const fs::path& path) {
+  const fs::path file = fs::is_directory(path) ? fs::path(path.string() + ".txt") : path;
+  if (!fs::is_regular_file(file) || file.extension() != ".txt") {
+    return {};
+  }
+  std::ifstream stream(file);
+  std::string line;
+  for (int i = 0; i < 2 && std::getline(stream, line); ++i) {
+    if (line.starts_with("http") || is_frame_line(line)) {
+      return file;
+    }
+  }
+  return {};
+}
+
 std::optional<Scene> load_realestate10k(const fs::path& path, const SceneOptions& options) {
-  const fs::path file = text_file(path);
+  const fs::path file = realestate10k_file(path);
   if (file.empty()) {
     return std::nullopt;
   }

@@ -15,4 +15,9 @@ namespace parallax {
 std::optional<Scene> load_realestate10k(const std::filesystem::path& path,
                                         const SceneOptions& options);
 
+// The text file that the path means, which is the file itself or the folder of its frames; empty:
+// it is no such file. The video's address, with which it begins, may be missing or a name of
+// someone's own.
+std::filesystem::path realestate10k_file(const std::filesystem::path& path);
+
 }  // namespace parallax

@@ -13,6 +13,7 @@
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/json_fields.h"
 #include "vision/scene/formats/common/loader_support.h"
+#include "vision/scene/formats/common/number_files.h"
 
 namespace parallax {
 namespace {
@@ -188,13 +189,7 @@ void read_intrinsic_matrix(const JsonFields& holder, const char* field, View& vi
   const bool is_large = holder.list(field).size() == 4;
   const cv::Matx33d k =
       is_large ? cv::Matx33d(holder.matrix(field).get_minor<3, 3>(0, 0)) : holder.matrix3(field);
-  Camera& camera = view.camera;
-  camera.fx = k(0, 0);
-  camera.fy = k(1, 1);
-  camera.cx = k(0, 2);
-  camera.cy = k(1, 2);
-  constexpr double kNoSkew = 1e-3;  // pixels, as decomposing a projection leaves them
-  view.lens.skew = std::abs(k(0, 1)) > kNoSkew ? k(0, 1) / k(0, 0) : 0;
+  set_intrinsic_matrix(view, k, {view.camera.width, view.camera.height});
 }
 
 void read_intrinsics(const FrameFields& fields, View& view) {
@@ -299,6 +294,21 @@ View read_view(const FrameFields& fields, ImageFinder& photographs, MaskFinder& 
   return view;
 }
 
+// The file's document, with its own and its frames' numbers as numbers: nerfstudio's converter from
+// RealityCapture wrote those of distortion as text before version 1.1.
+json read_transforms_file(const fs::path& file) {
+  json document = read_json_file(file);
+  read_numbers_of_text(document);
+  for (const char* list : {"frames", kTestFrames}) {
+    if (document.is_object() && document.contains(list) && document[list].is_array()) {
+      for (json& frame : document[list]) {
+        read_numbers_of_text(frame);
+      }
+    }
+  }
+  return document;
+}
+
 // What is collected from a scene's files.
 struct Collected {
   ImageFinder photographs;
@@ -363,7 +373,7 @@ std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions& o
   if (files.main.empty()) {
     return std::nullopt;
   }
-  const json document = read_json_file(files.main);
+  const json document = read_transforms_file(files.main);
   const bool named_so = files.main.filename().string().rfind("transforms", 0) == 0;
   if (!named_so && !(document.is_object() && document.contains("frames"))) {
     return std::nullopt;
@@ -376,7 +386,7 @@ std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions& o
       ImageFinder(photograph_folders(files.main), options), MaskFinder(scene.root), {}};
   add_views(document, files.main, false, collected);
   if (!files.held_out.empty()) {
-    add_views(read_json_file(files.held_out), files.held_out, true, collected);
+    add_views(read_transforms_file(files.held_out), files.held_out, true, collected);
   }
   collected.views.finish(scene);
   collected.photographs.note_replaced_folder(scene);

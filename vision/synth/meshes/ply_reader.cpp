@@ -43,12 +43,12 @@ class ColorColumns {
 
   bool present() const { return columns_[0] >= 0 && columns_[1] >= 0 && columns_[2] >= 0; }
 
-  // RGBA.
+  // RGBA, of which floating-point numbers may be anything: see settle_colors().
   cv::Vec4f color(const PlyEntry& entry) const {
     cv::Vec4f color = cv::Vec4f::all(1);
     for (int c = 0; c < 4; ++c) {
       if (columns_[c] >= 0 && !entry[columns_[c]].empty()) {
-        color[c] = static_cast<float>(std::clamp(entry[columns_[c]][0] / scale_[c], 0.0, 1.0));
+        color[c] = static_cast<float>(entry[columns_[c]][0] / scale_[c]);
       }
     }
     return color;
@@ -58,6 +58,24 @@ class ColorColumns {
   std::array<int, 4> columns_{};
   std::array<double, 4> scale_{};
 };
+
+// Colours between 0 and 1. Some writers of floating-point colours count to 255 all the same.
+void settle_colors(const std::vector<cv::Vec4f*>& colors) {
+  constexpr float kBrightestOfOne = 2;  // and a little overshoot
+  constexpr float kFull = 255;
+  cv::Vec2f largest;  // of colour, of alpha
+  for (const cv::Vec4f* color : colors) {
+    for (int c = 0; c < 4; ++c) {
+      largest[c / 3] = std::max(largest[c / 3], (*color)[c]);
+    }
+  }
+  for (cv::Vec4f* color : colors) {
+    for (int c = 0; c < 4; ++c) {
+      const float value = (*color)[c] / (largest[c / 3] > kBrightestOfOne ? kFull : 1);
+      (*color)[c] = value >= 0 ? std::min(value, 1.0F) : 0;  // NaN, too
+    }
+  }
+}
 
 // One triangle with what belongs to it rather than to its vertices.
 struct PlyTriangle {
@@ -86,11 +104,23 @@ class PlyReader {
         read_vertices(element);
       } else if (element.name == "face") {
         read_faces(element);
+      } else if (element.name == "tristrips") {
+        read_strips(element);
       } else {
         file_.read_entries(element, [](const PlyEntry&) {});
       }
     }
     check();
+    std::vector<cv::Vec4f*> colors;
+    for (cv::Vec4f& color : vertex_colors_) {
+      colors.push_back(&color);
+    }
+    settle_colors(colors);
+    colors.clear();
+    for (PlyTriangle& triangle : triangles_) {
+      colors.push_back(&triangle.color);
+    }
+    settle_colors(colors);
     add_parts();
     return std::move(result_);
   }
@@ -100,6 +130,7 @@ class PlyReader {
     const std::array<int, 3> position = {
         element.find({"x"}), element.find({"y"}), element.find({"z"})};
     const ColorColumns colors(element);
+    is_of_gaussians_ = element.find({"f_dc_0"}) >= 0;
     const int u = element.find({"s", "u", "texture_u", "texture_s"});
     const int v = element.find({"t", "v", "texture_v", "texture_t"});
     file_.read_entries(element, [&](const PlyEntry& entry) {
@@ -157,11 +188,39 @@ class PlyReader {
     });
   }
 
+  // Triangles of which each shares two vertices with the one before, as Stanford's scans have them;
+  // −1 ends a strip.
+  void read_strips(const PlyElement& element) {
+    const int indices = element.find({"vertex_indices", "vertex_index"});
+    file_.read_entries(element, [&](const PlyEntry& entry) {
+      std::vector<int> strip;
+      for (const double corner : indices < 0 ? std::vector<double>() : entry[indices]) {
+        if (corner == -1) {
+          strip.clear();
+          continue;
+        }
+        if (!(corner >= 0 && corner < 2147483647.0)) {
+          file_.fail("a strip that names an impossible vertex");
+        }
+        strip.push_back(static_cast<int>(corner));
+        if (const std::size_t n = strip.size(); n >= 3) {
+          const bool is_turned = n % 2 == 0;
+          PlyTriangle triangle{.color = cv::Vec4f::all(1)};
+          triangle.vertices = {
+              strip[n - (is_turned ? 2 : 3)], strip[n - (is_turned ? 3 : 2)], strip[n - 1]};
+          triangles_.push_back(triangle);
+        }
+      }
+    });
+  }
+
   void check() const {
     if (triangles_.empty()) {
       const bool points = !vertices_.empty();
       throw broken_mesh(path_,
-                        points ? "points without faces" : "a file without faces",
+                        is_of_gaussians_ ? "the Gaussians of 3D Gaussian splatting, without faces"
+                        : points         ? "points without faces"
+                                         : "a file without faces",
                         points ? "Make a mesh of the points first." : "Export it again.");
     }
     const int num_vertices = static_cast<int>(vertices_.size());
@@ -274,6 +333,7 @@ class PlyReader {
   std::vector<cv::Vec4f> vertex_colors_;  // empty, or one per vertex
   std::vector<cv::Vec2f> vertex_uvs_;     // empty, or one per vertex
   std::vector<PlyTriangle> triangles_;
+  bool is_of_gaussians_ = false;
   bool has_face_colors_ = false;
   bool has_corner_uvs_ = false;
   bool noted_colors_ = false;

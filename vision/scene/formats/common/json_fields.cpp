@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 #include <string_view>
 
@@ -135,6 +136,22 @@ json read_json_file(const fs::path& path, const std::set<std::string>& left_out)
                            .where = path.string(),
                            .got = json_reason(error),
                            .remedy = "It may have been cut off while it was written or copied."});
+  }
+}
+
+void read_numbers_of_text(json& fields) {
+  if (!fields.is_object()) {
+    return;
+  }
+  for (const auto& [name, value] : fields.items()) {
+    const std::string text = value.is_string() ? value.get<std::string>() : "";
+    double number = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, number);
+    const bool is_path = name.find("path") != std::string::npos;
+    if (error == std::errc() && rest == end && std::isfinite(number) && !is_path) {
+      fields[name] = number;
+    }
   }
 }
 

@@ -20,6 +20,10 @@ namespace parallax {
 nlohmann::json read_json_file(const std::filesystem::path& path,
                               const std::set<std::string>& left_out = {});
 
+// Turns the object's finite numbers that were written as text, "0.5", into numbers; fields called
+// as paths stay text.
+void read_numbers_of_text(nlohmann::json& fields);
+
 // A list of `count` finite numbers. Throws Error, beginning with `where`, if it is anything else.
 std::vector<double> number_list(const nlohmann::json& values,
                                 size_t count,
