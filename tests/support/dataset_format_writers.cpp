@@ -74,8 +74,7 @@ fs::path write_gaussian_splatting(const Scene& scene, const fs::path& folder) {
 }
 
 fs::path write_mvsnet(const Scene& scene, const fs::path& folder) {
-  copy_images(
-      scene, folder / "images", [](size_t i) { return fmt::format("{:08d}.png", i); });
+  copy_images(scene, folder / "images", [](size_t i) { return fmt::format("{:08d}.png", i); });
   for (size_t i = 0; i < scene.views.size(); ++i) {
     const Camera& camera = scene.views[i].camera;
     write_text(folder / "cams" / fmt::format("{:08d}_cam.txt", i),
@@ -88,8 +87,7 @@ fs::path write_mvsnet(const Scene& scene, const fs::path& folder) {
 }
 
 fs::path write_nsvf(const Scene& scene, const fs::path& folder) {
-  copy_images(
-      scene, folder / "rgb", [](size_t i) { return fmt::format("0_{:05d}.png", i); });
+  copy_images(scene, folder / "rgb", [](size_t i) { return fmt::format("0_{:05d}.png", i); });
   for (size_t i = 0; i < scene.views.size(); ++i) {
     write_text(folder / "pose" / fmt::format("0_{:05d}.txt", i),
                rows_text(scene.views[i].camera.c2w));
@@ -124,15 +122,16 @@ fs::path write_reality_capture(const Scene& scene, const fs::path& folder) {
     const cv::Vec3d up = -camera.down();
     const cv::Vec3d back = -camera.forward();
     const double degrees = 180 / CV_PI;
-    table += fmt::format("{},{:.12f},{:.12f},{:.12f},{:.12f},{:.12f},{:.12f},{:.9f},0,0,0,0,0,0,0,0\n",
-                         image_name(i),
-                         at[0],
-                         at[1],
-                         at[2],
-                         std::atan2(up[0], up[1]) * degrees,
-                         std::asin(up[2]) * degrees,
-                         std::atan2(-camera.right()[2], back[2]) * degrees,
-                         camera.fx * 36 / std::max(camera.width, camera.height));
+    table +=
+        fmt::format("{},{:.12f},{:.12f},{:.12f},{:.12f},{:.12f},{:.12f},{:.9f},0,0,0,0,0,0,0,0\n",
+                    image_name(i),
+                    at[0],
+                    at[1],
+                    at[2],
+                    std::atan2(up[0], up[1]) * degrees,
+                    std::asin(up[2]) * degrees,
+                    std::atan2(-camera.right()[2], back[2]) * degrees,
+                    camera.fx * 36 / std::max(camera.width, camera.height));
   }
   write_text(folder / "internal and external.csv", table);
   return folder;

@@ -14,9 +14,9 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using testing::expect_the_scene;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::expect_the_scene;
 
 // The scene's rotations were rounded to float32; some formats make them orthonormal.
 constexpr double kRounding = 1e-6;
@@ -66,13 +66,11 @@ TEST_F(FormatsOfDatasets, GaussianSplattingsPhotographsAreWhereTrainingFoundThem
   fs::remove(file("cameras.json"));
   testing::write_text(file("output/a/cameras.json"), cameras.dump());
   EXPECT_THAT(testing::load_failure(file("output/a")), HasSubstr("image file is missing"));
-  for (const std::string& source : {"'" + folder().string() + "'",
-                                    "\"" + folder().string() + "\"",
-                                    std::string("'../..'")}) {
+  for (const std::string& source :
+       {"'" + folder().string() + "'", "\"" + folder().string() + "\"", std::string("'../..'")}) {
     testing::write_text(file("output/a/cfg_args"),
                         "Namespace(eval=True, images='images', source_path=" + source + ", x=1)");
-    expect_the_scene(
-        load_scene(file("output/a")), SceneFormat::kGaussianSplatting, kRounding);
+    expect_the_scene(load_scene(file("output/a")), SceneFormat::kGaussianSplatting, kRounding);
   }
   fs::rename(file("images"), file("pictures"));
   for (const char* arguments : {"", "Namespace(source_path=", "Namespace(source_path='/no", "\\"}) {
@@ -194,8 +192,8 @@ TEST_F(FormatsOfDatasets, NerfPlusPlusAndScanNetGiveTheSameCameras) {
   keep({"nsvf", "intrinsics.txt"});
   const Scene truth = load_scene(testing::kEveryFormat / "opencv_cameras.json");
   const double focal = truth.views[0].camera.fx;
-  const std::string matrix = std::to_string(focal) + " 0 128 0 0 " + std::to_string(focal) +
-                             " 128 0 0 0 1 0 0 0 0 1";
+  const std::string matrix =
+      std::to_string(focal) + " 0 128 0 0 " + std::to_string(focal) + " 128 0 0 0 1 0 0 0 0 1";
   fs::remove(file("intrinsics.txt"));
   for (int i = 0; i < 6; ++i) {
     const std::string split = i < 4 ? "train/" : "test/";
@@ -213,6 +211,7 @@ TEST_F(FormatsOfDatasets, NerfPlusPlusAndScanNetGiveTheSameCameras) {
   expect_the_scene(split, SceneFormat::kNsvf, kRounding);
   EXPECT_FALSE(split.views[3].is_held_out);
   EXPECT_TRUE(split.views[4].is_held_out);
+  EXPECT_EQ(split.views[4].name, "test/rgb/000004.png");
   // As ScanNet's reader unpacks its captures.
   const fs::path scan = folder() / "scene0000_00";
   fs::create_directories(scan);
@@ -269,8 +268,7 @@ TEST_F(FormatsOfDatasets, RealityCaptureGivesTheSameCameras) {
   testing::write_text(file("registration 2.csv"), "\xEF\xBB\xBF" + text("registration.csv"));
   testing::write_text(file("labels.csv"), "name,class\nview_0.png,3\n");
   EXPECT_THAT(load_scene(folder()).notes, ElementsAre(HasSubstr("registration 2.csv")));
-  expect_the_scene(
-      load_scene(file("registration 2.csv")), SceneFormat::kRealityCapture, kRounding);
+  expect_the_scene(load_scene(file("registration 2.csv")), SceneFormat::kRealityCapture, kRounding);
 }
 
 // Heading, pitch and roll turn about z, x and y; all of them 0, the camera looks down, y ahead.
@@ -278,11 +276,12 @@ TEST_F(FormatsOfDatasets, RealityCapturesAnglesAndLensAreRead) {
   keep({"registration.csv"});
   const std::string columns = "#name,x,y,alt,heading,pitch,roll,f,px,py,k1,k2,k3,k4,t1,t2\n";
   testing::write_text(file("registration.csv"),
-                      columns + "view_0.png,1,2,3,0,0,0,36,0.01,-0.02,0,0,0,0,0,0\n"
-                                "view_1.png,1,2,3,30,50,20,36,0,0,0.1,0.2,0.3,0,0.01,0.02\n"
-                                "view_2.png,1,2,3,0,0,0,36,0,0,0.1,0.2,0.3,0.4,0.01,0.02\n"
-                                "view_3.png,1,2,3,0,x,0,36,0,0,0,0,0,0,0,0\n"
-                                "view_4.png,1,2,3\n");
+                      columns +
+                          "view_0.png,1,2,3,0,0,0,36,0.01,-0.02,0,0,0,0,0,0\n"
+                          "view_1.png,1,2,3,30,50,20,36,0,0,0.1,0.2,0.3,0,0.01,0.02\n"
+                          "view_2.png,1,2,3,0,0,0,36,0,0,0.1,0.2,0.3,0.4,0.01,0.02\n"
+                          "view_3.png,1,2,3,0,x,0,36,0,0,0,0,0,0,0,0\n"
+                          "view_4.png,1,2,3\n");
   const Scene scene = load_scene(folder());
   ASSERT_EQ(scene.views.size(), 3);
   const Camera& down = scene.views[0].camera;
@@ -298,12 +297,12 @@ TEST_F(FormatsOfDatasets, RealityCapturesAnglesAndLensAreRead) {
   };
   const cv::Matx33d turned = turn(-30, {0, 0, 1}) * turn(50, {1, 0, 0}) * turn(20, {0, 1, 0}) *
                              nadir.get_minor<3, 3>(0, 0);
-  EXPECT_LT(cv::norm(scene.views[1].camera.c2w.get_minor<3, 3>(0, 0) - turned, cv::NORM_INF), 1e-12);
+  EXPECT_LT(cv::norm(scene.views[1].camera.c2w.get_minor<3, 3>(0, 0) - turned, cv::NORM_INF),
+            1e-12);
   EXPECT_EQ(scene.views[1].lens.model, LensModel::kOpenCv);
   EXPECT_EQ(scene.views[1].lens.parameters, (std::vector<double>{0.1, 0.2, 0.01, 0.02, 0.3}));
   EXPECT_EQ(scene.views[2].lens.model, LensModel::kBrown);
-  EXPECT_EQ(scene.views[2].lens.parameters,
-            (std::vector<double>{0.1, 0.2, 0.01, 0.02, 0.3, 0.4}));
+  EXPECT_EQ(scene.views[2].lens.parameters, (std::vector<double>{0.1, 0.2, 0.01, 0.02, 0.3, 0.4}));
   EXPECT_THAT(scene.notes,
               Contains(AllOf(HasSubstr("line 5, column 'pitch'"), HasSubstr("line 6"))));
 }

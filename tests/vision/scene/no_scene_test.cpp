@@ -46,7 +46,8 @@ TEST_F(NoScene, WhatIsThereInsteadIsNamed) {
   }
   write("Garden.ZIP");
   for (const char* path : {"", "Garden.ZIP"}) {
-    EXPECT_THAT(failure(path), AllOf(HasSubstr("a packed archive, Garden.ZIP"), HasSubstr("Unpack")));
+    EXPECT_THAT(failure(path),
+                AllOf(HasSubstr("a packed archive, Garden.ZIP"), HasSubstr("Unpack")));
   }
   write("photos/1.jpg");
   write("photos/2.jpg");
@@ -59,9 +60,16 @@ TEST_F(NoScene, WhatIsThereInsteadIsNamed) {
   write("garden.splat");
   EXPECT_THAT(failure("garden.splat"), HasSubstr("Gaussian splats"));
   write("model.onnx");
-  EXPECT_THAT(failure("model.onnx"), AllOf(HasSubstr("another program"), HasSubstr(".safetensors")));
+  EXPECT_THAT(failure("model.onnx"),
+              AllOf(HasSubstr("another program"), HasSubstr(".safetensors")));
   EXPECT_THAT(failure("photos/1.jpg"), HasSubstr("alone has no camera"));
   EXPECT_THAT(failure("readme.md"), AllOf(HasSubstr("no scene"), HasSubstr("COLMAP")));
+}
+
+TEST_F(NoScene, CamerasUnderAnotherNameAreNamed) {
+  write("images/1.jpg");
+  write("transforms_colmap.json", "{}");
+  EXPECT_THAT(failure(), HasSubstr("Name the file: " + file("transforms_colmap.json").string()));
 }
 
 // Files of cameras have names of people's own: photographs beside one are a scene, not a folder of

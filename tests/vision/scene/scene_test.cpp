@@ -285,10 +285,12 @@ TEST_F(SceneLoading, WhereThereIsNoSceneTheFormatsAreNamed) {
   EXPECT_THAT(testing::load_failure(file("other.json")), HasSubstr("no scene"));
 }
 
-// Photographs beside a file of cameras are a scene, whatever the file is called, and so is the file.
+// Photographs beside a file of cameras are a scene, whatever the file is called, and so is the
+// file.
 TEST_F(SceneLoading, DroppedFilesOfCamerasAreScenes) {
   EXPECT_EQ(view::detect_file(file("images")), view::FileKind::kImageFolder);
-  testing::write_text(file("images/my statue.xml"), "<document version=\"2.0.0\"><chunk/></document>");
+  testing::write_text(file("images/my statue.xml"),
+                      "<document version=\"2.0.0\"><chunk/></document>");
   testing::write_text(file("bundle.out"), "# Bundle file v0.3\n");
   EXPECT_EQ(view::detect_file(file("images")), view::FileKind::kScene);
   EXPECT_EQ(view::detect_file(file("images/my statue.xml")), view::FileKind::kScene);
@@ -331,8 +333,8 @@ TEST(RealScenes, LoadAndSurroundTheirObjects) {
   }
 }
 
-// nerfstudio before version 1.1 wrote RealityCapture's coefficients as text, and its dataparser makes
-// numbers of whatever it finds.
+// nerfstudio before version 1.1 wrote RealityCapture's coefficients as text, and its dataparser
+// makes numbers of whatever it finds.
 TEST(TransformsLenses, NumbersMayBeText) {
   const testing::ScratchFolder folder;
   const Scene scene = testing::make_small_scene(folder.path());
@@ -359,6 +361,27 @@ TEST(TransformsLenses, NumbersMayBeText) {
   testing::write_text(folder.path() / "transforms.json", document.dump());
   EXPECT_THAT(load_scene(folder.path() / "transforms.json").notes,
               ::testing::Contains(HasSubstr("'k1'")));
+}
+
+// instant-ngp's colmap2nerf.py wrote paths as seen from where it was started, beside `data`.
+TEST(TransformsPaths, MayBeginElsewhere) {
+  const testing::ScratchFolder folder;
+  const Scene scene = testing::make_small_scene(folder.path() / "data" / "fox");
+  for (const char* beginning :
+       {"./data/fox/", "../fox/", "~/nerf/data/fox/", "file:///home/me/fox/"}) {
+    nlohmann::json document = testing::transforms_document(scene);
+    for (nlohmann::json& frame : document["frames"]) {
+      frame["file_path"] = beginning + frame["file_path"].get<std::string>();
+    }
+    testing::write_text(scene.root / "transforms.json", document.dump());
+    const Scene loaded = load_scene(scene.root);
+    ASSERT_EQ(loaded.views.size(), 3) << beginning;
+    EXPECT_EQ(loaded.views[2].image_path, scene.views[2].image_path);
+    // What two names could mean belongs to neither but the first.
+    document["frames"][1]["file_path"] = "elsewhere/images/view_0.png";
+    testing::write_text(scene.root / "transforms.json", document.dump());
+    EXPECT_EQ(load_scene(scene.root).views.size(), 2) << beginning;
+  }
 }
 
 // Extrinsics are often written without their last row, 0 0 0 1.

@@ -46,9 +46,7 @@ fs::path bundle_file(const fs::path& path, std::vector<std::string>& notes) {
       }
     }
   }
-  std::erase_if(candidates, [](const fs::path& file) {
-    return !begins_as_bundler(file);
-  });
+  std::erase_if(candidates, [](const fs::path& file) { return !begins_as_bundler(file); });
   for (size_t i = 1; i < candidates.size(); ++i) {
     notes.push_back(fmt::format("{} is not part of this scene; name the file to load it.",
                                 candidates[i].filename().string()));

@@ -94,8 +94,8 @@ void set_projection(View& view, cv::Matx34d projection, cv::Size size, const std
   cv::Vec4d centre;
   cv::decomposeProjectionMatrix(projection, k, rotation, centre);
   set_intrinsic_matrix(view, k * (1 / k(2, 2)), size);
-  view.camera.c2w = make_pose(
-      rotation.t(), cv::Vec3d(centre[0], centre[1], centre[2]) * (1 / centre[3]));
+  view.camera.c2w =
+      make_pose(rotation.t(), cv::Vec3d(centre[0], centre[1], centre[2]) * (1 / centre[3]));
   validate_camera(view.camera, where);
 }
 

@@ -34,7 +34,8 @@ bool has_extension_of(const fs::path& file, const List& list) {
 struct FolderContents {
   std::vector<std::string> scenes;  // as paths from the folder
   size_t photographs = 0;
-  fs::path archive;  // the first of each
+  fs::path transforms;  // the first of each
+  fs::path archive;
   fs::path video;
   size_t seen = 0;
 };
@@ -54,6 +55,8 @@ void look_into(const fs::path& root, const fs::path& folder, int levels, FolderC
       folders.push_back(path);
     } else if (has_image_extension(path)) {
       ++found.photographs;
+    } else if (path.extension() == ".json" && path.stem().string().starts_with("transforms")) {
+      found.transforms = found.transforms.empty() ? path : found.transforms;
     } else if (has_extension_of(path, kArchives)) {
       found.archive = found.archive.empty() ? path : found.archive;
     } else if (has_extension_of(path, kVideos)) {
@@ -71,11 +74,10 @@ void look_into(const fs::path& root, const fs::path& folder, int levels, FolderC
 }
 
 Error archive_error(const fs::path& file, const std::string& where) {
-  return Error(ErrorParts{
-      .what = "no scene was found here",
-      .where = where,
-      .got = fmt::format("a packed archive, {}", file.filename().string()),
-      .remedy = "Unpack it and name the folder that comes of it."});
+  return Error(ErrorParts{.what = "no scene was found here",
+                          .where = where,
+                          .got = fmt::format("a packed archive, {}", file.filename().string()),
+                          .remedy = "Unpack it and name the folder that comes of it."});
 }
 
 Error video_error(const fs::path& file, const std::string& where) {
@@ -102,16 +104,25 @@ Error folder_error(const fs::path& path, const std::vector<std::string>& formats
             "There {} below it: name {} ({}{}).",
             found.scenes.size() == 1 ? "is one" : fmt::format("are {}", found.scenes.size()),
             found.scenes.size() == 1 ? "that folder" : "one of those folders",
-            fmt::join(found.scenes.begin(), found.scenes.begin() + static_cast<ptrdiff_t>(shown), ", "),
+            fmt::join(
+                found.scenes.begin(), found.scenes.begin() + static_cast<ptrdiff_t>(shown), ", "),
             shown < found.scenes.size() ? ", …" : "")});
+  }
+  if (!found.transforms.empty()) {
+    return Error(ErrorParts{
+        .what = kNothing,
+        .where = where,
+        .got = fmt::format("cameras under another name, {}", found.transforms.filename().string()),
+        .remedy = fmt::format("Name the file: {}.", found.transforms.string())});
   }
   if (found.photographs > 0) {
     return Error(ErrorParts{
         .what = kNothing,
         .where = where,
-        .expected = fmt::format("cameras beside the photographs: {}", fmt::join(formats, ", ")),
         .got = fmt::format("{} photographs and no cameras", found.photographs),
-        .remedy = "COLMAP can find them: parallax scenes from-photos PHOTOGRAPHS SCENE."});
+        .remedy = fmt::format("COLMAP can find them: parallax scenes from-photos PHOTOGRAPHS "
+                              "SCENE. Read are {}.",
+                              fmt::join(formats, ", "))});
   }
   if (!found.archive.empty()) {
     return archive_error(found.archive, where);
@@ -119,9 +130,8 @@ Error folder_error(const fs::path& path, const std::vector<std::string>& formats
   if (!found.video.empty()) {
     return video_error(found.video, where);
   }
-  return Error(ErrorParts{.what = kNothing,
-                          .where = where,
-                          .expected = fmt::format("{}", fmt::join(formats, ", "))});
+  return Error(ErrorParts{
+      .what = kNothing, .where = where, .expected = fmt::format("{}", fmt::join(formats, ", "))});
 }
 
 }  // namespace

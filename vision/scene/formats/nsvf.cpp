@@ -103,7 +103,6 @@ View view_of_pose_file(const fs::path& file, const PoseFolder& from, ImageFinder
   view.is_held_out = from.is_held_out;
   const std::string name = file.stem().string();
   view.image_path = photographs.find(name, file.string());
-  view.name = view.image_path.lexically_relative(from.folder).string();
   std::error_code ignored;
   const bool is_each = fs::is_directory(from.intrinsics, ignored);
   const auto intrinsics =
@@ -172,7 +171,11 @@ std::optional<Scene> load_nsvf(const fs::path& path, const SceneOptions& options
     }
     ImageFinder photographs(places, options);
     for (const fs::path& file : from.poses) {
-      views.add([&] { return view_of_pose_file(file, from, photographs); });
+      views.add([&] {
+        View view = view_of_pose_file(file, from, photographs);
+        view.name = view.image_path.lexically_relative(scene.root).string();
+        return view;
+      });
     }
   }
   views.finish(scene);

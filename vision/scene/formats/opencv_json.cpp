@@ -32,10 +32,9 @@ const json* frame_list(const json& document, const fs::path& file) {
   const bool ours = file.filename() == kCamerasFile;
   if (document.is_array()) {
     // A list of OpenSfM's reconstructions or of 3D Gaussian splatting's cameras.
-    const bool theirs =
-        !document.empty() && document[0].is_object() &&
-        (document[0].contains("shots") ||
-         (document[0].contains("img_name") && document[0].contains("position")));
+    const bool theirs = !document.empty() && document[0].is_object() &&
+                        (document[0].contains("shots") ||
+                         (document[0].contains("img_name") && document[0].contains("position")));
     return ours || !theirs ? &document : nullptr;
   }
   const bool has_frames = document.is_object() && document.contains("frames");
@@ -82,6 +81,7 @@ std::optional<Scene> load_opencv_json(const fs::path& path, const SceneOptions& 
   scene.root = file.parent_path();
   scene.name = scene.root.filename().string();
   ImageFinder photographs({scene.root}, options);
+  photographs.ignore_beginnings();
   ViewCollector views;
   for (size_t i = 0; i < frames->size(); ++i) {
     views.add([&] {

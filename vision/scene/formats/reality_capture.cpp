@@ -75,10 +75,10 @@ class CameraRow {
   const std::string& text(const std::string& column) const {
     const auto found = cells_.find(column);
     if (found == cells_.end() || found->second.empty()) {
-      throw Error(ErrorParts{
-          .what = fmt::format("the column '{}' is missing", column),
-          .where = where_,
-          .remedy = "Export the registration as Internal/External camera parameters."});
+      throw Error(
+          ErrorParts{.what = fmt::format("the column '{}' is missing", column),
+                     .where = where_,
+                     .remedy = "Export the registration as Internal/External camera parameters."});
     }
     return found->second;
   }
@@ -137,8 +137,7 @@ View view_of_row(const CameraRow& row, ImageFinder& photographs) {
   }
   for (const double value : bent) {
     if (!std::isfinite(value)) {
-      throw Error(
-          ErrorParts{.what = "a distortion parameter is not finite", .where = row.where()});
+      throw Error(ErrorParts{.what = "a distortion parameter is not finite", .where = row.where()});
     }
   }
   camera.c2w = pose_of_angles(row);

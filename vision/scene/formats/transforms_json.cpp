@@ -384,6 +384,7 @@ std::optional<Scene> load_transforms(const fs::path& path, const SceneOptions& o
   scene.name = (is_below ? scene.root.parent_path() : scene.root).filename().string();
   Collected collected{
       ImageFinder(photograph_folders(files.main), options), MaskFinder(scene.root), {}};
+  collected.photographs.ignore_beginnings();  // instant-ngp's script wrote its own folder's
   add_views(document, files.main, false, collected);
   if (!files.held_out.empty()) {
     add_views(read_transforms_file(files.held_out), files.held_out, true, collected);
