@@ -61,6 +61,11 @@ cv::Vec3d robust_focus(const std::vector<Camera>& cameras) {
   constexpr int kRounds = 30;
   constexpr double kSmall = 1e-6;
   std::vector<double> weights(cameras.size(), 1);
+  // Relative to the mean position, which keeps precision in coordinates of the Earth.
+  cv::Vec3d centre;
+  for (const Camera& camera : cameras) {
+    centre += camera.position() * (1.0 / static_cast<double>(cameras.size()));
+  }
   cv::Vec3d focus;
   for (int round = 0; round < kRounds; ++round) {
     cv::Matx33d normal = cv::Matx33d::eye() * kSmall;  // for parallel axes
@@ -69,9 +74,9 @@ cv::Vec3d robust_focus(const std::vector<Camera>& cameras) {
       const cv::Vec3d axis = cv::normalize(cameras[i].forward());
       const cv::Matx33d across = cv::Matx33d::eye() - axis * axis.t();
       normal += across * weights[i];
-      right_side += across * cameras[i].position() * weights[i];
+      right_side += across * (cameras[i].position() - centre) * weights[i];
     }
-    focus = normal.solve(right_side, cv::DECOMP_SVD);
+    focus = centre + normal.solve(right_side, cv::DECOMP_SVD);
     double mean = 0;
     for (size_t i = 0; i < cameras.size(); ++i) {
       const cv::Vec3d offset = focus - cameras[i].position();

@@ -117,6 +117,20 @@ TEST(RealCaptures, CamerasThatLookAwayAreStray) {
   EXPECT_THAT(find_stray_cameras(around), IsEmpty());
 }
 
+// A small object in coordinates of the Earth, as Metashape and RealityCapture export them.
+TEST(RealCaptures, CamerasThatLookAwayAreStrayFarFromTheOrigin) {
+  std::vector<Camera> cameras = scene_cameras(load_capture("two-submodels"));
+  cameras[4].c2w = cameras[4].c2w * cv::Matx44d::diag({-1, 1, -1, 1});
+  EXPECT_THAT(find_stray_cameras(cameras), ::testing::ElementsAre(4));
+  const cv::Vec3d site(4.1e6, 6.1e5, 4.8e6);
+  for (Camera& camera : cameras) {
+    for (int axis = 0; axis < 3; ++axis) {
+      camera.c2w(axis, 3) = 0.1 * camera.c2w(axis, 3) + site[axis];
+    }
+  }
+  EXPECT_THAT(find_stray_cameras(cameras), ::testing::ElementsAre(4));
+}
+
 TEST(RealCaptures, OfSeveralModelsTheLargestIsReadAndAllAreNamed) {
   const Scene scene = load_capture("two-submodels");
   EXPECT_EQ(scene.views.size(), 12);
