@@ -166,7 +166,7 @@ TEST_F(BrokenScenes, Transforms) {
          d.erase("fl_x");
          d["camera_angle_x"] = 40.0;
        }},
-      {{"view 1", "'cx'"}, [](json& d) { d["frames"][1]["cx"] = "16"; }},
+      {{"view 1", "'cx'"}, [](json& d) { d["frames"][1]["cx"] = "16 px"; }},
       {{"'k1'"}, [](json& d) { d["k1"] = "none"; }},
       {{"view 2", "'ftheta_p0'", "f-theta"}, [](json& d) { d["frames"][2]["ftheta_p0"] = 0.1; }},
       {{"view 2", "'latlong'"}, [](json& d) { d["frames"][2]["latlong"] = true; }},

@@ -1,5 +1,5 @@
 // Reading pose/*.txt.
-#include "vision/scene/formats/nsvf.h"
+#include "vision/scene/formats/datasets/nsvf.h"
 
 #include <fmt/format.h>
 
@@ -167,7 +167,7 @@ std::optional<Scene> load_nsvf(const fs::path& path, const SceneOptions& options
   for (const PoseFolder& from : folders) {
     std::vector<fs::path> places = {from.folder};
     if (options.image_folder.empty()) {
-      places = {from.folder / "rgb", from.folder / "color", from.folder / "images"};
+      places = {from.folder / "rgb", from.folder / "color", from.folder / "images", from.folder};
     }
     ImageFinder photographs(places, options);
     for (const fs::path& file : from.poses) {

@@ -1,5 +1,5 @@
 // Reading cameras_sphere.npz.
-#include "vision/scene/formats/neus.h"
+#include "vision/scene/formats/datasets/neus.h"
 
 #include <fmt/format.h>
 

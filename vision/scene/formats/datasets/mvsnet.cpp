@@ -1,5 +1,5 @@
 // Reading cams/*_cam.txt.
-#include "vision/scene/formats/mvsnet.h"
+#include "vision/scene/formats/datasets/mvsnet.h"
 
 #include <fmt/format.h>
 
@@ -80,11 +80,11 @@ std::optional<Scene> load_mvsnet(const fs::path& path, const SceneOptions& optio
   scene.file = cameras;
   scene.root = cameras.parent_path();
   scene.name = scene.root.filename().string();
-  const bool is_chosen = !options.image_folder.empty();
-  ImageFinder photographs(
-      is_chosen ? std::vector<fs::path>{scene.root}
-                : std::vector<fs::path>{scene.root / "images", scene.root / "blended_images"},
-      options);
+  std::vector<fs::path> folders = {scene.root};
+  if (options.image_folder.empty()) {
+    folders = {scene.root / "images", scene.root / "blended_images", scene.root};
+  }
+  ImageFinder photographs(folders, options);
   ViewCollector views;
   for (const fs::path& file : files_by_number(cameras, ".txt")) {
     if (is_camera_name(file)) {
