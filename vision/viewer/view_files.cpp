@@ -10,6 +10,7 @@
 #include "vision/images/folder_contents.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/scene/formats/load_scene.h"
+#include "vision/scene/formats/realestate10k.h"
 
 namespace parallax::view {
 namespace {
@@ -33,8 +34,9 @@ FileKind detect_file(const fs::path& path) {
   if (has_checkpoint_extension(path)) {
     return holds_model(path, classifier_names()) ? FileKind::kClassifier : FileKind::kModel;
   }
-  constexpr std::array kOfCameras = {".json", ".xml", ".out", ".txt", ".csv", ".npy", ".npz"};
-  if (std::find(kOfCameras.begin(), kOfCameras.end(), extension) != kOfCameras.end()) {
+  constexpr std::array kOfCameras = {".json", ".xml", ".out", ".csv", ".npy", ".npz"};
+  if (std::find(kOfCameras.begin(), kOfCameras.end(), extension) != kOfCameras.end() ||
+      !realestate10k_file(path).empty()) {
     return FileKind::kScene;  // and of what is no scene the loader says so
   }
   if (has_image_extension(path)) {

@@ -295,6 +295,10 @@ TEST_F(SceneLoading, DroppedFilesOfCamerasAreScenes) {
   EXPECT_EQ(view::detect_file(file("images")), view::FileKind::kScene);
   EXPECT_EQ(view::detect_file(file("images/my statue.xml")), view::FileKind::kScene);
   EXPECT_EQ(view::detect_file(file("bundle.out")), view::FileKind::kScene);
+  testing::write_text(file("video.txt"), "https://example.org/watch\n");
+  EXPECT_EQ(view::detect_file(file("video.txt")), view::FileKind::kScene);
+  testing::write_text(file("notes.txt"), "of mine");
+  EXPECT_THROW(view::detect_file(file("notes.txt")), Error);
 }
 
 // Those of tests/scenes, and what there is in $PARALLAX_SCENES, else in <source folder>/../shared.
