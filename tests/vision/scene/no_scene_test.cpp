@@ -50,6 +50,7 @@ TEST_F(NoScene, WhatIsThereInsteadIsNamed) {
                 AllOf(HasSubstr("a packed archive, Garden.ZIP"), HasSubstr("Unpack")));
   }
   write("photos/1.jpg");
+  EXPECT_THAT(failure("photos"), HasSubstr("1 photograph and no cameras"));
   write("photos/2.jpg");
   for (const char* path : {"", "photos"}) {
     EXPECT_THAT(failure(path),
@@ -59,6 +60,8 @@ TEST_F(NoScene, WhatIsThereInsteadIsNamed) {
   EXPECT_THAT(failure("chair.glb"), HasSubstr("--mesh"));
   write("garden.splat");
   EXPECT_THAT(failure("garden.splat"), HasSubstr("Gaussian splats"));
+  write("nvs.safetensors");
+  EXPECT_THAT(failure("nvs.safetensors"), HasSubstr("the model with --model"));
   write("model.onnx");
   EXPECT_THAT(failure("model.onnx"),
               AllOf(HasSubstr("another program"), HasSubstr(".safetensors")));

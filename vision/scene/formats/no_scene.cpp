@@ -20,6 +20,7 @@ constexpr std::array kArchives = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", 
 constexpr std::array kVideos = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".insv"};
 constexpr std::array kMeshes = {".glb", ".gltf", ".obj", ".stl", ".ply"};
 constexpr std::array kSplats = {".splat", ".ksplat", ".spz", ".sog"};
+constexpr std::array kWeights = {".safetensors", ".pt", ".pth", ".ckpt"};
 constexpr std::array kOtherWeights = {".onnx", ".gguf", ".h5", ".keras", ".msgpack", ".tflite"};
 constexpr int kLevelsBelow = 2;
 constexpr size_t kMostEntries = 20000;
@@ -119,7 +120,8 @@ Error folder_error(const fs::path& path, const std::vector<std::string>& formats
     return Error(ErrorParts{
         .what = kNothing,
         .where = where,
-        .got = fmt::format("{} photographs and no cameras", found.photographs),
+        .got = fmt::format(
+            "{} photograph{} and no cameras", found.photographs, found.photographs == 1 ? "" : "s"),
         .remedy = fmt::format("COLMAP can find them: parallax scenes from-photos PHOTOGRAPHS "
                               "SCENE. Read are {}.",
                               fmt::join(formats, ", "))});
@@ -153,6 +155,9 @@ Error no_scene_error(const fs::path& path, const std::vector<std::string>& forma
     parts.remedy = "Views of a mesh are a scene: parallax scenes SCENES --mesh FILE.";
   } else if (has_extension_of(path, kSplats)) {
     parts.got = "Gaussian splats, which are no photographs";
+  } else if (has_extension_of(path, kWeights)) {
+    parts.got = "what may be a model's weights";
+    parts.remedy = "Name a scene here, and the model with --model.";
   } else if (has_extension_of(path, kOtherWeights)) {
     parts.got = fmt::format("weights of another program, {}", path.extension().string());
     parts.remedy = "Models are read from .safetensors, .pt, .pth, .ckpt and .bin files.";
