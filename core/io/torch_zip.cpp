@@ -22,6 +22,7 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr std::size_t kMostWalked = 4'000'000;  // keys and values
+constexpr std::size_t kMostLists = 4;           // of averages; one list may stand under many keys
 constexpr int kMostNested = 8;  // dictionaries within dictionaries; a pickle may hold itself
 constexpr const char* kSaveStateDict = "Save it with torch.save(model.state_dict(), path).";
 
@@ -90,6 +91,9 @@ class Collector {
     return is_weights_key(name) || wanted_ == place || wanted_.starts_with(place + ".");
   }
   void add_tensor(const std::string& key, const std::string& name, const PickleValue& value);
+  bool add_list(const std::string& place,
+                const PickleValue& list,
+                const std::vector<std::size_t>& named);
   void count_walked(const PickleValue& mapping);
   void note_dictionaries(const PickleValue& mapping, const std::string& place, int depth);
 
@@ -148,7 +152,7 @@ void Collector::collect(const PickleValue& mapping, const std::string& key, int 
       continue;
     }
     const std::string place = key.empty() ? name.text : key + "." + name.text;
-    if (is_averaged_key(name.text) && is_tensor_list(value)) {
+    if (lists_.size() < kMostLists && is_averaged_key(name.text) && is_tensor_list(value)) {
       lists_.emplace_back(place, &value);
     }
     if (!value.is_mapping()) {
@@ -162,36 +166,41 @@ void Collector::collect(const PickleValue& mapping, const std::string& key, int 
   }
 }
 
+// Adds the list's tensors under the names of those; whether shapes agree, else adds nothing.
+bool Collector::add_list(const std::string& place,
+                         const PickleValue& list,
+                         const std::vector<std::size_t>& named) {
+  if (named.size() != list.items.size()) {
+    return false;
+  }
+  const std::size_t before = stored_.tensors.size();
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    add_tensor(place, std::string(stored_.tensors[named[i]].name), *list.items[i]);
+    if (stored_.tensors.back().read().sizes() != stored_.tensors[named[i]].read().sizes()) {
+      stored_.tensors.resize(before);
+      return false;
+    }
+  }
+  return true;
+}
+
 // torch-ema and diffusers average `model.parameters()`, which are the state dict's entries in its
 // order, but for buffers.
 void Collector::name_lists() {
   if (lists_.empty()) {
     return;
   }
-  std::map<std::string, std::vector<StoredTensor>> named;
-  for (const StoredTensor& tensor : stored_.tensors) {
-    if (!is_batch_norm_buffer(tensor.name)) {
-      named[tensor.key].push_back(tensor);
+  std::map<std::string, std::vector<std::size_t>> named;  // indices, by dictionary
+  for (std::size_t i = 0; i < stored_.tensors.size(); ++i) {
+    if (!is_batch_norm_buffer(stored_.tensors[i].name)) {
+      named[stored_.tensors[i].key].push_back(i);
     }
   }
   for (const auto& [place, list] : lists_) {
-    const std::size_t before = stored_.tensors.size();
-    for (const auto& [key, tensors] : named) {
-      if (tensors.size() != list->items.size()) {
-        continue;
-      }
-      for (std::size_t i = 0; i < tensors.size(); ++i) {
-        add_tensor(place, tensors[i].name, *list->items[i]);
-        if (stored_.tensors.back().read().sizes() != tensors[i].read().sizes()) {
-          stored_.tensors.resize(before);
-          break;
-        }
-      }
-      if (stored_.tensors.size() > before) {
-        break;
-      }
-    }
-    if (stored_.tensors.size() == before) {
+    const bool fits = std::any_of(named.begin(), named.end(), [&](const auto& dictionary) {
+      return add_list(place, *list, dictionary.second);
+    });
+    if (!fits) {
       stored_.nameless.push_back(place);
     }
   }

@@ -133,7 +133,8 @@ def meshes():
 def weights():
     with tarfile.open("tests/weights/samples.tar.gz") as samples:
         members = {m.name.removeprefix("./"): samples.extractfile(m).read() for m in samples if m.isfile()}
-    zips = ("meta.pt", "sparse.pt", "dtensor.pt", "float8.pt", "numpy.pt", "lightning.ckpt", "model_and_ema.pt")
+    zips = ("meta.pt", "sparse.pt", "dtensor.pt", "float8.pt", "numpy.pt", "lightning.ckpt", "model_and_ema.pt",
+            "torch_ema.pt")
     for name in zips:
         put("torch_zip", name, members[name])
     for name in ("plain.safetensors", "float8.safetensors", "model_prefix.safetensors"):
