@@ -91,9 +91,12 @@ class Collector {
     return is_weights_key(name) || wanted_ == place || wanted_.starts_with(place + ".");
   }
   void add_tensor(const std::string& key, const std::string& name, const PickleValue& value);
-  bool add_list(const std::string& place,
-                const PickleValue& list,
-                const std::vector<std::size_t>& named);
+  // A list of averaged weights.
+  struct NamedList {
+    std::string place;
+    const PickleValue* value;
+  };
+  bool add_list(const NamedList& list, const std::vector<std::size_t>& named);
   void count_walked(const PickleValue& mapping);
   void note_dictionaries(const PickleValue& mapping, const std::string& place, int depth);
 
@@ -101,7 +104,7 @@ class Collector {
   std::string wanted_;
   std::shared_ptr<TorchFile> torch_;
   std::size_t walked_ = 0;
-  std::vector<std::pair<std::string, const PickleValue*>> lists_;  // of averaged weights, by place
+  std::vector<NamedList> lists_;
   const PickleValue* model_object_ = nullptr;
   const PickleValue* array_ = nullptr;
 };
@@ -153,7 +156,7 @@ void Collector::collect(const PickleValue& mapping, const std::string& key, int 
     }
     const std::string place = key.empty() ? name.text : key + "." + name.text;
     if (lists_.size() < kMostLists && is_averaged_key(name.text) && is_tensor_list(value)) {
-      lists_.emplace_back(place, &value);
+      lists_.push_back({place, &value});
     }
     if (!value.is_mapping()) {
       continue;
@@ -167,15 +170,13 @@ void Collector::collect(const PickleValue& mapping, const std::string& key, int 
 }
 
 // Adds the list's tensors under the names of those; whether shapes agree, else adds nothing.
-bool Collector::add_list(const std::string& place,
-                         const PickleValue& list,
-                         const std::vector<std::size_t>& named) {
-  if (named.size() != list.items.size()) {
+bool Collector::add_list(const NamedList& list, const std::vector<std::size_t>& named) {
+  if (named.size() != list.value->items.size()) {
     return false;
   }
   const std::size_t before = stored_.tensors.size();
   for (std::size_t i = 0; i < named.size(); ++i) {
-    add_tensor(place, std::string(stored_.tensors[named[i]].name), *list.items[i]);
+    add_tensor(list.place, std::string(stored_.tensors[named[i]].name), *list.value->items[i]);
     if (stored_.tensors.back().read().sizes() != stored_.tensors[named[i]].read().sizes()) {
       stored_.tensors.resize(before);
       return false;
@@ -196,12 +197,12 @@ void Collector::name_lists() {
       named[stored_.tensors[i].key].push_back(i);
     }
   }
-  for (const auto& [place, list] : lists_) {
+  for (const NamedList& list : lists_) {
     const bool fits = std::any_of(named.begin(), named.end(), [&](const auto& dictionary) {
-      return add_list(place, *list, dictionary.second);
+      return add_list(list, dictionary.second);
     });
     if (!fits) {
-      stored_.nameless.push_back(place);
+      stored_.nameless.push_back(list.place);
     }
   }
 }
