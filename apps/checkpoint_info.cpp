@@ -157,15 +157,11 @@ void describe_model(const fs::path& path,
 
 // A model's weights if the file has some, else what there is most of.
 Checkpoint load_described(const fs::path& path, const std::string& key) {
-  const StoredCheckpoint stored = open_checkpoint(path, key);
-  if (!stored.metadata.contains(kTrainingMetadataKey)) {
-    for (const ModelNames& kind : {classifier_names(), nvs_model_names()}) {
-      if (const auto checkpoint = find_model_checkpoint(path, key, kind)) {
-        return *checkpoint;
-      }
-    }
-  }
-  return read_weights(stored, choose_largest(stored, key));
+  const OpenModel model = open_model(path, key, {classifier_names(), nvs_model_names()});
+  const bool is_of_training = model.stored.metadata.contains(kTrainingMetadataKey);
+  return read_weights(
+      model.stored,
+      model.choice && !is_of_training ? *model.choice : choose_largest(model.stored, key));
 }
 
 }  // namespace

@@ -75,15 +75,19 @@ std::string key_of(const WeightsChoice& largest, const std::string& prefix) {
 // is the only one.
 std::optional<WeightsChoice> find_weights(const StoredCheckpoint& stored,
                                           const std::string& key,
-                                          const ModelNames& kind) {
-  auto choice = choose_weights(stored, key, fit_of({kind}));
+                                          const std::vector<ModelNames>& kinds) {
+  auto choice = choose_weights(stored, key, fit_of(kinds));
   if (choice) {
     return choice;
   }
   const WeightsChoice largest = choose_largest(stored, key);
-  const auto prefixes = hiding_prefixes(kind, names_of_largest(largest));
+  const Names names = names_of_largest(largest);
+  Names prefixes;
+  for (const ModelNames& kind : kinds) {
+    prefixes.merge(hiding_prefixes(kind, names));
+  }
   return prefixes.size() == 1
-             ? choose_weights(stored, key_of(largest, *prefixes.begin()), fit_of({kind}))
+             ? choose_weights(stored, key_of(largest, *prefixes.begin()), fit_of(kinds))
              : std::nullopt;
 }
 
@@ -118,29 +122,8 @@ ErrorParts explain_misfit(const StoredCheckpoint& stored,
   return parts;
 }
 
-// A checkpoint with the model's weights in it, if it has any.
-struct OpenModel {
-  StoredCheckpoint stored;
-  std::optional<WeightsChoice> choice;
-};
-
-// Also under an unusual key beside tensors that are no weights, such as a step's number.
-OpenModel open_model(const fs::path& path, const std::string& key, const ModelNames& kind) {
-  OpenModel model{.stored = open_checkpoint(path, key)};
-  model.choice = find_weights(model.stored, key, kind);
-  if (!model.choice && key.empty() && model.stored.other_keys.size() == 1) {
-    const std::string only = model.stored.other_keys.front();
-    OpenModel below{.stored = open_checkpoint(path, only)};
-    below.choice = find_weights(below.stored, only, kind);
-    if (below.choice) {
-      return below;
-    }
-  }
-  return model;
-}
-
 OpenModel require_model(const fs::path& path, const std::string& key, const ModelNames& kind) {
-  OpenModel model = open_model(path, key, kind);
+  OpenModel model = open_model(path, key, {kind});
   const StoredCheckpoint& stored = model.stored;
   // Its weights would fit, but of which variant they are is known to the run alone.
   if (stored.metadata.contains(kTrainingMetadataKey)) {
@@ -197,8 +180,24 @@ NameFit fit_of(const std::vector<ModelNames>& kinds) {
   };
 }
 
+OpenModel open_model(const fs::path& path,
+                     const std::string& key,
+                     const std::vector<ModelNames>& kinds) {
+  OpenModel model{.stored = open_checkpoint(path, key)};
+  model.choice = find_weights(model.stored, key, kinds);
+  if (!model.choice && key.empty() && model.stored.other_keys.size() == 1) {
+    const std::string only = model.stored.other_keys.front();
+    OpenModel below{.stored = open_checkpoint(path, only)};
+    below.choice = find_weights(below.stored, only, kinds);
+    if (below.choice) {
+      return below;
+    }
+  }
+  return model;
+}
+
 bool holds_model(const fs::path& path, const ModelNames& kind) {
-  return open_model(path, "", kind).choice.has_value();
+  return open_model(path, "", {kind}).choice.has_value();
 }
 
 Checkpoint load_model_checkpoint(const fs::path& path,
@@ -211,13 +210,6 @@ Checkpoint load_model_checkpoint(const fs::path& path,
   }
   const OpenModel model = require_model(path, key, kind);
   return read_whole_weights(model.stored, *model.choice);
-}
-
-std::optional<Checkpoint> find_model_checkpoint(const fs::path& path,
-                                                const std::string& key,
-                                                const ModelNames& kind) {
-  const OpenModel model = open_model(path, key, kind);
-  return model.choice ? std::optional(read_weights(model.stored, *model.choice)) : std::nullopt;
 }
 
 Checkpoint load_card_or_weights(const fs::path& path, const ModelNames& kind) {

@@ -24,6 +24,19 @@ struct ModelNames {
 // The largest of the kinds' counts of their own names; 0 where none has what it needs.
 NameFit fit_of(const std::vector<ModelNames>& kinds);
 
+// An open checkpoint, and where in it a model's weights are, if anywhere.
+struct OpenModel {
+  StoredCheckpoint stored;
+  std::optional<WeightsChoice> choice;
+};
+
+// Looks for the weights of a model of one of these kinds, also under an unusual key beside tensors
+// that are no weights, such as a step's number; `key` restricts the search. Throws Error if the
+// file cannot be opened.
+OpenModel open_model(const std::filesystem::path& path,
+                     const std::string& key,
+                     const std::vector<ModelNames>& kinds);
+
 // Whether such weights are anywhere in the file. Throws Error if it cannot be opened.
 bool holds_model(const std::filesystem::path& path, const ModelNames& kind);
 
@@ -32,12 +45,6 @@ bool holds_model(const std::filesystem::path& path, const ModelNames& kind);
 Checkpoint load_model_checkpoint(const std::filesystem::path& path,
                                  const std::string& key,
                                  const ModelNames& kind);
-
-// The same without looking at the weights' values; nothing if there are no such weights. Throws
-// Error if the file cannot be opened.
-std::optional<Checkpoint> find_model_checkpoint(const std::filesystem::path& path,
-                                                const std::string& key,
-                                                const ModelNames& kind);
 
 // What a list of models needs of a file: its metadata if they hold the model's card, else all of
 // it. Throws Error as above.
