@@ -16,7 +16,8 @@ const FolderListings::Listing& FolderListings::listing(const fs::path& folder) {
          !error && entry != fs::directory_iterator();
          entry.increment(error)) {
       const std::string name = entry->path().filename().string();
-      found->second.emplace(lower_case(decomposed(name)), name);
+      found->second.names.insert(name);
+      found->second.spellings.emplace(lower_case(decomposed(name)), name);
     }
   }
   return found->second;
@@ -31,6 +32,10 @@ bool FolderListings::is_folder(const fs::path& path) {
   return found->second;
 }
 
+const std::unordered_set<std::string>& FolderListings::names(const fs::path& folder) {
+  return listing(folder).names;
+}
+
 fs::path FolderListings::find(const fs::path& root, const fs::path& relative) {
   std::error_code ignored;  // a name too long or a folder without permission counts as missing
   fs::path place = (root / relative).lexically_normal();
@@ -43,9 +48,9 @@ fs::path FolderListings::find(const fs::path& root, const fs::path& relative) {
       place /= part;
       continue;
     }
-    const Listing& names = listing(place);
-    const auto spelled = names.find(lower_case(decomposed(part.string())));
-    if (spelled == names.end()) {
+    const std::map<std::string, std::string>& spellings = listing(place).spellings;
+    const auto spelled = spellings.find(lower_case(decomposed(part.string())));
+    if (spelled == spellings.end()) {
       return {};
     }
     place /= spelled->second;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <unordered_set>
 
 namespace parallax {
 
@@ -18,8 +19,14 @@ class FolderListings {
 
   bool is_folder(const std::filesystem::path& path);
 
+  // What the folder holds, files and folders; nothing if it cannot be listed.
+  const std::unordered_set<std::string>& names(const std::filesystem::path& folder);
+
  private:
-  using Listing = std::map<std::string, std::string>;  // decomposed, lower case → name
+  struct Listing {
+    std::unordered_set<std::string> names;
+    std::map<std::string, std::string> spellings;  // decomposed, lower case → name
+  };
   const Listing& listing(const std::filesystem::path& folder);
 
   std::map<std::filesystem::path, Listing> listings_;

@@ -23,6 +23,7 @@
 #include "vision/models/model_files.h"
 #include "vision/models/vit3/model_store.h"
 #include "vision/scene/formats/bundler.h"
+#include "vision/scene/formats/colmap/colmap.h"
 #include "vision/scene/formats/common/json_fields.h"
 #include "vision/scene/formats/datasets/mvsnet.h"
 #include "vision/scene/formats/datasets/neus.h"
@@ -30,13 +31,17 @@
 #include "vision/scene/formats/gaussian_splatting.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/load_scene.h"
+#include "vision/scene/formats/lvsm_json.h"
 #include "vision/scene/formats/metashape.h"
+#include "vision/scene/formats/opencv_json.h"
 #include "vision/scene/formats/openmvg.h"
 #include "vision/scene/formats/opensfm.h"
 #include "vision/scene/formats/pixelsplat.h"
 #include "vision/scene/formats/polycam.h"
+#include "vision/scene/formats/realestate10k.h"
 #include "vision/scene/formats/reality_capture.h"
 #include "vision/scene/formats/record3d.h"
+#include "vision/scene/formats/transforms_json.h"
 #include "vision/synth/meshes/mesh_import.h"
 #include "vision/viewer/camera/camera_track.h"
 
@@ -74,20 +79,25 @@ void read_scene_folder(const fs::path& folder) {
   }
 }
 
-// By its own reader first: what the readers before it look for in a folder, COLMAP's above all,
-// takes longer than the reading. What it does not take up is offered to all.
+// As the program does, the first input and now and then; else by its own reader alone: what the
+// readers before it look for in a folder, COLMAP's above all, takes longer than the reading.
 template <auto kLoad>
-void read_scene_of(const fs::path& folder) {
-  if (!kLoad(folder, SceneOptions())) {
-    read_scene_folder(folder);
+void read_scene_of(const fs::path& path) {
+  constexpr int kOfferedToAll = 16;
+  static int inputs = 0;
+  if (inputs++ % kOfferedToAll == 0) {
+    read_scene_folder(path);
+  } else {
+    kLoad(path, SceneOptions());
   }
 }
 
 // By the file, as formats without a name of their own are opened.
+template <auto kLoad>
 void read_scene_file(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().stem() == "scene") {
-      read_scene_folder(entry.path());
+      read_scene_of<kLoad>(entry.path());
       return;
     }
   }
@@ -198,10 +208,10 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"shards", nullptr, read_sharded},
       {"model_card", "input.json", read_cards},
       {"npy", "input.npy", read_array},
-      {"opencv_json", nullptr, read_scene_folder},
-      {"transforms", nullptr, read_scene_folder},
-      {"colmap_text", nullptr, read_scene_folder},
-      {"colmap_binary", nullptr, read_scene_folder},
+      {"opencv_json", nullptr, read_scene_of<load_opencv_json>},
+      {"transforms", nullptr, read_scene_of<load_transforms>},
+      {"colmap_text", nullptr, read_scene_of<load_colmap>},
+      {"colmap_binary", nullptr, read_scene_of<load_colmap>},
       {"llff", nullptr, read_scene_of<load_llff>},
       {"bundler", nullptr, read_scene_of<load_bundler>},
       {"metashape", nullptr, read_scene_of<load_metashape>},
@@ -214,8 +224,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"nsvf", nullptr, read_scene_of<load_nsvf>},
       {"neus", nullptr, read_scene_of<load_neus>},
       {"reality_capture", nullptr, read_scene_of<load_reality_capture>},
-      {"lvsm_json", nullptr, read_scene_file},
-      {"realestate10k", nullptr, read_scene_file},
+      {"lvsm_json", nullptr, read_scene_file<load_lvsm_json>},
+      {"realestate10k", nullptr, read_scene_file<load_realestate10k>},
       {"pixelsplat", "input.torch", read_chunks},
       {"evaluation_index", "input.json", read_index},
       {"image", "input.img", read_picture},

@@ -186,13 +186,20 @@ void RenderWorker::load_one(const Load& load, const std::stop_token& stop) {
 
 void RenderWorker::run_renderer(const std::stop_token& stop) {
   functions_.set_up_thread();
+  bool has_ended_tasks = false;  // since the last rest
   while (true) {
     std::optional<std::pair<uint64_t, FrameRequest>> frame;
     std::optional<Task> task;
     {
       std::unique_lock lock(mutex_);
-      rendering_ = false;
       const auto ready = [&] { return frame_.has_value() || !tasks_.empty(); };
+      if (has_ended_tasks && !ready()) {
+        has_ended_tasks = false;
+        lock.unlock();
+        functions_.rest();
+        lock.lock();
+      }
+      rendering_ = false;
       render_ready_.wait(lock, stop, ready);
       if (stop.stop_requested()) {
         return;
@@ -210,6 +217,8 @@ void RenderWorker::run_renderer(const std::stop_token& stop) {
     } else if (step_task(*task, stop)) {
       const std::lock_guard lock(mutex_);
       put_after_short_tasks(std::move(*task));
+    } else {
+      has_ended_tasks = true;
     }
   }
 }

@@ -70,6 +70,8 @@ struct WorkFunctions {
   std::function<TaskStep(const TaskRequest&)> begin_task;
   // Called first on each thread.
   std::function<void()> set_up_thread = [] {};
+  // Called on the rendering thread when it has finished tasks and nothing is left to do.
+  std::function<void()> rest = [] {};
 };
 
 // Settings of a RenderWorker.

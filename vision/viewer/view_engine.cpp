@@ -15,9 +15,9 @@
 namespace parallax::view {
 namespace {
 
-// Of cached fast weights: those of 150 readings by a bundled model. More of them are hardly ever
+// Of cached fast weights: those of 40 readings by a bundled model. More of them are hardly ever
 // gone back to, and the memory of a long session is to stay flat.
-constexpr int64_t kKeptBytes = int64_t{256} << 20;
+constexpr int64_t kKeptBytes = int64_t{64} << 20;
 constexpr size_t kKeptAtLeast = 4;
 constexpr size_t kModelsAtLeast = 2;    // in memory, so that two can be compared
 constexpr size_t kRecordedAtMost = 16;  // states whose passes stay recorded on a GPU
@@ -171,8 +171,23 @@ ModelPtr ViewEngine::model(const std::string& name) {
   return loaded;
 }
 
+void ViewEngine::forget_unless_shown(const std::string& name) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (shown_.contains(name)) {
+      return;
+    }
+    models_.remove_if([&](const auto& entry) { return entry.first == name; });
+  }
+  kept_.remove_if([&](const CacheEntry& kept) { return kept.source.model == name; });
+}
+
 ModelLoaded ViewEngine::load_model(const std::string& name) {
   const ModelPtr loaded = model(name);
+  {
+    const std::lock_guard lock(mutex_);
+    shown_.insert(name);
+  }
   const LactNvsOptions& options = loaded->card.options;
   return {{.name = name,
            .variant = options.variant,
@@ -193,6 +208,14 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
     forget_old_recordings(kept_);
     return kept_.front().reconstruction;
   }
+  const ReconstructionPtr result = read_inputs(scene, source, inputs);
+  keep({scene.id, source, inputs, result, state_bytes(result->state)});
+  return result;
+}
+
+ReconstructionPtr ViewEngine::read_inputs(const SceneData& scene,
+                                          const ModelSource& source,
+                                          const std::vector<int>& inputs) {
   const torch::InferenceMode inference;
   const ModelPtr model = this->model(source.model);
   const int patch = model->card.options.patch_size;
@@ -216,7 +239,6 @@ ReconstructionPtr ViewEngine::reconstruct(const SceneData& scene,
                         static_cast<double>(batch.cameras.height / patch) *
                         static_cast<double>(batch.cameras.width / patch);
   result->tokens_per_second = tokens / (result->milliseconds / 1000);
-  keep({scene.id, source, inputs, result, state_bytes(result->state)});
   return result;
 }
 
@@ -282,6 +304,13 @@ Frame ViewEngine::render(const FrameRequest& request, bool full, const WorkContr
     }
   }
   std::vector<ModelSource> sources = request.sources;
+  {
+    const std::lock_guard lock(mutex_);
+    shown_.clear();
+    for (const ModelSource& source : sources) {
+      shown_.insert(source.model);
+    }
+  }
   if (full) {
     sources.insert(sources.end(), request.counterparts.begin(), request.counterparts.end());
   }

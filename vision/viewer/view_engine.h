@@ -3,6 +3,7 @@
 
 #include <list>
 #include <mutex>
+#include <set>
 
 #include "vision/eval/evaluate.h"
 #include "vision/viewer/scene_images.h"
@@ -48,8 +49,15 @@ class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
   // The following are used by the tasks.
   SceneDataPtr scene(uint64_t id) const;  // throws Error if it is no longer open
   ModelPtr model(const std::string& name);
+  // Drops the model and what was read by it, if the panes last drawn or a model loaded since show
+  // another.
+  void forget_unless_shown(const std::string& name);
   // Reads the input views or reuses a cached result; throws Error if there is no such form.
   ReconstructionPtr reconstruct(const SceneData& scene,
+                                const ModelSource& source,
+                                const std::vector<int>& inputs);
+  // The same, neither from the cache nor for it.
+  ReconstructionPtr read_inputs(const SceneData& scene,
                                 const ModelSource& source,
                                 const std::vector<int>& inputs);
   // Renders cameras given in the scene's coordinates: [V, 3, H, W] on the CPU.
@@ -79,9 +87,10 @@ class ViewEngine : public std::enable_shared_from_this<ViewEngine> {
 
   EngineOptions options_;
   torch::Device device_;
-  mutable std::mutex mutex_;  // for scene_ and models_
+  mutable std::mutex mutex_;  // for scene_, models_ and shown_
   SceneDataPtr scene_;
   std::list<std::pair<std::string, ModelPtr>> models_;  // most recently used first
+  std::set<std::string> shown_;                         // models of panes
   std::list<CacheEntry> kept_;                          // most recently used first
 };
 

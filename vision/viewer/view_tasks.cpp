@@ -27,13 +27,28 @@ double mean_of(const std::vector<double>& values) {
   return count > 0 ? sum / count : kUnknown;
 }
 
+// A model for a while: all models of a table together may take many times the memory of the one on
+// the screen.
+struct ModelUse {
+  ViewEngine* engine;
+  std::string name;
+
+  ~ModelUse() { engine->forget_unless_shown(name); }
+};
+
 // The table rows of one model, measured view by view. Both forms of a view are measured in the same
 // step, so that a busy moment of the machine does not slow down only one of them.
 class TableOfModel {
  public:
-  TableOfModel(ViewEngine& engine, const SceneData& scene, const TableTask& task, std::string name)
-      : scene_(&scene), views_(other_views(scene, task.inputs, kMostTableViews)) {
-    const std::string variant = engine.model(name)->card.options.variant;
+  TableOfModel(std::shared_ptr<ViewEngine> engine,
+               const SceneData& scene,
+               const TableTask& task,
+               const std::string& name)
+      : engine_(std::move(engine)),
+        use_{engine_.get(), name},
+        scene_(&scene),
+        views_(other_views(scene, task.inputs, kMostTableViews)) {
+    const std::string variant = engine_->model(name)->card.options.variant;
     for (const ModelSource& source : task.sources) {
       if (source.model == name) {
         Row row;
@@ -41,7 +56,7 @@ class TableOfModel {
                      .source = source,
                      .variant = variant,
                      .all_views = static_cast<int>(views_.size())};
-        row.reconstruction = engine.reconstruct(scene, source, task.inputs);
+        row.reconstruction = engine_->reconstruct(scene, source, task.inputs);
         row.shown.reconstruct_ms = row.reconstruction->milliseconds;
         row.shown.tokens_per_second = row.reconstruction->tokens_per_second;
         rows_.push_back(std::move(row));
@@ -50,7 +65,7 @@ class TableOfModel {
   }
 
   // Measures one more view; returns false after the last.
-  bool step(ViewEngine& engine, const WorkControl& control) {
+  bool step(const WorkControl& control) {
     if (next_ >= views_.size()) {
       return false;
     }
@@ -73,7 +88,7 @@ class TableOfModel {
       Row& row = rows_[(i + next_) % rows_.size()];
       const auto start = Clock::now();
       const Tensor image =
-          engine.render_cameras(row.shown.source, *row.reconstruction, {truth->camera});
+          engine_->render_cameras(row.shown.source, *row.reconstruction, {truth->camera});
       row.milliseconds.push_back(1000 * seconds_since(start));
       const Quality quality = measure(image[0], *truth);
       row.shown.views.push_back(view);
@@ -119,6 +134,8 @@ class TableOfModel {
     }
   }
 
+  std::shared_ptr<ViewEngine> engine_;
+  ModelUse use_;
   const SceneData* scene_;
   std::vector<int> views_;
   std::vector<Row> rows_;
@@ -169,10 +186,10 @@ TaskStep begin_table(const std::shared_ptr<ViewEngine>& engine, const TableTask&
     bool more = false;
     try {
       if (state->rows == nullptr) {
-        state->rows = std::make_unique<TableOfModel>(*engine, *state->scene, task, name);
+        state->rows = std::make_unique<TableOfModel>(engine, *state->scene, task, name);
         more = true;
       } else {
-        more = state->rows->step(*engine, control);
+        more = state->rows->step(control);
       }
       control.progress((static_cast<double>(state->model) + state->rows->share()) / total,
                        "table: " + name);
@@ -216,8 +233,11 @@ TaskStep begin_curve(const std::shared_ptr<ViewEngine>& engine, const CurveTask&
     for (const ReadMode reading : {ReadMode::kBatch, ReadMode::kStreamed}) {
       control.check();
       const ModelSource source{task.model, Form::kRecurrent, reading};
-      const Tensor images = engine->render_cameras(
-          source, *engine->reconstruct(*state->scene, source, read), cameras);
+      // Of the first views alone nothing else is asked.
+      const ReconstructionPtr reconstruction =
+          read.size() == task.inputs.size() ? engine->reconstruct(*state->scene, source, read)
+                                            : engine->read_inputs(*state->scene, source, read);
+      const Tensor images = engine->render_cameras(source, *reconstruction, cameras);
       std::vector<double> psnrs;
       for (size_t i = 0; i < state->views.size(); ++i) {
         psnrs.push_back(

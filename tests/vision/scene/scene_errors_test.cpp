@@ -2,14 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <opencv2/core.hpp>
-
 #include <cstring>
 #include <functional>
 #include <opencv2/core.hpp>
 
 #include "core/base/error.h"
 #include "tests/support/scene_fixture.h"
+#include "vision/scene/formats/common/json_fields.h"
 
 namespace parallax {
 namespace {
@@ -127,6 +126,14 @@ TEST_F(BrokenScenes, JsonText) {
   // Deep nesting must not use up the stack.
   testing::write_text(folder_.path() / "opencv_cameras.json", std::string(1000000, '['));
   expect_failure({"nested too deeply"});
+}
+
+// Reconstructions list millions of points that nothing here uses.
+TEST_F(BrokenScenes, WhatIsLeftOutOfJsonIsLeftOutBesideNan) {
+  const fs::path file = folder_.path() / "reconstruction.json";
+  testing::write_text(file, R"({"points": [1, 2], "focal": NaN, "name": "-Infinity \"NaN"})");
+  EXPECT_EQ(read_json_file(file, {"points"}),
+            json({{"focal", "NaN"}, {"name", "-Infinity \"NaN"}}));
 }
 
 TEST_F(BrokenScenes, Transforms) {

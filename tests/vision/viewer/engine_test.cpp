@@ -318,6 +318,18 @@ TEST(ViewEngine, OfManyModelsTheTwoUsedLastStayInMemory) {
   EXPECT_NE(few.model("nvs-v3"), second);
 }
 
+// All nine together would take several times the memory of those on the screen.
+TEST(ViewEngine, ModelsThatNoPaneShowsAreForgottenOnRequest) {
+  view::ViewEngine engine({});
+  engine.load_model("nvs-v2");  // for a pane
+  const view::ModelPtr shown = engine.model("nvs-v2");
+  const std::weak_ptr<NvsModel> other = engine.model("nvs-v3");
+  engine.forget_unless_shown("nvs-v2");
+  EXPECT_EQ(engine.model("nvs-v2"), shown);
+  engine.forget_unless_shown("nvs-v3");
+  EXPECT_TRUE(other.expired());
+}
+
 TEST_F(EngineTest, ErrorsAreSentences) {
   finish(WorkQueue::kLoad, worker_.open({.path = kBroken, .model = "nvs-v2"}));
   EXPECT_NE(error_.find("README.md"), std::string::npos) << error_;

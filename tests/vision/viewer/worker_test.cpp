@@ -2,6 +2,7 @@
 // (run under ThreadSanitizer as parallax_thread_tests), the order of frames, errors as events.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <map>
@@ -210,6 +211,35 @@ TEST(RenderWorker, TasksWaitForFramesBetweenTheirSteps) {
     order += std::holds_alternative<Frame>(event) ? "f" : "";
   }
   EXPECT_EQ(order, "tfftt");
+}
+
+TEST(RenderWorker, RestsOnceTasksAreDoneAndNothingIsLeft) {
+  WorkFunctions functions = cheap_functions();
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  std::atomic<int> steps = 0;
+  std::atomic<int> rests = 0;
+  functions.begin_task = [&](const TaskRequest&) {
+    return TaskStep([&](const WorkControl&) {
+      if (steps++ == 0) {
+        begun.set_value();
+        go_on.get_future().wait();
+      }
+      EXPECT_EQ(rests, 0);
+      return false;
+    });
+  };
+  functions.rest = [&] { rests += 1; };
+  RenderWorker worker(functions, {});
+  worker.start_task(TableTask{});
+  begun.get_future().wait();
+  worker.start_task(TableTask{});
+  go_on.set_value();
+  EXPECT_TRUE(testing::wait_until([&] { return rests == 1; }));
+  EXPECT_EQ(steps, 2);
+  const uint64_t frame = worker.request_frame(request_of(1));
+  fetch_until(worker, [&](const Event& event) { return ends(event, WorkQueue::kFrame, frame); });
+  EXPECT_EQ(rests, 1);  // frames come many times a second
 }
 
 TEST(RenderWorker, ShortTasksComeBetweenTheStepsOfLongOnes) {

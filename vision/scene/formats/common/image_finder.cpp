@@ -107,6 +107,28 @@ ImageFinder ImageFinder::in_images_of(const std::vector<fs::path>& folders,
   return ImageFinder(places, options);
 }
 
+const std::vector<ImageFinder::Place>& ImageFinder::places() {
+  if (places_) {
+    return *places_;
+  }
+  places_.emplace();
+  const auto add = [&](const Place& place) {
+    if (!listings_.find(place.folder.parent_path(), place.folder.filename()).empty()) {
+      places_->push_back(place);
+    }
+  };
+  for (const fs::path& folder : folders_) {
+    add(Place{folder});
+  }
+  for (const char* stand_in : kStandIns) {
+    for (const fs::path& folder : folders_) {
+      const fs::path renamed = with_images_renamed(folder, stand_in);
+      add(renamed.empty() ? Place{folder, stand_in, false} : Place{renamed, stand_in, true});
+    }
+  }
+  return *places_;
+}
+
 std::vector<ImageFinder::Candidate> ImageFinder::candidates(const std::string& name) {
   const fs::path path = fs::path(name).lexically_normal();
   if (!chosen_.empty()) {
@@ -114,37 +136,37 @@ std::vector<ImageFinder::Candidate> ImageFinder::candidates(const std::string& n
             {chosen_, without_first_component(path), false, true},
             {chosen_, path.filename(), false, true}};
   }
-  std::vector<Candidate> places;
-  for (const fs::path& folder : folders_) {
-    places.push_back({folder, path});
-  }
-  for (const char* stand_in : kStandIns) {
-    for (const fs::path& folder : folders_) {
-      if (fs::path renamed = with_images_renamed(folder, stand_in); !renamed.empty()) {
-        places.push_back({renamed, path, true});
-      } else if (renamed = with_images_renamed(path, stand_in); !renamed.empty()) {
-        places.push_back({folder, renamed, true});
-      }
+  std::vector<Candidate> candidates;
+  for (const Place& place : places()) {
+    if (place.stand_in == nullptr || place.is_renamed) {
+      candidates.push_back({place.folder, path, place.is_renamed});
+    } else if (fs::path renamed = with_images_renamed(path, place.stand_in); !renamed.empty()) {
+      candidates.push_back({place.folder, renamed, true});
     }
   }
-  std::erase_if(places, [&](const Candidate& place) {
-    const auto [known, is_new] = is_possible_.try_emplace(place.folder, false);
-    if (is_new) {
-      known->second = !listings_.find(place.folder.parent_path(), place.folder.filename()).empty();
+  return candidates;
+}
+
+// The file whose path is this one and an extension; empty if there is none. By the folder's list:
+// asking for each of thousands of names in ten spellings takes minutes over a network.
+fs::path ImageFinder::with_an_extension(const fs::path& path) {
+  const std::unordered_set<std::string>& names = listings_.names(path.parent_path());
+  for (const char* extension : kExtensions) {
+    if (!names.contains(path.filename().string() + extension)) {
+      continue;
     }
-    return !known->second;
-  });
-  return places;
+    if (fs::path file = path.string() + extension; is_file(file)) {
+      return file;
+    }
+  }
+  return {};
 }
 
 std::optional<fs::path> ImageFinder::find_as_written(const std::vector<Candidate>& places) {
   for (const Candidate& place : places) {
     const fs::path written = (place.folder / place.path).lexically_normal();
-    fs::path file = written;
-    for (size_t i = 0; i < kExtensions.size() && !is_file(file); ++i) {
-      file = written.string() + kExtensions[i];
-    }
-    if (is_file(file)) {
+    const fs::path file = is_file(written) ? written : with_an_extension(written);
+    if (!file.empty()) {
       if (place.is_stand_in && replaced_by_.empty()) {
         replaced_by_ = file.parent_path();
       }
@@ -173,16 +195,15 @@ std::optional<fs::path> ImageFinder::find_with_extension(const std::vector<Candi
     if (!place.path.has_extension()) {
       return std::nullopt;
     }
-    for (const char* extension : kExtensions) {
-      fs::path file = (place.folder / place.path).lexically_normal();
-      if (is_file(file.replace_extension(extension))) {
-        other_extension_ = other_extension_.empty() ? file : other_extension_;
-        if (place.is_stand_in && replaced_by_.empty()) {
-          replaced_by_ = file.parent_path();
-        }
-        is_guess_ = true;
-        return file;
+    const fs::path written = (place.folder / place.path).lexically_normal();
+    const fs::path file = with_an_extension(fs::path(written).replace_extension());
+    if (!file.empty()) {
+      other_extension_ = other_extension_.empty() ? file : other_extension_;
+      if (place.is_stand_in && replaced_by_.empty()) {
+        replaced_by_ = file.parent_path();
       }
+      is_guess_ = true;
+      return file;
     }
   }
   return std::nullopt;

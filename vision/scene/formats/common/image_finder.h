@@ -54,7 +54,16 @@ class ImageFinder {
     bool is_guess = false;
   };
 
+  // A folder that exists, as given or with a stand-in for `images` in its path, or in each name's.
+  struct Place {
+    std::filesystem::path folder;
+    const char* stand_in = nullptr;
+    bool is_renamed = false;
+  };
+
+  const std::vector<Place>& places();
   std::vector<Candidate> candidates(const std::string& name);
+  std::filesystem::path with_an_extension(const std::filesystem::path& path);
   std::optional<std::filesystem::path> find_as_written(const std::vector<Candidate>& places);
   std::optional<std::filesystem::path> find_with_extension(const std::vector<Candidate>& places);
   std::optional<std::filesystem::path> find_in_other_case(const std::vector<Candidate>& places);
@@ -68,7 +77,7 @@ class ImageFinder {
   std::vector<std::filesystem::path> folders_;
   std::filesystem::path chosen_;  // the user's folder; empty: none
   FolderListings listings_;
-  std::map<std::filesystem::path, bool> is_possible_;   // whether a place's folder exists
+  std::optional<std::vector<Place>> places_;            // once a name was not where it should be
   std::map<std::filesystem::path, std::string> names_;  // of the files found
   std::map<std::string, std::filesystem::path> below_;  // file name → folder, once one is missing
   std::filesystem::path replaced_by_;      // the folder that took the place of `images`

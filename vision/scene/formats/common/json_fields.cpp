@@ -41,7 +41,7 @@ std::string quote_bare_numbers(std::string_view text) {
   bool in_string = false;
   for (size_t i = 0; i < text.size();) {
     const char c = text[i];
-    if (!in_string) {
+    if (!in_string && (c == '-' || c == 'I' || c == 'N')) {
       size_t length = 0;
       for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
         length = text.substr(i, word.size()) == word ? word.size() : length;
@@ -54,7 +54,7 @@ std::string quote_bare_numbers(std::string_view text) {
         i += length;
         continue;
       }
-    } else if (c == '\\' && i + 1 < text.size()) {
+    } else if (in_string && c == '\\' && i + 1 < text.size()) {
       quoted += c;
       quoted += text[i + 1];
       i += 2;
@@ -129,8 +129,15 @@ json read_json_file(const fs::path& path, const std::set<std::string>& left_out)
   if (!document.is_discarded()) {
     return document;
   }
+  const bool has_bare_numbers =
+      text.find("NaN") != std::string::npos || text.find("Infinity") != std::string::npos;
+  const std::string quoted = has_bare_numbers ? quote_bare_numbers(text) : text;
+  document = has_bare_numbers ? parse(quoted, left_out) : document;
+  if (!document.is_discarded()) {
+    return document;
+  }
   try {
-    return json::parse(quote_bare_numbers(text), nullptr, true, kIgnoresComments);
+    return json::parse(quoted, nullptr, true, kIgnoresComments);
   } catch (const json::exception& error) {
     throw Error(ErrorParts{.what = "the file is not valid JSON",
                            .where = path.string(),
