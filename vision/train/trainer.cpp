@@ -17,66 +17,6 @@ namespace {
 
 constexpr int64_t kMaxSkippedInRow = 50;
 
-std::vector<std::pair<std::string, Tensor>> named_weights(torch::nn::Module& module) {
-  std::vector<std::pair<std::string, Tensor>> weights;
-  for (const auto& item : module.named_parameters()) {
-    weights.emplace_back(item.key(), item.value());
-  }
-  for (const auto& item : module.named_buffers()) {
-    weights.emplace_back(item.key(), item.value());
-  }
-  return weights;
-}
-
-// The tensors without their names, sharing memory.
-std::vector<Tensor> tensors_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
-  std::vector<Tensor> tensors;
-  for (const auto& [name, tensor] : weights) {
-    tensors.push_back(tensor);
-  }
-  return tensors;
-}
-
-std::vector<Tensor> copies_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
-  std::vector<Tensor> copies;
-  for (const auto& [name, tensor] : weights) {
-    copies.push_back(tensor.detach().clone());
-  }
-  return copies;
-}
-
-void copy_into(const std::vector<Tensor>& source,
-               const std::vector<std::pair<std::string, Tensor>>& weights) {
-  const torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    weights[i].second.detach().copy_(source[i]);
-  }
-}
-
-void put_all(const std::string& prefix,
-             const std::vector<std::pair<std::string, Tensor>>& weights,
-             const std::vector<Tensor>& values,
-             TensorMap& out) {
-  for (size_t i = 0; i < weights.size(); ++i) {
-    out[prefix + weights[i].first] = values[i].detach().to(torch::kCPU).contiguous();
-  }
-}
-
-void take_all(const std::string& prefix,
-              const std::vector<std::pair<std::string, Tensor>>& weights,
-              const std::vector<Tensor>& targets,
-              const TensorMap& tensors) {
-  const torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    const auto it = tensors.find(prefix + weights[i].first);
-    if (it == tensors.end() || it->second.sizes() != targets[i].sizes()) {
-      throw Error(ErrorParts{.what = "the checkpoint's tensor '" + prefix + weights[i].first +
-                                     "' is missing or does not fit the model"});
-    }
-    targets[i].detach().copy_(it->second);
-  }
-}
-
 // Only options that determine the result must be the same; reports all differences at once.
 void require_same_recipe(const nlohmann::json& stored, const nlohmann::json& wanted) {
   std::vector<std::string> differences;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/distributed/process_group.h"
+#include "vision/train/named_weights.h"
 #include "vision/train/optimiser.h"
 #include "vision/train/train_checkpoint.h"
 #include "vision/train/train_task.h"
@@ -73,9 +74,9 @@ class Trainer {
   ProcessGroup& ranks_;
   Optimiser optimiser_;
   std::unique_ptr<GradientAverage> gradients_;
-  std::vector<std::pair<std::string, Tensor>> weights_;  // parameters and buffers by name
-  std::vector<Tensor> average_;                          // of weights_, in float32
-  std::vector<Tensor> best_;                             // empty without patience
+  NamedWeights weights_;         // parameters and buffers
+  std::vector<Tensor> average_;  // of weights_, in float32
+  std::vector<Tensor> best_;     // empty without patience
 
   int64_t steps_done_ = 0;
   int64_t evaluated_at_ = -1;
