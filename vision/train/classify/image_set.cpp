@@ -25,10 +25,10 @@ namespace fs = std::filesystem;
 constexpr size_t kBatch = 64;
 constexpr uint64_t kCacheVersion = 2;  // of the format and of how images are read and resized
 
-std::vector<ImageFile> list_images(const fs::path& folder,
-                                   const ClassLabels& labels,
-                                   const fs::path& truth_file,
-                                   ImageSet& set) {
+std::vector<ImageFile> list_labelled_images(const fs::path& folder,
+                                            const ClassLabels& labels,
+                                            const fs::path& truth_file,
+                                            ImageSet& set) {
   ImageFiles files(
       {.paths = {folder.string()}, .labels = &labels, .truth_file = truth_file, .archives = true});
   std::vector<ImageFile> found;
@@ -164,7 +164,8 @@ ImageSet load_image_set(const fs::path& folder,
                         const ClassLabels& labels,
                         const ImageSetOptions& options) {
   ImageSet set;
-  const std::vector<ImageFile> files = list_images(folder, labels, options.truth_file, set);
+  const std::vector<ImageFile> files =
+      list_labelled_images(folder, labels, options.truth_file, set);
   if (files.empty()) {
     throw Error(ErrorParts{.what = "there are no images of known classes",
                            .where = folder.string(),
