@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# PyTorch 2.11.0, torch.distributed with gloo: broadcast, scatter and all_reduce of a transposed tensor go by the order of
-# memory, and nothing is said. Rank 0 hands out checkpoint["weight"].t(), the others receive into torch.empty(shape):
+# PyTorch 2.11.0, torch.distributed with gloo: broadcast, scatter and all_reduce of a transposed tensor go by memory's
+# order, and nothing is said. Rank 0 hands out checkpoint["weight"].t(), the others receive into torch.empty(shape):
 #   broadcast and scatter of a 256 × 64 weight: shape and sum are right, 99.98 % of the others' values are wrong.
 #   broadcast of pictures that rank 0 has in channels_last and the others have not: 99.7 % of the values are wrong.
 #   all_reduce of a matrix that one rank holds transposed: 99.98 % of the sums are of elements with other indices.

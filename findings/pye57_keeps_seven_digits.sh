@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# pye57 0.4.19: write_scan_raw() of coordinates in float64 writes float32 and says nothing; what is read is float64 again.
-# Of UTM coordinates, as georeferenced scans have them (447 km east, 5,412 km north), the norths that come back are
-# multiples of 0.5 m, the easts of 0.03 m: a wall of points at random becomes 19 planes half a metre apart over 9 m, with
+# pye57 0.4.19: write_scan_raw() of coordinates in float64 writes float32 and says nothing; what is read is float64
+# again. Of UTM coordinates, as georeferenced scans have them (447 km east, 5,412 km north), the norths come back as
+# multiples of 0.5 m, the easts of 0.03 m: points at random over 9 m become 19 planes half a metre apart, with
 # an error of up to 0.25 m. The heights beside them are right to 15 micrometres, so that a look at z sees nothing.
 # The same scan in a local frame with translation=(447000, 5412000, 300) is right to 1e-6 m by read_scan(), which adds
 # the translation in float64: the format has doubles, and a pose for each scan, this writer uses them for the pose only.

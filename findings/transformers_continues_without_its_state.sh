@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# transformers 5.24.0: models with a recurrent state, given the cache of the first 32 tokens and then the other 16 in one
-# call, answer as if the state were not there, without a word. Logits' distance (norm) from those of one call of 48:
+# transformers 5.24.0: models with a recurrent state, given the cache of the first 32 tokens and then the other 16 in
+# one call, answer as if the state were not there, without a word. Logits' distance (norm) from those of one call of 48:
 #   Mamba, FalconMamba, Jamba: 18, 40 and 21 %, where 16 calls of one token each are right to 1e-5;
 #   MiniMax: 63 % in one call, 22 in 16, and 63 in one with position_ids (0 in 16);
 #   Bamba: 6 % in one call, 12 in 16, 0 with position_ids;
@@ -8,7 +8,7 @@
 # Why: Mamba's scan of several tokens begins with an empty state (the convolution before it does have its past), as in
 # Jamba's layers of that kind. Bamba's positions begin at 0 in each call unless they are given. MiniMax asks a layer
 # that counts no tokens how many there were, for positions and for the mask. Mamba2 was mended in 2026.
-# What it means: a second prompt in a dialogue, a long one fed in pieces, drafts that are verified, and perplexity over a
+# What it means: a second prompt in a dialogue, a long one fed in pieces, drafts to be verified, and perplexity over a
 # sliding window are of a model that has forgotten, and generate() itself looks well. Compare once with one call.
 # Needs python3 with pip, and PyPI; no GPU. PyTorch 2.11.0 is taken from python3 where it is, else installed, with its
 # 3 GB of libraries. Fails if the version no longer behaves so.
@@ -19,8 +19,8 @@ install() { python3 -m pip install --quiet --root-user-action ignore --disable-p
 export PYTHONPATH=$folder/site PYTHONWARNINGS=ignore HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
 python3 -c 'import torch; assert torch.__version__.startswith("2.11.0")' 2>/dev/null || install torch==2.11.0
 install --no-deps transformers==5.24.0 tokenizers==0.23.3 huggingface_hub==2.4.0 httpx2==2.16.2 httpcore2==2.16.2 \
-  anyio==4.16.0 h11==0.16.0 idna==3.20 truststore==0.10.5 safetensors==0.8.0 numpy==2.4.6 packaging==26.4 pyyaml==6.0.4 \
-  regex==2026.11.19 tqdm==4.70.1
+  anyio==4.16.0 h11==0.16.0 idna==3.20 truststore==0.10.5 safetensors==0.8.0 numpy==2.4.6 packaging==26.4 \
+  pyyaml==6.0.4 regex==2026.11.19 tqdm==4.70.1
 python3 - <<'PY'
 import torch
 import transformers as library

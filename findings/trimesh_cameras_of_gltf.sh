@@ -59,7 +59,7 @@ scene.camera_transform = trimesh.transformations.translation_matrix([0, 0, 5])
 data = scene.export(file_type="glb")
 written = json.loads(data[20:20 + struct.unpack("<I", data[12:16])[0]])["cameras"][0]["perspective"]
 shown, true = wide(written["aspectRatio"], np.degrees(written["yfov"])), scene.camera.fov[0]
-print(f"written: aspectRatio {written['aspectRatio']:.4f} of {1600 / 900:.4f}, so {shown:.1f} degrees wide of {true:.1f}; "
+print(f"written: aspectRatio {written['aspectRatio']:.4f} of 1.7778, so {shown:.1f} degrees wide of {true:.1f}, "
       f"read again {read(data).fov[0]:.1f}")
 
 small = trimesh.scene.Camera(resolution=(8, 6), focal=(10, 10))
