@@ -8,8 +8,8 @@
 # Why: the projection that takes one thing's direction out of another flattens all but the batch, so that it has one
 # coefficient for a whole text where each token was to have its own; mv_split_residual takes a mean over all tokens.
 # What it means: a loss in training that looks at its answers, and text, or the next view, that is generated token by
-# token comes from another function than the one trained; an answer depends on how far its batch was padded. Change later
-# tokens and compare before a run with any option.
+# token comes from another function than the one trained; an answer depends on how far its batch was padded. Change
+# later tokens and compare before a run with any option.
 # Needs python3 with pip, and PyPI; no GPU. PyTorch 2.11.0 is taken from python3 where it is, else installed, with its
 # 3 GB of libraries. Fails if the version no longer behaves so.
 set -euo pipefail
@@ -55,7 +55,8 @@ for name in "", "attn_orthog_projected_values", "attn_orthog_projected_values_pe
     found[name] = future, alone, padding
     print(f"{name or 'no option'}: {100 * future:.1f} % by other later tokens, {100 * alone:.1f} without them; "
           f"encoder {100 * padding:.1f} by what is masked")
-leaks = {"attn_orthog_projected_values", "attn_orthog_projected_values_per_head", "orthog_residual", "mv_split_residual"}
+leaks = {"attn_orthog_projected_values", "attn_orthog_projected_values_per_head", "orthog_residual",
+         "mv_split_residual"}
 behaves = all((min(values[:2]) > 0.01) == (name in leaks) and (name in leaks or max(values) < 1e-5)
               for name, values in found.items()) and found["orthog_residual"][2] > 0.01
 print("as described" if behaves else "NOT as described")
