@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# huggingface_hub 2.4.0: PyTorchModelHubMixin saves a model's arguments so that from_pretrained() can build it again, and
-# leaves out those that JSON cannot hold, without a word; the class's defaults stand in for them. A net of width 16 built
-# with nn.GELU() where the default is nn.ReLU(), and with scale=torch.tensor(2.0) where it is 1, comes back 16 wide with
-# ReLU and scale 1: all weights are loaded, strictly, and outputs are 46 % off (norm). config.json holds the width and a
-# tuple, which comes back as a list; torch.bfloat16, given for float32, is gone, too. No warning.
+# huggingface_hub 2.4.0: PyTorchModelHubMixin saves a model's arguments so that from_pretrained() can build it again,
+# and leaves out those that JSON cannot hold, without a word; the class's defaults stand in for them. A net of width 16
+# built with nn.GELU() where the default is nn.ReLU(), and with scale=torch.tensor(2.0) where it is 1, comes back 16
+# wide with ReLU and scale 1: all weights are loaded, strictly, and outputs are 46 % off (norm). config.json holds the
+# width and a tuple, which comes back as a list; torch.bfloat16, given for float32, is gone, too. No warning.
 # Where arguments are all numbers and strings, or defaults, a round trip is exact, and so a first test is.
 # What it means: a model that was published and one that is loaded differ where nobody looks, in what has no weights:
 # activations, samplers, scales. Compare an output after loading, name things by strings, or register coders.

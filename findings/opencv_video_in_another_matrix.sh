@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # OpenCV 4.12.0: VideoCapture decodes any video with the colour matrix of BT.601, also where the file says BT.709, as
-# the videos of phones, drones and cameras in HD do. Of saturated colours green (40, 200, 40) is read as (51, 227, 45), red
-# (200, 40, 40) as (185, 23, 41), skin (240, 160, 120) as (233, 153, 121): 28.0 dB from what was filmed. Greys stay, and
-# a video of BT.601 is right (45.4 dB), so that charts of greys and small old clips show nothing.
+# the videos of phones, drones and cameras in HD do. Of saturated colours green (40, 200, 40) is read as (51, 227, 45),
+# red (200, 40, 40) as (185, 23, 41), skin (240, 160, 120) as (233, 153, 121): 28.0 dB from what was filmed. Greys stay,
+# and a video of BT.601 is right (45.4 dB), so that charts of greys and small old clips show nothing.
 # PyAV 18.1.0, decord 0.6.0 and OpenCV 5.0.0 read the same file right (47.7 dB), so that one script gives two sets of
 # pictures by OpenCV's version, and nothing is said of it.
 # What it means: frames taken from a video by OpenCV, and photographs or frames by another tool, differ by up to 27 of

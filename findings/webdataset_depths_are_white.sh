@@ -2,8 +2,8 @@
 # webdataset 1.0.2: 16-bit PNG files, as depth maps and disparities are stored, are cut at 255 by each of its ways to
 # decode images. Of a depth map in millimetres that goes from 0.5 to 10 m, all is 255 with "l8", "rgb8" and "pil", and
 # 1.0 with "l", "rgb", "torchl", "torchrgb": one white picture. "pil" gives a Pillow image in RGB, so that
-# the file as it is cannot be had so either. No exception and no warning; what is below 256 (0.256 m) is kept as it is, divided
-# by 255. Pillow 12.0.0 itself opens the file with all of its values.
+# the file as it is cannot be had so either. No exception and no warning; what is below 256 (0.256 m) is kept as it is,
+# divided by 255. Pillow 12.0.0 itself opens the file with all of its values.
 # And "png" of floats is written by TarWriter cut down instead of rounded: on average half a level (of 255) too dark.
 # What it means: a network learns depth 1 everywhere and its loss goes to 0, or a mask depth < 1 is empty. With no depth
 # below 0.256 m nothing varies, with a disparity in 1/256 pixels only the sky does. Leave the image decoder out for
