@@ -6,7 +6,6 @@
 #     and 19, the 20th, by the other. With even times all agree, and a test sees nothing.
 #   filmed upright (a rotation of 90 degrees in the file, as phones have it): FFMPEG's plugin turns the pictures, 64
 #     wide and 96 high, PyAV's leaves them on their side, 96 × 64.
-# Which is taken is a matter of what is installed, if none is named.
 # What it means: poses, depths or masks that were made by frame number belong to other frames with the other plugin,
 # from the first pause on (phones drop frames in the dark), and intrinsics to a picture that lies on its side. Name the
 # plugin, and go by times.
