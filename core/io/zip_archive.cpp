@@ -2,6 +2,7 @@
 #include "core/io/zip_archive.h"
 
 #include <c10/util/StringUtil.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,7 +11,6 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/io/deflate.h"
 
 namespace parallax {
 namespace {
@@ -132,6 +132,25 @@ void apply_zip64_field(const InputFile& file, std::string_view extra, CentralSiz
       }
     }
   }
+}
+
+// The `size` bytes that `packed` was made of; nothing if it is damaged or holds more or fewer.
+std::optional<std::string> inflated(const std::string& packed, std::size_t size) {
+  z_stream stream{};
+  constexpr int kWithoutHeader = -MAX_WBITS;
+  if (inflateInit2(&stream, kWithoutHeader) != Z_OK) {
+    return std::nullopt;
+  }
+  std::string data(size + 1, '\0');  // room for one byte too many, which is then seen
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));  // zlib reads only
+  stream.avail_in = static_cast<uInt>(packed.size());
+  stream.next_out = reinterpret_cast<Bytef*>(data.data());
+  stream.avail_out = static_cast<uInt>(data.size());
+  const int result = inflate(&stream, Z_FINISH);
+  const bool is_whole = result == Z_STREAM_END && stream.total_out == size;
+  inflateEnd(&stream);
+  data.resize(size);
+  return is_whole ? std::optional(std::move(data)) : std::nullopt;
 }
 
 }  // namespace
@@ -258,8 +277,9 @@ std::string ZipArchive::unpack(const std::string& name, std::uint64_t most) cons
                  .remedy = "Write the archive again without, as numpy.savez does."});
   }
   // What a damaged directory claims must not decide how much memory is taken.
+  constexpr std::uint64_t kMostOfZlib = 0x7fffffff;
   const std::uint64_t larger = std::max(found.size, found.packed);
-  if (larger > most) {
+  if (larger > std::min(most, kMostOfZlib)) {
     throw Error({.what = c10::str("the zip entry '", name, "' is too large for what it is"),
                  .where = file_.name(),
                  .expected = c10::str("at most ", most, " bytes"),
@@ -270,7 +290,7 @@ std::string ZipArchive::unpack(const std::string& name, std::uint64_t most) cons
   if (found.stored) {
     return bytes;
   }
-  std::optional<std::string> data = expand_deflated(bytes, found.size);
+  std::optional<std::string> data = inflated(bytes, found.size);
   if (!data) {
     fail(file_, c10::str("the zip entry '", name, "' is damaged"));
   }

@@ -32,6 +32,7 @@
 #include "vision/scene/formats/datasets/replica.h"
 #include "vision/scene/formats/datasets/sdfstudio.h"
 #include "vision/scene/formats/datasets/tum_rgbd.h"
+#include "vision/scene/formats/datasets/visualsfm.h"
 #include "vision/scene/formats/gaussian_splatting.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/load_scene.h"
@@ -46,7 +47,6 @@
 #include "vision/scene/formats/reality_capture.h"
 #include "vision/scene/formats/record3d.h"
 #include "vision/scene/formats/transforms_json.h"
-#include "vision/scene/formats/visualsfm.h"
 #include "vision/synth/meshes/mesh_import.h"
 #include "vision/viewer/camera/camera_track.h"
 

@@ -21,6 +21,7 @@
 #include "vision/scene/formats/datasets/replica.h"
 #include "vision/scene/formats/datasets/sdfstudio.h"
 #include "vision/scene/formats/datasets/tum_rgbd.h"
+#include "vision/scene/formats/datasets/visualsfm.h"
 #include "vision/scene/formats/gaussian_splatting.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/lvsm_json.h"
@@ -35,7 +36,6 @@
 #include "vision/scene/formats/reality_capture.h"
 #include "vision/scene/formats/record3d.h"
 #include "vision/scene/formats/transforms_json.h"
-#include "vision/scene/formats/visualsfm.h"
 
 namespace parallax {
 namespace {

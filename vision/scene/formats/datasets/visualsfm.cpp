@@ -1,5 +1,5 @@
 // Reading .nvm files.
-#include "vision/scene/formats/visualsfm.h"
+#include "vision/scene/formats/datasets/visualsfm.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
