@@ -84,7 +84,7 @@ TEST_F(FormatsOfSlam, TumGivesTheSameCameras) {
   expect_the_scene(load_scene(file("rgb.txt")), SceneFormat::kTumRgbd, kFloatRotations);
   expect_the_scene(load_scene(file("groundtruth.txt")), SceneFormat::kTumRgbd, kFloatRotations);
   testing::write_text(file("calibration.txt"), "200 210 100 110 0.1 0.2 0.01 0.02 0");
-  const View& bent = load_scene(folder()).views[0];
+  const View bent = load_scene(folder()).views[0];
   EXPECT_EQ(bent.camera.cx, 100.5);
   EXPECT_EQ(bent.lens.parameters, (std::vector<double>{0.1, 0.2, 0.01, 0.02}));
   for (const char* broken : {"1 2 3", "a b c d", "200 210 100 110 nan 0 0 0"}) {
