@@ -44,7 +44,8 @@ struct InfoOptions {
 };
 
 bool is_checkpoint(const fs::path& path) {
-  return has_checkpoint_extension(path) || path.string().ends_with(".index.json");
+  const bool is_one = has_checkpoint_extension(path) || path.string().ends_with(".index.json");
+  return is_one && !is_file_of_scene(path);
 }
 
 Finding describe_scene_folder(const fs::path& path, const InfoOptions& options) {

@@ -33,7 +33,7 @@ for name in "${names[@]}"; do
   log=build/fuzz/$name.log
   dictionary=tests/fuzz/text.dict
   case $name in
-    *json* | transforms | openmvg | opensfm | polycam | record3d | model_card | safetensors | shards | gltf | glb | \
+    *json* | transforms | openmvg | opensfm | polycam | record3d | sdfstudio | model_card | safetensors | shards | gltf | glb | \
       evaluation_index | labels | truth | camera_track | settings | script) dictionary=tests/fuzz/json.dict ;;
   esac
   # Inputs of twice the longest sample's length have all that a format has, and longer ones take longer.

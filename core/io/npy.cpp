@@ -8,11 +8,13 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/io/input_file.h"
 
 namespace parallax {
 namespace {
@@ -29,9 +31,17 @@ struct NpyHeader {
   std::uint64_t end = 0;  // where the numbers begin, from the array's own beginning
 };
 
-Error broken(const InputFile& file, const std::string& what) {
-  return Error(ErrorParts{
-      .what = what, .where = file.name(), .expected = "a .npy file of float32 or float64 numbers"});
+// Where the bytes are: a file, which may be too large to be read before its header is, or a text.
+struct NpySource {
+  std::string where;
+  std::uint64_t size = 0;
+  std::function<std::string(std::uint64_t offset, std::size_t count)> read;
+};
+
+Error broken(const NpySource& source, const std::string& what) {
+  return Error(ErrorParts{.what = what,
+                          .where = source.where,
+                          .expected = "a .npy file of float32 or float64 numbers"});
 }
 
 void skip_blanks(std::string_view& text) {
@@ -79,12 +89,12 @@ std::optional<std::vector<std::size_t>> shape_of(std::string_view text) {
   return shape;
 }
 
-NpyHeader read_header(const InputFile& file, const ByteRange& place) {
+NpyHeader read_header(const NpySource& source) {
   constexpr std::size_t kPreface = 12;
-  if (place.size < kPreface || file.read(place.offset, kMagic.size()) != kMagic) {
-    throw broken(file, "this is no .npy file");
+  if (source.size < kPreface || source.read(0, kMagic.size()) != kMagic) {
+    throw broken(source, "this is no .npy file");
   }
-  const std::string preface = file.read(place.offset, kPreface);
+  const std::string preface = source.read(0, kPreface);
   const auto byte = [&](std::size_t i) {
     return static_cast<std::uint64_t>(static_cast<unsigned char>(preface[i]));
   };
@@ -94,16 +104,16 @@ NpyHeader read_header(const InputFile& file, const ByteRange& place) {
   if (!is_first) {
     length |= byte(10) << 16U | byte(11) << 24U;
   }
-  if (length > kLongestHeader || begin + length > place.size) {
-    throw broken(file, "the header is cut off");
+  if (length > kLongestHeader || begin + length > source.size) {
+    throw broken(source, "the header is cut off");
   }
-  const std::string text = file.read(place.offset + begin, length);
+  const std::string text = source.read(begin, length);
   const auto type = between(value_of(text, "'descr'"), '\'', '\'');
   const std::string_view order = value_of(text, "'fortran_order'");
   const auto sides = between(value_of(text, "'shape'"), '(', ')');
   const auto shape = sides ? shape_of(*sides) : std::nullopt;
   if (!type || !(order.starts_with("True") || order.starts_with("False")) || !shape) {
-    throw broken(file, "the header cannot be read");
+    throw broken(source, "the header cannot be read");
   }
   return {.type = std::string(*type),
           .is_fortran = order.starts_with("True"),
@@ -125,31 +135,24 @@ std::size_t fortran_index(std::size_t index, const std::vector<std::size_t>& sha
   return result;
 }
 
-}  // namespace
-
-NpyArray read_npy(const std::filesystem::path& path) {
-  const InputFile file(path);
-  return read_npy(file, {.offset = 0, .size = file.size()});
-}
-
-NpyArray read_npy(const InputFile& file, const ByteRange& place) {
-  const NpyHeader header = read_header(file, place);
+NpyArray read_array(const NpySource& source) {
+  const NpyHeader header = read_header(source);
   const std::size_t width = header.type == "<f8" ? 8 : header.type == "<f4" ? 4 : 0;
   if (width == 0) {
-    throw broken(file, fmt::format("numbers of type '{}' are not read", header.type));
+    throw broken(source, fmt::format("numbers of type '{}' are not read", header.type));
   }
-  const std::uint64_t count = (place.size - header.end) / width;
+  const std::uint64_t count = (source.size - header.end) / width;
   std::uint64_t expected = 1;
   for (const std::size_t side : header.shape) {
     if (side != 0 && expected > count / side) {
-      throw broken(file, "the file has fewer numbers than its header says");
+      throw broken(source, "the file has fewer numbers than its header says");
     }
     expected *= side;
   }
-  if (expected != count || header.end + count * width != place.size) {
-    throw broken(file, "the file's size is not what its header says");
+  if (expected != count || header.end + count * width != source.size) {
+    throw broken(source, "the file's size is not what its header says");
   }
-  const std::string bytes = file.read(place.offset + header.end, count * width);
+  const std::string bytes = source.read(header.end, count * width);
   NpyArray array{.shape = header.shape};
   array.values.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -163,6 +166,23 @@ NpyArray read_npy(const InputFile& file, const ByteRange& place) {
     }
   }
   return array;
+}
+
+}  // namespace
+
+NpyArray read_npy(const std::filesystem::path& path) {
+  const InputFile file(path);
+  return read_array(
+      {.where = file.name(),
+       .size = file.size(),
+       .read = [&](std::uint64_t offset, std::size_t count) { return file.read(offset, count); }});
+}
+
+NpyArray read_npy(std::string_view bytes, const std::string& where) {
+  return read_array(
+      {.where = where, .size = bytes.size(), .read = [&](std::uint64_t offset, std::size_t count) {
+         return std::string(bytes.substr(offset, count));
+       }});
 }
 
 }  // namespace parallax

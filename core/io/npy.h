@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
+#include <string_view>
 #include <vector>
-
-#include "core/io/input_file.h"
 
 namespace parallax {
 
@@ -20,7 +20,7 @@ struct NpyArray {
 // contradict.
 NpyArray read_npy(const std::filesystem::path& path);
 
-// The same of a part of a file, as NumPy's .npz archives hold them.
-NpyArray read_npy(const InputFile& file, const ByteRange& place);
+// The same of a file's bytes, as NumPy's .npz archives hold them; `where` begins the errors.
+NpyArray read_npy(std::string_view bytes, const std::string& where);
 
 }  // namespace parallax

@@ -2,6 +2,7 @@
 #include "core/io/zip_archive.h"
 
 #include <c10/util/StringUtil.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -29,6 +30,8 @@ constexpr std::uint32_t kSeeZip64 = 0xffffffff;
 constexpr std::uint64_t kLargestDirectory = std::uint64_t{64} << 20;
 constexpr std::uint16_t kZip64Field = 1;
 constexpr std::uint16_t kEncryptedFlag = 1;
+constexpr std::uint16_t kStored = 0;
+constexpr std::uint16_t kDeflated = 8;
 
 [[noreturn]] void fail(const InputFile& file, const std::string& what) {
   throw Error({.what = what,
@@ -131,6 +134,25 @@ void apply_zip64_field(const InputFile& file, std::string_view extra, CentralSiz
   }
 }
 
+// The `size` bytes that `packed` was made of; nothing if it is damaged or holds more or fewer.
+std::optional<std::string> inflated(const std::string& packed, std::size_t size) {
+  z_stream stream{};
+  constexpr int kWithoutHeader = -MAX_WBITS;
+  if (inflateInit2(&stream, kWithoutHeader) != Z_OK) {
+    return std::nullopt;
+  }
+  std::string data(size + 1, '\0');  // room for one byte too many, which is then seen
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));  // zlib reads only
+  stream.avail_in = static_cast<uInt>(packed.size());
+  stream.next_out = reinterpret_cast<Bytef*>(data.data());
+  stream.avail_out = static_cast<uInt>(data.size());
+  const int result = inflate(&stream, Z_FINISH);
+  const bool is_whole = result == Z_STREAM_END && stream.total_out == size;
+  inflateEnd(&stream);
+  data.resize(size);
+  return is_whole ? std::optional(std::move(data)) : std::nullopt;
+}
+
 }  // namespace
 
 bool looks_like_zip(const InputFile& file) {
@@ -159,11 +181,15 @@ void ZipArchive::add_entries(const std::string& directory, std::uint64_t count) 
                        .size = get<std::uint32_t>(rest, 24),
                        .header = get<std::uint32_t>(rest, 42)};
     apply_zip64_field(file_, rest.substr(kCentralBytes + name_length, extra_length), sizes);
-    const bool stored = get<std::uint16_t>(rest, 10) == 0 &&
-                        (get<std::uint16_t>(rest, 8) & kEncryptedFlag) == 0 &&
-                        sizes.compressed == sizes.size;
+    const auto method = get<std::uint16_t>(rest, 10);
+    const bool encrypted = (get<std::uint16_t>(rest, 8) & kEncryptedFlag) != 0;
+    const bool stored = method == kStored && !encrypted && sizes.compressed == sizes.size;
     const std::string name(rest.substr(kCentralBytes, name_length));
-    const ZipEntry entry{.header = sizes.header, .size = sizes.size, .stored = stored};
+    const ZipEntry entry{.header = sizes.header,
+                         .size = sizes.size,
+                         .packed = sizes.compressed,
+                         .stored = stored,
+                         .deflated = method == kDeflated && !encrypted};
     if (!entries_.emplace(name, entry).second) {
       fail(file_, c10::str("the zip archive holds the entry '", name, "' twice"));
     }
@@ -196,26 +222,34 @@ const ZipEntry& ZipArchive::entry(const std::string& name) const {
   if (found == entries_.end()) {
     fail(file_, c10::str("the zip archive has no entry '", name, "'"));
   }
-  if (!found->second.stored) {
+  return found->second;
+}
+
+const ZipEntry& ZipArchive::stored_entry(const std::string& name) const {
+  const ZipEntry& found = entry(name);
+  if (!found.stored) {
     throw Error({.what = c10::str("the zip entry '", name, "' is compressed or encrypted"),
                  .where = file_.name(),
                  .remedy = "Save the checkpoint with torch.save again, or repack with 'zip -0'."});
   }
-  return found->second;
+  return found;
 }
 
 ByteRange ZipArchive::place(const std::string& name) const {
-  const ZipEntry& found = entry(name);
+  return place_of(stored_entry(name), name);
+}
+
+ByteRange ZipArchive::place_of(const ZipEntry& found, const std::string& name) const {
   const std::string header = file_.read(found.header, kLocalBytes);
   // The local header's own name and padding fields say where the data begins.
   const std::uint64_t start =
       kLocalBytes + get<std::uint16_t>(header, 26) + get<std::uint16_t>(header, 28);
   const std::uint64_t room = found.limit - found.header;
   if (get<std::uint32_t>(header, 0) != kLocalSignature || start > room ||
-      found.size > room - start) {
+      found.packed > room - start) {
     fail(file_, c10::str("the zip entry '", name, "' is damaged"));
   }
-  return {.offset = found.header + start, .size = found.size};
+  return {.offset = found.header + start, .size = found.packed};
 }
 
 void ZipArchive::read(const std::string& name, void* destination, std::uint64_t count) const {
@@ -230,6 +264,37 @@ std::string ZipArchive::read(const std::string& name) const {
   std::string bytes(size(name), '\0');
   read(name, bytes.data(), bytes.size());
   return bytes;
+}
+
+std::string ZipArchive::unpack(const std::string& name, std::uint64_t most) const {
+  const ZipEntry& found = entry(name);
+  if (!found.stored && !found.deflated) {
+    throw Error({.what = c10::str("the zip entry '",
+                                  name,
+                                  "' is encrypted or compressed by a "
+                                  "method other than deflate"),
+                 .where = file_.name(),
+                 .remedy = "Write the archive again without, as numpy.savez does."});
+  }
+  // What a damaged directory claims must not decide how much memory is taken.
+  constexpr std::uint64_t kMostOfZlib = 0x7fffffff;
+  const std::uint64_t larger = std::max(found.size, found.packed);
+  if (larger > std::min(most, kMostOfZlib)) {
+    throw Error({.what = c10::str("the zip entry '", name, "' is too large for what it is"),
+                 .where = file_.name(),
+                 .expected = c10::str("at most ", most, " bytes"),
+                 .got = c10::str(larger)});
+  }
+  const ByteRange place = place_of(found, name);
+  std::string bytes = file_.read(place.offset, place.size);
+  if (found.stored) {
+    return bytes;
+  }
+  std::optional<std::string> data = inflated(bytes, found.size);
+  if (!data) {
+    fail(file_, c10::str("the zip entry '", name, "' is damaged"));
+  }
+  return *std::move(data);
 }
 
 }  // namespace parallax

@@ -148,6 +148,25 @@ TEST(Program, InfoDescribesWhatItIsGiven) {
   EXPECT_EQ(run_program({"info", kModel, "/nonexistent"}).exit_code, 3);
 }
 
+// Their extension, .bin, is that of weights, too.
+TEST(Program, InfoReadsTheTablesOfAColmapModel) {
+  const ScratchFolder scratch;
+  const fs::path out = scratch.path() / "converted";
+  ASSERT_EQ(
+      run_program({"scenes", "convert", kScene, out.string(), "--format", "colmap"}).exit_code, 0);
+  const fs::path model = out / "sparse" / "0";
+  for (const char* table : {"images.bin", "cameras.bin", "points3D.bin"}) {
+    const ProgramResult result = run_program({"info", (model / table).string()});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_NE(result.out.find("colmap scene"), std::string::npos) << result.out;
+    EXPECT_NE(result.out.find("32 views"), std::string::npos) << result.out;
+  }
+  fs::remove(model / "cameras.bin");
+  const ProgramResult alone = run_program({"info", (model / "images.bin").string()});
+  EXPECT_EQ(alone.exit_code, 1);
+  EXPECT_NE(alone.err.find("cameras.bin"), std::string::npos) << alone.err;
+}
+
 // A scene to damage: a copy of the bundled one's first views.
 class BrokenScene {
  public:

@@ -75,6 +75,17 @@ def scenes():
     put("reality_capture", "six_views", bundle({"registration.csv": every / "registration.csv", **images}))
     pictures = {f"image/{i:03d}.png": every / "images" / f"view_{i}.png" for i in range(6)}
     put("neus", "six_views", bundle({"cameras_sphere.npz": every / "cameras_sphere.npz", **pictures}))
+    put("neus", "compressed", bundle({"cameras_sphere.npz": every / "cameras_compressed.npz", **pictures}))
+    put("sdfstudio", "six_views", bundle({"meta_data.json": every / "meta_data.json", **images}))
+    put("visualsfm", "six_views", bundle({"visualsfm.nvm": every / "visualsfm.nvm", **images}))
+    put("replica", "six_views", bundle({
+        "cam_params.json": every / "cam_params.json", "traj.txt": every / "traj.txt",
+        **{f"results/frame{i:06d}.png": every / "images" / f"view_{i}.png" for i in range(6)}}))
+    put("tum_rgbd", "six_views", bundle({
+        **{name: every / name for name in ("calibration.txt", "groundtruth.txt", "rgb.txt")}, **images}))
+    put("kitti", "six_views", bundle({
+        "calib.txt": every / "calib.txt", "poses.txt": every / "poses.txt",
+        **{f"image_2/{i:06d}.png": every / "images" / f"view_{i}.png" for i in range(6)}}))
     cams, poses = {}, {"intrinsics.txt": every / "intrinsics.txt"}
     for i in range(3):
         cams[f"cams/{i:08d}_cam.txt"] = every / "mvsnet" / f"{i:08d}_cam.txt"

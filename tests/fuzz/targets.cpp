@@ -25,9 +25,14 @@
 #include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/colmap/colmap.h"
 #include "vision/scene/formats/common/json_fields.h"
+#include "vision/scene/formats/datasets/kitti.h"
 #include "vision/scene/formats/datasets/mvsnet.h"
 #include "vision/scene/formats/datasets/neus.h"
 #include "vision/scene/formats/datasets/nsvf.h"
+#include "vision/scene/formats/datasets/replica.h"
+#include "vision/scene/formats/datasets/sdfstudio.h"
+#include "vision/scene/formats/datasets/tum_rgbd.h"
+#include "vision/scene/formats/datasets/visualsfm.h"
 #include "vision/scene/formats/gaussian_splatting.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/load_scene.h"
@@ -223,6 +228,11 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"mvsnet", nullptr, read_scene_of<load_mvsnet>},
       {"nsvf", nullptr, read_scene_of<load_nsvf>},
       {"neus", nullptr, read_scene_of<load_neus>},
+      {"sdfstudio", nullptr, read_scene_of<load_sdfstudio>},
+      {"visualsfm", nullptr, read_scene_of<load_visualsfm>},
+      {"replica", nullptr, read_scene_of<load_replica>},
+      {"tum_rgbd", nullptr, read_scene_of<load_tum_rgbd>},
+      {"kitti", nullptr, read_scene_of<load_kitti>},
       {"reality_capture", nullptr, read_scene_of<load_reality_capture>},
       {"lvsm_json", nullptr, read_scene_file<load_lvsm_json>},
       {"realestate10k", nullptr, read_scene_file<load_realestate10k>},

@@ -9,6 +9,7 @@
 #include <opencv2/core.hpp>
 #include <opencv2/core/quaternion.hpp>
 
+#include "tests/support/capture_format_writers.h"
 #include "tests/support/dataset_format_writers.h"
 #include "tests/support/format_writer_parts.h"
 #include "tests/support/scene_fixture.h"
@@ -208,6 +209,11 @@ const std::vector<FormatWriter>& format_writers() {
       {"MVSNet", SceneFormat::kMvsnet, write_mvsnet},
       {"NSVF", SceneFormat::kNsvf, write_nsvf},
       {"NeuS", SceneFormat::kNeus, write_neus},
+      {"sdfstudio", SceneFormat::kSdfStudio, write_sdfstudio},
+      {"VisualSFM", SceneFormat::kVisualSfm, write_visualsfm},
+      {"Replica", SceneFormat::kReplica, write_replica},
+      {"TUM RGB-D", SceneFormat::kTumRgbd, write_tum_rgbd},
+      {"KITTI", SceneFormat::kKitti, write_kitti},
       {"RealityCapture", SceneFormat::kRealityCapture, write_reality_capture},
   };
   return list;

@@ -110,6 +110,27 @@ cv::Point2d distort_dual(const Lens& lens, double x, double y) {
   return ideal * (1 + r2 * (parameter(lens, 1) + r2 * parameter(lens, 2)));
 }
 
+// The smallest r with r (1 + k r²) = the ray's, by Newton's method: from below for k < 0, from
+// above for k > 0, so that no step goes too far.
+std::optional<cv::Point2d> distort_by_undistortion(const Lens& lens, double x, double y) {
+  const double k = parameter(lens, 0);
+  const double wanted = std::hypot(x, y);
+  if (k < 0 && wanted > 2 / (3 * std::sqrt(-3 * k))) {
+    return std::nullopt;  // beyond where the polynomial turns back
+  }
+  constexpr int kMostSteps = 100;
+  double r = wanted;
+  for (int step = 0; step < kMostSteps; ++step) {
+    const double slope = 1 + 3 * k * r * r;
+    const double change = slope > kSmall ? (r * (1 + k * r * r) - wanted) / slope : 0;
+    r -= change;
+    if (std::abs(change) <= 1e-15 * r) {
+      break;
+    }
+  }
+  return cv::Point2d(x, y) * (wanted > kSmall ? r / wanted : 1);
+}
+
 std::optional<cv::Point2d> project(const Lens& lens, double x, double y) {
   switch (lens.model) {
     case LensModel::kBrown:
@@ -130,6 +151,8 @@ std::optional<cv::Point2d> project(const Lens& lens, double x, double y) {
       return distort_eucm(lens, x, y);
     case LensModel::kDual:
       return distort_dual(lens, x, y);
+    case LensModel::kRadialUndistortion:
+      return distort_by_undistortion(lens, x, y);
     default:
       return distort_opencv(lens, x, y);
   }

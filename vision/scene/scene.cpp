@@ -45,6 +45,16 @@ std::string scene_format_name(SceneFormat format) {
       return "neus";
     case SceneFormat::kRealityCapture:
       return "reality-capture";
+    case SceneFormat::kSdfStudio:
+      return "sdfstudio";
+    case SceneFormat::kVisualSfm:
+      return "visualsfm";
+    case SceneFormat::kReplica:
+      return "replica";
+    case SceneFormat::kTumRgbd:
+      return "tum-rgbd";
+    case SceneFormat::kKitti:
+      return "kitti";
     default:
       return "opencv-json";
   }

@@ -45,11 +45,17 @@ enum class SceneFormat {
   kNsvf,
   kNeus,
   kRealityCapture,
+  kSdfStudio,
+  kVisualSfm,
+  kReplica,
+  kTumRgbd,
+  kKitti,
 };
 
 // "opencv-json", "lvsm-json", "transforms", "colmap", "llff", "bundler", "realestate10k",
 // "metashape", "openmvg", "opensfm", "polycam", "record3d", "pixelsplat", "gaussian-splatting",
-// "mvsnet", "nsvf", "neus" or "reality-capture".
+// "mvsnet", "nsvf", "neus", "reality-capture", "sdfstudio",
+// "visualsfm", "replica", "tum-rgbd" or "kitti".
 std::string scene_format_name(SceneFormat format);
 
 // The views of one scene and where they were read from.

@@ -31,6 +31,9 @@ FileKind detect_file(const fs::path& path) {
     return FileKind::kImageFolder;
   }
   const std::string extension = path.extension().string();
+  if (is_file_of_scene(path)) {
+    return FileKind::kScene;
+  }
   if (has_checkpoint_extension(path)) {
     return holds_model(path, classifier_names()) ? FileKind::kClassifier : FileKind::kModel;
   }

@@ -101,6 +101,7 @@ TEST_F(ConvertScene, LensesThatNoFormatHoldsAreUndone) {
       {LensModel::kBrown, {0.01, 0.002, 0, 0, 1e-4, 1e-4}},
       {LensModel::kThinPrism, {0.01, 0.002, 0, 0, 0, 0, 1e-3, 1e-4, 1e-3, 0, 1e-4, 0}},
       {LensModel::kEquisolid, {0.01, 0.002, 0, 0, 0, 0}},
+      {LensModel::kRadialUndistortion, {-0.01}},
       {LensModel::kDual, {0.5, 0.01, 0.001}}};
   for (size_t i = 0; i < lenses.size(); ++i) {
     scene.views[1].lens = lenses[i];

@@ -14,9 +14,14 @@
 #include "core/files/folder_listings.h"
 #include "vision/scene/formats/bundler.h"
 #include "vision/scene/formats/colmap/colmap.h"
+#include "vision/scene/formats/datasets/kitti.h"
 #include "vision/scene/formats/datasets/mvsnet.h"
 #include "vision/scene/formats/datasets/neus.h"
 #include "vision/scene/formats/datasets/nsvf.h"
+#include "vision/scene/formats/datasets/replica.h"
+#include "vision/scene/formats/datasets/sdfstudio.h"
+#include "vision/scene/formats/datasets/tum_rgbd.h"
+#include "vision/scene/formats/datasets/visualsfm.h"
 #include "vision/scene/formats/gaussian_splatting.h"
 #include "vision/scene/formats/llff.h"
 #include "vision/scene/formats/lvsm_json.h"
@@ -54,6 +59,7 @@ const std::vector<SceneLoader>& loaders() {
   static const std::vector<SceneLoader> list = {
       {SceneFormat::kLvsmJson, "LVSM's JSON file of a scene", {}, load_lvsm_json},
       {SceneFormat::kOpencvJson, "opencv_cameras.json", {"opencv_cameras.json"}, load_opencv_json},
+      {SceneFormat::kSdfStudio, "meta_data.json (sdfstudio)", {"meta_data.json"}, load_sdfstudio},
       {SceneFormat::kTransforms,
        "transforms.json (nerfstudio, instant-ngp)",
        {"transforms.json", "transforms_train.json", "transform.json", "nerfstudio/transforms.json"},
@@ -75,6 +81,7 @@ const std::vector<SceneLoader>& loaders() {
        {"bundle.out"},
        load_bundler,
        begins_as_bundler},
+      {SceneFormat::kVisualSfm, "a .nvm file (VisualSFM)", {}, load_visualsfm, begins_as_visualsfm},
       {SceneFormat::kMetashape,
        "Metashape's XML of cameras",
        {"cameras.xml"},
@@ -108,6 +115,12 @@ const std::vector<SceneLoader>& loaders() {
        "pose beside intrinsics (NSVF, SRN, NeRF++, ScanNet)",
        {"intrinsics.txt", "intrinsic/intrinsic_color.txt", "train/pose"},
        load_nsvf},
+      {SceneFormat::kReplica, "traj.txt beside results (Replica)", {"traj.txt"}, load_replica},
+      {SceneFormat::kTumRgbd,
+       "rgb.txt beside groundtruth.txt (TUM RGB-D)",
+       {"groundtruth.txt"},
+       load_tum_rgbd},
+      {SceneFormat::kKitti, "calib.txt beside image_2 (KITTI)", {"image_2", "image_0"}, load_kitti},
       {SceneFormat::kRealEstate10k,
        "a RealEstate10K text file beside its folder of frames",
        {},
@@ -166,7 +179,7 @@ bool has_file_of_scene(const fs::path& folder) {
        !error && entry != fs::directory_iterator();
        entry.increment(error)) {
     const fs::path extension = entry->path().extension();
-    if (extension != ".out" && extension != ".xml" && extension != ".csv") {
+    if (extension != ".out" && extension != ".xml" && extension != ".csv" && extension != ".nvm") {
       continue;  // folders may hold thousands of other files
     }
     for (const SceneLoader& loader : loaders()) {
@@ -211,6 +224,18 @@ bool looks_like_scene(const fs::path& folder) {
     }
   }
   return has_file_of_scene(folder) || !realestate10k_file(folder).empty();
+}
+
+bool is_file_of_scene(const fs::path& file) {
+  const fs::path name = file.filename();
+  for (const SceneLoader& loader : loaders()) {
+    const bool is_called_so =
+        std::find(loader.markers.begin(), loader.markers.end(), name) != loader.markers.end();
+    if (is_called_so || (loader.begins != nullptr && loader.begins(file))) {
+      return true;
+    }
+  }
+  return is_colmap_table(file);
 }
 
 std::vector<std::string> scene_formats() {

@@ -18,6 +18,10 @@ Scene load_scene(const std::filesystem::path& path, const SceneOptions& options 
 // under another name, by its first lines.
 bool looks_like_scene(const std::filesystem::path& folder);
 
+// Whether a file is called as one of a scene's is, or begins so; COLMAP's tables have the extension
+// of weights, .bin.
+bool is_file_of_scene(const std::filesystem::path& file);
+
 // A short description of each format that load_scene tries, in that order.
 std::vector<std::string> scene_formats();
 

@@ -46,6 +46,7 @@ std::optional<WrittenModel> written_model(const Lens& lens) {
     case LensModel::kBrown:
     case LensModel::kEquisolid:
     case LensModel::kDual:
+    case LensModel::kRadialUndistortion:
       return std::nullopt;
     default:
       return lens.parameters.empty()       ? WrittenModel{"PINHOLE", 0}

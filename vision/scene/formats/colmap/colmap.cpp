@@ -105,19 +105,12 @@ fs::path root_of_model(const fs::path& model_folder) {
   return !has_photographs(folder) && has_photographs(above) ? above : folder;
 }
 
-bool is_table(const fs::path& file) {
-  const std::string stem = lower_case(file.stem().string());
-  const std::string extension = lower_case(file.extension().string());
-  const bool is_known = stem == "cameras" || stem == "images" || stem == "points3d" ||
-                        stem == "rigs" || stem == "frames";
-  return is_known && (extension == ".bin" || extension == ".txt");
-}
-
 // The models that the path may mean: the one that it names, or all of the first place that has any.
 FoundModels find_models(const fs::path& path) {
   if (fs::is_regular_file(path)) {
-    return is_table(path) ? FoundModels{{path.parent_path()}, root_of_model(path.parent_path())}
-                          : FoundModels();
+    return is_colmap_table(path)
+               ? FoundModels{{path.parent_path()}, root_of_model(path.parent_path())}
+               : FoundModels();
   }
   if (is_complete(path)) {
     return {{path}, root_of_model(path)};
@@ -265,6 +258,14 @@ void note_poses(const ColmapFramePoses& poses, Scene& scene) {
 }
 
 }  // namespace
+
+bool is_colmap_table(const fs::path& file) {
+  const std::string stem = lower_case(file.stem().string());
+  const std::string extension = lower_case(file.extension().string());
+  const bool is_known = stem == "cameras" || stem == "images" || stem == "points3d" ||
+                        stem == "rigs" || stem == "frames";
+  return is_known && (extension == ".bin" || extension == ".txt");
+}
 
 std::optional<Scene> load_colmap(const fs::path& path, const SceneOptions& options) {
   const FoundModels models = find_models(path);

@@ -7,6 +7,9 @@
 
 namespace parallax {
 
+// Whether a file is called as a table of a model is.
+bool is_colmap_table(const std::filesystem::path& file);
+
 // Nothing if the path holds no such scene; Error if it does but the scene is broken. The path is a
 // model's folder, one of its tables, or a scene's folder with the model in `sparse` or below it, in
 // `colmap`, in a numbered folder, or in the copies that COLMAP's undistorter writes. Of several

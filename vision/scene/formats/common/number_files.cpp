@@ -9,11 +9,18 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/image/image_extension.h"
 #include "core/io/input_file.h"
 
 namespace parallax {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t kMostBytes = 1 << 16;
+
+}  // namespace
 
 std::vector<fs::path> files_by_number(const fs::path& folder, const char* extension) {
   std::vector<fs::path> files;
@@ -34,8 +41,48 @@ std::vector<fs::path> files_by_number(const fs::path& folder, const char* extens
   return files;
 }
 
+NumberedImages numbered_images(const fs::path& folder, const std::string& prefix) {
+  NumberedImages images;
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(folder, error);
+       !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const std::string stem = entry->path().stem().string();
+    if (!stem.starts_with(prefix) || !has_image_extension(entry->path())) {
+      continue;
+    }
+    std::uint64_t number = 0;
+    const char* end = stem.data() + stem.size();
+    const auto [rest, failure] = std::from_chars(stem.data() + prefix.size(), end, number);
+    if (failure == std::errc() && rest == end) {
+      fs::path& image = images[number];
+      image = image.empty() ? entry->path() : std::min(image, entry->path());
+    }
+  }
+  return images;
+}
+
+void leave_out_beyond(ViewCollector& views,
+                      Scene& scene,
+                      const NumberedImages& images,
+                      std::uint64_t count) {
+  const auto beyond = images.lower_bound(count);
+  for (auto image = beyond; image != images.end(); ++image) {
+    views.leave_out(fmt::format("'{}' has no pose among the {} of {}",
+                                image->second.filename().string(),
+                                count,
+                                scene.file.string()));
+  }
+  const auto used = static_cast<std::uint64_t>(std::distance(images.begin(), beyond));
+  if (used < count) {
+    scene.notes.push_back(
+        fmt::format("{} of {} poses have no photograph; photograph N is that of the Nth, from 0.",
+                    count - used,
+                    count));
+  }
+}
+
 std::vector<std::string> words_of_file(const fs::path& file) {
-  constexpr std::uint64_t kMostBytes = 1 << 16;
   const InputFile input(file);
   if (input.size() > kMostBytes) {
     throw Error(ErrorParts{.what = "the file is too large for the numbers of one camera",
@@ -43,15 +90,45 @@ std::vector<std::string> words_of_file(const fs::path& file) {
                            .expected = fmt::format("at most {} bytes", kMostBytes),
                            .got = std::to_string(input.size())});
   }
-  const std::string text = input.read(0, input.size());
-  constexpr std::string_view kBetween = " \t\r\n\v\f,";
+  return words_of_line(input.read(0, input.size()), " \t\r\n\v\f,");
+}
+
+std::vector<std::string> words_of_line(std::string_view line, std::string_view between) {
   std::vector<std::string> words;
-  for (size_t begin = text.find_first_not_of(kBetween); begin != std::string::npos;) {
-    const size_t end = std::min(text.find_first_of(kBetween, begin), text.size());
-    words.push_back(text.substr(begin, end - begin));
-    begin = text.find_first_not_of(kBetween, end);
+  if (line.size() > kMostBytes) {
+    return words;
+  }
+  for (size_t begin = line.find_first_not_of(between); begin != std::string_view::npos;) {
+    const size_t end = std::min(line.find_first_of(between, begin), line.size());
+    words.emplace_back(line.substr(begin, end - begin));
+    begin = line.find_first_not_of(between, end);
   }
   return words;
+}
+
+std::vector<double> numbers_of_line(std::string_view line, size_t count, const std::string& where) {
+  const std::vector<std::string> words = words_of_line(line);
+  if (words.size() != count) {
+    throw Error(ErrorParts{.what = "the line cannot be read",
+                           .where = where,
+                           .expected = fmt::format("{} numbers", count),
+                           .got = fmt::format("{} words", words.size())});
+  }
+  std::vector<double> numbers;
+  for (const std::string& word : words) {
+    numbers.push_back(number_of_word(word, where));
+  }
+  return numbers;
+}
+
+bool next_filled_line(TextLines& lines, bool has_comments) {
+  while (lines.next()) {
+    const size_t first = lines.text().find_first_not_of(" \t");
+    if (first != std::string_view::npos && !(has_comments && lines.text()[first] == '#')) {
+      return true;
+    }
+  }
+  return false;
 }
 
 double number_of_word(const std::string& word, const std::string& where) {

@@ -66,7 +66,8 @@ fs::path neus_image_folder(const fs::path& root, const SceneOptions& options) {
 // A matrix of the archive, of which IDR's have four rows and others' three.
 cv::Matx44d archived_matrix(const ZipArchive& archive, const std::string& name) {
   const std::string where = archive.file().name() + ", " + name;
-  const NpyArray array = read_npy(archive.file(), archive.place(name + ".npy"));
+  constexpr std::uint64_t kMostBytes = 1 << 16;  // a header and some numbers
+  const NpyArray array = read_npy(archive.unpack(name + ".npy", kMostBytes), where);
   const bool is_matrix = array.shape.size() == 2 && array.shape[1] == 4 &&
                          (array.shape[0] == 4 || array.shape[0] == 3);
   if (!is_matrix) {
