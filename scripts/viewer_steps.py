@@ -15,7 +15,6 @@ SCENES = ["assets/scenes/procedural_a", "assets/scenes/procedural_b"]
 MODELS = ["nvs", "nvs-v0", "nvs-v3", "nvs-v5", "nvs-v6"]
 FORMS = ["recurrent", "parallel"]
 REQUESTS_PER_WINDOW = 100  # under ThreadSanitizer
-SUPPRESSIONS = "tests/support/thread_sanitizer.supp"
 
 
 class Requests:
@@ -81,6 +80,11 @@ class Requests:
         by = [self.choose.randrange(-60, 60), self.choose.randrange(-40, 40)]
         return [{"wait": "frame"}, {"drag": {"item": "pane/0", "by": by}}]
 
+    def sizes(self):
+        """Options for the sizes of images and window, which a window keeps."""
+        return ["--size", self.choose.choice(["64x64", "48x32", "32x64"]),
+                "--window", self.choose.choice(["1280x720", "960x540", "640x480"])]
+
     def close(self):
         """The end of a script while something is loading."""
         begun = self.choose.choice([self.open, self.open, self.model, self.drop, self.panes, self.probe])()
@@ -101,12 +105,12 @@ def display():
         server.wait()
 
 
-def start_viewer(program, steps, folder, **variables):
+def start_viewer(program, steps, folder, options=(), **variables):
     script = folder / "script.json"
     script.write_text(json.dumps(steps))
     environment = {**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder), **variables}
-    return subprocess.Popen([*program, "view", "--script", str(script), "-o", str(folder / "out"), "--threads", "1"],
-                            env=environment)
+    return subprocess.Popen([*program, "view", "--script", str(script), "-o", str(folder / "out"), "--threads", "1",
+                             *options], env=environment)
 
 
 def resident_kib(process):
@@ -154,17 +158,16 @@ def watch_races(build, count, seed, folder):
     reports = pathlib.Path(build) / "viewer_races"
     for old in reports.parent.glob(reports.name + ".*"):
         old.unlink()
-    options = {"suppressions": pathlib.Path(SUPPRESSIONS).resolve(), "log_path": reports.resolve(),
-               # What LibTorch, OpenCV and the driver do with their memory is not seen as a whole.
-               "ignore_noninstrumented_modules": 1, "exitcode": 0, "history_size": 5, "second_deadlock_stack": 1}
-    sanitizer = ":".join(f"{name}={value}" for name, value in options.items())
+    # Of what LibTorch, OpenCV and the driver do to memory only calls of the C library are seen, not what orders them.
+    sanitizer = f"log_path={reports.resolve()}:ignore_noninstrumented_modules=1:history_size=5:second_deadlock_stack=1"
     # Addresses that are drawn at random may lie where ThreadSanitizer has its own.
     program = ["setarch", "-R", f"{build}/parallax-compute"]
     start = time.monotonic()
+    found = []
     with display() as number:
         for done in range(0, count, REQUESTS_PER_WINDOW):
             steps = [{"open": SCENES[0]}, *requests.some(min(REQUESTS_PER_WINDOW, count - done)), *requests.close()]
-            code = start_viewer(program, steps, folder, DISPLAY=number, TSAN_OPTIONS=sanitizer).wait()
+            code = start_viewer(program, steps, folder, requests.sizes(), DISPLAY=number, TSAN_OPTIONS=sanitizer).wait()
             if code != 0:
                 sys.exit(f"the viewer ended with {code} after request {done}; its reports are {reports}.*")
             found = [report for file in reports.parent.glob(reports.name + ".*")
