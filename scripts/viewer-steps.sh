@@ -3,9 +3,9 @@
 # models, forms, sizes, cameras, probes, work cancelled, all with and without waiting for the one before.
 #   scripts/viewer-steps.sh [REQUESTS [SEED]]             its memory is watched (3,000 and 1)
 #   scripts/viewer-steps.sh --threads [REQUESTS [SEED]]   under ThreadSanitizer (2,000 and 1)
-# Memory after the first 1,000 requests must not grow by more than 5 % to the end; the last scene is still loading when
-# the window closes. Under ThreadSanitizer the window closes and opens again every 100 requests, each time while
-# something is loading, and a race in our code fails the run.
+# Memory, looked at every 100 requests in one resting state, must not grow by more than 5 % after the first 1,000. Under
+# ThreadSanitizer the window closes every 100 requests, while a scene is loading, and opens again; a race in our code
+# fails the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LIBGL_ALWAYS_SOFTWARE=1 OMP_NUM_THREADS=1
