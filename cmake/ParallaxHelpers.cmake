@@ -46,6 +46,10 @@ endfunction()
 # Adds STEM_portable.cpp, STEM_avx2.cpp and STEM_avx512.cpp: kernels compiled once per instruction
 # set, of which dispatch chooses one at run time. Kernels are worth -O3.
 set(parallax_kernel_flags -O3 -fopenmp-simd -ffp-contract=fast -fno-math-errno -fno-trapping-math)
+if(PARALLAX_SANITIZER MATCHES "thread")
+  # They start no threads and have no locks, and would take most of the time.
+  list(APPEND parallax_kernel_flags -fno-sanitize=thread)
+endif()
 set(parallax_kernel_flags_portable "")
 set(parallax_kernel_flags_avx2 -mavx2 -mfma)
 set(parallax_kernel_flags_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512)

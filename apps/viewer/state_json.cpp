@@ -348,6 +348,8 @@ void apply_settings(const json& fields, ViewState& state, Ui& ui) {
 
 json describe_state(const ViewState& state, const Ui& ui) {
   json description = settings_json(state, ui);
+  description["opening"] = state.opening;
+  description["loading"] = state.loading;
   description["snapped"] = state.snapped;
   description["inputs"] = view::input_views(state);
   description["hovered"] = {state.hovered_row, state.hovered_col};
