@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <opencv2/core.hpp>
+
 #include "core/base/error.h"
 #include "core/image/image_header.h"
 #include "vision/scene/formats/common/loader_support.h"
