@@ -196,6 +196,48 @@ TEST_F(FormatsOfCaptures, BrokenCamerasOfVisualSfmAreNamed) {
   EXPECT_THAT(failure(), HasSubstr("no scene was found"));
 }
 
+// OpenSfM's export of undistorted pictures lies beside its own cameras; converters leave
+// meta_data.json beside the file that they read.
+TEST_F(FormatsOfCaptures, OtherProgramsFilesComeBeforeTheirExports) {
+  keep({"visualsfm.nvm", "meta_data.json", "reconstruction.json"});
+  EXPECT_EQ(load_scene(folder()).format, SceneFormat::kOpenSfm);
+  testing::write_text(file("meta_data.json"), "none");
+  testing::write_text(file("visualsfm.nvm"), "NVM_V3\n\n0\n");
+  EXPECT_EQ(load_scene(folder()).format, SceneFormat::kOpenSfm);
+}
+
+// Names of several cameras: without their folders nothing says whose a photograph is.
+TEST_F(FormatsOfCaptures, PhotographsCalledAlikeAreNotGuessed) {
+  keep({"visualsfm.nvm"});
+  fs::create_directories(file("images/b"));
+  for (int i = 0; i < 3; ++i) {
+    const std::string own = "images/view_" + std::to_string(i) + ".png";
+    const std::string other = "images/view_" + std::to_string(i + 3) + ".png";
+    const std::string shared = "/view_" + std::to_string(i) + ".png";
+    replace_in("visualsfm.nvm", own, "a" + shared);
+    replace_in("visualsfm.nvm", other, "b" + shared);
+    fs::remove(folder() / own);
+    fs::rename(folder() / other, folder() / ("images/b" + shared));
+  }
+  const Scene scene = load_scene(folder());
+  EXPECT_EQ(scene.views.size(), 3);
+  EXPECT_EQ(scene.views[0].name.substr(0, 2), "b/");
+  fs::rename(file("images/b"), file("pictures"));
+  fs::remove_all(file("images"));
+  fs::rename(file("pictures"), file("images"));
+  EXPECT_THAT(failure(), HasSubstr("another of 2 files called so"));
+}
+
+// Common names of files alone make no scene.
+TEST_F(FormatsOfCaptures, APlainFolderOfPhotographsIsNone) {
+  keep({"images"});
+  testing::write_text(file("traj.txt"), "1 2 3\n");
+  testing::write_text(file("groundtruth.txt"), "1 2 3\n");
+  testing::write_text(file("meta_data.json"), "{\"a\": 1}");
+  fs::create_directories(file("image_2"));
+  EXPECT_FALSE(looks_like_scene(folder()));
+}
+
 // What is dropped on the viewer.
 TEST_F(FormatsOfCaptures, TheViewerTakesFilesOfScenes) {
   testing::write_text(file("sparse/0/images.bin"), "");

@@ -53,13 +53,14 @@ struct SceneLoader {
   // Whether a file, of a folder without markers, is such a scene's by its first lines; none: no
   // file is.
   bool (*begins)(const fs::path& file) = nullptr;
+  // What else the folder must have, where a marker alone is a common name.
+  const char* beside = nullptr;
 };
 
 const std::vector<SceneLoader>& loaders() {
   static const std::vector<SceneLoader> list = {
       {SceneFormat::kLvsmJson, "LVSM's JSON file of a scene", {}, load_lvsm_json},
       {SceneFormat::kOpencvJson, "opencv_cameras.json", {"opencv_cameras.json"}, load_opencv_json},
-      {SceneFormat::kSdfStudio, "meta_data.json (sdfstudio)", {"meta_data.json"}, load_sdfstudio},
       {SceneFormat::kTransforms,
        "transforms.json (nerfstudio, instant-ngp)",
        {"transforms.json", "transforms_train.json", "transform.json", "nerfstudio/transforms.json"},
@@ -81,7 +82,6 @@ const std::vector<SceneLoader>& loaders() {
        {"bundle.out"},
        load_bundler,
        begins_as_bundler},
-      {SceneFormat::kVisualSfm, "a .nvm file (VisualSFM)", {}, load_visualsfm, begins_as_visualsfm},
       {SceneFormat::kMetashape,
        "Metashape's XML of cameras",
        {"cameras.xml"},
@@ -115,12 +115,31 @@ const std::vector<SceneLoader>& loaders() {
        "pose beside intrinsics (NSVF, SRN, NeRF++, ScanNet)",
        {"intrinsics.txt", "intrinsic/intrinsic_color.txt", "train/pose"},
        load_nsvf},
-      {SceneFormat::kReplica, "traj.txt beside results (Replica)", {"traj.txt"}, load_replica},
+      // Other programs leave these beside their own files, with cameras of other pictures.
+      {SceneFormat::kSdfStudio,
+       "meta_data.json (sdfstudio)",
+       {"meta_data.json"},
+       load_sdfstudio,
+       begins_as_sdfstudio},
+      {SceneFormat::kVisualSfm, "a .nvm file (VisualSFM)", {}, load_visualsfm, begins_as_visualsfm},
+      {SceneFormat::kReplica,
+       "traj.txt beside results (Replica)",
+       {"traj.txt"},
+       load_replica,
+       nullptr,
+       "results"},
       {SceneFormat::kTumRgbd,
        "rgb.txt beside groundtruth.txt (TUM RGB-D)",
        {"groundtruth.txt"},
-       load_tum_rgbd},
-      {SceneFormat::kKitti, "calib.txt beside image_2 (KITTI)", {"image_2", "image_0"}, load_kitti},
+       load_tum_rgbd,
+       nullptr,
+       "rgb.txt"},
+      {SceneFormat::kKitti,
+       "calib.txt beside image_2 (KITTI)",
+       {"image_2", "image_3", "image_0", "image_1"},
+       load_kitti,
+       nullptr,
+       "calib.txt"},
       {SceneFormat::kRealEstate10k,
        "a RealEstate10K text file beside its folder of frames",
        {},
@@ -133,8 +152,8 @@ const std::vector<SceneLoader>& loaders() {
   return list;
 }
 
-// The list, with the format first whose marker a file is called as: others would read the whole
-// file to see that it is not theirs.
+// The list, with the format first whose marker a file is called as, or as whose it begins: others
+// would read the whole file to see that it is not theirs.
 std::vector<const SceneLoader*> loaders_for(const fs::path& path) {
   std::vector<const SceneLoader*> list;
   for (const SceneLoader& loader : loaders()) {
@@ -142,7 +161,8 @@ std::vector<const SceneLoader*> loaders_for(const fs::path& path) {
   }
   std::stable_partition(list.begin(), list.end(), [&](const SceneLoader* loader) {
     return std::find(loader->markers.begin(), loader->markers.end(), path.filename()) !=
-           loader->markers.end();
+               loader->markers.end() ||
+           (loader->begins != nullptr && loader->begins(path));
   });
   return list;
 }
@@ -217,8 +237,12 @@ Scene load_scene(const fs::path& path, const SceneOptions& options) {
 bool looks_like_scene(const fs::path& folder) {
   FolderListings listings;
   for (const SceneLoader& loader : loaders()) {
+    if (loader.beside != nullptr && listings.find(folder, loader.beside).empty()) {
+      continue;
+    }
     for (const char* marker : loader.markers) {
-      if (!listings.find(folder, marker).empty()) {
+      const fs::path found = listings.find(folder, marker);
+      if (!found.empty() && (loader.format != SceneFormat::kSdfStudio || loader.begins(found))) {
         return true;
       }
     }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/image/image_extension.h"
@@ -64,6 +65,11 @@ int downscale_factor(const fs::path& folder) {
   const bool is_one = name.starts_with(kPrefix) &&
                       std::from_chars(name.data() + kPrefix.size(), end, factor).ptr == end;
   return is_one && factor >= 1 && factor <= 64 ? factor : 0;
+}
+
+// Without folders, of this system or another.
+std::string file_name_of(const std::string& name) {
+  return name.substr(name.find_last_of("/\\") + 1);
 }
 
 bool has_part(const fs::path& path, const fs::path& part) {
@@ -230,6 +236,16 @@ fs::path ImageFinder::taken(const std::string& name,
                             const fs::path& file,
                             bool is_guess,
                             const std::string& where) {
+  const auto alike = expected_.find(file_name_of(name));
+  if (is_guess && alike != expected_.end() && alike->second > 1) {
+    throw Error(
+        ErrorParts{.what = "the image file is missing",
+                   .where = where,
+                   .expected = name,
+                   .got = fmt::format("{}, which may be that of another of {} files called so",
+                                      file.string(),
+                                      alike->second)});
+  }
   const auto [owner, is_new] = names_.emplace(file, name);
   if (!is_new && is_guess && owner->second != name) {
     throw Error(ErrorParts{
@@ -239,6 +255,12 @@ fs::path ImageFinder::taken(const std::string& name,
         .got = fmt::format("{}, which is that of '{}' already", file.string(), owner->second)});
   }
   return file;
+}
+
+void ImageFinder::expect(const std::vector<std::string>& names) {
+  for (const std::string& name : std::set<std::string>(names.begin(), names.end())) {
+    expected_[file_name_of(name)] += 1;
+  }
 }
 
 fs::path ImageFinder::find(const std::string& name, const std::string& where) {

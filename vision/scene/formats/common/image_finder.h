@@ -31,6 +31,10 @@ class ImageFinder {
   // nowhere, the longest end that is a file counts, as it does of absolute ones.
   void ignore_beginnings() { beginnings_ignored_ = true; }
 
+  // All names that find() will be asked for. Of two whose files are called alike, in folders of
+  // another machine, neither is looked for by its end: nothing would say whose the file is.
+  void expect(const std::vector<std::string>& names);
+
   // The file of that name. Throws Error, beginning with `where`, that names the folders looked in
   // and, if there is one below them, a folder that holds a file of that name; and for a file that
   // was found under another name already, as nothing says whose it is.
@@ -84,6 +88,7 @@ class ImageFinder {
   std::filesystem::path other_extension_;  // the first file that has another one
   bool is_guess_ = false;                  // what was found last
   bool beginnings_ignored_ = false;
+  std::map<std::string, int> expected_;  // file name → how many names end in it
 };
 
 }  // namespace parallax

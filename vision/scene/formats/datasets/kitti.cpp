@@ -114,6 +114,17 @@ std::optional<Scene> load_kitti(const fs::path& path, const SceneOptions& option
       view.name = frame->second.lexically_relative(scene.root).string();
       view.image_path = frame->second;
       set_intrinsic_matrix(view, projection.get_minor<3, 3>(0, 0), image_file_size(frame->second));
+      if (!(view.camera.cx < view.camera.width) || !(view.camera.cy < view.camera.height)) {
+        throw Error(ErrorParts{
+            .what = "the photograph is smaller than those that the calibration is of",
+            .where = frame->second.string(),
+            .got = fmt::format("{}x{} pixels, principal point at {:.0f}, {:.0f}",
+                               view.camera.width,
+                               view.camera.height,
+                               view.camera.cx,
+                               view.camera.cy),
+            .remedy = "Use the photographs as KITTI has them, or scale calib.txt with them."});
+      }
       view.camera.cx += 0.5;  // counts from the first pixel's centre, as OpenCV does
       view.camera.cy += 0.5;
       std::vector<double> numbers = numbers_of_line(lines.text(), 12, where);

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <fstream>
+
 #include "core/base/error.h"
 #include "vision/scene/formats/common/image_finder.h"
 #include "vision/scene/formats/common/json_fields.h"
@@ -22,7 +25,9 @@ constexpr const char* kForegroundField = "foreground_mask";
 bool is_sdfstudio(const json& document) {
   const auto frames = document.is_object() ? document.find("frames") : document.end();
   return frames != document.end() && frames->is_array() && !frames->empty() &&
-         frames->front().is_object() && frames->front().contains(kPoseField);
+         std::any_of(frames->begin(), frames->end(), [](const json& frame) {
+           return frame.is_object() && frame.contains(kPoseField);
+         });
 }
 
 // 4 × 4 numbers, of which the rows and columns of a 3 × 3 matrix may be all.
@@ -51,7 +56,12 @@ bool set_foreground(View& view, const JsonFields& frame, const fs::path& root) {
   if (!frame.has(kForegroundField)) {
     return true;
   }
-  const fs::path file = root / frame.text(kForegroundField);
+  std::string name = frame.text_or_empty(kForegroundField);
+  if (name.empty()) {
+    return true;
+  }
+  std::replace(name.begin(), name.end(), '\\', '/');
+  const fs::path file = root / name;
   std::error_code ignored;
   const bool is_there = fs::is_regular_file(file, ignored);
   view.mask_path = is_there ? file.lexically_normal() : fs::path();
@@ -59,6 +69,18 @@ bool set_foreground(View& view, const JsonFields& frame, const fs::path& root) {
 }
 
 }  // namespace
+
+bool begins_as_sdfstudio(const fs::path& file) {
+  constexpr size_t kLooked = size_t{1} << 16;
+  if (file.extension() != ".json") {
+    return false;
+  }
+  std::ifstream stream(file, std::ios::binary);
+  std::string text(kLooked, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(stream.gcount()));
+  return text.find(kPoseField) != std::string::npos;
+}
 
 std::optional<Scene> load_sdfstudio(const fs::path& path, const SceneOptions& options) {
   const fs::path file = fs::is_directory(path) ? path / kMetaFile : path;

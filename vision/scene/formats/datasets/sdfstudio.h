@@ -15,4 +15,7 @@ namespace parallax {
 // image. `foreground_mask` becomes alpha.
 std::optional<Scene> load_sdfstudio(const std::filesystem::path& path, const SceneOptions& options);
 
+// Whether it is a JSON file that names poses as sdfstudio does near its beginning.
+bool begins_as_sdfstudio(const std::filesystem::path& file);
+
 }  // namespace parallax

@@ -216,6 +216,15 @@ std::optional<Scene> load_visualsfm(const fs::path& path, const SceneOptions& op
   }
   ImageFinder photographs(folders, options);
   photographs.ignore_beginnings();
+  std::vector<std::string> names;
+  for (const NvmModel::Line& line : model.cameras) {
+    try {
+      names.push_back(parse_nvm_camera(line.text, "").name);
+    } catch (const Error&) {
+      continue;  // said when the view is read
+    }
+  }
+  photographs.expect(names);
   ViewCollector views;
   for (const NvmModel::Line& line : model.cameras) {
     views.add(
