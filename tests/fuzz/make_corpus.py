@@ -86,7 +86,8 @@ def scenes():
     put("kitti", "six_views", bundle({
         # Whose principal point lies in a bundle's photographs, of 32 x 24 pixels.
         "calib.txt": (every / "calib.txt").read_bytes().replace(b" 127.5 ", b" 11.5 "),
-        "poses.txt": every / "poses.txt", **{f"image_2/{i:06d}.png": every / "images" / f"view_{i}.png" for i in range(6)}}))
+        "poses.txt": every / "poses.txt",
+        **{f"image_2/{i:06d}.png": every / "images" / f"view_{i}.png" for i in range(6)}}))
     cams, poses = {}, {"intrinsics.txt": every / "intrinsics.txt"}
     for i in range(3):
         cams[f"cams/{i:08d}_cam.txt"] = every / "mvsnet" / f"{i:08d}_cam.txt"
