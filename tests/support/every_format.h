@@ -30,6 +30,7 @@ class EveryFormat : public ::testing::Test {
 
   std::filesystem::path folder() const { return scratch_.path() / "scene"; }
   std::filesystem::path file(const char* name) const { return folder() / name; }
+  std::string failure() const { return load_failure(folder()); }
   // Leaves the folder with what the format needs.
   void keep(const std::vector<std::string>& names) const {
     for (const auto& entry : std::filesystem::directory_iterator(kEveryFormat)) {

@@ -23,10 +23,7 @@ using ::testing::IsEmpty;
 // The scene's rotations were rounded to float32; some formats make them orthonormal.
 constexpr double kRoundedRotations = 1e-6;
 
-class FormatsOfCaptures : public testing::EveryFormat {
- protected:
-  std::string failure() const { return testing::load_failure(folder()); }
-};
+class FormatsOfCaptures : public testing::EveryFormat {};
 
 TEST_F(FormatsOfCaptures, SdfStudioGivesTheSameCameras) {
   expect_the_scene(load_scene(file("meta_data.json")), SceneFormat::kSdfStudio, kRoundedRotations);

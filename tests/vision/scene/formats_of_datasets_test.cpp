@@ -24,7 +24,6 @@ constexpr double kRoundedAngles = 3e-6;
 
 class FormatsOfDatasets : public testing::EveryFormat {
  protected:
-  std::string failure() const { return testing::load_failure(folder()); }
   // The files of `from` as NAME(i) in `to`.
   template <typename Name>
   void move_files(const char* from, const char* to, const Name& name) const {

@@ -21,10 +21,7 @@ using ::testing::IsEmpty;
 // The scene's rotations were rounded to float32; some formats make them orthonormal.
 constexpr double kFloatRotations = 1e-6;
 
-class FormatsOfSlam : public testing::EveryFormat {
- protected:
-  std::string failure() const { return testing::load_failure(folder()); }
-};
+class FormatsOfSlam : public testing::EveryFormat {};
 
 std::string frame_name(int i) { return "frame00000" + std::to_string(i) + ".png"; }
 std::string digits_name(int i) { return "00000" + std::to_string(i) + ".png"; }

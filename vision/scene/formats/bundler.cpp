@@ -179,14 +179,7 @@ View read_bundler_view(const CameraNumbers& numbers,
 }  // namespace
 
 bool begins_as_bundler(const fs::path& file) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(file, ignored)) {
-    return false;
-  }
-  std::ifstream stream(file, std::ios::binary);
-  std::string words(kFirstWords.size(), '\0');
-  stream.read(words.data(), static_cast<std::streamsize>(words.size()));
-  return stream && words == kFirstWords;
+  return first_bytes(file, kFirstWords.size()) == kFirstWords;
 }
 
 std::optional<Scene> load_bundler(const fs::path& path, const SceneOptions& options) {

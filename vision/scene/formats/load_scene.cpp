@@ -55,6 +55,8 @@ struct SceneLoader {
   bool (*begins)(const fs::path& file) = nullptr;
   // What else the folder must have, where a marker alone is a common name.
   const char* beside = nullptr;
+  // Whether a marker counts only if it is a file that begins so.
+  bool has_common_markers = false;
 };
 
 const std::vector<SceneLoader>& loaders() {
@@ -120,7 +122,9 @@ const std::vector<SceneLoader>& loaders() {
        "meta_data.json (sdfstudio)",
        {"meta_data.json"},
        load_sdfstudio,
-       begins_as_sdfstudio},
+       begins_as_sdfstudio,
+       nullptr,
+       true},
       {SceneFormat::kVisualSfm, "a .nvm file (VisualSFM)", {}, load_visualsfm, begins_as_visualsfm},
       {SceneFormat::kReplica,
        "traj.txt beside results (Replica)",
@@ -242,7 +246,7 @@ bool looks_like_scene(const fs::path& folder) {
     }
     for (const char* marker : loader.markers) {
       const fs::path found = listings.find(folder, marker);
-      if (!found.empty() && (loader.format != SceneFormat::kSdfStudio || loader.begins(found))) {
+      if (!found.empty() && (!loader.has_common_markers || loader.begins(found))) {
         return true;
       }
     }

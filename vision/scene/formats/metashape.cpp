@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 
 #include "core/base/error.h"
@@ -329,13 +328,8 @@ std::vector<fs::path> candidate_files(const fs::path& path) {
 }  // namespace
 
 bool begins_as_metashape(const fs::path& file) {
-  if (file.extension() != ".xml") {
-    return false;
-  }
-  std::ifstream stream(file, std::ios::binary);
-  std::string begin(1000, '\0');
-  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  return begin.find("<document") != std::string::npos;
+  return file.extension() == ".xml" &&
+         first_bytes(file, 1000).find("<document") != std::string::npos;
 }
 
 std::optional<Scene> load_metashape(const fs::path& path, const SceneOptions& options) {

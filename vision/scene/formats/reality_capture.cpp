@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <opencv2/core.hpp>
 #include <string_view>
@@ -148,13 +147,10 @@ View view_of_row(const CameraRow& row, ImageFinder& photographs) {
 }  // namespace
 
 bool begins_as_reality_capture(const fs::path& file) {
-  std::error_code ignored;
-  if (file.extension() != ".csv" || !fs::is_regular_file(file, ignored)) {
+  if (file.extension() != ".csv") {
     return false;
   }
-  std::ifstream stream(file, std::ios::binary);
-  std::string begin(1000, '\0');
-  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  const std::string begin = first_bytes(file, 1000);
   const std::string line = begin.substr(0, begin.find('\n'));
   const size_t name = line.find(kNameColumn);
   return name <= kByteOrderMark && line.find("heading") != std::string::npos;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <opencv2/core.hpp>
 
 #include "core/files/folder_listings.h"
@@ -109,6 +110,18 @@ void note_unused_masks(Scene& scene) {
       return;
     }
   }
+}
+
+std::string first_bytes(const std::filesystem::path& file, size_t count) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) {
+    return {};
+  }
+  std::ifstream stream(file, std::ios::binary);
+  std::string bytes(count, '\0');
+  stream.read(bytes.data(), static_cast<std::streamsize>(count));
+  bytes.resize(static_cast<size_t>(stream.gcount()));
+  return bytes;
 }
 
 }  // namespace parallax

@@ -1,6 +1,7 @@
 // What the scene loaders share: leaving out views that cannot be used, lens parameters, notes.
 #pragma once
 
+#include <filesystem>
 #include <opencv2/core/types.hpp>
 #include <string>
 #include <vector>
@@ -52,6 +53,9 @@ Error unsupported_camera_model(const std::string& model, const std::string& wher
 Camera camera_of_shares(const double* numbers,  // [18]
                         cv::Size size,
                         const std::string& where);
+
+// The first bytes of a file, at most `count`; none of what is no file or cannot be read.
+std::string first_bytes(const std::filesystem::path& file, size_t count);
 
 // Adds a note on how many views will be undistorted, if any.
 void note_distortion(Scene& scene);

@@ -20,6 +20,28 @@ namespace {
 
 constexpr std::uint64_t kMostBytes = 1 << 16;
 
+// Leaves out the images beyond the `count` poses of the file, and adds a note if poses have no
+// image.
+void leave_out_beyond(ViewCollector& views,
+                      Scene& scene,
+                      const NumberedImages& images,
+                      std::uint64_t count) {
+  const auto beyond = images.lower_bound(count);
+  for (auto image = beyond; image != images.end(); ++image) {
+    views.leave_out(fmt::format("'{}' has no pose among the {} of {}",
+                                image->second.filename().string(),
+                                count,
+                                scene.file.string()));
+  }
+  const auto used = static_cast<std::uint64_t>(std::distance(images.begin(), beyond));
+  if (used < count) {
+    scene.notes.push_back(
+        fmt::format("{} of {} poses have no photograph; photograph N is that of the Nth, from 0.",
+                    count - used,
+                    count));
+  }
+}
+
 }  // namespace
 
 std::vector<fs::path> files_by_number(const fs::path& folder, const char* extension) {
@@ -60,26 +82,6 @@ NumberedImages numbered_images(const fs::path& folder, const std::string& prefix
     }
   }
   return images;
-}
-
-void leave_out_beyond(ViewCollector& views,
-                      Scene& scene,
-                      const NumberedImages& images,
-                      std::uint64_t count) {
-  const auto beyond = images.lower_bound(count);
-  for (auto image = beyond; image != images.end(); ++image) {
-    views.leave_out(fmt::format("'{}' has no pose among the {} of {}",
-                                image->second.filename().string(),
-                                count,
-                                scene.file.string()));
-  }
-  const auto used = static_cast<std::uint64_t>(std::distance(images.begin(), beyond));
-  if (used < count) {
-    scene.notes.push_back(
-        fmt::format("{} of {} poses have no photograph; photograph N is that of the Nth, from 0.",
-                    count - used,
-                    count));
-  }
 }
 
 std::vector<std::string> words_of_file(const fs::path& file) {
@@ -162,6 +164,29 @@ void set_intrinsic_matrix(View& view, const cv::Matx33d& k, cv::Size size) {
   camera.cy = k(1, 2);
   constexpr double kNoSkew = 1e-3;  // pixels
   view.lens.skew = std::abs(k(0, 1)) > kNoSkew ? k(0, 1) / k(0, 0) : 0;
+}
+
+void read_numbered_views(Scene& scene, const NumberedImages& images, const ReadPose& read) {
+  ViewCollector views;
+  TextLines lines(scene.file);
+  std::uint64_t count = 0;
+  for (; next_filled_line(lines); ++count) {
+    const auto image = images.find(count);
+    if (image == images.end()) {
+      continue;
+    }
+    views.add([&] {
+      const std::string where = fmt::format("{}, line {}", scene.file.string(), lines.number());
+      View view;
+      view.name = image->second.lexically_relative(scene.root).string();
+      view.image_path = image->second;
+      read(view, lines.text(), where);
+      validate_camera(view.camera, where);
+      return view;
+    });
+  }
+  leave_out_beyond(views, scene, images, count);
+  views.finish(scene);
 }
 
 }  // namespace parallax

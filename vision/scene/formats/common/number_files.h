@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <opencv2/core/matx.hpp>
 #include <opencv2/core/types.hpp>
@@ -26,12 +27,12 @@ std::vector<std::filesystem::path> files_by_number(const std::filesystem::path& 
 using NumberedImages = std::map<std::uint64_t, std::filesystem::path>;
 NumberedImages numbered_images(const std::filesystem::path& folder, const std::string& prefix);
 
-// Leaves out the images beyond the `count` poses of the file, and adds a note if poses have no
-// image.
-void leave_out_beyond(ViewCollector& views,
-                      Scene& scene,
-                      const NumberedImages& images,
-                      std::uint64_t count);
+// Fills a view of that image in, from its line of the list of poses; `where` names the line.
+using ReadPose = std::function<void(View& view, std::string_view line, const std::string& where)>;
+
+// The views of the images whose poses the lines of `scene.file` are, in order. Images beyond the
+// last are left out, and a note says if poses have no image. Throws Error if no view is left.
+void read_numbered_views(Scene& scene, const NumberedImages& images, const ReadPose& read);
 
 // The words of a text file between blanks and ends of lines. Throws Error where it cannot be read
 // or has more than a camera needs.

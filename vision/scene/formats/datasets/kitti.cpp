@@ -100,42 +100,27 @@ std::optional<Scene> load_kitti(const fs::path& path, const SceneOptions& option
   const cv::Matx34d projection = kitti_projection(calibration, images->camera);
   const cv::Matx44d offset = beside_first(projection, calibration.string());
   const NumberedImages frames = numbered_images(images->folder, "");
-  ViewCollector views;
-  TextLines lines(scene.file);
-  std::uint64_t count = 0;
-  for (; next_filled_line(lines); ++count) {
-    const auto frame = frames.find(count);
-    if (frame == frames.end()) {
-      continue;
-    }
-    views.add([&] {
-      const std::string where = fmt::format("{}, line {}", scene.file.string(), lines.number());
-      View view;
-      view.name = frame->second.lexically_relative(scene.root).string();
-      view.image_path = frame->second;
-      set_intrinsic_matrix(view, projection.get_minor<3, 3>(0, 0), image_file_size(frame->second));
-      if (!(view.camera.cx < view.camera.width) || !(view.camera.cy < view.camera.height)) {
-        throw Error(ErrorParts{
-            .what = "the photograph is smaller than those that the calibration is of",
-            .where = frame->second.string(),
-            .got = fmt::format("{}x{} pixels, principal point at {:.0f}, {:.0f}",
-                               view.camera.width,
-                               view.camera.height,
-                               view.camera.cx,
-                               view.camera.cy),
-            .remedy = "Use the photographs as KITTI has them, or scale calib.txt with them."});
-      }
-      view.camera.cx += 0.5;  // counts from the first pixel's centre, as OpenCV does
-      view.camera.cy += 0.5;
-      std::vector<double> numbers = numbers_of_line(lines.text(), 12, where);
-      numbers.insert(numbers.end(), {0, 0, 0, 1});
-      view.camera.c2w = nearest_pose(cv::Matx44d(numbers.data()), where) * offset;
-      validate_camera(view.camera, where);
-      return view;
-    });
-  }
-  leave_out_beyond(views, scene, frames, count);
-  views.finish(scene);
+  read_numbered_views(
+      scene, frames, [&](View& view, std::string_view line, const std::string& where) {
+        set_intrinsic_matrix(
+            view, projection.get_minor<3, 3>(0, 0), image_file_size(view.image_path));
+        if (!(view.camera.cx < view.camera.width) || !(view.camera.cy < view.camera.height)) {
+          throw Error(ErrorParts{
+              .what = "the photograph is smaller than those that the calibration is of",
+              .where = view.image_path.string(),
+              .got = fmt::format("{}x{} pixels, principal point at {:.0f}, {:.0f}",
+                                 view.camera.width,
+                                 view.camera.height,
+                                 view.camera.cx,
+                                 view.camera.cy),
+              .remedy = "Use the photographs as KITTI has them, or scale calib.txt with them."});
+        }
+        view.camera.cx += 0.5;  // counts from the first pixel's centre, as OpenCV does
+        view.camera.cy += 0.5;
+        std::vector<double> numbers = numbers_of_line(line, 12, where);
+        numbers.insert(numbers.end(), {0, 0, 0, 1});
+        view.camera.c2w = nearest_pose(cv::Matx44d(numbers.data()), where) * offset;
+      });
   note_distortion(scene);
   return scene;
 }

@@ -77,28 +77,11 @@ std::optional<Scene> load_replica(const fs::path& path, const SceneOptions& opti
                            .expected = "frame000000.jpg, frame000001.jpg, …"});
   }
   const Camera intrinsics = replica_intrinsics(scene.root, frames.begin()->second, scene);
-  ViewCollector views;
-  TextLines lines(file);
-  std::uint64_t count = 0;
-  for (; next_filled_line(lines); ++count) {
-    const auto frame = frames.find(count);
-    if (frame == frames.end()) {
-      continue;
-    }
-    views.add([&] {
-      const std::string where = fmt::format("{}, line {}", file.string(), lines.number());
-      View view;
-      view.name = frame->second.lexically_relative(scene.root).string();
-      view.image_path = frame->second;
-      view.camera = intrinsics;
-      view.camera.c2w =
-          nearest_pose(cv::Matx44d(numbers_of_line(lines.text(), 16, where).data()), where);
-      validate_camera(view.camera, where);
-      return view;
-    });
-  }
-  leave_out_beyond(views, scene, frames, count);
-  views.finish(scene);
+  read_numbered_views(
+      scene, frames, [&](View& view, std::string_view line, const std::string& where) {
+        view.camera = intrinsics;
+        view.camera.c2w = nearest_pose(cv::Matx44d(numbers_of_line(line, 16, where).data()), where);
+      });
   return scene;
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "core/base/error.h"
 #include "vision/scene/formats/common/image_finder.h"
@@ -24,7 +23,7 @@ constexpr const char* kForegroundField = "foreground_mask";
 
 bool is_sdfstudio(const json& document) {
   const auto frames = document.is_object() ? document.find("frames") : document.end();
-  return frames != document.end() && frames->is_array() && !frames->empty() &&
+  return frames != document.end() && frames->is_array() &&
          std::any_of(frames->begin(), frames->end(), [](const json& frame) {
            return frame.is_object() && frame.contains(kPoseField);
          });
@@ -53,9 +52,6 @@ View view_of_sdfstudio(const JsonFields& frame, const JsonFields& meta, ImageFin
 
 // Gives the view its mask; false where the file is missing that the frame names.
 bool set_foreground(View& view, const JsonFields& frame, const fs::path& root) {
-  if (!frame.has(kForegroundField)) {
-    return true;
-  }
   std::string name = frame.text_or_empty(kForegroundField);
   if (name.empty()) {
     return true;
@@ -72,14 +68,8 @@ bool set_foreground(View& view, const JsonFields& frame, const fs::path& root) {
 
 bool begins_as_sdfstudio(const fs::path& file) {
   constexpr size_t kLooked = size_t{1} << 16;
-  if (file.extension() != ".json") {
-    return false;
-  }
-  std::ifstream stream(file, std::ios::binary);
-  std::string text(kLooked, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(stream.gcount()));
-  return text.find(kPoseField) != std::string::npos;
+  return file.extension() == ".json" &&
+         first_bytes(file, kLooked).find(kPoseField) != std::string::npos;
 }
 
 std::optional<Scene> load_sdfstudio(const fs::path& path, const SceneOptions& options) {

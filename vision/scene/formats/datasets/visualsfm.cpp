@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include "core/base/error.h"
 #include "core/io/text_lines.h"
@@ -190,13 +189,10 @@ const NvmModel& choose_nvm_model(const NvmFile& nvm, Scene& scene) {
 }  // namespace
 
 bool begins_as_visualsfm(const fs::path& file) {
-  std::error_code ignored;
-  if (file.extension() != kNvmExtension || !fs::is_regular_file(file, ignored)) {
+  if (file.extension() != kNvmExtension) {
     return false;
   }
-  std::ifstream stream(file, std::ios::binary);
-  std::string begin(kNvmMark.size() + 1, '\0');
-  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  const std::string begin = first_bytes(file, kNvmMark.size() + 1);
   return begin.starts_with(kNvmMark) && std::isspace(static_cast<unsigned char>(begin.back())) != 0;
 }
 
